@@ -28,16 +28,26 @@ _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
 class Command(Connecting):
     """A command that prints lines, if anything."""
 
-    def confirms(self, what: str, refusal: str) -> bool:
+    def confirms(self, what: str, refusal: str, done: str | None = "changed") -> bool:
         """Return whether a person at a terminal says yes to what is to be done.
 
+        :param done: what was not done yet, which is said at Ctrl-C; None if the caller says it
         :raises podium.errors.PodiumError: with the refusal, if there is nobody to ask
         """
         if not self.app.stdin.isatty():
             raise errors.PodiumError(refusal)
         self.app.stderr.write(f"{what}? [y/N] ")
         self.app.stderr.flush()
-        return self.app.stdin.readline().strip().lower() in ("y", "yes")
+        try:
+            answer = self.app.stdin.readline()
+        except KeyboardInterrupt:
+            self.app.stderr.write("\n")
+            if done is not None:
+                self.warn(f"nothing was {done}")
+            raise
+        if not answer.endswith("\n"):  # Ctrl-D leaves the cursor behind the question
+            self.app.stderr.write("\n")
+        return answer.strip().lower() in ("y", "yes")
 
     def confirms_many(self, what: str, fault: errors.NeedsConfirmation, done: str = "requested") -> bool:
         """Return whether a person says yes to what is to be done with so many nodes.
@@ -49,6 +59,7 @@ class Command(Connecting):
             what,
             f"to {what} needs --yes: these are more than [conductor] confirm_above = {fault.limit};"
             f" nothing was {done}",
+            done,
         )
 
     def screen(self, parsed_args: argparse.Namespace) -> Screen | None:

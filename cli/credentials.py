@@ -1,7 +1,6 @@
 """``podium credential`` and ``podium operation undo``: passwords of the hardware, changed safely."""
 
 import argparse
-import getpass
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -12,6 +11,7 @@ from podium import errors, node_ranges
 from podium.cli import arguments, converters, outcomes
 from podium.cli.command import Lister
 from podium.cli.showing.tables import Form
+from podium.cli.typed import typed
 from podium.client import secret_files
 from podium.client.calls.credentials import (
     CANARIES,
@@ -65,7 +65,7 @@ class _Asking(outcomes.Requesting):
         try:
             return podium.ask(call)
         except errors.NeedsConfirmation as fault:
-            if not self.confirms_many(f"{what} of {fault.nodes} nodes", fault):
+            if not self.confirms_many(f"{what} of {fault.nodes:,} nodes", fault):
                 return None
         return podium.ask(msgspec.structs.replace(call, confirmed=True))
 
@@ -80,7 +80,7 @@ def _plan(planned: CredentialsAsked, what: str) -> Iterable[str]:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 class Set(_Asking):
@@ -173,8 +173,8 @@ class Set(_Asking):
             return _whole(secret_files.read(Path(file), "password file", LONGEST_PASSWORD + 2), file)
         if not self.app.stdin.isatty():
             return _whole(self.app.stdin.read(LONGEST_PASSWORD + 2), "standard input")
-        password = getpass.getpass("New password: ")
-        if getpass.getpass("The same again: ") != password:
+        password = typed("New password: ")
+        if typed("The same again: ") != password:
             raise errors.BadRequest("the two passwords differ; nothing was requested")
         return _whole(password, "the password")
 

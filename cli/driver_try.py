@@ -189,7 +189,9 @@ class Try(command.Command):
             trial.close()
 
     def _agrees_to_password(self) -> bool:
-        return self.confirms("give the machine another password, and then the present one back", _NOBODY)
+        return self.confirms(
+            "give the machine another password, and then the present one back", _NOBODY, None
+        )
 
     def _agrees(self, action: str, state: str) -> bool:
-        return self.confirms(f"the machine is {state}: send {action}", _NOBODY)
+        return self.confirms(f"the machine is {state}: send {action}", _NOBODY, None)

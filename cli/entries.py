@@ -1,13 +1,13 @@
 """Entries of a field as people give them: KEY=VALUE, from a file, or by hand."""
 
 import argparse
-import getpass
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, TextIO
 
 from podium import errors
+from podium.cli.typed import typed
 
 #: For the help of commands that take values with :func:`read_values`.
 SECRETS: Final = (
@@ -43,7 +43,7 @@ def read_values(
     values = {}
     for key, given in pairs:
         if given == "-":
-            values[key] = getpass.getpass(f"{key}: ") if stdin.isatty() else _first_line(key, stdin)
+            values[key] = _typed(key) if stdin.isatty() else _first_line(key, stdin)
         elif given.startswith("@"):
             values[key] = _read_file(key, given[1:])
         else:
@@ -71,6 +71,12 @@ def _read_file(key: str, name: str) -> str:
         raise errors.InvalidNode([f"{key}: cannot read the file {name}: {fault.strerror}"]) from None
     except ValueError:
         raise errors.InvalidNode([f"{key}: the file {name} is not UTF-8 text"]) from None
+
+
+def _typed(key: str) -> str:
+    if not (value := typed(f"{key}: ")):
+        raise errors.InvalidNode([f"{key}: a value was to be typed, but nothing was"])
+    return value
 
 
 def _first_line(key: str, file: TextIO) -> str:

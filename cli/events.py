@@ -50,6 +50,8 @@ _SHORT: Final = {
     "operation": 9,
     "reason": 0,
 }
+#: Those of columns that take, at a terminal, as much as what has come needs, up to the ones above.
+_LEAST: Final = {"node": 8, "to_state": 9, "who": 8, "reason": 8}
 CAUSES: Final = tuple(SEVERITY)
 _LIMIT: Final = 100
 _SINCE_LIMIT: Final = 10_000
@@ -70,7 +72,7 @@ class _Ledger(command.Lister):
     newest_last = True
     form = Form(
         "events",
-        dropped=("operation", "who", "from_state", "cause"),
+        dropped=("operation", "from_state", "who", "cause"),
         prose=("reason",),
         stamped=("at",),
     )
@@ -181,7 +183,7 @@ class Events(_Ledger):
         columns = [name for name in self.columns(parsed_args) if name in (parsed_args.columns or COLUMNS)]
         screen = None if parsed_args.wide or parsed_args.long else self.screen(parsed_args)
         if screen is not None and not parsed_args.columns:
-            widths = {name: _SHORT[name] or tables.PROSE for name in columns}
+            widths = {**_SHORT, **_LEAST}
             columns = tables.that_fit(self.form, widths, screen.columns)
         lines = _Lines(parsed_args.formatter, columns, self.app.stdout, screen)
         with suppress(KeyboardInterrupt), self.podium() as podium:
@@ -224,6 +226,7 @@ class _Lines:
         self._columns = columns
         self._out = out
         self._screen = screen
+        self._widths = _SHORT if screen is None else {**_SHORT, **_LEAST}
         self._write: Callable[[Sequence[Any]], None] = {
             "json": self._json,
             "csv": self._csv,
@@ -234,9 +237,21 @@ class _Lines:
             self._write(columns)
 
     def write(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._write([shown_in(self._form, value) for value in _values(event, self._columns)])
+        rows = [[shown_in(self._form, value) for value in _values(event, self._columns)] for event in events]
+        if self._screen is not None and self._grow(rows):
+            self._write(self._columns)
+        for row in rows:
+            self._write(row)
         self._out.flush()
+
+    def _grow(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Make columns as wide as these cells need, and return whether any was narrower."""
+        before, self._widths = self._widths, dict(self._widths)
+        for place, name in enumerate(self._columns):
+            longest = max((widths.width_of(str(row[place])) for row in rows), default=0)
+            if name in self._widths:
+                self._widths[name] = max(self._widths[name], min(longest, _SHORT[name]))
+        return before != self._widths
 
     def _json(self, values: Sequence[Any]) -> None:
         self._out.write(f"{json.dumps(dict(zip(self._columns, values, strict=True)))}\n")
@@ -249,7 +264,8 @@ class _Lines:
 
     def _table(self, values: Sequence[Any]) -> None:
         cells = (
-            str(value).ljust(_SHORT.get(name, 0)) for name, value in zip(self._columns, values, strict=True)
+            str(value).ljust(self._widths.get(name, 0))
+            for name, value in zip(self._columns, values, strict=True)
         )
         line = "  ".join(cells).rstrip()
         if self._screen is not None:

@@ -37,7 +37,7 @@ def run(asks: command.Command, podium: Podium, listed: Listed, *, agreed: bool, 
         return "nothing to change"
     if plan.busy:
         raise errors.NodeConflict(f"{'; '.join(plan.busy)}; nothing was changed")
-    what = f"{count} node{'s' if count != 1 else ''}" if count else "chassis"
+    what = f"{count:,} node{'s' if count != 1 else ''}" if count else "chassis"
     if not (agreed or asks.confirms(f"change {what}", _REFUSAL)):
         return None
     done = podium.ask(UpdateNodes(**fields, digest=plan.digest))
@@ -77,5 +77,5 @@ def _fields(what: str, found: Sequence[Fields], *, fold: bool = True) -> list[st
 def named(names: Sequence[str]) -> str:
     """Return many names and their number, for people."""
     text = node_ranges.fold(names)
-    more = f" ({len(names)} nodes)" if len(names) > 1 else ""
+    more = f" ({len(names):,} nodes)" if len(names) > 1 else ""
     return f"{text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...'}{more}"

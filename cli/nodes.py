@@ -46,7 +46,7 @@ class List(command.Lister):
     form = Form(
         "nodes",
         by=("name",),
-        dropped=(AGE, "driver", "maintenance", "target_power_state", "health", "power_checked_at"),
+        dropped=(AGE, "driver", "target_power_state", "health", "power_checked_at", "maintenance"),
         prose=("health", "enforcement", "last_error"),
     )
 

@@ -65,7 +65,7 @@ class _Power(outcomes.Requesting):
         try:
             return podium.ask(call)
         except errors.NeedsConfirmation as fault:
-            confirmed = self.confirms_many(self.words.format(f"{fault.nodes} nodes"), fault)
+            confirmed = self.confirms_many(self.words.format(f"{fault.nodes:,} nodes"), fault)
         return podium.ask(msgspec.structs.replace(call, confirmed=True)) if confirmed else None
 
 

@@ -92,6 +92,7 @@ class Forget(secrets.Command):
             if not parsed_args.yes and not self.confirms(
                 f"Remove all secrets that are encrypted with the key {key}, for good",
                 "this removes secrets for good: give --yes, as nobody can be asked here",
+                "removed",
             ):
                 self.warn("nothing was removed")
                 return 1

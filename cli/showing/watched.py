@@ -29,7 +29,7 @@ COLUMNS: Final = (
 )
 _FORM: Final = Form(
     "nodes",
-    dropped=("maintenance", "target_power_state", "health", "power_changed_at"),
+    dropped=("target_power_state", "health", "power_changed_at", "maintenance"),
     prose=("health", "last_error"),
 )
 #: Seconds for which a change is marked, and a node shown that is gone.

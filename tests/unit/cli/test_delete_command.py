@@ -53,5 +53,22 @@ def test_a_person_is_asked_whether_many_nodes_are_meant(
     assert ("nothing was changed" in done.stderr) == bool(status)
 
 
+class Interrupted(Terminal):
+    """A terminal at which somebody presses Ctrl-C."""
+
+    def readline(self, *_: object) -> str:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_and_ctrl_d_at_a_question_change_nothing_and_say_so_on_a_line_of_their_own(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stdin, status in ((Interrupted(), 130), (Terminal(), 1)):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        done = podium("node", "delete", "n*")
+        assert (done.returncode, left(database)) == (status, 73)
+        assert done.stderr == "delete n[00-72] (73 nodes)? [y/N] \npodium: nothing was changed\n"
+
+
 def test_few_nodes_are_deleted_without_a_question(podium: Run) -> None:
     assert podium("node", "delete", "n[00-49]").stdout == "50 deleted\n"

@@ -219,11 +219,23 @@ def test_following_at_a_terminal_prints_lines_that_fit(
     podium_here: Here, database: Database, while_following: Callable[..., None]
 ) -> None:
     enrol(database, "n1")
-    while_following(lambda: happen(database, "n1", reason="a long story of what went wrong"))
+    while_following(lambda: happen(database, "n1", who="alice", reason="a long story of what went wrong"))
     head, line = Terminal(podium_here)("events", "--follow", columns=80)
-    assert head.split() == ["at", "node", "to_state", "reason"]
+    assert head.split() == ["at", "node", "to_state", "cause", "who", "reason"]
+    assert "n1" in line and "out-of-band" in line and "alice" in line
     assert len(line) <= 80
     assert line.endswith("…")
+
+
+def test_columns_of_events_that_are_followed_grow_with_what_comes(
+    podium_here: Here, database: Database, while_following: Callable[..., None]
+) -> None:
+    enrol(database, "n1", "a-longer-name")
+    while_following(lambda: happen(database, "n1"), lambda: happen(database, "a-longer-name", who="bob"))
+    head, line, wider, other = Terminal(podium_here)("events", "--follow", columns=80)
+    assert head.index("cause") == line.index("out-of-band")
+    assert head.split() == wider.split()
+    assert wider.index("cause") == other.index("out-of-band") > head.index("cause")
 
 
 def test_following_tells_once_of_a_database_that_goes_away_and_waits_for_it(

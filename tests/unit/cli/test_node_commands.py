@@ -107,6 +107,33 @@ def test_a_secret_is_read_from_standard_input(
     assert stored_password(database) == "hunter2"
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def nothing_typed(_prompt: str) -> str:
+    return ""
+
+
+def ctrl_d(_prompt: str) -> str:
+    raise EOFError
+
+
+@pytest.mark.parametrize("typed", [nothing_typed, ctrl_d])
+def test_a_person_who_is_asked_for_a_secret_has_to_type_one(
+    podium: Run, monkeypatch: pytest.MonkeyPatch, typed: Callable[[str], str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", typed)
+    done = create(podium, "n1", "--driver-info", "fake_password=-")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip().splitlines() == [
+        "podium: fake_password: a value was to be typed, but nothing was",
+        "podium: nothing was changed",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [

@@ -18,7 +18,7 @@ from podium.cli.command import Lister
 from podium.db import hardware_reads
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
-from podium.db.models import CHECKED_AT, utcnow
+from podium.db.models import CHECKED_AT, nodes, utcnow
 from read_nodes import create_nodes
 from terminals import Terminal
 
@@ -81,6 +81,22 @@ def test_a_list_fits_the_terminal(
     enrol(database, 48)
     check(here, columns, 48, heads)
     assert there("node", "list", columns=columns) == here("node", "list", columns=columns)
+
+
+def test_the_maintenance_of_nodes_is_shown_where_the_health_of_one_is_long(
+    database: Database, here: Terminal
+) -> None:
+    enrol(database, 3)
+    with database.write() as connection:
+        connection.execute(
+            sa.update(nodes)
+            .where(nodes.c.name == "r1n2")
+            .values(health={"status": "Critical", "reasons": ["main power fault", "PSU1: failure detected"]})
+        )
+        connection.execute(sa.update(nodes).where(nodes.c.name == "r1n3").values(maintenance=True))
+    head, *lines = here("node", "list", columns=80)
+    assert "maintenance" in head.split()
+    assert "True" in lines[2].split()
 
 
 def test_a_wide_list_has_all_of_it(database: Database, here: Terminal) -> None:
