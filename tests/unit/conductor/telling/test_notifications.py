@@ -4,90 +4,29 @@ import asyncio
 import contextlib
 import json
 import logging
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from fakes import PATIENCE, THERE, Clock, until
+from fakes import THERE, Clock, until
 from notified import Pauses, cursors, enter, entered, happen, running
-from podium import errors
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.notification_metrics import of_notifications
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.refusals import Refusals
 from podium.conductor.telling.sink_settings import NotificationSettings, SinkSettings
-from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
 from podium.db import members, notifications
 from podium.db.engine import Database
 from podium.db.figures import SinkFigures
 from podium.db.models import power_events
-from podium.db.worker import Worker
+from receivers import Receiver
 from rounds import rest_is_long
 from servers import RestartablePostgreSQL
 from templates import prepared
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook on 127.0.0.1 that keeps what it takes."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = 204
-        self.judge: Callable[[dict[str, Any]], int] = lambda _document: self.status
-        self.answering = threading.Event()
-        self.answering.set()
-        self.paths: list[str] = []
-        self.headers: list[dict[str, str]] = []
-        self.asked = 0
-        self.taken: list[dict[str, Any]] = []
-
-    def url(self, path: str = "/hook", user: str = "") -> str:
-        return f"http://{user}127.0.0.1:{self.server_port}{path}"
-
-    @property
-    def subjects(self) -> list[str]:
-        return [document["subject"] for document in self.taken]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked += 1
-        self.server.paths.append(self.path)
-        self.server.headers.append(dict(self.headers.items()))
-        self.server.answering.wait(PATIENCE)
-        document = json.loads(body)
-        status = self.server.judge(document)
-        if status < 300:
-            self.server.taken.append(document)
-        self.send_response(status)
-        self.send_header("Location", self.server.url("/elsewhere"))
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.answering.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -137,16 +76,6 @@ def test_an_event_is_a_cloud_event(database: Database, receiver: Receiver) -> No
     assert receiver.headers[0]["Content-Type"] == "application/cloudevents+json; charset=utf-8"
 
 
-def test_a_type_has_no_blanks_and_a_source_is_a_uri(database: Database) -> None:
-    happen(database, "n1")
-    with database.write() as connection:
-        connection.execute(sa.update(power_events).values(cause="first reading"))
-        (row,) = connection.execute(sa.select(power_events))
-    document = json.loads(cloud_event(row, Worker("büro 1", 2)))
-    assert document["type"] == "org.podium.power.first-reading"
-    assert document["source"] == "/podium/conductors/b%C3%BCro%201"
-
-
 def test_a_sink_gets_the_events_of_all_conductors_in_order(database: Database, receiver: Receiver) -> None:
     async def scenario() -> None:
         async with running(database, settings(receiver.url())):
@@ -159,13 +88,6 @@ def test_a_sink_gets_the_events_of_all_conductors_in_order(database: Database, r
     assert receiver.subjects == [f"n{number}" for number in range(250)]
     assert [receiver.taken[3][key] for key in ("source", "id")] == ["/podium/conductors/here", "here/0/4"]
     assert [receiver.taken[4][key] for key in ("source", "id")] == ["/podium/conductors/there", "there/0/5"]
-
-
-def test_an_event_has_the_same_id_whichever_member_delivers_it(database: Database) -> None:
-    happen(database, "n1", writer=Worker("here", 1, 7))
-    with database.read() as connection:
-        (row,) = connection.execute(sa.select(power_events))
-    assert json.loads(cloud_event(row, row.writer))["id"] == f"here/1/{row.id}"
 
 
 def test_one_member_delivers_and_its_successor_goes_on_where_it_was(
@@ -439,66 +361,6 @@ def test_a_sink_that_is_taken_out_of_the_configuration_begins_anew(
 
     asyncio.run(again())
     assert receiver.subjects == ["n2"]
-
-
-def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
-    receiver.status = 307
-    with pytest.raises(errors.PodiumError, match="^answered 307"):
-        WebhookSink(receiver.url(), "secret", 5).deliver("{}")
-    assert receiver.paths == ["/hook"]
-
-
-@pytest.mark.parametrize(
-    ("user", "token", "expected"),
-    [("", "t0k3n", "Bearer t0k3n"), ("eva:p%40ss@", "t0k3n", "Basic ZXZhOnBAc3M="), ("", "", None)],
-)
-def test_a_webhook_is_given_the_token_or_the_user_of_its_url(
-    receiver: Receiver, user: str, token: str, expected: str | None
-) -> None:
-    sink = WebhookSink(receiver.url("/hook?key=value", user), token, 5)
-    sink.deliver("{}")
-    assert receiver.headers[0].get("Authorization") == expected
-    assert receiver.paths == ["/hook?key=value"]
-    assert sink.name == receiver.url("/hook")
-
-
-def test_a_webhook_that_does_not_answer_in_time_is_given_up(receiver: Receiver) -> None:
-    receiver.answering.clear()
-    with pytest.raises(errors.PodiumError, match=r"^no answer within 0\.2 s$"):
-        WebhookSink(receiver.url(), "", 0.2).deliver("{}")
-
-
-def test_a_webhook_that_answers_byte_by_byte_is_given_up_in_time() -> None:
-    def dawdle(server: socket.socket) -> None:
-        connection, _ = server.accept()
-        with connection, contextlib.suppress(OSError):
-            while not given_up.wait(0.01):
-                connection.send(b"H")
-
-    given_up = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=dawdle, args=(server,))
-        thread.start()
-        try:
-            with pytest.raises(errors.PodiumError, match=r"^no answer within 0\.2 s$"):
-                WebhookSink(f"http://127.0.0.1:{server.getsockname()[1]}", "", 0.2).deliver("{}")
-        finally:
-            given_up.set()
-            thread.join()
-
-
-def test_a_program_that_fails_is_quoted() -> None:
-    with pytest.raises(errors.PodiumError, match="^sh ended with status 3 and said no such queue$"):
-        ProgramSink("/bin/sh -c 'echo no such queue >&2; exit 3'", 5).deliver("{}")
-
-
-def test_a_program_is_not_given_options_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("OS_DATABASE__CONNECTION", "postgresql://podium:secret@host/podium")
-    ProgramSink(f"/bin/sh -c 'env > {tmp_path}/env'", 5).deliver("{}")
-    assert "PATH=" in (tmp_path / "env").read_text()
-    assert "secret" not in (tmp_path / "env").read_text()
 
 
 def test_sinks_that_differ_in_secrets_only_are_told_apart_without_them() -> None:
