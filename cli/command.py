@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import cliff.lister
@@ -15,7 +16,7 @@ from podium.cli.parsing import shortened
 from podium.cli.showing import tables
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
-from podium.cli.showing.words import shown_in
+from podium.cli.showing.words import harmless_lines, shown_in
 from podium.node_ranges import natural
 
 _WARNINGS_SHOWN: Final = 20
@@ -36,7 +37,7 @@ class Command(Connecting):
         """
         if not self.app.stdin.isatty():
             raise errors.PodiumError(refusal)
-        self.app.stderr.write(f"{what}? [y/N] ")
+        self.app.stderr.write(f"{harmless_lines(what)}? [y/N] ")
         self.app.stderr.flush()
         try:
             answer = self.app.stdin.readline()
@@ -67,9 +68,13 @@ class Command(Connecting):
         is_table = parsed_args.formatter == "table"
         return Screen.of(self.app.stdout, parsed_args.max_width) if is_table else None
 
+    def cell(self, parsed_args: argparse.Namespace) -> Callable[[Any], Any]:
+        """Return what makes of a value what the output format shows."""
+        return partial(shown_in, parsed_args.formatter, at_terminal=self.app.stdout.isatty())
+
     def say(self, text: str) -> None:
-        """Print one line of the command's result."""
-        self.app.stdout.write(f"{text}\n")
+        """Print one line of the command's result, or several."""
+        self.app.stdout.write(f"{harmless_lines(text)}\n")
         self.app.stdout.flush()
 
     def warn_of(self, warnings: Sequence[str]) -> None:
@@ -138,7 +143,8 @@ class Lister(Command, cliff.lister.Lister):
             return 0  # cliff would print an empty line
         screen = self.screen(parsed_args)
         if screen is None:
-            shown = [[shown_in(parsed_args.formatter, row[index]) for index in wanted] for row in rows]
+            cell = self.cell(parsed_args)
+            shown = [[cell(row[index]) for index in wanted] for row in rows]
             return super().produce_output(parsed_args, names, shown)
         lines = tables.of_list(
             self.form,
@@ -187,7 +193,7 @@ class ShowOne(Command, cliff.show.ShowOne):
         _check_columns(self.parser, "-c/--column", parsed_args.columns, column_names)
         screen = self.screen(parsed_args)
         if screen is None:
-            texts = [shown_in(parsed_args.formatter, value) for value in data]
+            texts = list(map(self.cell(parsed_args), data))
             return super().produce_output(parsed_args, column_names, texts)
         chosen = [
             (name, value)

@@ -15,6 +15,7 @@ from podium import conf
 from podium.cli import ways
 from podium.cli.app import LOCAL, App, add_common_options
 from podium.cli.parsing import Parser
+from podium.cli.showing.words import harmless_lines
 from podium.client.podium import Podium
 
 if TYPE_CHECKING:
@@ -96,11 +97,18 @@ class Connecting(cliff.command.Command):
             self._leave(f"{what} works on the database alone, not with {self.way.source}{remedy}")
 
     def _leave(self, text: str) -> NoReturn:
-        self.parser.exit(2, f"podium: {text}\n")
+        self.parser.exit(2, f"podium: {harmless_lines(text)}\n")
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        if self.name in LOCAL and self.app.options.url not in (None, ways.DATABASE):
-            self._leave(f"{self.app.NAME} {self.name} works on this host alone, not with --url")
+        options = self.app.options
+        if self.name in LOCAL:
+            for option, is_given in (
+                ("--url", options.url not in (None, ways.DATABASE)),
+                ("--credentials-file", options.credentials_file),
+                ("--cafile", options.cafile),
+            ):
+                if is_given:
+                    self._leave(f"{self.app.NAME} {self.name} works on this host alone, not with {option}")
         return super().run(parsed_args)
 
     @contextmanager
@@ -135,4 +143,4 @@ class Connecting(cliff.command.Command):
 
     def warn(self, text: str) -> None:
         """Print one line on standard error."""
-        self.app.stderr.write(f"podium: {text}\n")
+        self.app.stderr.write(f"podium: {harmless_lines(text)}\n")

@@ -9,6 +9,7 @@ import select
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TextIO
 
 from podium import errors
@@ -237,7 +238,8 @@ class _Lines:
             self._write(columns)
 
     def write(self, events: Iterable[Event]) -> None:
-        rows = [[shown_in(self._form, value) for value in _values(event, self._columns)] for event in events]
+        cell = partial(shown_in, self._form, at_terminal=self._out.isatty())
+        rows = [list(map(cell, _values(event, self._columns))) for event in events]
         if self._screen is not None and self._grow(rows):
             self._write(self._columns)
         for row in rows:

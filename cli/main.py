@@ -9,6 +9,7 @@ from typing import Final
 
 from podium import errors, private_memory
 from podium.cli.app import App
+from podium.cli.showing.words import harmless_lines
 from podium.cli.spared import spare
 
 _FAULTS_SHOWN: Final = 50
@@ -52,9 +53,9 @@ def _attempt(app: App, argv: list[str]) -> int:
         return _INTERRUPTED
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(harmless_lines(traceback.format_exc()))
         for line in _lines(error, only_reads=app.only_reads):
-            sys.stderr.write(f"podium: {line}\n")
+            sys.stderr.write(f"podium: {harmless_lines(line)}\n")
         return 1
 
 

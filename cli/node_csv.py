@@ -10,9 +10,10 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, NamedTuple
 
 from podium import errors, node_ranges
+from podium.cli.showing.words import Writes
 from podium.client import texts
 from podium.client.enrolling import scalars
 from podium.client.records.node_fields import FIELDS
@@ -238,7 +239,7 @@ def with_rows(fault: str, rows: Sequence[int]) -> str:
     return _PLACES.sub(renamed, fault)
 
 
-def write(stream: TextIO, nodes: Iterable[Mapping[str, Any]]) -> int:
+def write(stream: Writes, nodes: Iterable[Mapping[str, Any]]) -> int:
     """Write nodes with the columns that they need, and return their number."""
     rows = [_cells(node) for node in nodes]
     plain: dict[str, bool] = {"name": True, "driver": True}

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import yaml
 
 from podium import masking
 from podium.cli import arguments, command, node_csv
 from podium.cli.new_files import new_file
+from podium.cli.showing.words import Harmless, Writes
 from podium.client.calls.call import ABSENT
 from podium.client.calls.enrolment import Exported
 from podium.client.enrolling import scalars
@@ -54,7 +55,11 @@ class Export(command.Command):
         told = self._without_chassis if parsed_args.format == "csv" else iter
         if file is None:
             with self.podium() as podium:
-                write(self.app.stdout, told(_parts(podium.export_nodes(nodes, where=where))))
+                out = self.app.stdout
+                write(
+                    Harmless(out) if out.isatty() else out,
+                    told(_parts(podium.export_nodes(nodes, where=where))),
+                )
             return 0
         self.needs_database("podium node export --with-secrets")
         wanted = None
@@ -108,7 +113,7 @@ def _parts(exported: Iterator[Exported]) -> _Parts:
         some = [*islice(exported, _AT_ONCE)]
 
 
-def _write_json(stream: TextIO, parts: _Parts) -> int:
+def _write_json(stream: Writes, parts: _Parts) -> int:
     """Write the parts, one node or chassis in a line, and return the number of nodes."""
     count, last, comma = 0, "", ""
     for name, some in parts:
@@ -124,12 +129,12 @@ def _write_json(stream: TextIO, parts: _Parts) -> int:
     return count
 
 
-def _write_csv(stream: TextIO, parts: _Parts) -> int:
+def _write_csv(stream: Writes, parts: _Parts) -> int:
     """Write the nodes of the parts, and return their number."""
     return node_csv.write(stream, (node for _, some in parts for node in some))
 
 
-def _write_yaml(stream: TextIO, parts: _Parts) -> int:
+def _write_yaml(stream: Writes, parts: _Parts) -> int:
     """Write the parts, and return the number of nodes."""
     count, last, is_empty = 0, "", False
     for name, some in parts:
@@ -145,7 +150,7 @@ def _write_yaml(stream: TextIO, parts: _Parts) -> int:
     return count
 
 
-_FORMATS: Final[Mapping[str, Callable[[TextIO, _Parts], int]]] = {
+_FORMATS: Final[Mapping[str, Callable[[Writes, _Parts], int]]] = {
     "yaml": _write_yaml,
     "json": _write_json,
     "csv": _write_csv,

@@ -100,4 +100,4 @@ class Watch(command.Command):
             names = ("uuid", "name") if one.gone else _FIELDS
             values = {name: getattr(one.node, name) for name in names}
             line: dict[str, Any] = {"at": datetime.now(UTC), "gone": one.gone, **plain(values)}
-            self.say(json.dumps(shown_in("json", line)))
+            self.say(json.dumps(shown_in("json", line, at_terminal=False)))

@@ -10,6 +10,7 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from podium import node_ranges
 from podium.cli import command
+from podium.cli.showing.words import one_line
 from podium.client.calls.credentials import CredentialsAsked
 from podium.client.calls.operations import Asked, Operation, Request, RequestState
 from podium.client.podium import Podium
@@ -92,7 +93,7 @@ class Waiting(command.Command):
         waited = self._watch(podium, number)
         lines = [f"{names}: {outcome}" for names, outcome in folded(podium.requests(number)).items()]
         for line in lines[:_SHOWN]:
-            self.say(line)
+            self.say(one_line(line))
         if len(lines) > _SHOWN:
             self.say(f"and {len(lines) - _SHOWN} more; see: podium operation show {number}")
         if waited.given_up:
@@ -120,7 +121,9 @@ class Waiting(command.Command):
                         tell(f"operation {number} waits for {fold_names(left)}")
 
             def tell(line: str) -> None:
-                progress.console.print(f"podium: {line}", markup=False, highlight=False, soft_wrap=True)
+                progress.console.print(
+                    f"podium: {one_line(line)}", markup=False, highlight=False, soft_wrap=True
+                )
 
             return podium.wait(number, seen=seen, tell=tell)
 

@@ -81,6 +81,10 @@ def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str
     :raises podium.errors.ConfigError: the configuration cannot be read, or anybody could have made the socket
     """
     way = _named(options, environment) or _configured(options, prog)
+    if options.cafile and not str(way.url).lower().startswith("https:"):
+        raise errors.ConfigError(
+            f"--cafile is for a podium-api at https://HOST, which is not asked because of {way.source}"
+        )
     if way.url is not None:
         return _with_options(way, options, environment)
     if options.credentials_file:

@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 #: Up to which age, in seconds, a unit is used, and the seconds in it.
 _UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
@@ -94,17 +94,45 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else harmless(", ".join(map(str.strip, text.splitlines())))
 
 
-def shown_in(form: str, value: Any) -> Any:
+def harmless_lines(text: str) -> str:
+    """Return a text of several lines without what a terminal would obey."""
+    return text if text.isprintable() else "\n".join(map(harmless, text.split("\n")))
+
+
+class Writes(Protocol):
+    """What text can be written to."""
+
+    def write(self, text: str, /) -> object: ...
+
+
+class Harmless:
+    """Writes lines to a terminal without what it would obey.
+
+    Colours and pictures, which it is to obey, do not come here.
+    """
+
+    def __init__(self, out: Writes) -> None:
+        self._out = out
+
+    def write(self, text: str, /) -> object:
+        return self._out.write(harmless_lines(text))
+
+
+def shown_in(form: str, value: Any, *, at_terminal: bool) -> Any:
     """Return a value as an output format shows it.
 
     :param form: the name of cliff's formatter: people read ``table``, programs read the others
+    :param at_terminal: whether it is shown at one; tables come to one through other programs, too
     """
     if form == "table":
-        return in_words(value)
+        words = in_words(value)
+        return harmless_lines(words) if isinstance(words, str) else words
     plain = _for_programs(value)
-    if form in _TEXT_FORMATS and isinstance(plain, dict | list):
+    if form not in _TEXT_FORMATS:
+        return plain
+    if isinstance(plain, dict | list):
         return json.dumps(plain)
-    return plain
+    return harmless_lines(plain) if at_terminal and isinstance(plain, str) else plain
 
 
 def _for_programs(value: Any) -> Any:

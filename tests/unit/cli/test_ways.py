@@ -211,3 +211,19 @@ def test_credentials_that_others_can_read_are_refused(bare_podium: Run, tmp_path
     assert done.stderr == (
         f"podium: {file} has the mode 640, so that others can read it; run: chmod 600 {file}\n"
     )
+
+
+@pytest.mark.parametrize("way", ["database", "unix:/run/p.sock", "http://127.0.0.1", ""])
+def test_certificates_for_a_way_that_has_none_are_refused(choose: Choose, way: str) -> None:
+    with pytest.raises(errors.ConfigError, match="--cafile is for a podium-api at https://HOST, which "):
+        choose(url=way or None, cafile="/a")
+    assert choose(url=way or None, PODIUM_CAFILE="/a")
+
+
+@pytest.mark.parametrize("option", ["--credentials-file", "--cafile"])
+def test_a_command_for_this_host_refuses_what_is_for_a_podium_api(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "sample", option, "/a"]) == 2
+    told = capsys.readouterr().err
+    assert told == f"podium: podium config sample works on this host alone, not with {option}\n"
