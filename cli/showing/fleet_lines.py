@@ -89,7 +89,7 @@ def _figures(status: Status) -> Iterable[tuple[str, str]]:
     if its.total:
         yield "readings", _readings(status.readings)
         yield "health", _health(its)
-    yield "maintenance", _listed({"": its.in_maintenance, "unreadable": its.unreadable}) or "none"
+    yield "maintenance", _listed({"": its.in_maintenance, "of them unreadable": its.unreadable}) or "none"
     yield "changes", _changes(status)
     yield "conductors", _conductors(status)
     if status.enforcement.frozen_at is None and its.to_be_restored:

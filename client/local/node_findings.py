@@ -63,11 +63,26 @@ _COUNTED: Final = (
     _Kind(
         "failing",
         "critical",
-        "did not answer when it was last read",
-        "did not answer when they were last read",
+        "could not be read the last time",
+        "could not be read the last time",
         "power_failures>0 and not maintenance",
     ),
 )
+#: Drivers name the option to check where a login was refused: that is for others than a BMC that is away.
+_LOGIN: Final = 'last_error~"*_password*"'
+_LOGIN_REFUSED: Final = _Kind(
+    "login_refused",
+    "critical",
+    "cannot be read because of its user or password",
+    "cannot be read because of their users or passwords",
+    f"(power_failures>0 and not maintenance or {_UNREADABLE}) and {_LOGIN}",
+)
+#: What is left of the kinds that have other reasons too, by their names.
+_OTHERWISE: Final = {
+    kind.name: kind._replace(where=f"{kind.where} and not {_LOGIN}")
+    for kind in _COUNTED
+    if kind.name in ("unreadable", "failing")
+}
 #: By the health of their nodes.
 _HEALTHS: Final = {
     "critical": _Kind(
@@ -132,7 +147,8 @@ class Conditions:
         self.recently: Final = clock.later(now, -max_age)
         self._enforced_by_default = enforces_by_default(backend)
         self.counted: dict[str, sa.ColumnElement[bool]] = {
-            **{kind.name: self.of(kind.where) for kind in _COUNTED},
+            **{kind.name: self.of(kind.where) for kind in (*_COUNTED, _LOGIN_REFUSED)},
+            **{f"{name}_otherwise": self.of(kind.where) for name, kind in _OTHERWISE.items()},
             **{name: ~self.of(where) for name, where in _UNUSUAL.items()},
             _DOUBTFUL.name: nodes.c.credentials_in_doubt.is_(True),
             _EXPIRED.name: nodes.c.credentials_expire_at < now,
@@ -155,15 +171,26 @@ def findings(
 
     :param healths: how many nodes have each health, in maintenance or not
     """
-    its = [(kind, figures.further[kind.name]) for kind in (*_COUNTED, _DOUBTFUL, _EXPIRED)]
+    its = [(kind, figures.further[kind.name]) for kind in (*_COUNTED, _LOGIN_REFUSED, _DOUBTFUL, _EXPIRED)]
+    if figures.further[_LOGIN_REFUSED.name]:
+        its = [_otherwise(kind, count, figures) for kind, count in its]
     its += [(_UNSERVED, figures.unowned), _stale(figures, conditions.recently)]
     its += [(kind, healths.get((health, False), 0)) for health, kind in _HEALTHS.items()]
     its = [(kind, count) for kind, count in its if count]
     few = {kind.name: kind for kind, count in its if count <= FEW}
-    of = {name: conditions.counted.get(name) for name in few}
-    found = {name: conditions.of(few[name].where) if one is None else one for name, one in of.items()}
+    found = {
+        name: conditions.of(kind.where) if kind.where else conditions.counted[name]
+        for name, kind in few.items()
+    }
     names = node_list.names_by(connection, found) if found else {}
     return [_finding(kind, count, names.get(kind.name, ())) for kind, count in its]
+
+
+def _otherwise(kind: _Kind, count: int, figures: FleetFigures) -> tuple[_Kind, int]:
+    """Return a kind, and how many nodes it has, without those whose login was refused."""
+    if (other := _OTHERWISE.get(kind.name)) is None:
+        return kind, count
+    return other, figures.further[f"{kind.name}_otherwise"]
 
 
 def _stale(figures: FleetFigures, recently: datetime) -> tuple[_Kind, int]:

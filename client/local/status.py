@@ -31,7 +31,7 @@ _MOST: Final = 5
 #: The worst first.
 _ORDER: Final = (
     *("no_conductor", "unserved", "conductor_silent", "enforcement_frozen", "password_unknown"),
-    *("conductor_gone", "unreadable", "critical_health", "power_error", "failing", "stale"),
+    *("conductor_gone", "login_refused", "unreadable", "critical_health", "power_error", "failing", "stale"),
     *("operation_failed", "task_failing", "notifications_failing", "reads_late", "out_of_reach"),
     *("no_figures", "health_warning", "password_expired", "shortage"),
 )

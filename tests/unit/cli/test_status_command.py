@@ -20,7 +20,7 @@ from podium.db import api, clock, conductors, members
 from podium.db.conductors import TaskReport
 from podium.db.engine import Database
 from podium.db.figures import DriverFigures, Figures
-from podium.db.models import conductor_workers, utcnow
+from podium.db.models import conductor_workers, nodes, utcnow
 from podium.db.worker import Worker
 from rounds import only_long
 from terminals import Terminal
@@ -97,6 +97,31 @@ def test_what_needs_attention_comes_first_and_the_worst_of_it_before_the_rest(
         "password_expired": "r1n10",
     }
     assert (found["nodes"]["total"], found["nodes"]["enroll"]) == (16, 1)
+
+
+def test_nodes_whose_login_was_refused_are_told_from_those_that_do_not_answer(
+    podium_here: Here, database: Database, worker: Worker
+) -> None:
+    refused, away = "BMC b has another password; check ipmi_password", "BMC b does not answer"
+    unreadable = {"maintenance": True, "fault": "power failure"}
+    states: dict[str, dict[str, Any]] = {
+        "r1n1": {**unreadable, "last_error": refused},
+        "r1n2": {"last_error": refused},
+        "r1n3": {**unreadable, "last_error": away},
+        "r1n4": {"last_error": away},
+        "r1n5": {},
+        "r1n6": {"maintenance": True, "last_error": refused},
+    }
+    with database.write() as connection:
+        for name, its in states.items():
+            connection.execute(sa.update(nodes).where(nodes.c.name == name).values(power_failures=3, **its))
+    found = {one["kind"]: one for one in status(podium_here)["attention"]}
+    names = {kind: one["names"] for kind, one in found.items()}
+    assert names == {"login_refused": "r1n[1-2]", "unreadable": "r1n3", "failing": "r1n[4-5]"}
+    for kind, one in found.items():
+        words = [*shlex.split(one["command"])[1:], "-f", "value", "-c", "name"]
+        assert podium_here(*words).stdout.split() == node_ranges.expand([names[kind]])
+    assert "maintenance  3, 2 of them unreadable" in podium_here("status").stdout.splitlines()
 
 
 def test_each_command_that_is_named_shows_what_it_is_named_for(podium: Run, ill: Worker) -> None:
