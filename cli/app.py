@@ -111,7 +111,8 @@ def add_common_options(parser: argparse.ArgumentParser, default: object = argpar
         "--config-file",
         metavar="FILE",
         default=default,
-        help="the config file to use; by default podium.conf where oslo.config looks for it",
+        help="the config file to use; by default podium.conf in etc/podium of the virtual"
+        " environment, ~/.podium, ~, /etc/podium, or /etc",
     )
     parser.add_argument(
         "--url",

@@ -46,9 +46,9 @@ class Upgrade(command.Command):
             # The user who upgrades a database need not be the one who runs the daemons.
             remark = opening.prepare_keys(self.config, database, make=is_new)
         except errors.ConfigError as fault:
-            remark = str(fault)
+            remark = f"warning: {fault}"
         if remark:
-            self.warn(f"warning: {remark}")
+            self.warn(remark)
 
 
 class Copy(command.Command):

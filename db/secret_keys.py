@@ -103,7 +103,10 @@ def _raise_floor(connection: sa.Connection) -> None:
 
 def words(begun: Begun, source: str) -> str:
     """The line for people about a key that encrypts from now on."""
-    line = f"Secrets in the database are encrypted from now on, with the key {begun.name} of {source}"
+    line = (
+        f"Secrets in the database are encrypted from now on, with the key {begun.name} of {source}; back that"
+        " file up, apart from the database: nobody can read them without it"
+    )
     if begun.plain:
         line += (
             f"; what was written before (nodes: {begun.plain}) stays as it is until it is written anew, or"

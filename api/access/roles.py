@@ -45,5 +45,8 @@ def require(caller: Caller, role: Role, groups: Sequence[str] = ()) -> None:
     has = f"has the role {caller.role.word}" if caller.role else "has no role"
     text = f"{caller.name} {has}, and this needs {role.word}, which the option [api] {role.word}s gives"
     if groups:
-        text += f"; as root: usermod -aG GROUP {caller.name}, where GROUP is {' or '.join(groups)}"
+        text += (
+            f"; as root: usermod -aG GROUP {caller.name}, where GROUP is {' or '.join(groups)}; or name"
+            f" {caller.name} in that option"
+        )
     raise Fault(403, text)

@@ -32,6 +32,8 @@ _ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 
 #: OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
 _NAMES_DIFFER: Final = (62, 64)
+#: What OpenSSL says of an answer that is no TLS; the newest versions say the last.
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 _OTHER_NAME: Final = "the URL has to have the name, or the address, that the certificate is for"
 _UNTRUSTED: Final = "--cafile, or [client] cafile, names the certificates that its own must lead to"
 
@@ -98,6 +100,8 @@ def translated(where: str) -> Iterator[None]:
         text = _ERRNO.sub("", errors.one_line(fault).partition(": ")[2]) or type(fault).__name__
         if isinstance(fault, httpx.RemoteProtocolError) and where.startswith("http:"):
             text = f"{text.rstrip('.')}; if this port speaks TLS, the URL has to begin with https://"
+        if _is_plain(fault):
+            text = "what answers there does not speak TLS; without it the URL begins with http://"
         raise TryAgain(errors.ApiUnavailable(f"{where} cannot be reached: {text}")) from None
     except httpx.InvalidURL as fault:
         raise errors.ConfigError(f"{where} is not a URL that can be asked: {fault}") from None
@@ -107,13 +111,25 @@ def translated(where: str) -> Iterator[None]:
 
 def _of_tls(fault: BaseException) -> str | None:
     """Return why a certificate was refused, and the remedy, if that is the reason of an error."""
-    reason: BaseException | None = fault
-    while reason is not None:
+    for reason in _reasons(fault):
         if isinstance(reason, ssl.SSLCertVerificationError):
             remedy = _OTHER_NAME if getattr(reason, "verify_code", None) in _NAMES_DIFFER else _UNTRUSTED
             return f"{str(reason.verify_message).rstrip('.')}; {remedy}"
-        reason = reason.__cause__ or reason.__context__
     return None
+
+
+def _is_plain(fault: BaseException) -> bool:
+    """Return whether the answer to a TLS greeting was no TLS at all."""
+    return any(
+        isinstance(one, ssl.SSLError) and getattr(one, "reason", None) in _NO_TLS for one in _reasons(fault)
+    )
+
+
+def _reasons(fault: BaseException) -> Iterator[BaseException]:
+    reason: BaseException | None = fault
+    while reason is not None:
+        yield reason
+        reason = reason.__cause__ or reason.__context__
 
 
 def result(call: Call[T], response: httpx.Response, where: str, warn: Warn) -> T:

@@ -38,7 +38,8 @@ class Server:
             return
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise errors.ConfigError(f"{self._shown} is not https://HOST[:PORT] or {UNIX}/PATH")
+            forms = f"https://HOST[:PORT], http://HOST[:PORT] or {UNIX}/PATH"
+            raise errors.ConfigError(f"{self._shown} is not {forms}")
         if "@" in parts.netloc:
             raise errors.ConfigError(
                 f"{self._shown} has a user or password in it; put them into a credentials file"

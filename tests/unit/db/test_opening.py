@@ -62,8 +62,9 @@ def test_a_daemon_makes_the_keys_of_an_sqlite_file_and_says_once_what_is_plain(
     remark = opening.prepare_keys(config, database)
     (name,) = Keyring.from_file(keys).names
     assert remark == (
-        f"Secrets in the database are encrypted from now on, with the key {name} of {keys}; what was"
-        " written before (nodes: 2) stays as it is until it is written anew, or until: podium secret rotate"
+        f"Secrets in the database are encrypted from now on, with the key {name} of {keys}; back that"
+        " file up, apart from the database: nobody can read them without it; what was written before"
+        " (nodes: 2) stays as it is until it is written anew, or until: podium secret rotate"
     )
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
     assert opening.prepare_keys(config, configured()) is None

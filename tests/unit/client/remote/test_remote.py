@@ -310,6 +310,20 @@ def test_a_certificate_for_another_name_is_told_with_another_remedy(
     )
 
 
+def test_a_server_without_tls_is_told_in_plain_words(remote: Callable[[Handler], Podium]) -> None:
+    def plain(request: httpx.Request) -> httpx.Response:
+        fault = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)")
+        fault.reason = "WRONG_VERSION_NUMBER"
+        raise httpx.ConnectError(str(fault)) from fault
+
+    with pytest.raises(errors.ApiUnavailable) as raised:
+        remote(plain).fleet()
+    assert str(raised.value) == (
+        f"{URL} cannot be reached: what answers there does not speak TLS; without it the URL begins with"
+        " http:// (GET /podium/v1)"
+    )
+
+
 @pytest.mark.parametrize(
     ("url", "hint"),
     [

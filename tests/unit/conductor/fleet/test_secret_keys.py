@@ -85,7 +85,8 @@ def test_a_key_encrypts_once_the_last_member_has_it_and_the_log_names_who_lacks_
     assert told == [
         f"Secrets are not encrypted with the key {RING.names[0]} of /keys until all conductors hold it:"
         f" not yet {story.other}",
-        f"Secrets in the database are encrypted from now on, with the key {RING.names[0]} of /keys",
+        f"Secrets in the database are encrypted from now on, with the key {RING.names[0]} of /keys; back that"
+        " file up, apart from the database: nobody can read them without it",
     ]
 
 
