@@ -10,6 +10,7 @@
     ├── ConductorsAtWork          conductors run that must be stopped before this
     ├── MemberEnded               others have ended this worker, and given its nodes away
     ├── BadRequest                what was asked cannot be understood, or makes no sense
+    │   ├── NotUnderstood         a condition, a range of nodes or an address is not written as it should be
     │   └── NeedsConfirmation     so many nodes are switched only when that was confirmed
     ├── NotFound                  there is no such thing: operation, conductor, task ...
     │   └── NodeNotFound
@@ -70,6 +71,7 @@ __all__ = [
     "NodeProtected",
     "NotAllowed",
     "NotFound",
+    "NotUnderstood",
     "NotificationRefused",
     "OtherFleet",
     "PasswordRefused",
@@ -119,6 +121,10 @@ class MemberEnded(PodiumError):
 
 class BadRequest(PodiumError):
     """What was asked cannot be understood, or makes no sense; the text says what is wrong."""
+
+
+class NotUnderstood(BadRequest):
+    """A condition, a range of nodes or an address is not written as it should be; nothing was looked up."""
 
 
 class NeedsConfirmation(BadRequest):

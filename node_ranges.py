@@ -33,7 +33,7 @@ _WILDCARD: Final = re.compile(r"[*?]")
 def expand(arguments: Iterable[str]) -> list[str]:
     """Return names, UUIDs and patterns unchanged and ranges as what they stand for, each once.
 
-    :raises podium.errors.BadRequest: for a range that cannot be understood, or for too many names
+    :raises podium.errors.NotUnderstood: for a range that cannot be understood, or for too many names
     """
     names: dict[str, None] = {}
     left = MOST_NODES
@@ -41,7 +41,7 @@ def expand(arguments: Iterable[str]) -> list[str]:
         parts = _parts(argument) if is_range(argument) else [[_Piece.of(argument)]]
         left -= sum(math.prod(piece.number for piece in part) for part in parts)
         if left < 0:
-            raise errors.BadRequest(f"these are more than {MOST_NODES} names of nodes, the most at once")
+            raise errors.NotUnderstood(f"these are more than {MOST_NODES} names of nodes, the most at once")
         for part in parts:
             names |= dict.fromkeys(map("".join, itertools.product(*(piece.texts for piece in part))))
     return list(names)
@@ -234,6 +234,6 @@ def _numbers(text: str, inside: str) -> _Piece:
     )
 
 
-def _refusal(text: str, reason: str) -> errors.BadRequest:
+def _refusal(text: str, reason: str) -> errors.NotUnderstood:
     shown = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
-    return errors.BadRequest(f"{shown} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05")
+    return errors.NotUnderstood(f"{shown} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05")

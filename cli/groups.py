@@ -77,7 +77,7 @@ def _names(argument: str) -> list[str]:
     from ClusterShell.NodeUtils import GroupResolverError, GroupResolverSourceError, GroupSourceError
 
     if _HUGE.search(argument):  # ClusterShell would count up to it
-        raise errors.BadRequest(f"{argument[:80]}: {_TOO_MANY}")
+        raise errors.NotUnderstood(f"{argument[:80]}: {_TOO_MANY}")
     try:
         nodes = NodeSet(argument, resolver=_resolver())
     except GroupResolverSourceError as fault:
@@ -89,7 +89,7 @@ def _names(argument: str) -> list[str]:
     if not nodes:
         raise _refusal(argument, "it has no nodes, or is no group")
     if len(nodes) > node_ranges.MOST_NODES:
-        raise errors.BadRequest(f"{argument[:80]}: {_TOO_MANY}")
+        raise errors.NotUnderstood(f"{argument[:80]}: {_TOO_MANY}")
     return [*nodes]
 
 

@@ -56,7 +56,7 @@ def _attempt(app: App, argv: list[str]) -> int:
             sys.stderr.write(harmless_lines(traceback.format_exc()))
         for line in _lines(error, only_reads=app.only_reads):
             sys.stderr.write(f"podium: {harmless_lines(line)}\n")
-        return 1
+        return 2 if isinstance(error, errors.NotUnderstood) else 1
 
 
 def _lines(error: Exception, *, only_reads: bool) -> list[str]:

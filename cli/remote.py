@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from podium import errors
 from podium.cli.known_fleets import KnownFleets, place
 from podium.cli.ways import Way
 from podium.client.podium import Podium
@@ -15,8 +16,14 @@ def connect(way: Way, warn: Callable[[str], None], sleep: Callable[[float], None
     """Return what asks the podium-api of a way.
 
     :param sleep: waits for so many seconds before another attempt
+    :raises podium.errors.NotUnderstood: the address of --url cannot be used
     :raises podium.errors.ConfigError: its address, the credentials or the certificates cannot be used
     """
     credentials = None if way.credentials is None else Credentials.read(way.credentials)
+    if way.source == "--url":
+        try:
+            Server(url=str(way.url))
+        except errors.ConfigError as fault:
+            raise errors.NotUnderstood(f"argument --url: {fault}") from None
     server = Server(url=str(way.url), credentials=credentials, cafile=way.cafile, timeout=way.timeout)
     return Remote(server, warn=warn, fleets=KnownFleets(place()), sleep=sleep)

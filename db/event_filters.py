@@ -53,13 +53,12 @@ class EventFilter:
 def where(text: str | None) -> Tree | None:
     """Return the tree of a condition in a config file; None for none.
 
-    :raises podium.errors.BadRequest: in one line, without the names of all fields
+    :raises podium.errors.BadRequest: in one line
     """
     try:
         return parse(text) if text else None
     except errors.BadRequest as fault:
-        first = str(fault).partition("\n")[0].partition("; there are ")[0]
-        raise errors.BadRequest(first.removeprefix("where: ")) from None
+        raise errors.BadRequest(str(fault).partition("\n")[0].removeprefix("where: ")) from None
 
 
 class FilteredFollower(Follower):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from podium.db.selection.tree import Tree
 
 #: Patterns of one request: each is compared with the name of every node.
-_MOST_PATTERNS: Final = 20
+_MOST_PATTERNS: Final = 128
 
 
 class Named(NamedTuple):
@@ -33,15 +33,16 @@ class Named(NamedTuple):
 def expanded(nodes: Nodes) -> list[str]:
     """Return the names, UUIDs and patterns that are meant, each once.
 
-    :raises podium.errors.BadRequest: for a range that cannot be understood, and where nothing is named
+    :raises podium.errors.NotUnderstood: for a range that cannot be understood, and where nothing is named
     """
     found = node_ranges.expand([nodes] if isinstance(nodes, str) else nodes)
     if not found:
-        raise errors.BadRequest("nodes: name at least one")
+        raise errors.NotUnderstood("nodes: name at least one")
     count = sum(map(node_ranges.is_pattern, found))
     if count > _MOST_PATTERNS:
-        raise errors.BadRequest(
-            f"nodes: these are {count} patterns of names, and the most are {_MOST_PATTERNS}"
+        raise errors.NotUnderstood(
+            f"nodes: these are {count} patterns of names, and the most are {_MOST_PATTERNS};"
+            " write some that fit more names, such as r*"
         )
     return found
 
@@ -49,7 +50,7 @@ def expanded(nodes: Nodes) -> list[str]:
 def named(connection: sa.Connection, nodes: Nodes | None) -> Named:
     """Return what names, ranges and patterns mean.
 
-    :raises podium.errors.BadRequest: as by :func:`expanded`
+    :raises podium.errors.NotUnderstood: as by :func:`expanded`
     :raises podium.errors.NodeNotFound: no node has a name that fits a pattern
     """
     if nodes is None:
@@ -82,15 +83,17 @@ def check_entries(
 
     :param field: extra or properties
     :param values: with which its entries are compared, by their keys
-    :raises podium.errors.BadRequest: naming the entry
+    :raises podium.errors.NotUnderstood: naming the entry
     """
     drivers, sealing = machines.drivers(connection), backend.database.sealing
     declared = sealing.secret_names() if sealing is not None and sealing.writes_with else ()
     for key, texts in values.items():
         if not re.search(KEY, key):
-            raise errors.BadRequest(f"nodes cannot be found by the entry {key[:80]!r} of {field}")
+            raise errors.NotUnderstood(f"nodes cannot be found by the entry {key[:80]!r} of {field}")
         is_secret = key in declared or backend.catalog.is_secret(key, drivers)
         if is_secret or any(masking.mask({"": text}) != {"": text} for text in texts):
-            raise errors.BadRequest(f"{field}.{key[:80]} is, or has, a secret: nodes cannot be found by it")
+            raise errors.NotUnderstood(
+                f"{field}.{key[:80]} is, or has, a secret: nodes cannot be found by it"
+            )
         if any(text.lstrip()[:1] in ("[", "{") for text in texts):
-            raise errors.BadRequest(f"{field}.{key[:80]}: nodes cannot be found by lists and objects")
+            raise errors.NotUnderstood(f"{field}.{key[:80]}: nodes cannot be found by lists and objects")

@@ -94,6 +94,16 @@ ENTRIES: Final[Mapping[str, Field]] = {name: Field(name, Kind.ENTRY) for name in
 _ALIASES: Final = {"power_state_age": "age"}
 
 
+def listed() -> str:
+    """Return the fields and what each is compared with, in lines for people."""
+    alike: dict[str, list[str]] = {}
+    for name, one in [*FIELDS.items(), *((f"{name}.KEY", one) for name, one in ENTRIES.items())]:
+        words = f"one of {', '.join(sorted(one.words))}" if one.words else one.kind.words
+        alike.setdefault(words, []).append(name)
+    lines = (f"  {', '.join(names)}: {words}" for words, names in alike.items())
+    return "\n".join(("where: conditions are about these fields:", *lines))
+
+
 def find(name: str) -> Field | None:
     """Return the field without entries of that name."""
     return FIELDS.get(_ALIASES.get(name, name))

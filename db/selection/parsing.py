@@ -22,6 +22,8 @@ _LONGEST_KEY: Final = 255
 _JOINING: Final = ("and", "or", "not")
 #: Operators that are the opposite of another, or another way to write it.
 _OPPOSITES: Final = {"!=": "=", "!~": "~"}
+#: What is given instead of a condition by people who want to know the fields.
+_HELP: Final = "help"
 #: What stands for a missing value, where it is not in quotation marks.
 _NONE: Final = "none"
 
@@ -29,23 +31,25 @@ _NONE: Final = "none"
 def parse(texts: str | Sequence[str]) -> Tree:
     """Return what expressions mean, all of which are to hold.
 
-    :raises podium.errors.BadRequest: with the place of the first fault
+    :raises podium.errors.NotUnderstood: with the place of the first fault
     """
     given = [texts] if isinstance(texts, str) else [*texts]
     if not given:
-        raise errors.BadRequest("where: give at least one condition")
+        raise errors.NotUnderstood("where: give at least one condition")
     if sum(map(len, given)) > LONGEST:
-        raise errors.BadRequest(f"where: conditions have at most {LONGEST} characters")
+        raise errors.NotUnderstood(f"where: conditions have at most {LONGEST} characters")
+    if _HELP in given:
+        raise errors.NotUnderstood(fields.listed())
     trees = [_Reader(text).tree() for text in given]
     tree = trees[0] if len(trees) == 1 else All(tuple(trees))
     found = [*conditions(tree)]
     if len(found) > MOST_CONDITIONS:
-        raise errors.BadRequest(
+        raise errors.NotUnderstood(
             f"where: these are {len(found)} conditions, and the most are {MOST_CONDITIONS}"
         )
     searches = sum(one.field.kind is Kind.ENTRY and one.operator != "=" for one in found)
     if searches > MOST_SEARCHES:
-        raise errors.BadRequest(
+        raise errors.NotUnderstood(
             f"where: {searches} conditions compare entries with ~, < or >, and the most are {MOST_SEARCHES}"
         )
     return tree
@@ -57,7 +61,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         if not text.strip():
-            raise errors.BadRequest("where: give at least one condition")
+            raise errors.NotUnderstood("where: give at least one condition")
         try:
             text.encode()
         except UnicodeEncodeError as wrong:
@@ -82,10 +86,10 @@ class _Reader:
         self._place += found
         return found
 
-    def _fault(self, start: int, end: int, reason: str) -> errors.BadRequest:
+    def _fault(self, start: int, end: int, reason: str) -> errors.NotUnderstood:
         return fault(self._text, start, end, reason)
 
-    def _wrong(self, word: Word, reason: str) -> errors.BadRequest:
+    def _wrong(self, word: Word, reason: str) -> errors.NotUnderstood:
         return self._fault(word.start, word.end, reason)
 
     def tree(self) -> Tree:
@@ -128,7 +132,7 @@ class _Reader:
     def _condition(self) -> Tree:
         word = self._take()
         if word.kind != "plain" or word.text.lower() in _JOINING:
-            raise self._wrong(word, f"a condition was expected, such as power_state=off; {_THERE_ARE}")
+            raise self._wrong(word, "a condition was expected, such as power_state=off")
         field, key = self._field(word)
         begin, is_not = self._next, False
         if begin.kind == "plain" and begin.text.lower() == "not":
@@ -168,7 +172,7 @@ class _Reader:
                 raise self._wrong(word, f"nodes cannot be found by the entry {key[:80]!r} of {name}")
             return found, key
         near = nearest(word.text, [*FIELDS, *ENTRIES])
-        hint = f"did you mean {near}?" if near else _THERE_ARE
+        hint = f"did you mean {near}?" if near else "--where help lists the fields"
         raise self._wrong(word, f"there is no field {word.text[:80]}; {hint}")
 
     def _check_operator(self, field: Field, operator: str, word: Word, *, is_none: bool = False) -> None:
@@ -224,4 +228,3 @@ _CONVERTED: Final[dict[tuple[Kind, str], Callable[[str], Value]]] = {
     (Kind.TIME, ""): fields.time,
     **{(Kind.ENTRY, operator): fields.number for operator in ("<", "<=", ">", ">=")},
 }
-_THERE_ARE: Final = f"there are {', '.join(FIELDS)}, {' and '.join(f'{one}.KEY' for one in ENTRIES)}"

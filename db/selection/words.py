@@ -33,7 +33,7 @@ class Word(NamedTuple):
 def words(text: str) -> Iterator[Word]:
     """Yield the words of an expression.
 
-    :raises podium.errors.BadRequest: at what is no word
+    :raises podium.errors.NotUnderstood: at what is no word
     """
     place = 0
     while True:
@@ -54,13 +54,13 @@ def words(text: str) -> Iterator[Word]:
         place = found.end()
 
 
-def fault(text: str, start: int, end: int, reason: str) -> errors.BadRequest:
+def fault(text: str, start: int, end: int, reason: str) -> errors.NotUnderstood:
     """Return the error for a fault in an expression, with a line that points at it."""
     first = max(0, start - _BEFORE)
     last = min(len(text), first + _SHOWN)
     line = "".join(sign if sign.isprintable() else " " for sign in text[first:last])
     before, after = "..." if first else "", "..." if last < len(text) else ""
     marks = "^" * max(1, min(end, last) - start)
-    return errors.BadRequest(
+    return errors.NotUnderstood(
         f"where: {reason}\n  {before}{line}{after}\n  {' ' * (len(before) + start - first)}{marks}"
     )

@@ -66,10 +66,35 @@ def test_nodes_are_listed_as_they_are_chosen(podium: Run, fleet: None) -> None:
 
 def test_a_faulty_condition_is_told_with_its_place(podium: Run, fleet: None) -> None:
     done = podium("node", "power", "off", "--where", "power_state=on and colour=red")
-    assert done.returncode == 1
+    assert done.returncode == 2
     first, *lines = done.stderr.splitlines()
-    assert first.startswith("podium: where: there is no field colour; there are age, ")
+    assert first == "podium: where: there is no field colour; --where help lists the fields"
     assert lines == ["  power_state=on and colour=red", "                     ^^^^^^"]
+
+
+def test_the_fields_of_conditions_are_listed_for_who_asks(podium: Run, fleet: None) -> None:
+    done = podium("node", "list", "--where", "help")
+    assert done.returncode == 2
+    assert "\n  power_state: one of error, off, on, power off, power on\n" in done.stderr
+    assert "\n  extra.KEY" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--where", "owner="],
+        ["--where", "extra.password=a"],
+        ["--where", "extra.a='https://root:calvin@bmc'"],
+        ["r1n[01-"],
+        ["r1n[1-200000]"],
+        ["r[1-200]n*"],
+    ],
+)
+def test_nodes_that_are_chosen_in_a_wrong_way_are_a_wrong_command_line(
+    podium: Run, fleet: None, words: list[str]
+) -> None:
+    for command in (["node", "list"], ["node", "delete"]):
+        assert podium(*command, *words).returncode == 2
 
 
 def test_a_command_that_does_something_never_means_all_by_silence(podium: Run, fleet: None) -> None:

@@ -190,6 +190,12 @@ def test_a_socket_that_does_not_answer_is_no_reason_to_use_the_database(
     assert podium_here("--url", "database", "node", "list").returncode == 0
 
 
+def test_an_address_that_is_none_is_a_wrong_command_line(bare_podium: Run) -> None:
+    done = bare_podium("--url", "ftp://x", "node", "list")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("podium: argument --url: ftp://x is not https://HOST[:PORT]")
+
+
 def test_a_password_does_not_travel_where_others_can_read_it(bare_podium: Run, tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     file.touch(0o600)

@@ -74,7 +74,7 @@ def test_a_faulty_condition_is_told_with_its_place_by_every_call(podium: Podium,
     enrol("n1", "n2")
     for call in _MEETING:
         first, *lines = refusal(podium, call, "name=n1 or colour=red").split("\n")
-        assert "no field colour; there are age" in first, call
+        assert "there is no field colour; --where help lists the fields" in first, call
         assert lines == ["  name=n1 or colour=red", "             ^^^^^^"], call
 
 
@@ -96,6 +96,8 @@ def test_nodes_are_chosen_by_patterns_of_names(podium: Podium, enrol: Enrol) -> 
     assert listed(podium, "r[1-2]n1*,x_?") == ["r1n1", "r2n1", "x_y"]
     assert listed(podium, ["xzy", "r1*", "r1n1"]) == ["xzy", "r1n1", "r1n2"]
     assert listed(podium, "r*", where="name!=r1n1", limit=1) == ["r1n2"]
+    with pytest.raises(errors.NotUnderstood, match="200 patterns of names, and the most are 128; write some"):
+        listed(podium, "r[1-200]n*")
     with pytest.raises(errors.NodeNotFound, match="no node has a name that fits z"):
         listed(podium, ["r1*", "z*"])
 

@@ -206,7 +206,7 @@ def test_wanted_events_are_counted(database: Database, begun: int) -> None:
 def test_a_faulty_condition_is_one_line() -> None:
     with pytest.raises(errors.BadRequest) as refusal:
         event_filters.where("rack=r1")
-    assert str(refusal.value) == "there is no field rack"
+    assert str(refusal.value) == "there is no field rack; --where help lists the fields"
 
 
 def test_a_severity_is_that_of_causes() -> None:

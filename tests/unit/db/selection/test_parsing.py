@@ -57,7 +57,11 @@ def test_an_age_is_seconds_or_has_a_unit(text: str, value: Value) -> None:
 @pytest.mark.parametrize(
     ("text", "reason", "marked"),
     [
-        ("power_state=off and colour=red", "there is no field colour; there are age, ", "colour"),
+        (
+            "power_state=off and colour=red",
+            "there is no field colour; --where help lists the",
+            "colour",
+        ),
         ("power_stat=off", "there is no field power_stat; did you mean power_state?", "power_stat"),
         ("power_state=blue", "blue is none of error, off, on, power off, power on, none", "blue"),
         ("owner=a b", "put values with spaces into quotation marks", "b"),
