@@ -10,6 +10,7 @@ from podium import conf
 from podium.api.fleet import OwnFleet
 from podium.api.ironic.rendering import Renderer
 from podium.api.own.feeds import Feeds
+from podium.api.own.kept import Kept
 from podium.api.sql import Sql
 from podium.client.enrolling.catalog import Catalog
 from podium.db.sealed import readable
@@ -37,6 +38,7 @@ class Services:
     parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
     streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_STREAMS))
     fleet: OwnFleet = field(init=False)
+    kept: Kept = field(default_factory=Kept, init=False)
     feeds: Feeds = field(default_factory=Feeds, init=False)
 
     def __post_init__(self) -> None:

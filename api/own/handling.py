@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from podium.api import bodies
 from podium.api.callers import caller
 from podium.api.faults import Fault
+from podium.api.own.kept import is_kept
 from podium.api.services import services
 from podium.client.calls import wire
 from podium.client.calls.call import Call, Page
@@ -60,9 +61,17 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
             asked = msgspec.structs.replace(asked, limit=min(getattr(asked, "limit", None) or most, most))
         if isinstance(asked, AskHardware):
             return await _wait_for(request, asked)
-        sql = services(request).sql
+        its = services(request)
+        sql = its.sql
+        if is_kept(asked):
+            found = await its.kept.get(asked, lambda: sql.look(_answer, request, asked))
+            return _response(request, asked, *found)
         run = sql.wait if asked.patience else sql.look if asked.is_safe else sql.use
-        response: Response = await run(_respond, request, asked)
+        try:
+            response: Response = await run(_respond, request, asked)
+        finally:
+            if not asked.is_safe:
+                its.kept.forget()
         return response
 
     return handle
@@ -105,8 +114,13 @@ def _backend(request: Request, database: Database, warnings: list[str]) -> Backe
 
 def _respond(database: Database, request: Request, call: Call[Any]) -> Response:
     """Answer a call, in a thread."""
+    return _response(request, call, *_answer(database, request, call))
+
+
+def _answer(database: Database, request: Request, call: Call[Any]) -> tuple[Any, list[str]]:
+    """Return the answer to a call, and its warnings."""
     warnings: list[str] = []
-    return _response(request, call, answer(_backend(request, database, warnings), call), warnings)
+    return answer(_backend(request, database, warnings), call), warnings
 
 
 async def _wait_for(request: Request, call: AskHardware[Any]) -> Response:
