@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors, node_ranges
-from podium.db import canaries, clock, credential_changes, credentials_given, endpoints, news
+from podium.db import canaries, clock, credential_changes, credentials_given, endpoints, likely_names, news
 from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.claims import lock
@@ -262,7 +262,8 @@ def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) ->
     missing = [one for one in wanted if one not in found]
     if missing:
         named = node_ranges.fold_for_log(missing)
-        raise errors.NodeNotFound(f"no node has the name or UUID {named}; see: podium node list")
+        meant = likely_names.hint(connection, missing) or "; see: podium node list"
+        raise errors.NodeNotFound(f"no node has the name or UUID {named}{meant}")
     return list({found[one].id: found[one] for one in wanted}.values())
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors
+from podium.db import likely_names
 from podium.db.models import members, nodes, slots
 from podium.db.slots import OF_NODE
 
@@ -131,7 +132,8 @@ def one(connection: sa.Connection, ident: str, columns: tuple[str, ...]) -> tupl
         query = _single(connection.dialect.name, columns, key)
         if (row := connection.execute(query, {"ident": ident}).one_or_none()) is not None:
             return tuple(row)
-    raise errors.NodeNotFound(f"no node has the name or UUID {ident[:255]}")
+    meant = likely_names.hint(connection, [ident[:255]])
+    raise errors.NodeNotFound(f"no node has the name or UUID {ident[:255]}{meant}")
 
 
 def page(

@@ -187,7 +187,7 @@ def test_nodes_that_are_not_there_are_named_as_ranges(podium: Run) -> None:
 
 def test_a_bad_range_changes_nothing_and_a_list_does_not_say_so(podium: Run) -> None:
     done = podium("node", "list", "r1n[03-01]")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "r1n[03-01] is not a range of nodes" in done.stderr
 

@@ -1,6 +1,7 @@
 """Nodes, asked on the database and over HTTP."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import pytest
@@ -32,6 +33,26 @@ def test_a_page_says_where_the_next_begins(podium: Podium, enrol: Enrol) -> None
 def test_a_node_that_does_not_exist_is_named(podium: Podium) -> None:
     with pytest.raises(errors.NodeNotFound, match="no node has the name or UUID n9"):
         podium.node("n9")
+
+
+def test_a_node_that_does_not_exist_is_answered_with_the_one_that_was_meant(
+    podium: Podium, enrol: Enrol
+) -> None:
+    enrol("r1n01", "r1n02", "r1n03", "R2N5", "n07", "n007")
+    for name, meant in (
+        ("r1n1", "r1n01"),
+        ("R1N01", "r1n01"),
+        ("r1n[1-3]", "r1n[01-03]"),
+        (["r1n001", "r2n5"], "R2N5,r1n01"),
+    ):
+        with pytest.raises(errors.NodeNotFound, match=f"; did you mean {re.escape(meant)}\\?$"):
+            podium.ask(ListNodes(name))
+    for name in ("n7", "r1n[1-4]", "r1m01", "é1"):
+        with pytest.raises(errors.NodeNotFound) as refusal:
+            podium.ask(ListNodes(name))
+        assert "did you mean" not in str(refusal.value)
+    with pytest.raises(errors.NodeNotFound, match=r"r1n1; did you mean r1n01\?"):
+        podium.node("r1n1")
 
 
 def test_secrets_are_masked(podium: Podium, enrol: Enrol) -> None:
