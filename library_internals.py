@@ -52,6 +52,11 @@ class OpenOptions(cfg.ConfigOpts):
         """The values in force; None before any were read."""
         return self._mutable_ns or self._namespace
 
+    @property
+    def arguments(self) -> Sequence[str]:
+        """The command line."""
+        return self._args or ()
+
     def value(self, option: cfg.Opt, group: str | None, values: Values | None = None) -> Any:
         """The converted value of an option, by default of the values in force.
 

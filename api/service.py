@@ -193,7 +193,7 @@ def _prepare_schema(conf: configuration.Config) -> None:
 
 def _prepare(conf: configuration.Config) -> Listeners:
     """Find out what would keep the daemon from serving, and listen."""
-    options.check(conf)
+    conf.require(options.check)
     conf.require(opening.check_keys)
     # The options of drivers are known where these are loaded, and a config file may serve other hosts too.
     conf.warn_of_unknown_options({one.lower() for one in [*registry.installed(), *conf.enabled_drivers]})

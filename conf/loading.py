@@ -165,7 +165,10 @@ class Config(OpenOptions):
     def vet(self, values: Values) -> None:
         """Refuse values that a reload would put into force; raises as :meth:`check`."""
         self._check(values)
+        # What a reload leaves as it is must not keep the next start from succeeding either.
+        anew = load(self.arguments, prog=self.prog or "", delivers=self.delivers)
         for check in self._required:
+            check(anew)
             check(Pending(self, values))
 
     def _check(self, values: Values | None) -> None:

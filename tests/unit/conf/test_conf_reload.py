@@ -20,6 +20,16 @@ BROKEN = [
     ),
     pytest.param("[conductor]\nsync_power_state_interval", "line 2", id="a broken line"),
     pytest.param("[DEFAULT]\nlog_config_append = /no/such/file", "/no/such/file", id="a log configuration"),
+    pytest.param(
+        "[conductor]\nsync_power_state_interval = 30\nheartbeat_timeout = 10\nheartbeat_interval = 9",
+        "at least three times",
+        id="values that do not go together",
+    ),
+    pytest.param(
+        "[conductor]\nsync_power_state_interval = 30\n[notifications]\nsinks = pager",
+        "neither exec nor url",
+        id="a new sink",
+    ),
     pytest.param(None, "does not exist", id="no file"),
 ]
 
@@ -166,8 +176,13 @@ def test_what_goes_beyond_single_values_is_checked_at_the_start_and_before_a_rel
     assert loaded.mutate_config_files() == {}
     assert loaded.conductor.sync_power_state_interval == 40
     assert messages(caplog)[-1].endswith("all values stay as they were: sweeps are too frequent")
-    # What needs a restart counts as it is in force.
-    config_file.write_text("\n".join(lines).format(50).replace("= 30", "= 60"))
+    for sweeps, timeout in (
+        (35, 36),
+        (25, 20),
+    ):  # of the next start, and in force
+        config_file.write_text("\n".join(lines).format(sweeps).replace("= 30", f"= {timeout}"))
+        assert loaded.mutate_config_files() == {}
+    config_file.write_text("\n".join(lines).format(50).replace("= 30", "= 45"))
     loaded.mutate_config_files()
     assert (loaded.conductor.sync_power_state_interval, loaded.conductor.heartbeat_timeout) == (50, 30)
 
