@@ -3,6 +3,7 @@
 import argparse
 import os
 import pwd
+import shlex
 import socket
 from typing import NamedTuple
 
@@ -88,13 +89,23 @@ def chosen_to_change(parser: argparse.ArgumentParser, parsed_args: argparse.Name
 
 def add_node(parser: argparse.ArgumentParser) -> None:
     """Add the argument NODE of a command that is about one node."""
-    parser.add_argument("node", metavar="NODE", type=_one_node, help="a name or a UUID")
+    parser.add_argument("node", metavar="NODE", type=one_node, help="a name or a UUID")
 
 
-def _one_node(text: str) -> str:
+def one_node(text: str) -> str:
+    """Convert the name or UUID of a node."""
     converters.filled(text)
-    if node_ranges.is_range(text):
-        raise argparse.ArgumentTypeError(f"{text[:80]} is a range of nodes, and this command takes one node")
+    kinds = {
+        "group": text.startswith("@"),
+        "pattern": node_ranges.is_pattern(text),
+        "range": node_ranges.is_range(text),
+    }
+    for kind, is_it in kinds.items():
+        if is_it:
+            raise argparse.ArgumentTypeError(
+                f"{text[:80]} is a {kind} of nodes, and this command takes one node;"
+                f" podium node list {shlex.quote(text[:80])} has their names"
+            )
     return text
 
 

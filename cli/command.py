@@ -77,6 +77,14 @@ class Command(Connecting):
         self.app.stdout.write(f"{harmless_lines(text)}\n")
         self.app.stdout.flush()
 
+    def none_meant(self, done: str = "changed") -> int:
+        """Say that no node meets the conditions, and return the exit status.
+
+        :param done: what was not done for that
+        """
+        self.warn(f"there are no such nodes, so nothing was {done}")
+        return 1
+
     def warn_of(self, warnings: Sequence[str]) -> None:
         """Print the first warnings on standard error, and how many more there are."""
         for warning in warnings[:_WARNINGS_SHOWN]:

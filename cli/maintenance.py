@@ -12,6 +12,16 @@ class _Maintenance(command.Command):
         arguments.add_nodes(parser)
         return parser
 
+    def counted(self, done: Changed, how: str) -> int:
+        """Say how many nodes were changed, and return the exit status."""
+        if not (done.changed or done.unchanged):
+            return self.none_meant()
+        if not done.changed:
+            self.say(f"nothing changed: {done.unchanged} {how} already")
+        else:
+            self.say(f"{done.changed} {how}" + (f", {done.unchanged} already" if done.unchanged else ""))
+        return 0
+
 
 class Set(_Maintenance):
     """Make the conductor leave nodes alone: all of the named nodes, or none.
@@ -30,24 +40,18 @@ class Set(_Maintenance):
         )
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
             done = podium.set_maintenance(nodes, reason=parsed_args.reason, where=where)
-        self.say(_counted(done, "in maintenance"))
+        return self.counted(done, "in maintenance")
 
 
 class Unset(_Maintenance):
     """Hand nodes back to the conductor, and clear their fault: all of the named nodes, or none."""
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
             done = podium.set_maintenance(nodes, False, where=where)
-        self.say(_counted(done, "out of maintenance"))
-
-
-def _counted(done: Changed, how: str) -> str:
-    if not done.changed and done.unchanged:
-        return f"nothing changed: {done.unchanged} {how} already"
-    return f"{done.changed} {how}" + (f", {done.unchanged} already" if done.unchanged else "")
+        return self.counted(done, "out of maintenance")

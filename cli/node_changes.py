@@ -121,5 +121,7 @@ class Delete(command.Command):
                 # Exactly these: others may meet the conditions by now.
                 its = [node.uuid for node in meant]
                 done = podium.ask(msgspec.structs.replace(call, nodes=its, where=None, confirmed=True))
+        if not done.changed:
+            return self.none_meant()
         self.say(f"{done.changed} deleted")
         return 0

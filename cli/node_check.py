@@ -17,7 +17,8 @@ class Check(command.Lister):
     The conductor that has a node logs in with a session of its own, once, reads the power and logs out. The
     result is works, refused (user or password are wrong), unreachable (nothing is known), failed (the login
     is not what is wrong) or not checked, and remarks say why and what works only in part. Nodes in
-    maintenance are checked too. The exit status is 0 if the login of every node works, and 1 if not.
+    maintenance are checked too. The exit status is 0 if the login of every node works, and 1 if not, or
+    if there are no such nodes.
     """
 
     form = Form(
@@ -39,10 +40,12 @@ class Check(command.Lister):
             names = [node.name for node in podium.nodes(nodes, fields=["name"], where=where)]
             for start in range(0, len(names), MOST_CHECKED):
                 found += podium.check_nodes(names[start : start + MOST_CHECKED]).nodes
-        self._all_work = all(one.result == "works" for one in found)
+        self._all_work = bool(found) and all(one.result == "works" for one in found)
         rows = list(map(_row, found))
         if self.screen(parsed_args) is not None:
             rows = [_without_name(row) for row in rows]
+        elif not rows:
+            self.none_meant("checked")
         return _COLUMNS, rows
 
     def run(self, parsed_args: argparse.Namespace) -> int:

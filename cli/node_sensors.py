@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from podium.cli import arguments, command, converters
 from podium.cli.showing.tables import Form
+from podium.client.calls.hardware import SensorReading
 
 _COLUMNS: Final = ("name", "kind", "value", "unit", "status")
 #: The shortest wait in seconds, the longest, and the usual one.
@@ -42,4 +43,11 @@ class Sensors(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.podium() as podium:
             found = podium.sensors(parsed_args.node, wait=parsed_args.timeout)
-        return _COLUMNS, [[getattr(one, name) for name in _COLUMNS] for one in found.sensors]
+        for_people = parsed_args.formatter == "table"
+        return _COLUMNS, [_row(one, for_people=for_people) for one in found.sensors]
+
+
+def _row(sensor: SensorReading, *, for_people: bool) -> list[Any]:
+    row = [getattr(sensor, name) for name in _COLUMNS]
+    # Without a reading nothing is known to be well, whatever the thresholds say.
+    return [*row[:-1], None] if for_people and sensor.value is None and sensor.status == "OK" else row

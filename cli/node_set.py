@@ -37,7 +37,7 @@ class Set(node_changes.Change):
         record_options.add(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         wanted = node_ranges.expand(nodes or ())
         for option in ("name", "instance_uuid"):
@@ -51,8 +51,11 @@ class Set(node_changes.Change):
             if not changes and not unset:
                 self.parser.error("nothing to change: give at least one option")
             done = podium.set_nodes(nodes, changes, unset, parsed_args.force, where)
+        if not (done.changed or done.unchanged):
+            return self.none_meant()
         unchanged = f", {done.unchanged} unchanged" if done.unchanged else ""
         self.say(f"{done.changed} changed{unchanged}")
+        return 0
 
     def _changes(
         self,

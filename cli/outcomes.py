@@ -143,10 +143,9 @@ class Requesting(Waiting):
             if already and asked is not None and not asked.refused:
                 return 0
             self._show_refused(asked)
-            is_empty = asked is not None and not (already or asked.refused)
-            self.warn(
-                "there are no such nodes, so nothing was requested" if is_empty else "nothing was requested"
-            )
+            if asked is not None and not (already or asked.refused):
+                return self.none_meant("requested")
+            self.warn("nothing was requested")
             return 1
         with self.going_on(asked.operation):
             replaced = asked.replaced if isinstance(asked, Asked) else 0

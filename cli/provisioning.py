@@ -17,18 +17,19 @@ class _Provision(command.Command):
         arguments.add_nodes(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
             found = podium.provision(nodes, self.target, where).nodes
+        if not found:
+            return self.none_meant()
         alike: dict[str, list[str]] = {}
         for one in found:
             text = one.provision_state if one.changed else f"{one.provision_state} already"
             alike.setdefault(text, []).append(one.name)
-        if not found:
-            self.say("there are no such nodes, so nothing changed")
         for text, names in alike.items():
             self.say(f"{node_ranges.fold(names)}: {text}")
+        return 0
 
 
 class Manage(_Provision):

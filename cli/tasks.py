@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
-from podium.cli import command, converters
+from podium.cli import arguments, command, converters
 from podium.cli.showing.tables import Form
 from podium.client.calls.tasks import Task, TaskAsked, TaskCommand
 from podium.client.podium import Podium
@@ -115,7 +115,7 @@ class Run(_Ask):
         parser.add_argument(
             "--node",
             metavar="NODE",
-            type=converters.filled,
+            type=arguments.one_node,
             help="name or UUID of the only node to run for, if the task runs for each node; works while it"
             " runs for all, too",
         )

@@ -27,6 +27,8 @@ def fitting(connection: sa.Connection, one: str, limit: int | None = None) -> li
     """
     fits = compiled(connection, pattern([one]), enforced_by_default=False)
     rows = node_list.select_nodes(connection, ["name"], chosen=fits, limit=limit)
+    if not rows and one == "*":
+        raise errors.NodeNotFound("there are no nodes yet; enrol some: podium node import FILE")
     if not rows:
         raise errors.NodeNotFound(f"no node has a name that fits {one[:255]}; see: podium node list")
     return [row["name"] for row in rows]

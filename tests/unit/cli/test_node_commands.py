@@ -242,12 +242,18 @@ def test_a_node_is_not_changed_while_its_power_is(podium: Run, head: Any) -> Non
     assert "podium: n1: power on is under way" in done.stderr
 
 
-@pytest.mark.mariadb_long
-@pytest.mark.parametrize("command", ["show", "sensors"])
-def test_what_is_about_one_node_takes_no_range(podium_anywhere: Run, command: str) -> None:
-    done = podium_anywhere("node", command, "r1n[01-02]")
+@pytest.mark.parametrize("command", ["node show", "node sensors", "task run fake.x --node"])
+@pytest.mark.parametrize(
+    ("several", "kind"), [("r1n[01-02]", "range"), ("r1n*", "pattern"), ("@rack:r1", "group")]
+)
+def test_what_is_about_one_node_takes_not_several(
+    podium_here: Run, command: str, several: str, kind: str
+) -> None:
+    done = podium_here(*command.split(), several)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "r1n[01-02] is a range of nodes, and this command takes one node; see: " in done.stderr
+    assert (
+        f"{several} is a {kind} of nodes, and this command takes one node; podium node list " in done.stderr
+    )
 
 
 def test_delete_takes_ranges_and_all_or_none(podium_anywhere: Run) -> None:

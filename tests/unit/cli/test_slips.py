@@ -79,11 +79,29 @@ def test_and_over_podium_api(podium_there: Run, database: Database, _: str) -> N
     _told_by_every_command(podium_there, database)
 
 
-@pytest.mark.parametrize(("command", "status"), [("power off", 1), ("manage", 0)])
-def test_that_no_node_was_meant_is_said(podium: Run, command: str, status: int) -> None:
-    done = podium("node", *command.split(), "--where", "name=n1")
-    assert done.returncode == status
-    assert "there are no such nodes, so nothing " in done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("command", "done"),
+    [
+        ("power off", "requested"),
+        ("check", "checked"),
+        *(
+            (one, "changed")
+            for one in ("manage", "delete", "set --owner a", "maintenance set", "maintenance unset")
+        ),
+    ],
+)
+def test_that_no_node_was_meant_is_said_in_the_same_way(podium_here: Run, command: str, done: str) -> None:
+    said = podium_here("node", *command.split(), "--where", "name=n1")
+    assert (said.returncode, said.stdout.strip()) == (1, "")
+    assert said.stderr == f"podium: there are no such nodes, so nothing was {done}\n"
+
+
+def test_all_nodes_of_an_empty_fleet_are_not_called_a_pattern(podium_here: Run) -> None:
+    said = podium_here("node", "delete", "--all")
+    assert (said.returncode, said.stderr) == (
+        1,
+        "podium: there are no nodes yet; enrol some: podium node import FILE\n",
+    )
 
 
 def _told_by_every_command(podium: Run, database: Database) -> None:
