@@ -25,7 +25,7 @@ PLACEHOLDERS: Final = {
     "KEY=VALUE": "ipmi_address=192.0.2.1",
     "SECONDS": "30",
     "S": "30",
-    "TIME": "180d",
+    "TIME": "1h",
     "AGE": "120",
     "ADDRESS": "192.0.2.1",
     "USER": "podium",
