@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -11,6 +12,10 @@ _LONGEST: Final = 200
 MOST_FAULTS: Final = 100
 #: Fields by which people know records.
 _IDENTITY: Final = ("id", "uuid", "name", "request_id", "node_id", "method", "path")
+#: How alike names are of which one is a slip for the other, whatever else begins with it.
+_VERY_LIKE: Final = 0.85
+#: Characters of a word that may be the first of a name.
+_WORD: Final = 3
 #: Characters of a name that is compared with others.
 _LONGEST_NAME: Final = 80
 
@@ -25,6 +30,10 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | Non
 
 @functools.lru_cache(maxsize=1024)  # many nodes have the same fault
 def _nearest(name: str, known: tuple[str, ...], likeness: float) -> str | None:
+    if alike := difflib.get_close_matches(name, known, 1, max(likeness, _VERY_LIKE)):
+        return alike[0]
+    if len(name) >= _WORD and (longer := [one for one in known if re.match(rf"{re.escape(name)}[_.-]", one)]):
+        return longer[0]
     return next(iter(difflib.get_close_matches(name, known, 1, likeness)), None)
 
 

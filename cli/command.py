@@ -238,6 +238,9 @@ def _check_columns(
         if column not in names:
             near = wording.nearest(column, names)
             hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
+            if len(several := column.split(",")) > 1 and all(one in names for one in several):
+                short = option.partition("/")[0]
+                hint = f"did you mean {' '.join(f'{short} {one}' for one in several)}?"
             parser.error(f"argument {option}: there is no column {shortened(column)}; {hint}")
 
 

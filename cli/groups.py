@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _MARK: Final = "@"
 _SOURCES: Final = "/etc/clustershell, ~/.config/clustershell or $CLUSTERSHELL_CFGDIR, where groups.conf is"
 _TOO_MANY: Final = f"these are more than {node_ranges.MOST_NODES} names of nodes, the most at once"
+_OPERATOR: Final = re.compile(r"[&!^]")
+#: Outside of brackets.
+_COMMA: Final = re.compile(r"\s*,\s*(?![^\[]*\])")
 _HUGE: Final = re.compile(r"-\d{7}")
 
 
@@ -26,7 +29,10 @@ def expanded(arguments: Iterable[str]) -> list[str]:
     """
     found: list[str] = []
     for argument in arguments:
-        found += _names(argument) if _MARK in argument else [argument]
+        # What ClusterShell would look for a pattern among are nodes of a source, not Podium's.
+        parts = [argument] if _MARK not in argument or _OPERATOR.search(argument) else _COMMA.split(argument)
+        for part in parts:
+            found += _names(part) if _MARK in part else [part]
     return found
 
 
@@ -54,11 +60,15 @@ def _resolver() -> "GroupResolverConfig":
         UpcallGroupSource,
     )
 
+    in_files: list[str] = []
+
     class Program(GroupSource):  # type: ignore[misc]  # ClusterShell has no types
         """A source that would run a program."""
 
         def _refuse(self, *_: str) -> str:
-            raise GroupSourceError(f"the source {self.name} runs programs, which Podium does not", self)
+            instead = f"; in files are {', '.join(f'@{one}:*' for one in in_files)}" if in_files else ""
+            text = f"the source {self.name} runs programs, which Podium does not{instead}"
+            raise GroupSourceError(text, self)
 
         resolv_map = resolv_list = resolv_all = resolv_reverse = _refuse
 
@@ -68,6 +78,8 @@ def _resolver() -> "GroupResolverConfig":
         def add_source(self, group_source: GroupSource) -> None:
             is_program = isinstance(group_source, UpcallGroupSource)
             super().add_source(Program(group_source.name) if is_program else group_source)
+            if not is_program:
+                in_files.append(group_source.name)
 
     return Files(config_paths("groups.conf"), ILLEGAL_GROUP_CHARS)
 

@@ -62,11 +62,17 @@ class Parser(autopage.argparse.ArgumentParser):
         return re.sub(r"invalid int value: (.*)", r"\1 is not a number", message)
 
     def _unknown(self, given: str, where: str = "") -> str:
+        from podium.cli import elsewhere  # which imports this
+
         option = given.partition("=")[0]  # what follows may be a secret
+        command = self.prog.split()[1:]
         known = {one.lstrip("-"): one for one in self.options()}
         begun = next((one for one in known.values() if len(option) > 2 and one.startswith(option)), None)
-        near = begun or known.get(wording.nearest(option.lstrip("-"), known) or "")
+        near = begun or elsewhere.named(option, command)
+        near = near or known.get(wording.nearest(option.lstrip("-"), known) or "")
         meant = f"; did you mean {near}?" if near else ""
+        if not near and (others := elsewhere.having(option, command)):
+            meant = f"; {' and '.join(others)} {'have' if others[1:] else 'has'} it"
         return f"there is no option {shortened(option)}{where}{meant}"
 
     def options(self) -> list[str]:

@@ -37,6 +37,10 @@ def _text(text: str) -> str:
     return text
 
 
+def _truth(text: str) -> str:
+    return {"yes": "true", "no": "false"}.get(text.lower(), text.lower())
+
+
 def _unset(text: str) -> str:
     try:
         unsetting.parse(text)
@@ -53,7 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
             continue
         option, text = f"--{name.replace('_', '-')}", _HELP.get(name, "for clients of the API")
         if one.kind is TRUTH:
-            group.add_argument(option, choices=("true", "false"), help=text)
+            group.add_argument(option, type=_truth, choices=("true", "false"), help=text)
         else:
             group.add_argument(option, metavar="TEXT", type=_text, help=text)
     group.add_argument(

@@ -50,9 +50,9 @@ class Asking:
         return dict.fromkeys(sorted(entry_points(group="podium.drivers").names), "")
 
     def tasks(self) -> Iterable[str]:
-        """Return the names of the periodic tasks."""
+        """Return the names of the periodic tasks, each once."""
         with self._podium(self._way()) as podium:
-            return dict.fromkeys(task.task for task in podium.tasks())
+            return [*dict.fromkeys(task.task for task in podium.tasks())]
 
     def conductors(self) -> Mapping[str, str]:
         """Return the names of the conductors' hosts, and in which state they are."""

@@ -42,4 +42,6 @@ def test_an_error_that_cannot_say_what_it_is_has_a_stand_in_for_the_log() -> Non
 def test_the_nearest_of_known_names_is_found_for_names_that_are_short_enough() -> None:
     assert nearest("colr", ["size", "colour"]) == "colour"
     assert nearest("colr", ["size"]) is None
+    assert nearest("power", ["owner", "power_state", "power_policy"]) == "power_state"
+    assert nearest("drive", ["drive_letter", "driver"]) == "driver"
     assert nearest("colour" * 100_000, ["colour" * 100_000]) is None

@@ -146,6 +146,8 @@ def test_groups_are_those_of_clustershells_files(podium: Here, fleet: None, sour
         (["r2n1", "@r1", "--where", "power_state=on"], ["r1n1"]),
         (["@both!r1n2"], ["r1n1", "r2n1"]),
         (["@*"], ["r1n1", "r1n2", "r2n1"]),
+        (["@rack:r2,r1*"], ["r1n1", "r1n2", "r2n1"]),
+        (["@rack:r2, r1n[1,2]"], ["r1n1", "r1n2", "r2n1"]),
     ):
         assert names(podium("node", "list", "-f", "json", *chosen)) == found, chosen
 
@@ -157,9 +159,9 @@ def test_groups_are_those_of_clustershells_files(podium: Here, fleet: None, sour
         ("@empty", "it has no nodes, or is no group"),
         ("@nowhere:r1", "there is no source nowhere"),
         ("@program:a", "the source program runs programs"),
-        ("@program:*", "the source program runs programs"),
-        ("@r1,n[", "groups are read from"),
-        ("@r1,n[1-999999999]", "more than 100000 names"),
+        ("@program:*", "the source program runs programs, which Podium does not; in files are @rack:\\*;"),
+        ("@r1&n[", "groups are read from"),
+        ("@r1&n[1-999999999]", "more than 100000 names"),
     ],
 )
 def test_a_group_that_is_none_is_refused(sources: Path, group: str, reason: str) -> None:

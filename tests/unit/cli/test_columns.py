@@ -33,6 +33,15 @@ def test_a_column_that_there_is_not_is_refused(
     assert f"{option}: there is no column {column}; {hint}" in done.stderr.replace("-c/--column", "-c")
 
 
+@pytest.mark.parametrize("option", ["-c", "--sort-column"])
+def test_columns_with_a_comma_between_them_are_told_how_they_are_given(
+    podium_here: Here, option: str
+) -> None:
+    done = podium_here("task", "list", option, "driver,task")
+    assert done.returncode == 2
+    assert f"there is no column driver,task; did you mean {option} driver {option} task?" in done.stderr
+
+
 @pytest.mark.usefixtures("two_nodes")
 def test_a_column_that_is_not_shown_can_be_sorted_by(podium: Run) -> None:
     shown = json.loads(podium("node", "list", "-f", "json").stdout)

@@ -60,7 +60,7 @@ def test_all_named_nodes_are_changed(podium: Run, database: Database) -> None:
 
 def test_retired_and_protected_go_with_their_reasons(podium: Run, database: Database) -> None:
     enrol(database, {"name": "n1", "provision_state": "active"})
-    podium("node", "set", "n1", "--retired", "true", "--retired-reason", "old", "--protected", "true",
+    podium("node", "set", "n1", "--retired", "true", "--retired-reason", "old", "--protected", "yes",
            "--protected-reason", "in use")  # fmt: skip
     assert exported(podium, "n1") == {
         "provision_state": "active",
@@ -69,7 +69,7 @@ def test_retired_and_protected_go_with_their_reasons(podium: Run, database: Data
         "protected": True,
         "protected_reason": "in use",
     }
-    podium("node", "set", "n1", "--retired", "false", "--unset", "protected")
+    podium("node", "set", "n1", "--retired", "No", "--unset", "protected")
     assert exported(podium, "n1") == {"provision_state": "active"}
 
 

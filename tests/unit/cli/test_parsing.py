@@ -35,6 +35,16 @@ from podium.cli.main import main
             "node power up n1",
             "there is no command node power up; did you mean node power on? See: podium node power on --help",
         ),
+        (
+            "node set r1n01 --maintenance true",
+            "there is no option --maintenance; did you mean podium node maintenance?"
+            " See: podium node set --help",
+        ),
+        (
+            "node power on n1 --then-off",
+            "there is no option --then-off; soft-off and soft-reboot have it;"
+            " see: podium node power on --help",
+        ),
         ("node power bogus", "there is no command node power bogus; see: podium node power --help"),
         ("node show", "the following arguments are required: NODE; see: podium node show --help"),
         ("node show a b", "b is one argument too many; see: podium node show --help"),

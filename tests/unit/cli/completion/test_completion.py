@@ -36,7 +36,7 @@ FREE: Final = frozenset(
             "GROUP",
             "KEY",
             "N",
-            "N/SECONDS",
+            "N/TIME",
             "NAME",
         ),
         *("SECONDS", "SORT_COLUMN", "STATE", "STATUS", "SUBNET", "TEXT", "TIME", "USER", "UUID", "VARIABLE"),
