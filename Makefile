@@ -77,14 +77,15 @@ $(INSTALLED): $(SOURCES) | $(BIN)/pip
 	@$(PIP) install '.[test]'
 	@touch $@
 
+# By name, Podium stays as it is installed: "." would take it away for a while from whoever runs it.
 $(LINTERS): setup.cfg | $(INSTALLED)
-	@echo "Installing the linters into $(VENV) ..."
-	@$(PIP) install '.[test,lint,docs]'
+	@echo "Installing the linters and Sphinx into $(VENV) ..."
+	@$(PIP) install 'podium[test,lint,docs]'
 	@touch $@
 
 $(BENCH): setup.cfg | $(INSTALLED)
 	@echo "Installing what the benchmark needs into $(VENV) ..."
-	@$(PIP) install '.[bench]'
+	@$(PIP) install 'podium[bench]'
 	@touch $@
 
 .venv-ironic/.installed: PEER := 'ironic==39.*' psycopg2-binary sushy
