@@ -18,8 +18,9 @@ from podium.db.ledger import EVENT, Event
 from podium.db.models import nodes
 from podium.db.models import power_events as events
 from podium.db.selection.compiling import compiled
+from podium.db.selection.fields import DRIVER_INFO
 from podium.db.selection.parsing import parse
-from podium.db.selection.tree import Tree
+from podium.db.selection.tree import Tree, conditions
 
 #: Events that are gone through at a time.
 _WINDOW: Final = 10_000
@@ -56,9 +57,12 @@ def where(text: str | None) -> Tree | None:
     :raises podium.errors.BadRequest: in one line
     """
     try:
-        return parse(text) if text else None
+        tree = parse(text) if text else None
     except errors.BadRequest as fault:
         raise errors.BadRequest(str(fault).partition("\n")[0].removeprefix("where: ")) from None
+    if tree is not None and any(one.field.name == DRIVER_INFO for one in conditions(tree)):
+        raise errors.BadRequest(f"notifications cannot be chosen by {DRIVER_INFO}")
+    return tree
 
 
 class FilteredFollower(Follower):

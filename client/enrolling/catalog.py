@@ -108,6 +108,14 @@ class Catalog:
         declared = {} if found is None else found.properties
         return frozenset(key for key, one in declared.items() if one.secret)
 
+    def open_names(self, name: str) -> frozenset[str]:
+        """Return the properties of a driver that are no secrets; none if it cannot be used here."""
+        found = self._class(name)
+        declared = {} if found is None else found.properties
+        return frozenset(
+            key for key, one in declared.items() if not one.secret and not masking.is_secret(key)
+        )
+
     def revealed(self, values: Mapping[str, Any], before: str, after: str) -> list[str]:
         """Return the keys whose values are hidden for nodes of one driver, and not for those of another."""
         old, new = self.secrets(before), self.secrets(after)

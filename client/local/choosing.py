@@ -11,6 +11,7 @@ from podium.client.calls.call import Nodes
 from podium.client.calls.nodes import KEY
 from podium.client.local.backend import Backend
 from podium.db import machines
+from podium.wording import nearest
 
 if TYPE_CHECKING:
     from podium.db.selection.tree import Tree
@@ -76,12 +77,29 @@ def enforces_by_default(backend: Backend) -> bool:
     return bool(backend.config.conductor.force_power_state_during_sync)
 
 
+def drivers_knowing(backend: Backend, connection: sa.Connection, key: str) -> list[str]:
+    """Return the drivers of nodes that have a property, which is no secret.
+
+    What a driver does not declare may be one, and so may all that one has that is not installed here.
+
+    :raises podium.errors.NotUnderstood: there are nodes, and none of their drivers has it
+    """
+    drivers = machines.drivers(connection)
+    known = {name: backend.catalog.open_names(name) for name in drivers}
+    found = [name for name in drivers if key in known[name]]
+    if drivers and not found:
+        near = nearest(key, sorted(frozenset[str]().union(*known.values())))
+        hint = f"; did you mean {near}?" if near else ""
+        raise errors.NotUnderstood(f"driver_info: no driver of these nodes knows {key[:80]}{hint}")
+    return found
+
+
 def check_entries(
     backend: Backend, connection: sa.Connection, field: str, values: Mapping[str, Iterable[str]]
 ) -> None:
     """Make sure that nodes are not chosen by what nobody is shown: who finds one has guessed the secret.
 
-    :param field: extra or properties
+    :param field: extra, properties or driver_info
     :param values: with which its entries are compared, by their keys
     :raises podium.errors.NotUnderstood: naming the entry
     """

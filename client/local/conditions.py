@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from podium import errors
 from podium.client.calls.call import Where
 from podium.client.local.backend import Backend
-from podium.client.local.choosing import check_entries, enforces_by_default
+from podium.client.local.choosing import check_entries, drivers_knowing, enforces_by_default
 from podium.db import node_list
 from podium.db.selection.compiling import compiled
-from podium.db.selection.fields import FIELDS, Kind
+from podium.db.selection.fields import DRIVER_INFO, FIELDS, Kind
 from podium.db.selection.parsing import parse
 from podium.db.selection.tree import All, Condition, Tree, conditions
 
@@ -44,6 +44,7 @@ def condition(
     :raises podium.errors.BadRequest: it cannot be understood, or is about what is secret
     """
     trees = [] if fits is None else [fits]
+    knowing: dict[str, list[str]] = {}
     if where is not None:
         tree = parse(where)
         trees.append(tree)
@@ -51,4 +52,7 @@ def condition(
             if one.field.kind is Kind.ENTRY:
                 texts = [value for value in one.values if isinstance(value, str)]
                 check_entries(backend, connection, one.field.name, {one.key: texts})
-    return compiled(connection, All(tuple(trees)), enforced_by_default=enforces_by_default(backend))
+            if one.field.name == DRIVER_INFO:
+                knowing[one.key] = drivers_knowing(backend, connection, one.key)
+    by_default = enforces_by_default(backend)
+    return compiled(connection, All(tuple(trees)), enforced_by_default=by_default, knowing=knowing)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from operator import eq, ge, gt, le, lt
+from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from podium.db import clock, node_conditions
 from podium.db.models import CHECKED_AT, members, nodes, power_readings
 from podium.db.selection import texts
 from podium.db.selection.entries import Entry
-from podium.db.selection.fields import Kind, number
+from podium.db.selection.fields import DRIVER_INFO, Kind, number
 from podium.db.selection.tree import All, Condition, Not, Some, Tree, Value
 
 _Found = sa.ColumnElement[bool]
@@ -25,18 +26,28 @@ _ORDERS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"=": eq, "<": lt, "<=
 _UNHEALTHY: Final = ("warning", "critical")
 
 
-def compiled(connection: sa.Connection, tree: Tree, *, enforced_by_default: bool) -> _Found:
+def compiled(
+    connection: sa.Connection,
+    tree: Tree,
+    *,
+    enforced_by_default: bool,
+    knowing: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> _Found:
     """Return the condition of a tree.
 
     :param enforced_by_default: whether nodes without a policy of their own are enforced
+    :param knowing: by keys of driver_info the drivers for which it is no secret; other nodes are not compared
     """
-    return _Compiler(connection, enforced_by_default).made(tree)
+    return _Compiler(connection, enforced_by_default, knowing).made(tree)
 
 
 class _Compiler:
     """Knows what belongs to the conditions besides the nodes: the time, and who lives."""
 
-    def __init__(self, connection: sa.Connection, enforced_by_default: bool) -> None:
+    def __init__(
+        self, connection: sa.Connection, enforced_by_default: bool, knowing: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._knowing = knowing
         self._connection = connection
         self._dialect = connection.dialect.name
         self._enforced_by_default = enforced_by_default
@@ -74,6 +85,9 @@ class _Compiler:
             found += [self._special(condition, value) for value in values]
         elif values:
             found.append(self._compared(nodes.c[name], operator, values))
+        if name == DRIVER_INFO:
+            drivers = self._knowing.get(condition.key, ())
+            return sa.and_(nodes.c.driver.in_(drivers), sa.or_(*found))
         return sa.or_(*found)
 
     def _missing(self, condition: Condition) -> _Found:

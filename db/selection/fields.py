@@ -88,8 +88,12 @@ _ALL: Final = (
 )
 #: The fields without entries, by name.
 FIELDS: Final[Mapping[str, Field]] = {one.name: one for one in sorted(_ALL, key=lambda one: one.name)}
+#: The field of which only entries that are no secrets can be compared.
+DRIVER_INFO: Final = "driver_info"
 #: The fields with entries, ``extra.rack``.
-ENTRIES: Final[Mapping[str, Field]] = {name: Field(name, Kind.ENTRY) for name in ("extra", "properties")}
+ENTRIES: Final[Mapping[str, Field]] = {
+    name: Field(name, Kind.ENTRY) for name in ("extra", "properties", DRIVER_INFO)
+}
 #: Other names of fields, which are columns' or options'.
 _ALIASES: Final = {"power_state_age": "age"}
 

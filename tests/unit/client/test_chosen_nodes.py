@@ -156,6 +156,30 @@ def test_conditions_cannot_guess_what_is_hidden(podium: Podium, enrol: Enrol) ->
             listed(podium, where=where)
 
 
+def test_nodes_are_found_by_their_bmc(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", driver="ipmi", driver_info={"ipmi_address": "192.0.2.1", "ipmi_password": "guess"})
+    enrol("n2", driver="ipmi", driver_info={"ipmi_address": "192.0.2.20", "ipmi_port": 6230})
+    enrol("n3", driver="redfish", driver_info={"redfish_address": "https://root:guess@192.0.2.1"})
+    enrol("n4", driver="gone", driver_info={"ipmi_address": "192.0.2.1"})
+    enrol("n5", driver="fake", driver_info={"ipmi_address": "192.0.2.1", "note": "guess"})
+    assert listed(podium, where="driver_info.ipmi_address=192.0.2.1") == ["n1"]
+    assert listed(podium, where="driver_info.ipmi_address~'192.0.2.*'") == ["n1", "n2"]
+    assert listed(podium, where="driver_info.ipmi_port>6000") == ["n2"]
+    assert listed(podium, where="driver_info.ipmi_port=none") == ["n1"]
+    assert listed(podium, where="driver_info.redfish_address~'*192*'") == []
+    for where in (
+        "driver_info.ipmi_password=guess",
+        "driver_info.ipmi_password=none",
+        "driver_info.redfish_address='https://root:guess@192.0.2.1'",
+    ):
+        with pytest.raises(errors.NotUnderstood, match="is, or has, a secret"):
+            listed(podium, where=where)
+    with pytest.raises(errors.NotUnderstood, match=r"no driver .* knows note$"):
+        listed(podium, where="driver_info.note=guess")
+    with pytest.raises(errors.NotUnderstood, match=r"knows ipmi_adress; did you mean ipmi_address\?"):
+        listed(podium, where="driver_info.ipmi_adress=192.0.2.1")
+
+
 def test_a_pattern_never_fits_an_address_with_a_password(podium: Podium, enrol: Enrol) -> None:
     enrol("n1", extra={"console": "https://root:guess@10.0.0.1"})
     assert listed(podium, where="extra.console~'https:*'") == []

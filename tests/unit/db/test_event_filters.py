@@ -209,6 +209,11 @@ def test_a_faulty_condition_is_one_line() -> None:
     assert str(refusal.value) == "there is no field rack; --where help lists the fields"
 
 
+def test_what_may_be_secret_is_no_condition_of_a_config_file() -> None:
+    with pytest.raises(errors.BadRequest, match="cannot be chosen by driver_info"):
+        event_filters.where("not driver_info.ipmi_password=a")
+
+
 def test_a_severity_is_that_of_causes() -> None:
     assert of_severity("error") == {"failed request", "fault"}
     assert of_severity("error") < of_severity("warning") < of_severity("info")

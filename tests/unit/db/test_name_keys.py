@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from podium.db import api, name_keys, node_list, schema
+from podium.db import api, likely_names, name_keys, node_list, schema
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.models import nodes
@@ -120,3 +120,11 @@ def test_the_next_upgrade_puts_nodes_of_an_older_program_into_their_places(
     as_before(database)
     schema.upgrade(database)
     assert pages(database, 2) == ["n1", "n2", "n3", "n9", "n20"]
+
+
+def test_names_that_differ_in_zeros_and_capitals_are_found(database: Database, enrol: Enrol) -> None:
+    enrol("r1n01", "r1n02", "R2N5", "n07", "n007")
+    with database.read() as connection:
+        assert likely_names.hint(connection, ["r1n1", "R1N2", "r2n5"]) == "; did you mean R2N5,r1n[01-02]?"
+        assert likely_names.hint(connection, ["r1n1", "r1n3"]) == ""
+        assert likely_names.hint(connection, ["n7"]) == ""

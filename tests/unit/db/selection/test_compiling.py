@@ -277,3 +277,25 @@ def test_texts_are_compared_to_the_letter(database: Database) -> None:
                 found = compiled(connection, parse(condition), enforced_by_default=False)
                 names = [row["name"] for row in node_list.select_nodes(connection, ["name"], chosen=found)]
                 assert names == [f"n{place}"], condition
+
+
+def test_driver_info_is_only_compared_for_drivers_that_do_not_hide_it(database: Database) -> None:
+    with database.write() as connection:
+        rows = [
+            {"name": "n1", "driver": "ipmi", "driver_info": {"address": "a", "port": 5}},
+            {"name": "n2", "driver": "ipmi", "driver_info": {"address": "b"}},
+            {"name": "n3", "driver": "acme", "driver_info": {"address": "a", "port": 5}},
+        ]
+        create_nodes(connection, rows)
+    with database.read() as connection:
+        for condition, names in (
+            ("driver_info.address=a", ["n1"]),
+            ("driver_info.address!=a", ["n2", "n3"]),
+            ("driver_info.address~'*'", ["n1", "n2"]),
+            ("driver_info.port>4", []),
+            ("driver_info.port=none", []),
+        ):
+            knowing = {"address": ["ipmi"]}
+            found = compiled(connection, parse(condition), enforced_by_default=False, knowing=knowing)
+            rows = node_list.select_nodes(connection, ["name"], chosen=found)
+            assert [row["name"] for row in rows] == names, condition
