@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import cliff.command
 
-from podium import conf
+from podium import conf, errors
 from podium.cli import ways
 from podium.cli.app import LOCAL, App, add_common_options
 from podium.cli.parsing import Parser
@@ -77,6 +77,10 @@ class Connecting(cliff.command.Command):
         :raises podium.errors.ConfigError: the way to Podium cannot be taken
         """
         if self.way.url is not None:
+            if self.app.options.config_file and self.way.source == ways.VARIABLE:
+                raise errors.ConfigError(
+                    f"--config-file is not read because of {ways.VARIABLE}; unset that, or give --url"
+                )
             from podium.cli.remote import connect
 
             with self.way.explained(), connect(self.way, self.warn) as podium:

@@ -14,6 +14,8 @@ from podium.deferred import deferred
 
 #: What --url and PODIUM_URL say for the database itself.
 DATABASE: Final = "database"
+#: The variable of the environment that says which podium-api to ask.
+VARIABLE: Final = "PODIUM_URL"
 #: Below XDG_CONFIG_HOME.
 _CREDENTIALS: Final = "podium/credentials"
 _TIMEOUT: Final = 60.0
@@ -96,7 +98,7 @@ def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str
 
 
 def _named(options: argparse.Namespace, environment: Mapping[str, str]) -> Way | None:
-    for source, url in (("--url", options.url), ("PODIUM_URL", environment.get("PODIUM_URL"))):
+    for source, url in (("--url", options.url), (VARIABLE, environment.get(VARIABLE))):
         if url:
             is_given = url != DATABASE
             return Way(url=url if is_given else None, source=source, is_given=is_given)

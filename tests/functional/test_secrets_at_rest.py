@@ -32,7 +32,8 @@ def test_a_database_of_before_is_encrypted_from_the_first_start_on(tmp_path: Pat
     keys = tmp_path / "podium.keys"
     with daemon:
         (name,) = Keyring.from_file(keys).names
-        assert f"with the key {name} of {keys}; what was written before (nodes: 1) stays" in daemon.text()
+        assert f"with the key {name} of {keys}; back that file up" in daemon.text()
+        assert "what was written before (nodes: 1) stays" in daemon.text()
         daemon.podium(
             "node", "create", "--name", "new", "--driver", "fake", "--driver-info", "fake_password=t-secret"
         )

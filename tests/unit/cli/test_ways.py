@@ -233,3 +233,15 @@ def test_a_command_for_this_host_refuses_what_is_for_a_podium_api(
     assert main(["config", "sample", option, "/a"]) == 2
     told = capsys.readouterr().err
     assert told == f"podium: podium config sample works on this host alone, not with {option}\n"
+
+
+def test_a_config_file_that_would_not_be_read_because_of_a_variable_is_refused(
+    podium_here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PODIUM_URL", "https://a.example.org")
+    done = podium_here("node", "delete", "--all", "--yes")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "podium: --config-file is not read because of PODIUM_URL; unset that, or give --url\n",
+    )
+    assert podium_here("--url", "database", "node", "list").returncode == 0
