@@ -122,7 +122,8 @@ class ScratchRoot:
         lines += [
             f"mount --rbind /dev {root}/dev",
             f"mount -t proc proc {root}/proc",
-            *(f"mount -t tmpfs tmpfs {root}/{name}" for name in ("run", "tmp")),
+            f"mount -t tmpfs -o mode=755 tmpfs {root}/run",
+            f"mount -t tmpfs tmpfs {root}/tmp",
             f"chmod 1777 {root}/tmp",
             f"cp -r {self._folder}/standins {root}/standins",
             *(f"chroot {root} {command} || true" for command in FORGOTTEN),
