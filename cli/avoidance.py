@@ -58,6 +58,7 @@ class Unavoid(_OfSubnet):
 class Avoided(command.Lister):
     """List the subnets whose nodes conductors do not have, and how many nodes are in each."""
 
+    column_names = _COLUMNS
     form = Form("subnets", by=("hostname", "subnet"))
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:

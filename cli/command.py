@@ -98,6 +98,8 @@ class Lister(Command, cliff.lister.Lister):
 
     only_reads = True
 
+    #: All that there may be, for the completion.
+    column_names: ClassVar[Sequence[str]] = ()
     form: ClassVar[Form]
     #: Whether what people look for first is at the end.
     newest_last: ClassVar[bool] = False
@@ -183,6 +185,8 @@ class ShowOne(Command, cliff.show.ShowOne):
 
     only_reads = True
 
+    #: All fields that there may be, for the completion.
+    column_names: ClassVar[Sequence[str]] = ()
     #: Of fields that are lists of objects, or objects by name, at a terminal.
     forms: ClassVar[Mapping[str, Form]] = {}
 

@@ -102,6 +102,7 @@ class List(command.Lister):
     group of conductors that could not carry its load without one of them.
     """
 
+    column_names = _ALL
     form = Form(
         "conductors",
         by=("hostname",),
@@ -132,6 +133,7 @@ class Show(command.ShowOne):
     counted: those too that nobody owns, or that a conductor which has ended holds.
     """
 
+    column_names = _OF_ONE
     forms: ClassVar[Mapping[str, Form]] = {
         "power_reads": Form(
             "drivers",

@@ -258,6 +258,7 @@ class List(Lister):
     Passwords are not shown.
     """
 
+    column_names = _COLUMNS
     form = Form(
         "nodes",
         by=("node",),

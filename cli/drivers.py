@@ -18,6 +18,7 @@ _SHOWN: Final = Driver.__struct_fields__
 class List(command.Lister):
     """List the installed drivers, with the online conductors that have enabled them."""
 
+    column_names = _COLUMNS
     form = Form(
         "drivers", by=("name",), dropped=("conductors",), prose=("description", "conductors", "error")
     )
@@ -38,6 +39,8 @@ class List(command.Lister):
 
 class Show(command.ShowOne):
     """Show a driver's settings of a node, its options in the config file, and its actions."""
+
+    column_names = _SHOWN
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -70,6 +70,7 @@ def _count(text: str) -> int:
 class _Ledger(command.Lister):
     """Shows events, the oldest first."""
 
+    column_names = COLUMNS
     newest_last = True
     form = Form(
         "events",

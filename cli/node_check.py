@@ -21,6 +21,7 @@ class Check(command.Lister):
     if there are no such nodes.
     """
 
+    column_names = _COLUMNS
     form = Form(
         "nodes",
         by=("name",),

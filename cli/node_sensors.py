@@ -26,6 +26,7 @@ class Sensors(command.Lister):
     at present has no value. A power change of the node goes first.
     """
 
+    column_names = _COLUMNS
     form = Form("sensors", dropped=("kind",))
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -43,6 +43,7 @@ class List(command.Lister):
     that reports it.
     """
 
+    column_names = FIELDS
     form = Form(
         "nodes",
         by=("name",),
@@ -163,6 +164,8 @@ class Show(command.ShowOne):
 
     The table leaves out what is empty; -c COLUMN and the other formats show that too.
     """
+
+    column_names = tuple(name for name in FIELDS if name != AGE)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -46,6 +46,7 @@ _OF_NODE: Final = (
 class List(command.Lister):
     """List operations, the newest first, and how many of their nodes are in which state."""
 
+    column_names = _COLUMNS
     form = Form(
         "operations",
         dropped=(
@@ -75,6 +76,7 @@ class List(command.Lister):
 class Show(command.ShowOne):
     """Show an operation: who asked for what, why, and the results, with like nodes folded."""
 
+    column_names = (*_COLUMNS, *_DETAILS, *_OF_POWER, *_OF_CREDENTIALS, "results")
     forms: ClassVar[Mapping[str, Form]] = {
         "results": Form(
             "nodes",

@@ -71,6 +71,7 @@ class Check(Command, command.Lister):
     was lost with another, 1 if not.
     """
 
+    column_names = _COLUMNS
     form = Form("secrets", dropped=(*reversed(_TABLES), "since"), prose=("held_by",))
 
     def run(self, parsed_args: argparse.Namespace) -> int:

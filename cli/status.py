@@ -38,6 +38,8 @@ class Show(command.ShowOne):
     Below each thing that needs attention stands the command that shows more.
     """
 
+    column_names = _COLUMNS
+
     #: To be replaced by tests.
     clock = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)

@@ -18,6 +18,7 @@ _COLUMNS: Final = Task.__struct_fields__
 class List(command.Lister):
     """List periodic tasks and their state, with times in seconds. Offline: the conductor is gone."""
 
+    column_names = _COLUMNS
     form = Form(
         "tasks",
         by=("task", "conductor"),
@@ -35,6 +36,8 @@ class List(command.Lister):
 
 class Show(command.ShowOne):
     """Show one periodic task, with times in seconds. Offline: its conductor is gone."""
+
+    column_names = _COLUMNS
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -70,6 +70,7 @@ class Create(command.Command):
 class List(command.Lister):
     """List tokens: who created them, how long they are valid, and when and from where they were last used."""
 
+    column_names = _COLUMNS
     form = Form(
         "tokens",
         by=("name",),

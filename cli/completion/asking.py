@@ -1,7 +1,7 @@
 """What is asked of Podium for a completion: the names of nodes, drivers, tasks, conductors and operations."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from typing import Final, NoReturn
 
@@ -48,6 +48,18 @@ class Asking:
             with self._podium(way) as podium:
                 return {driver.name: driver.description or "" for driver in podium.drivers()}
         return dict.fromkeys(sorted(entry_points(group="podium.drivers").names), "")
+
+    def driver_info(self) -> Mapping[str, str]:
+        """Return the settings of the driver on the line that are no secrets, or those of all drivers."""
+        drivers = [*self.drivers()]
+        named = [name for name in drivers if name in self._line.words]
+        found: dict[str, str] = {}
+        with self._podium(self._way()) as podium:
+            for name in named or drivers:
+                with suppress(errors.DriverLoadError):
+                    its = podium.driver(name).properties
+                    found |= {f"{one.name}=": one.help for one in its if not one.secret}
+        return found
 
     def tasks(self) -> Iterable[str]:
         """Return the names of the periodic tasks, each once."""

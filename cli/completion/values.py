@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from argcomplete.completers import BaseCompleter, DirectoriesCompleter, FilesCompleter
 
+from podium.cli.app import App
 from podium.cli.completion.line import Line
 from podium.node_ranges import natural
 
@@ -35,6 +36,12 @@ class Values(BaseCompleter):
         with suppress(Exception, SystemExit):  # there is nowhere to tell it: somebody is typing
             return find(self, prefix)
         return ()
+
+    @property
+    def command(self) -> object:
+        """The class of the command on the line."""
+        factory, *_ = App().command_manager.find_command(str(self._line.command).split())
+        return factory
 
     @cached_property
     def asking(self) -> "Asking":
@@ -66,6 +73,15 @@ def _condition(_: Values, prefix: str) -> _Found:
         words = ("yes", "no") if field.kind is Kind.TRUTH else (one for one in field.words if " " not in one)
         return [f"{found[1]}{word}" for word in words]
     return ()
+
+
+def _columns(values: Values, _prefix: str) -> _Found:
+    return getattr(values.command, "column_names", ())
+
+
+def _driver_info(values: Values, prefix: str) -> _Found:
+    """Complete KEY=@FILE, or the key of what is no secret."""
+    return _value(values, prefix) if "=" in prefix else values.asking.driver_info()
 
 
 def _drivers(values: Values, _prefix: str) -> _Found:
@@ -114,12 +130,14 @@ def _value(values: Values, prefix: str) -> _Found:
 _Find: TypeAlias = Callable[[Values, str], _Found]
 OF_OPTIONS: Final[Mapping[str, _Find]] = {
     "--driver": _drivers,
+    "--driver-info": _driver_info,
     "--url": _urls,
     "--only": _nothing,  # nodes of a file
     "--to": _file_after_at,
 }
 OF_METAVARS: Final[Mapping[str, _Find]] = {
     "@FILE": _file_after_at,
+    "COLUMN": _columns,
     "CONDITION": _condition,
     "DIR": _folder,
     "DRIVER": _drivers,

@@ -31,7 +31,6 @@ FREE: Final = frozenset(
             "AGE",
             "CAUSE",
             "CLASS",
-            "COLUMN",
             "FIELD[.KEY]",
             "GROUP",
             "KEY",
@@ -191,6 +190,20 @@ def test_drivers_tasks_conductors_and_operations_are_offered(
         assert offered(f"{options} conductor show ") == offered(f"{options} node list --conductor ") != []
         assert offered(f"{options} operation show ") == ["1"]
         assert offered(f"{options} driver check fa") == ["fake", "fake-hardware"]
+
+
+def test_columns_are_offered() -> None:
+    assert offered("node list -c wan") == ["wanted_power_state"]
+    assert offered("task list --sort-column dr") == ["driver"]
+    assert offered("events -c ca") == ["cause"]
+    assert offered("node show -c resou") == ["resource_class"]
+
+
+def test_settings_of_a_driver_that_are_no_secrets_are_offered(fleet: None, way: str) -> None:
+    assert offered(f"{way} node create --driver ipmi --driver-info ipmi_a") == ["ipmi_address="]
+    assert offered(f"{way} node set r1n9 --driver-info redfish_ad") == ["redfish_address="]
+    assert offered(f"{way} node create --driver ipmi --driver-info ipmi_passw") == []
+    assert offered(f"{way} node create --driver redfish --driver-info ipmi_") == []
 
 
 def test_files_are_offered_where_a_file_is_expected_with_odd_names_quoted(tmp_path: Path) -> None:
