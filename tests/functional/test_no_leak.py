@@ -364,7 +364,7 @@ def ask_wrongly(site: Site) -> None:
     for text in (f"ann:{site.password}", f"ann:{wrong}", token, wrong):
         login = site.file("login", text)
         site.podium("--url", url, "--credentials-file", login, "node", "list", "-f", "json", status=None)
-    site.podium("--url", f"http://ann:{site.password}@127.0.0.1:1", "node", "list", status=1)
+    site.podium("--url", f"http://ann:{site.password}@127.0.0.1:1", "node", "list", status=2)
     names = [one for one in site.said if f"ann:{site.password}@" in one]
     site.said |= {str(number): site.said.pop(name) for number, name in enumerate(names)}
 
