@@ -37,8 +37,9 @@ hypothesis.settings.load_profile("podium")
 def pytest_configure() -> None:
     # As Ctrl-C does: otherwise what stops a test run would leave its database servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A background job of a shell ignores Ctrl-C, and so would the programs that a test interrupts.
+    # A background job of a shell ignores both, and so would the programs that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # And nohup has reloads ignored. A handler keeps them from this process, and is not inherited.
         signal.signal(signal.SIGHUP, lambda *_: None)
