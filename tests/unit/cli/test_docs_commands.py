@@ -46,6 +46,7 @@ REFUSALS: Final = {
     r"name (web1|r1n01) is already enrolled|there is a token grafana": "the fleet has it already",
     r"no conductor with .* is running|does not hold the key": "these conductors are rows of a database",
     r"is not set|nothing to settle|can be undone|needs it to be|; \S+ is for ": "nodes are in another state",
+    r"there are no such nodes": "these nodes are well",
     r"nothing is encrypted|not encrypted": "there are no keys",
     r"not a database URL|conductors are at work": "there is no other database",
 }
@@ -171,12 +172,12 @@ def outcome(desk: Desk, command: Command) -> str | None:
     status, shown, error = desk.run(command.words, columns=120 if is_list and command.shown else None)
     if "Traceback" in error and "--debug" not in command.words or "unexpected" in error:
         return error
-    if status == 2:
-        return error if command.in_block else None  # the text may name a command without its arguments
     first = (shown or error).splitlines()[0] if shown or error else ""
     wanted = command.shown[0].strip() if command.shown else ""
     if wanted.startswith("podium: "):
-        return None if status == 1 and alike(wanted, first) else f"ends with status {status} and {first}"
+        return None if status and alike(wanted, first) else f"ends with status {status} and {first}"
+    if status == 2:
+        return error if command.in_block else None  # the text may name a command without its arguments
     if status and not any(re.search(refusal, error) for refusal in REFUSALS) and not _FAILED.search(shown):
         return error or f"ends with status {status}: {shown}"
     if (
