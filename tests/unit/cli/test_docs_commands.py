@@ -41,6 +41,7 @@ NOT_RUN: Final = {
 REFUSALS: Final = {
     r"needs --yes|there is nobody to ask": "no person is there",
     r"there is no (driver acme|task acme\.watch_racks|valid token acme)\b": "it is made on the page",
+    r"there is no task ipmi\.collect_inventory;|there are no such nodes, so": "the fleet has none",
     r"no node has the name or UUID (m1|r7n01|r\[3-9\]n\[01-40\]);": "the page is about a larger fleet",
     r"/nowhere/.* cannot be read|new/acme cannot be made": "the page is about other files and databases",
     r"name (web1|r1n01) is already enrolled|there is a token grafana": "the fleet has it already",
