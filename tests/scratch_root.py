@@ -116,6 +116,7 @@ class ScratchRoot:
                 f"mount -t overlay -o lowerdir={path},upperdir={upper},workdir={work} overlay"
                 f" {root}{'' if path == Path('/') else path}",
             ]
+        in_tmp = any(path.is_relative_to("/tmp") for path in needed)
         # Users other than root look for Python and its libraries here.
         closed = {parent for path in needed for parent in path.parents if not _is_open(parent)}
         lines += [f"chmod o+x {root}{path}" for path in sorted(closed)]
@@ -123,8 +124,7 @@ class ScratchRoot:
             f"mount --rbind /dev {root}/dev",
             f"mount -t proc proc {root}/proc",
             f"mount -t tmpfs -o mode=755 tmpfs {root}/run",
-            f"mount -t tmpfs tmpfs {root}/tmp",
-            f"chmod 1777 {root}/tmp",
+            *([] if in_tmp else [f"mount -t tmpfs tmpfs {root}/tmp", f"chmod 1777 {root}/tmp"]),
             f"cp -r {self._folder}/standins {root}/standins",
             *(f"chroot {root} {command} || true" for command in FORGOTTEN),
             "ip link set lo up",
