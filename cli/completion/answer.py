@@ -1,8 +1,7 @@
 """Answers a shell."""
 
-import faulthandler
 import os
-from pathlib import Path
+import threading
 from typing import Final
 
 from argcomplete.finders import ExclusiveCompletionFinder
@@ -27,9 +26,10 @@ class Finder(ExclusiveCompletionFinder):
 
 def complete() -> None:
     """Answer, and end the process."""
-    # Also where Python is not at work: waiting for the name of a host, or for a file on another machine.
-    with Path(os.devnull).open("w") as nowhere:
-        faulthandler.dump_traceback_later(PATIENCE, exit=True, file=nowhere)
-        line = Line.typed(os.environ)
-        finder = Finder()
-        finder(tree.parser(line), always_complete_options=False, default_completer=Values(line))
+    # In a thread of its own: the main one may wait for the name of a host, or for a file of another machine.
+    watchdog = threading.Timer(PATIENCE, os._exit, [1])
+    watchdog.daemon = True
+    watchdog.start()
+    line = Line.typed(os.environ)
+    finder = Finder()
+    finder(tree.parser(line), always_complete_options=False, default_completer=Values(line))
