@@ -25,7 +25,7 @@ from podium.library_internals import LineParser, OpenOptions, OwnTask, OwnTasks,
 PACKAGE = Path(__file__).parents[2]
 
 #: Documented in spite of their names, and a name of typeshed's that there is not at run time.
-PUBLIC = {"sys._current_frames", "sys._getframe", "hashlib._Hash"}
+PUBLIC = {"os._exit", "sys._current_frames", "sys._getframe", "hashlib._Hash"}
 
 
 _IMPORT = re.compile(r"^\s*(?:from ([\w.]+) )?import (\([^)]*\)|.*)", re.M)
