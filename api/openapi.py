@@ -111,6 +111,7 @@ def _answer(one: Operation) -> dict[str, Any]:
     if one.answer is not None:
         media = "text/plain" if one.answer.get("type") == "string" else "application/json"
         found["content"] = {media: {"schema": one.answer}}
+        found["content"] |= {other: {"schema": {"type": "string"}} for other in one.others}
     return found
 
 

@@ -21,11 +21,13 @@ from podium.api.ironic import (
     traits,
 )
 from podium.api.own import operations as own
+from podium.api.page import operations as page
 from podium.api.routing import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *health.OPERATIONS,
     *openapi.OPERATIONS,
+    *page.OPERATIONS,
     *root.OPERATIONS,
     *nodes.OPERATIONS,
     *node_writes.OPERATIONS,

@@ -30,6 +30,7 @@ class Operation:
     :param schema: of its body, in JSON Schema, if that is not an object of fields
     :param status: of its answer
     :param answer: the schema of its answer; None for an empty one
+    :param others: media types that it may have instead
     :param call: what it is in Podium's own API, which has no versions like Ironic's, and describes itself
     """
 
@@ -44,6 +45,7 @@ class Operation:
     schema: Mapping[str, Any] | None = None
     status: int = 200
     answer: Mapping[str, Any] | None = None
+    others: Sequence[str] = ()
     call: type[Call[Any]] | None = None
 
 

@@ -23,6 +23,7 @@ from podium.api.access import door
 from podium.api.access.guard import Guard
 from podium.api.access.identity import Access
 from podium.api.operations import OPERATIONS
+from podium.api.page import files
 from podium.api.services import Services
 from podium.api.serving.listening import Listeners
 from podium.api.serving.server import Server
@@ -234,6 +235,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     count = conf.api.api_workers
     workers = Workers(count)
     answers.load()
+    files.site()
     gc.collect()
     gc.freeze()  # what is there stays, and workers share it
     worker = ApiService(conf, workers, listeners)

@@ -61,14 +61,6 @@ async def show_v1(request: Request) -> Response:
 OPERATIONS: Final = (
     Operation(
         method="GET",
-        path="/",
-        handler=show_root,
-        role=None,
-        summary="Show the APIs",
-        answer={"type": "object"},
-    ),
-    Operation(
-        method="GET",
         path="/v1",
         handler=show_v1,
         role=None,

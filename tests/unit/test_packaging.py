@@ -116,6 +116,7 @@ def test_a_wheel_has_the_package_and_nothing_that_is_beside_it(tree: Path, tmp_p
         for path in ROOT.joinpath(*name.split(".")[1:]).glob("*.py")
     } - {"podium/setup.py"}
     data = {f"podium/cli/templates/{path.name}" for path in ROOT.glob("cli/templates/*.template")}
+    data |= {f"podium/{path.relative_to(ROOT)}" for path in ROOT.glob("api/page/site/**/*.*")}
     assert names == modules | data | {"podium/py.typed"}
     assert files(tree) == before
 

@@ -89,7 +89,7 @@ def documented(operation: Operation) -> str:
     """The role of an operation in the table of the docs."""
     text = (Path(__file__).parents[3] / "docs/api.md").read_text()
     table = text.partition("| request | least role |\n|---|---|\n")[2].partition("\n\n")[0]
-    path = re.sub(r"{\w+}", lambda name: name[0][1:-1].upper(), operation.path)
+    path = re.sub(r"{(\w+)(?::\w+)?}", lambda name: name[1].upper(), operation.path)
     for line in table.splitlines():
         _, requests, role, _ = map(str.strip, line.split("|"))
         methods = re.findall(r"`([A-Z]+)\b", requests)

@@ -1,0 +1,76 @@
+"""Where the page is served: at the root for browsers, beside the document of versions, and below /page."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium.api.faults import Fault
+from podium.api.ironic.root import show_root
+from podium.api.page.files import HEADERS, INDEX, site
+from podium.api.routing import Operation
+
+_VARY: Final = "Accept, Accept-Encoding"
+
+
+async def show(request: Request) -> Response:
+    """Return the page to a browser, and which APIs there are to programs."""
+    if prefers_html(request.headers.get("Accept", "")):
+        return site()[INDEX].answer(request.headers, _VARY)
+    answer = await show_root(request)
+    answer.headers["Vary"] = _VARY
+    return answer
+
+
+async def show_file(request: Request) -> Response:
+    """Return a file of the page.
+
+    :raises podium.api.faults.Fault: 404
+    """
+    path = request.path_params["path"]
+    file = site().get(path)
+    if file is None or path == INDEX:  # which is at the root, where its references are right
+        raise Fault(404, f"the page has no {path[:200]}", HEADERS)
+    return file.answer(request.headers)
+
+
+def prefers_html(accepted: str) -> bool:
+    """Return whether a header Accept names HTML, and JSON by no higher weight; ``*/*`` names neither."""
+    weights = {"text/html": 0.0, "application/json": 0.0}
+    for one in accepted.lower().split(","):
+        name, *parameters = (part.strip() for part in one.split(";"))
+        if name in weights:
+            weights[name] = _weight(parameters)
+    return weights["text/html"] > 0 and weights["text/html"] >= weights["application/json"]
+
+
+def _weight(parameters: list[str]) -> float:
+    for one in parameters:
+        if one.startswith("q="):
+            try:
+                return float(one[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="GET",
+        path="/",
+        handler=show,
+        role=None,
+        summary="Show the page to a browser, and the APIs to programs",
+        answer={"type": "object"},
+        others=("text/html",),
+    ),
+    Operation(
+        method="GET",
+        path="/page/{path:path}",
+        handler=show_file,
+        role=None,
+        summary="Return a file of the page",
+        answer={"type": "string"},
+        others=("text/css", "text/javascript", "image/svg+xml"),
+    ),
+)
