@@ -8,9 +8,11 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 LINTERS := $(VENV)/.linters
 BENCH := $(VENV)/.bench
+PAGE_TOOLS := node_modules/.installed
+NODE_BIN := node_modules/.bin
 PEERS := .venv-ironic/.installed .venv-pyghmi/.installed
 TEST_PEERS := .venv-sushy/.installed .venv-openstack/.installed
-SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
+SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples -o -name node_modules \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed -o -path "./api/page/site/*" -type f \) -print)
 
 # A complete build each time: Sphinx does not notice changes of the code that the reference pages come from.
 BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs $(VENV)/docs
@@ -24,7 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20
 SEED ?= 1
 
-.PHONY: help run test test-long test-peers lint docs man deb test-deb genconfig bench bench-peers clean
+.PHONY: help run test test-long test-peers lint lint-page page-tools docs man deb test-deb genconfig bench bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
@@ -38,14 +40,26 @@ test: $(INSTALLED)  ## run the tests against the installed package; PYTEST_ADDOP
 test-long: $(INSTALLED)  ## run what make test leaves out, and kills, models and fuzzing ROUNDS (20) times as much; SEED varies the kills
 	@PODIUM_TEST_ROUNDS=$(ROUNDS) PODIUM_TEST_SEED=$(SEED) $(BIN)/$(PYTEST) -m 'long or hypothesis'
 
-test-peers: $(TEST_PEERS)  ## install Redfish peers and OpenStack's clients for the tests, each into an environment of its own
+test-peers: $(TEST_PEERS) page-tools  ## install Redfish peers, OpenStack's clients and axe for the tests, each into a folder of its own
 
-lint: $(INSTALLED) $(LINTERS)  ## check style, types, the direction of imports, and the pages
+lint: $(INSTALLED) $(LINTERS) lint-page  ## check style, types, the direction of imports, the page, and the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict -p podium
 	@$(BIN)/lint-imports --no-logo
 	@$(BUILD_DOCS)
+
+# Without npm the page's tools are done without, unless PODIUM_REQUIRE_PEERS is 1.
+ifneq ($(shell command -v npm)$(filter 1,$(PODIUM_REQUIRE_PEERS)),)
+lint-page: $(PAGE_TOOLS)  ## check the style and the types of the page's scripts, with eslint and tsc
+	@$(NODE_BIN)/tsc
+	@$(NODE_BIN)/eslint --max-warnings 0 --no-error-on-unmatched-pattern api/page/site tests/unit/page
+
+page-tools: $(PAGE_TOOLS)
+else
+lint-page page-tools:
+	@echo "npm is not installed (Debian package npm): $@ is left out"
+endif
 
 docs: $(INSTALLED) $(LINTERS)  ## build the pages of docs/ as a web site in .venv/docs
 	@$(BUILD_DOCS)
@@ -69,7 +83,7 @@ bench: $(BENCH)  ## measure sweeps, compared with others, into benchmarks/RESULT
 bench-peers: $(PEERS) .venv-sushy/.installed  ## install Ironic, pyghmi and sushy for bench, each into an environment of its own
 
 clean:  ## remove everything that the other targets made, including .venv
-	rm -rf $(VENV) .venv-* .tox dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* node_modules .tox dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(SOURCES) | $(BIN)/pip
@@ -81,6 +95,14 @@ $(INSTALLED): $(SOURCES) | $(BIN)/pip
 $(LINTERS): setup.cfg | $(INSTALLED)
 	@echo "Installing the linters and Sphinx into $(VENV) ..."
 	@$(PIP) install 'podium[test,lint,docs]'
+	@touch $@
+
+# By its content: a checkout of another commit does not install everything anew.
+$(PAGE_TOOLS): package-lock.json
+	@command -v npm >/dev/null || { echo "npm is not installed (Debian package npm)" >&2; exit 1; }
+	@cmp -s $< $@ || { \
+	    echo "Installing the linters of the page into node_modules ..."; \
+	    npm ci --silent && cp $< $@; }
 	@touch $@
 
 $(BENCH): setup.cfg | $(INSTALLED)

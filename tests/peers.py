@@ -22,6 +22,7 @@ _PACKAGES: Final = {
     "mariadb-install-db": "mariadb-server",
     "mariadbd": "mariadb-server",
     "nginx": "nginx-light",
+    "node": "nodejs",
     "setpriv": "util-linux",
     "snmpd": "snmpd",
 }
