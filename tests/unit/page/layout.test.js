@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { layOut } from '../../../api/page/site/fleet/layout.js';
+
+const screen = { width: 800, height: 600, unit: 1, smallest: 2, largest: 44, expected: 0 };
+
+/** @param {number} number @param {number} count */
+function racks(number, count) {
+  return Array.from({ length: number }, (_, index) => ({ name: `r${index + 1}`, count }));
+}
+
+/** @param {import('../../../api/page/site/fleet/layout.js').Layout} layout */
+function checkEachCell(layout) {
+  const taken = new Set();
+  for (let index = 0; index < layout.count; index++) {
+    const { x, y } = layout.place(index);
+    const far = layout.size - 1;
+    assert.equal(layout.at(x, y), index);
+    assert.equal(layout.at(x + far, y + far), index);
+    taken.add(`${x} ${y}`);
+  }
+  assert.equal(taken.size, layout.count);
+}
+
+test('each node has a cell of its own, and its cell leads back to it', () => {
+  checkEachCell(layOut([{ name: 'a', count: 3 }, { name: 'b', count: 41 }, { name: 'c', count: 1 }], screen));
+  checkEachCell(layOut(racks(125, 40), screen));
+  checkEachCell(layOut(racks(300, 1), screen));
+  checkEachCell(layOut([{ name: 'one', count: 7000 }], screen));
+});
+
+test('all cells lie within the width, and within the height where they fit', () => {
+  for (const shown of [racks(2, 24), racks(125, 40), [{ name: 'all', count: 48 }], racks(1200, 40)]) {
+    const layout = layOut(shown, screen);
+    assert.ok(Math.max(...layout.columnX) + layout.size <= screen.width);
+    assert.ok(layout.height <= screen.height);
+  }
+});
+
+test('a hundred thousand nodes fit on one screen', () => {
+  const layout = layOut(racks(2500, 40), { ...screen, width: 860, height: 700 });
+  assert.equal(layout.count, 100_000);
+  assert.ok(layout.height <= 700, `${layout.height}`);
+});
+
+test('what does not fit is higher than the screen, with the smallest cells', () => {
+  const layout = layOut(racks(2500, 40), { ...screen, width: 330, height: 400, smallest: 6 });
+  assert.equal(layout.size, 6);
+  assert.ok(layout.height > 400);
+  assert.ok(Math.max(...layout.columnX) + layout.size <= 330);
+});
+
+test('the names of racks are above them where they fit, else beside shelves and apart from each other', () => {
+  const large = layOut(racks(125, 40), screen);
+  assert.deepEqual(large.labels.map((label) => label.text), racks(125, 40).map((rack) => rack.name));
+  const small = layOut(racks(2500, 40), { ...screen, width: 860, height: 700 });
+  assert.ok(small.labels.length > 20);
+  small.labels.slice(1).forEach((label, index) => assert.ok(label.y - small.labels[index].y >= 14));
+  assert.ok(small.columnX.every((x) => x >= small.margin));
+});
+
+test('a rack that is longer than a shelf goes on on the next', () => {
+  const layout = layOut([{ name: 'all', count: 5000 }], screen);
+  assert.ok(layout.shelfFirst.length > 2);
+  assert.equal(layout.labels.length, 1);
+});
+
+test('there is no node beside the cells', () => {
+  const layout = layOut([{ name: 'a', count: 3 }], screen);
+  assert.equal(layout.at(-1, 5), -1);
+  assert.equal(layout.at(5, -1), -1);
+  assert.equal(layout.at(layout.size * 3 + 20, layout.head + 1), -1);
+  assert.equal(layout.at(5, layout.height + 5), -1);
+});
+
+test('without nodes there are no cells', () => {
+  const layout = layOut([], screen);
+  assert.equal(layout.height, 0);
+  assert.equal(layout.at(5, 5), -1);
+});
+
+test('cells do not shrink while a fleet loads of which the size is known', () => {
+  const part = layOut(racks(12, 40), { ...screen, expected: 5000 });
+  const whole = layOut(racks(125, 40), { ...screen, expected: 5000 });
+  assert.ok(part.size - whole.size <= 1, `${part.size} ${whole.size}`);
+});
