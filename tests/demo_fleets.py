@@ -248,7 +248,7 @@ def at_work(database: Database, head: Head) -> Iterator[None]:
         while not end.wait(0.02):
             head.carry_out({"r1n03": ERROR.format(address="10.0.1.3"), "r1n05": REASON})
             with database.write() as connection:
-                _answer(connection, head.worker)
+                answer(connection, head.worker)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -259,7 +259,7 @@ def at_work(database: Database, head: Head) -> Iterator[None]:
         thread.join(PATIENCE)
 
 
-def _answer(connection: sa.Connection, worker: Worker) -> None:
+def answer(connection: sa.Connection, worker: Worker) -> None:
     for read in hardware_reads.unanswered(connection, worker):
         answers: Mapping[str, Any] = {"sensors": {"sensors": _SENSORS}}
         hardware_reads.answer(connection, read.id, answers.get(read.kind, LOGIN))

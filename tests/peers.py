@@ -39,7 +39,7 @@ def require(program: str) -> str:
     """The path of a program; without it the test is skipped, or fails when PODIUM_REQUIRE_PEERS is 1."""
     path = shutil.which(program, path=search_path())
     if path is None:
-        _do_without(f"{program} is not installed (Debian package {_PACKAGES.get(program, program)})")
+        do_without(f"{program} is not installed (Debian package {_PACKAGES.get(program, program)})")
     return path
 
 
@@ -47,11 +47,12 @@ def require_in(environment: str, program: str) -> Path:
     """The path of a program in an environment of ``make test-peers``; without it as :func:`require`."""
     path = _ROOT / f".venv-{environment}" / "bin" / program
     if not path.exists():
-        _do_without(f"{program} is not installed (make test-peers)")
+        do_without(f"{program} is not installed (make test-peers)")
     return path
 
 
-def _do_without(reason: str) -> NoReturn:
+def do_without(reason: str) -> NoReturn:
+    """Skip the test, or fail it when PODIUM_REQUIRE_PEERS is 1."""
     if os.environ.get("PODIUM_REQUIRE_PEERS") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

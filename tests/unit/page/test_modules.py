@@ -1,4 +1,4 @@
-"""The page's modules that need no browser, each with its tests for Node beside this file, in ``NAME.test.js``."""
+"""The page's modules that need no browser, each with tests for Node in ``NAME.test.js`` beside this file."""
 
 import subprocess
 from collections.abc import Callable

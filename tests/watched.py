@@ -1,0 +1,197 @@
+"""A fleet that people look at in a browser: podium-api as a process, and a conductor that does as asked."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+import bcrypt
+import sqlalchemy as sa
+
+import demo_fleets
+import entries
+from doors import Door
+from heads import Head
+from peers import PATIENCE
+from podium.db import api, readings
+from podium.db.engine import Database
+from podium.db.models import nodes, power_readings, utcnow
+from podium.db.readings import Reading
+from templates import prepared
+
+#: Everybody's. Users are called as what they may be: ``reader``, ``operator``, ``admin``, and ``nobody``.
+PASSWORD: Final = "correct horse battery staple"
+USERS: Final = ("reader", "operator", "admin", "nobody")
+#: Lines of [api] that give each the role of its name.
+ROLES: Final = "readers = reader\noperators = operator\nadmins = admin"
+#: Seconds between two lives of the conductor's lease, and between two looks at what is asked.
+_PULSE: Final = 1.0
+_STEP: Final = 0.05
+
+
+def fleet(racks: int, each: int, now: datetime | None = None) -> Iterator[dict[str, Any]]:
+    """Say what the nodes ``r1n01`` and so on are like.
+
+    In each rack every fourth is off and the others are on, but: ``n05`` was never read, ``n06`` is in error,
+    ``n07`` does not answer any more and was on, ``n09`` has a critical fan, ``n10`` is in maintenance.
+    """
+    now = now or utcnow()
+    special = {
+        5: {"power_state": None},
+        6: {"power_state": "error"},
+        7: {"power_failures": 7, "last_error": "BMC does not answer within 9.75 s"},
+        9: {"health": {"status": "Critical", "reasons": ["FAN3: 0 rpm"]}},
+        10: {"maintenance": True, "maintenance_reason": "a new board", "wanted_power_state": None},
+    }
+    for rack in range(1, racks + 1):
+        for place in range(1, each + 1):
+            state = "power on" if place % 4 else "power off"
+            yield {
+                "name": f"r{rack}n{place:0{max(2, len(str(each)))}}",
+                "driver": "fake",
+                "power_state": state,
+                "wanted_power_state": state,
+                "health": {"status": "OK", "reasons": []},
+                "health_checked_at": now,
+                "health_lasts": 900.0,
+                "resource_class": "baremetal",
+                "extra": {"rack": f"r{rack}", "zone": "north" if rack % 2 else "south"},
+                "properties": {"cpus": 64, "model": "X12"},
+                **special.get(place, {}),
+            }
+
+
+class Site:
+    """A fleet, its database, ``podium-api`` at one port for good, and a conductor; ``with`` starts all.
+
+    Without users nobody is asked who it is, and everybody may do everything.
+
+    :param users: whether people have to log in: :data:`USERS`, with :data:`PASSWORD`
+    :param worn: with all that happens in months (demo_fleets.py) instead of :func:`fleet`
+    :param settings: lines of ``[api]``
+    :ivar url: of the page, without a slash at its end
+    :ivar door: with ``start()`` and ``kill()`` of the API, and its conductor's files
+    :ivar conductor: see :class:`Conductor`
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        racks: int = 4,
+        each: int = 12,
+        *,
+        users: bool = False,
+        worn: bool = False,
+        settings: str = "",
+    ) -> None:
+        passwords = folder / "htpasswd"
+        if users:
+            code = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+            passwords.write_text("".join(f"{name}:{code}\n" for name in USERS))
+        strategy = f"http_basic_auth_user_file = {passwords}" if users else "auth_strategy = noauth"
+        roles = ROLES if users else ""
+        self.door = Door(folder, f"{roles}\n{settings}", strategy=strategy)
+        self.url = self.door.url
+        self.database = prepared(self.door.conductor.url)
+        head = demo_fleets.fill(self.database, racks, each) if worn else self._enrol(racks, each)
+        self.conductor = Conductor(self.database, head)
+
+    def __enter__(self) -> Self:
+        self.conductor.start()
+        try:
+            self.door.start()
+        except BaseException:
+            self.conductor.kill()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.door.__exit__(*exc_info)
+        self.conductor.kill()
+        self.database.dispose()
+
+    def switch(self, names: Iterable[str], state: str) -> None:
+        """Have nodes be switched behind Podium's back, and a sweep have found it out."""
+        self._read(names, state, None)
+
+    def silence(self, names: Iterable[str], why: str = "BMC does not answer within 9.75 s") -> None:
+        """Have nodes not answer when they are read."""
+        self._read(names, None, why)
+
+    def change(self, names: Iterable[str], values: Mapping[str, Any]) -> None:
+        """Change columns of nodes, as somebody or a conductor would."""
+        with self.database.write() as connection:
+            numbers = [one.id for one in api.find_keys(connection, list(names))]
+            api.update_nodes(connection, numbers, values)
+
+    def delete(self, names: Iterable[str]) -> None:
+        with self.database.write() as connection:
+            numbers = [one.id for one in api.find_keys(connection, list(names))]
+            api.delete_nodes(connection, numbers)
+
+    def states(self) -> dict[str, str | None]:
+        """Return what the database says of the power of each node."""
+        with self.database.read() as connection:
+            found = connection.execute(sa.select(nodes.c["name", "power_state"])).all()
+        return {row.name: row.power_state for row in found}
+
+    def _enrol(self, racks: int, each: int) -> Head:
+        now = utcnow()
+        with self.database.write() as connection:
+            (worker,) = entries.enter(connection, "c1", ["fake"])
+            api.create_nodes(connection, list(fleet(racks, each, now)))
+            was_read = sa.select(nodes.c.id).where(nodes.c.power_state.is_not(None))
+            known = sa.update(power_readings).where(power_readings.c.node_id.in_(was_read))
+            connection.execute(known.values(checked_at=now))
+        return Head(self.database, worker)
+
+    def _read(self, names: Iterable[str], state: str | None, failure: str | None) -> None:
+        with self.database.write() as connection:
+            chosen = sa.select(nodes.c["id", "version"]).where(nodes.c.name.in_(list(names)))
+            rows = connection.execute(chosen).all()
+            read = [Reading(row.id, row.version, utcnow(), state, failure) for row in rows]
+            left = readings.record_readings(connection, read, self.conductor.head.worker)
+        assert not left, "nodes have a change under way"
+
+
+class Conductor:
+    """Carries out what is asked and shows that it lives, in a thread, until it is killed.
+
+    :ivar failures: what goes wrong from now on, by the name of the node
+    :ivar is_slow: whether it begins what is asked, and does not end it
+    """
+
+    def __init__(self, database: Database, head: Head) -> None:
+        self.head = head
+        self.failures: dict[str, str] = {}
+        self.is_slow = False
+        self._database = database
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Live, again after a kill."""
+        self._end.clear()
+        self._thread = threading.Thread(target=self._live, name="conductor")
+        self._thread.start()
+
+    def kill(self) -> None:
+        """Be gone without a word."""
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+
+    def _live(self) -> None:
+        alive_until = 0.0
+        while not self._end.wait(_STEP):
+            if time.monotonic() > alive_until:
+                demo_fleets.renew(self._database)
+                alive_until = time.monotonic() + _PULSE
+            if self.is_slow:
+                self.head.begin(9999)
+            else:
+                self.head.carry_out(self.failures)
+                with self._database.write() as connection:
+                    demo_fleets.answer(connection, self.head.worker)
