@@ -26,7 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20
 SEED ?= 1
 
-.PHONY: help run test test-long test-peers lint lint-page page-tools docs man deb test-deb genconfig bench bench-peers clean
+.PHONY: help run test test-long test-peers lint lint-page page-tools docs man deb test-deb genconfig screenshots bench bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
@@ -64,6 +64,10 @@ endif
 docs: $(INSTALLED) $(LINTERS)  ## build the pages of docs/ as a web site in .venv/docs
 	@$(BUILD_DOCS)
 	@echo "Open $(VENV)/docs/index.html"
+
+screenshots: $(INSTALLED)  ## write pictures of the page to .venv/screenshots, and those of docs/; SHOW=lost for those of a state
+	@$(BIN)/python tests/screenshots.py $(VENV)/screenshots $(SHOW)
+	@echo "Look at $(VENV)/screenshots"
 
 man: $(INSTALLED) $(LINTERS)  ## build the manual pages in .venv/man, from the help of the commands
 	@$(BUILD_MAN)

@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 import demo_fleets
 import entries
+from daemons import eventually
 from doors import Door
 from heads import Head
 from peers import PATIENCE
 from podium.db import api, readings
 from podium.db.engine import Database
 from podium.db.models import nodes, power_readings, utcnow
+from podium.db.models import power_requests as requests
 from podium.db.readings import Reading
 from templates import prepared
 
@@ -125,6 +127,23 @@ class Site:
         with self.database.write() as connection:
             numbers = [one.id for one in api.find_keys(connection, list(names))]
             api.update_nodes(connection, numbers, values)
+
+    def ask(self, action: str, nodes: str, reason: str | None = None, *, who: str = "admin") -> int:
+        """Have somebody ask for a change of power from elsewhere, and return the number of the operation."""
+        said = {"action": action, "nodes": [nodes], "reason": reason, "confirmed": True}
+        answer = self.door.http.post("/podium/v1/operations", json=said, auth=(who, PASSWORD))
+        assert answer.status_code == 202, answer.text
+        return int(answer.json()["operation"])
+
+    def wait_for_operations(self) -> None:
+        """Wait until everything that was asked for has ended."""
+
+        def are_over() -> bool:
+            with self.database.read() as connection:
+                open_ones = sa.select(sa.func.count()).where(requests.c.finished_at.is_(None))
+                return connection.scalar(open_ones) == 0
+
+        eventually(are_over, "all operations have ended")
 
     def delete(self, names: Iterable[str]) -> None:
         with self.database.write() as connection:
