@@ -131,7 +131,8 @@ class ListNodes(Filter, Call[Page[Node]], frozen=True):
     """List nodes, in natural order of name or, where nodes are named, as they are named.
 
     :param nodes: the only nodes to look at
-    :param fields: what to show of each; by default all
+    :param fields: what to show of each, such as ``name`` or, of a mapping, the entry ``extra.rack`` alone; by
+        default all
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
     """

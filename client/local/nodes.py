@@ -1,5 +1,6 @@
 """Answers about nodes."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.client.calls.call import Nodes, Page, Where
-from podium.client.calls.nodes import FIELDS, MAPPINGS, Filter, GetNode, Health, ListNodes, Node
+from podium.client.calls.nodes import FIELDS, KEY, MAPPINGS, Filter, GetNode, Health, ListNodes, Node
 from podium.client.local import choosing
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.choosing import Named
@@ -57,11 +58,26 @@ def fields_of(given: Sequence[str]) -> Sequence[str]:
     :raises podium.errors.BadRequest: naming those that do not exist
     """
     fields = [field for one in given for field in one.split(",")]
-    if unknown := [field for field in fields if field not in FIELDS]:
+    if unknown := [field for field in fields if field not in FIELDS and not _is_entry(field)]:
         raise errors.BadRequest(
             f"nodes have no field {', '.join(unknown)[:200]}; there are {', '.join(FIELDS)}"
         )
     return fields or FIELDS
+
+
+def _is_entry(field: str) -> bool:
+    mapping, _, key = field.partition(".")
+    return mapping in MAPPINGS and re.search(KEY, key) is not None
+
+
+def _entries(fields: Sequence[str]) -> dict[str, list[str]]:
+    """Return the entries to show of each mapping that is not shown as a whole."""
+    found: dict[str, list[str]] = {}
+    for field in fields:
+        mapping, dot, key = field.partition(".")
+        if dot and mapping not in fields:
+            found.setdefault(mapping, []).append(key)
+    return found
 
 
 def select(
@@ -106,12 +122,17 @@ def select(
         from podium.client.local import unknown_values  # which lists with nodes need not
 
         unknown_values.check(connection, chosen)
-    if shown := {*fields}.intersection(MAPPINGS):
+    entries = _entries(fields)
+    if shown := {*fields, *entries}.intersection(MAPPINGS):
         rows = [backend.catalog.masked(row) for row in rows]
+        for name, keys in entries.items():
+            for row in rows:
+                row[name] = {key: row[name][key] for key in keys if key in (row[name] or ())}
         for row in rows:
             row.update({name: readable(connection.dialect, row[name]) for name in shown})
     owners = roster.names(connection) if CONDUCTOR in fields else {}
-    steps, unwanted = _steps(fields, owners, now), [name for name in read if name not in fields]
+    steps = _steps(fields, owners, now)
+    unwanted = [name for name in read if name not in fields and name not in entries]
     for row in rows:  # of which there may be 100,000
         for step in steps:
             step(row)
@@ -160,7 +181,7 @@ def required_names(
 
 def _read(fields: Sequence[str]) -> list[str]:
     """Return the columns that are read for these fields; the name always, for the next page."""
-    needed = dict.fromkeys(["name", "driver", *fields])
+    needed = dict.fromkeys(["name", "driver", *(field.partition(".")[0] for field in fields)])
     if "health" in needed:
         needed |= dict.fromkeys(_HEALTH)
     if AGE in needed:

@@ -60,6 +60,24 @@ def test_secrets_are_masked(podium: Podium, enrol: Enrol) -> None:
     assert podium.node("n1").driver_info == {"ipmi_address": "192.0.2.1", "ipmi_password": "******"}
 
 
+def test_an_entry_is_shown_without_the_rest_of_its_mapping(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", extra={"rack": "r1", "cpus": 4, "note": "far away"}, properties={"memory_mb": 8})
+    enrol("n2", extra={"note": "no rack"})
+    shown = [one.extra for one in podium.nodes(fields=["name", "extra.rack", "extra.cpus"])]
+    assert shown == [{"rack": "r1", "cpus": 4}, {}]
+    (node, _) = podium.nodes(fields=["extra", "extra.rack", "properties.memory_mb"])
+    assert (node.extra, node.properties) == (
+        {"rack": "r1", "cpus": 4, "note": "far away"},
+        {"memory_mb": 8},
+    )
+
+
+def test_an_entry_that_is_secret_is_masked(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", driver="ipmi", driver_info={"ipmi_address": "192.0.2.1", "ipmi_password": "geheim"})
+    (node,) = podium.nodes(fields=["driver_info.ipmi_password", "driver_info.ipmi_address"])
+    assert node.driver_info == {"ipmi_address": "192.0.2.1", "ipmi_password": "******"}
+
+
 def test_a_field_that_does_not_exist_is_named_with_those_that_do(podium: Podium) -> None:
     with pytest.raises(errors.BadRequest, match="no field colour; there are uuid, name"):
         list(podium.nodes(fields=["colour"]))
