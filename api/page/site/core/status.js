@@ -1,0 +1,94 @@
+// The status of the whole fleet, asked for every two seconds; samples for the plot; the server's time.
+
+import { ask } from './api.js';
+import { pause } from './stream.js';
+
+/**
+ * The answer as client/calls/status.py has it.
+ * @typedef {{kind: string, severity: 'critical'|'warning', text: string, since: string|null,
+ *            nodes: number|null, names: string|null, where: string|null, command: string}} Finding
+ * @typedef {{at: string, attention: Finding[], nodes: Record<string, number>,
+ *            readings: {max_age: number, fresh_share: number, oldest: number|null},
+ *            conductors: {hostname: string, state: string, nodes: number}[],
+ *            enforcement: {frozen_at: string|null, frozen_reason: string|null},
+ *            changes: {operations: number, waiting: number, begun: number, newest: any[]}}} Answer
+ * @typedef {{at: number, counts: Record<string, number>}} Sample
+ */
+
+/** Milliseconds from one answer to the next question, and seconds that an answer may take. */
+const EVERY = 2000;
+const PATIENCE = 5;
+/** Milliseconds from one sample to the next, and how many there are at most: two hours. */
+const SAMPLE_EVERY = 10_000;
+const MOST_SAMPLES = 720;
+/** Answers from which the difference of the clocks is taken. */
+const MOST_CLOCKS = 30;
+
+/** Events: 'change' with every answer; 'failure' when there was none. */
+export class Status extends EventTarget {
+  /** @type {Answer|null} */
+  last = null;
+  /** Why there is no newer answer, in one line; '' while there is. */
+  failure = '';
+  /** @type {Sample[]} the oldest first; `counts` are the nodes of the answer */
+  history = [];
+  /** @type {number[]} */
+  #clocks = [];
+  /** @type {AbortController|null} */
+  #running = null;
+
+  /** Ask until stop(), while somebody looks at the page. */
+  start() {
+    if (this.#running) return;
+    this.#running = new AbortController();
+    void this.#run(this.#running.signal);
+  }
+
+  /** End it, and forget everything. */
+  stop() {
+    this.#running?.abort();
+    this.#running = null;
+    this.last = null;
+    this.history = [];
+    this.failure = '';
+  }
+
+  /** The server's time, in milliseconds. */
+  now() {
+    return Date.now() + (this.#clocks.length ? Math.max(...this.#clocks) : 0);
+  }
+
+  /** @param {AbortSignal} signal */
+  async #run(signal) {
+    while (!signal.aborted) {
+      if (!document.hidden) await this.#ask(signal);
+      await pause(EVERY, signal);
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  async #ask(signal) {
+    try {
+      const answer = await ask('GET', 'podium/v1/status', { seconds: PATIENCE, signal });
+      if (!signal.aborted) this.#take(answer);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.failure = error instanceof Error ? error.message : String(error);
+      this.dispatchEvent(new Event('failure'));
+    }
+  }
+
+  /** @param {Answer} answer */
+  #take(answer) {
+    const at = Date.parse(answer.at);
+    // An answer may be some seconds old, so that the greatest difference is the nearest to the truth.
+    this.#clocks.push(at - Date.now());
+    if (this.#clocks.length > MOST_CLOCKS) this.#clocks.shift();
+    this.last = answer;
+    this.failure = '';
+    const before = this.history.at(-1);
+    if (!before || at - before.at >= SAMPLE_EVERY) this.history.push({ at, counts: answer.nodes });
+    if (this.history.length > MOST_SAMPLES) this.history.shift();
+    this.dispatchEvent(new Event('change'));
+  }
+}
