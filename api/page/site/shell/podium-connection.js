@@ -5,35 +5,36 @@ const SEVERITIES = { live: "fine", connecting: "warning", lost: "critical" };
 
 /** Says whether what is shown is live: a word beside the navigation, and above everything when it is not. */
 class PodiumConnection extends Part {
-  constructor() {
-    super();
-    /** Where the banner goes. @type {HTMLElement} */
-    this.notice = h("div");
-  }
+  /** Where the banner goes. */
+  notice = h("div");
+  #word = h("span", { class: "mark", role: "status" });
+  #rest = h("span", { class: "quiet small" });
 
   show() {
-    this.word = h("span", { class: "mark", role: "status" });
-    this.rest = h("span", { class: "quiet small" });
-    this.replaceChildren(this.word, this.rest);
     const { stream, fleet } = this.page;
+    this.replaceChildren(this.#word, this.#rest);
     if (!stream) return;
-    this.listen(stream, "state", () => this.soon());
-    this.listen(fleet, "change", () => this.soon());
+    this.listen(stream, "state", () => this.refresh());
+    for (const type of ["change", "phase"]) this.listen(fleet, type, () => this.soon());
     this.refresh();
   }
 
   refresh() {
-    const { stream, fleet } = this.page;
-    if (!this.word || !this.rest) return;
-    setText(this.word, stream.state);
-    this.word.dataset.severity = SEVERITIES[stream.state];
-    const loading = fleet.phase === "loading" && stream.state !== "lost";
-    setText(this.rest, loading ? ` ${fleet.nodes.size} of ${fleet.total}` : "");
-    this.closest("podium-page")?.setAttribute("data-connection", stream.state);
-    const since = new Date(stream.since).toLocaleTimeString();
-    const banner = h("p", { class: "fault", role: "alert" },
-      `No connection to Podium since ${since}: what you see is of then, and may have changed. Trying again.`);
-    this.notice.replaceChildren(...(stream.state === "lost" ? [banner] : []));
+    const { state, since } = this.page.stream;
+    const { phase, failure, nodes, total } = this.page.fleet;
+    setText(this.#word, state);
+    this.#word.dataset.severity = SEVERITIES[state];
+    setText(this.#rest, phase === "loading" && total ? ` ${nodes.size} of ${total} nodes` : "");
+    this.closest("podium-page")?.setAttribute("data-connection", state);
+    if (state === "lost") this.#warn(`No connection to Podium since ${new Date(since).toLocaleTimeString()}: `
+      + "what you see is from then. Trying again.");
+    else this.#warn(failure && `The nodes cannot be listed: ${failure}. Trying again.`);
+  }
+
+  /** @param {string} text */
+  #warn(text) {
+    if (this.notice.textContent === text) return;
+    this.notice.replaceChildren(...(text ? [h("p", { class: "fault", role: "alert" }, text)] : []));
   }
 }
 

@@ -20,8 +20,8 @@ export class PodiumPage extends Part {
     const skip = h("button", { class: "skip", onclick: () => this.heading?.focus() }, "Skip to the content");
     const brand = h("a", { class: "brand", href: link("fleet") }, "Podium");
     const connection = h("podium-connection", { page, notice: this.notice });
-    this.head = h("header", {}, brand, this.nav, connection, this.who);
-    this.replaceChildren(skip, this.head, this.notice, this.main);
+    const head = h("header", {}, brand, this.nav, connection, this.who);
+    this.replaceChildren(skip, head, this.notice, this.main);
     this.listen(page.session, "change", () => this.#showSession());
     this.listen(page.address, "change", () => this.#showView());
     void this.#ask();
@@ -54,7 +54,7 @@ export class PodiumPage extends Part {
     if (session.state !== "somebody" || !session.login) return [];
     return [
       h("span", {}, session.name, h("span", { class: "quiet" }, session.role && ` · ${session.role}`)),
-      h("button", { "data-action": "log out", onclick: () => this.#logOut() }, "Log out"),
+      h("button", { class: "plain", "data-action": "log out", onclick: () => this.#logOut() }, "Log out"),
     ];
   }
 
