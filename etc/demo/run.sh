@@ -100,6 +100,7 @@ fi
 address=$(sed -n 's/.*Serving at \(http[^ ]*\).*/\1/p' "$state/api.log")
 
 echo
+echo "    In a browser:          $address/"
 echo "    In a second terminal:  .venv/bin/podium node list"
 echo "    Over HTTP:             curl $address/v1/nodes"
 echo
