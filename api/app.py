@@ -44,6 +44,7 @@ def create(
     app = _Application(routes=[_Route(path, its, access, seconds) for path, its in by_path.items()])
     app.router.redirect_slashes = False
     app.state.services = services
+    app.state.access = access
     app.state.operations = table
     return app
 

@@ -21,6 +21,7 @@ from podium.api.ironic import (
     traits,
 )
 from podium.api.own import operations as own
+from podium.api.own import session
 from podium.api.page import operations as page
 from podium.api.routing import Operation
 
@@ -43,5 +44,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *history.OPERATIONS,
     *node_parts.OPERATIONS,
     *firmware.OPERATIONS,
+    *session.OPERATIONS,
     *own.OPERATIONS,
 )

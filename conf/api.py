@@ -144,6 +144,23 @@ opts = [
         help="Names under which clients may ask, besides those of public_endpoint, host_ip and this host. "
         "Other names are refused, so that a web page cannot reach podium-api by a name of its own.",
     ),
+    cfg.IntOpt(
+        "session_idle_timeout",
+        default=3600,
+        min=1,
+        max=31_536_000,
+        mutable=True,
+        help="Seconds after the last key or click in the page until its user has to log in again. What the page "
+        "asks by itself does not count.",
+    ),
+    cfg.IntOpt(
+        "session_max_lifetime",
+        default=43_200,
+        min=1,
+        max=31_536_000,
+        mutable=True,
+        help="Seconds after logging in at the page until its user has to log in again, however busy.",
+    ),
     cfg.Opt(
         "readers",
         type=_WHOM,

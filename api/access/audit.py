@@ -18,6 +18,9 @@ from podium.api.callers import SCOPE_KEY, Caller
 #: A logger of its own, so that its lines can go elsewhere.
 LOG = log.getLogger("podium.api.audit")
 
+#: Where in a request's scope it is said as whom somebody has tried to log in at the page.
+TRIED: Final = "podium.tried"
+
 #: Calls something after some seconds.
 Later: TypeAlias = Callable[[float, Callable[[], None]], object]
 
@@ -50,13 +53,16 @@ class Audit:
         :param headers: of the answer
         """
         caller: Caller | None = scope.get(SCOPE_KEY)
-        if caller is None:
-            self._count(scope["client"][0] if scope.get("client") else "this host")
+        address = scope["client"][0] if scope.get("client") else "this host"
+        if caller is None and TRIED not in scope:
+            self._count(address)
             return
+        who = f"a login of {scope[TRIED]}" if caller is None else caller.name
+        address = address if caller is None else caller.address
         path = quote(scope["path"], safe="/:@!$&'()*+,;=")[:_LONGEST]  # no path begins a line of its own
         number = headers.get("X-OpenStack-Request-ID", "-")
         how = "no answer" if status is None else status
-        LOG.info("%s %s from %s: %s %s [%s]", scope["method"], path, caller.address, caller.name, how, number)
+        LOG.info("%s %s from %s: %s %s [%s]", scope["method"], path, address, who, how, number)
 
     def _count(self, address: str) -> None:
         if not self._strangers:

@@ -1,20 +1,25 @@
-"""Who has sent a request: by password, by token, or by what the kernel says of the Unix socket."""
+"""Who has sent a request: by password, token or session, or by what the kernel says of the Unix socket."""
 
 import base64
 import binascii
+import contextlib
+import math
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from starlette.requests import Request
 
 from podium import conf, errors
 from podium.api.access import htpasswd
+from podium.api.access.audit import TRIED
+from podium.api.access.guard import READS
 from podium.api.access.htpasswd import UserFile
-from podium.api.access.identity import Access
+from podium.api.access.identity import Credentials, Login
 from podium.api.access.passwords import LONGEST, Passwords
 from podium.api.access.roles import Roles, require
+from podium.api.access.sessions import IDLE, Sessions, cookie_name, is_secure
 from podium.api.access.slowing import Slowing
 from podium.api.access.tokens import Tokens
 from podium.api.callers import SCOPE_KEY, Caller, Role
@@ -24,6 +29,8 @@ from podium.api.sql import Sql
 
 #: As Ironic's.
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Baremetal API"'}
+#: For the page, which asks for a login itself; at Ironic's, browsers would ask for one of their own.
+_QUIET: Final = {"WWW-Authenticate": 'Bearer realm="Podium"'}
 
 
 class _Door:
@@ -39,8 +46,21 @@ class _Door:
 
         :raises podium.api.faults.Fault: 401 if nobody knows who it is, 403 if they may not
         """
-        request.scope[SCOPE_KEY] = caller = await self._identify(request)
+        caller = await self.identify(request)
         require(caller, role, self._roles.groups(role) if PEER in request.scope else ())
+        return caller
+
+    async def identify(self, request: Request) -> Caller:
+        """Return who has sent a request, whatever they may.
+
+        :raises podium.api.faults.Fault: 401 if nobody knows who it is
+        """
+        try:
+            request.scope[SCOPE_KEY] = caller = await self._identify(request)
+        except Fault as fault:
+            if fault.status == 401:
+                fault.headers |= _QUIET if _is_of_page(request) else _CHALLENGE
+            raise
         return caller
 
     def reload(self) -> None:
@@ -65,61 +85,172 @@ class _Door:
 class NoAuth(_Door):
     """``auth_strategy = noauth``: over TCP everybody may do everything."""
 
+    has_login = False
+
+    async def log_in(self, request: Request, given: Credentials) -> tuple[Caller, str]:
+        """Refuse it.
+
+        :raises podium.api.faults.Fault: 409
+        """
+        raise Fault(409, "nobody logs in here: [DEFAULT] auth_strategy is noauth")
+
+    async def log_out(self, request: Request) -> Caller | None:
+        """Return None: there are no sessions."""
+        return None
+
     async def _identify(self, request: Request) -> Caller:
         return self._peer(request) or Caller("anonymous", self._address(request), Role.ADMIN)
 
 
 class HttpBasic(_Door):
-    """``auth_strategy = http_basic``: passwords and tokens."""
+    """``auth_strategy = http_basic``: passwords, tokens, and sessions that began with one of them."""
 
-    def __init__(self, config: conf.Config, passwords: Passwords, tokens: Tokens) -> None:
+    has_login = True
+
+    def __init__(self, config: conf.Config, passwords: Passwords, tokens: Tokens, sessions: Sessions) -> None:
         super().__init__(config)
         self._passwords = passwords
         self._tokens = tokens
+        self._sessions = sessions
+
+    async def log_in(self, request: Request, given: Credentials) -> tuple[Caller, str]:
+        """Begin a session, and end the one that the request is of; return whose it is, and its secret.
+
+        :raises podium.api.faults.Fault: 401 if these are not right, 403 for a page of another origin
+        """
+        _check_origin(request)
+        address = self._address(request)
+        login, number = None, None
+        try:
+            if given.token is not None:
+                caller, number = await self._by_token(given.token.strip(), address)
+            else:
+                name, password = given.name or "", (given.password or "").encode("utf-8", "surrogatepass")
+                login = await self._line(name)  # before the password is checked: of an older line it is void
+                caller = await self._by_password(name, password, address)
+        except Fault as fault:
+            if fault.status == 401:  # an unknown name may be a password in the wrong field
+                who = "a token" if given.token is not None else given.name if login else "an unknown user"
+                request.scope[TRIED] = who
+            raise
+        secret = await self._sessions.begin(caller.name, login=login, token=number)
+        if (former := request.cookies.get(cookie_name(request))) is not None:
+            await self._sessions.end(former)
+        request.scope[SCOPE_KEY] = caller
+        return caller, secret
+
+    async def log_out(self, request: Request) -> Caller | None:
+        """End the session of a request; return whose it was, None if it has none."""
+        _check_origin(request)
+        secret = request.cookies.get(cookie_name(request))
+        if secret is None:
+            return None
+        caller = None
+        with contextlib.suppress(Fault):
+            request.scope[SCOPE_KEY] = caller = await self._by_cookie(secret, request)
+        await self._sessions.end(secret)
+        return caller
 
     async def _identify(self, request: Request) -> Caller:
         given = request.headers.get("Authorization")
+        if given is None and (secret := request.cookies.get(cookie_name(request))) is not None:
+            if request.method not in READS:
+                _check_origin(request)
+            return await self._by_cookie(secret, request)
         if given is None and (caller := self._peer(request)) is not None:
             return caller
         address = self._address(request)
         scheme, _, value = (given or "").partition(" ")
         match scheme.lower():
             case "basic":
-                return await self._by_password(value, address)
+                return await self._by_password(*_parsed(value), address)
             case "bearer":
-                return await self._by_token(value.strip(), address)
+                caller, _ = await self._by_token(value.strip(), address)
+                return caller
         raise _unknown("this needs a user and a password, or a token")
 
-    async def _by_token(self, secret: str, address: str) -> Caller:
+    async def _by_cookie(self, secret: str, request: Request) -> Caller:
+        address = self._address(request)
+        session = await self._sessions.find(secret, address, _idle(request))
+        if session is None or (session.role is None and session.login != await self._line(session.name)):
+            raise _unknown("the session is over; log in again")
+        own = None if session.role is None else Role[session.role.upper()]
+        return Caller(session.name, address, self._roles.of(session.name, own=own))
+
+    async def _by_token(self, secret: str, address: str) -> tuple[Caller, int]:
         token = await self._tokens.find(secret, address)
         if token is None:
             raise _unknown("the token is not known, has expired or was revoked")
         name = f"token:{token.name}"
-        return Caller(name, address, self._roles.of(name, own=Role[token.role.upper()]))
+        return Caller(name, address, self._roles.of(name, own=Role[token.role.upper()])), token.id
 
-    async def _by_password(self, value: str, address: str) -> Caller:
-        try:
-            pair = base64.b64decode(value.strip(), validate=True)
-            typed, colon, password = pair.partition(b":")
-            name = typed.decode()
-        except (binascii.Error, ValueError):
-            colon = b""
-        if not colon:
-            raise _unknown("the login is not in the form of HTTP Basic")
-        try:
+    async def _by_password(self, name: str, password: bytes, address: str) -> Caller:
+        with _users_read():
             is_right = await self._passwords.are_right(name, password, address)
-        except errors.ConfigError:  # which the log has; it names a file
-            text = "the users of podium-api cannot be read at present; try again later"
-            raise Fault(503, text, {"Retry-After": "5"}) from None
         if not is_right and len(password) > LONGEST:
             raise _unknown(f"the password is longer than {LONGEST} bytes, which bcrypt does not take")
         if not is_right:
             raise _unknown("the user or the password is wrong")
         return Caller(name, address, self._roles.of(name))
 
+    async def _line(self, name: str) -> str | None:
+        """Return a digest of a user's line in the file, and so of the password; None if there is none."""
+        with _users_read():
+            return await self._passwords.line(name)
+
+
+@contextlib.contextmanager
+def _users_read() -> Iterator[None]:
+    try:
+        yield
+    except errors.ConfigError:  # which the log has; it names a file
+        text = "the users of podium-api cannot be read at present; try again later"
+        raise Fault(503, text, {"Retry-After": "5"}) from None
+
+
+def _parsed(value: str) -> tuple[str, bytes]:
+    """Return the name and the password of a login in the form of HTTP Basic."""
+    try:
+        pair = base64.b64decode(value.strip(), validate=True)
+        typed, colon, password = pair.partition(b":")
+        name = typed.decode()
+    except (binascii.Error, ValueError):
+        colon = b""
+    if not colon:
+        raise _unknown("the login is not in the form of HTTP Basic")
+    return name, password
+
+
+def _is_of_page(request: Request) -> bool:
+    """Return whether it is the page that asks, and not a program or somebody who typed an address."""
+    headers = request.headers
+    is_stream = "text/event-stream" in headers.get("Accept", "")
+    return is_stream or IDLE in headers or cookie_name(request) in request.cookies
+
+
+def _idle(request: Request) -> float | None:
+    """Return how many seconds ago the user of the page last did something; None if it does not say."""
+    try:
+        seconds = float(request.headers[IDLE])
+    except (KeyError, ValueError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _check_origin(request: Request) -> None:
+    """Make sure that a request names the page that it is of; the guard has looked whether that is our own.
+
+    :raises podium.api.faults.Fault: 403
+    """
+    origin = request.headers.get("Origin", "")
+    if not origin or (is_secure(request) and not origin.lower().startswith("https://")):
+        raise Fault(
+            403, "with the page's cookie only the page itself may change anything; Origin must name it"
+        )
+
 
 def _unknown(text: str) -> Fault:
-    return Fault(401, text, _CHALLENGE)
+    return Fault(401, text)
 
 
 def check(config: conf.Config) -> None:
@@ -131,7 +262,7 @@ def check(config: conf.Config) -> None:
         htpasswd.read(config.http_basic_auth_user_file)
 
 
-def make_access(config: conf.Config, sql: Sql, clock: Callable[[], float] = time.monotonic) -> Access:
+def make_access(config: conf.Config, sql: Sql, clock: Callable[[], float] = time.monotonic) -> Login:
     """Return what knows the users of one process; used in its event loop alone.
 
     :param clock: seconds, monotonic
@@ -140,4 +271,5 @@ def make_access(config: conf.Config, sql: Sql, clock: Callable[[], float] = time
         return NoAuth(config)
     slowing = Slowing(clock)
     passwords = Passwords(UserFile(config.http_basic_auth_user_file, clock), slowing, clock=clock)
-    return HttpBasic(config, passwords, Tokens(sql, slowing, clock))
+    tokens = Tokens(sql, slowing, clock)
+    return HttpBasic(config, passwords, tokens, Sessions(config.api, sql, clock))

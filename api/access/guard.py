@@ -14,7 +14,8 @@ from podium.api.faults import Fault
 from podium.api.refusals import refusal
 from podium.api.serving.peers import PEER
 
-_READS: Final = frozenset({"GET", "HEAD"})
+#: Methods that change nothing.
+READS: Final = frozenset({"GET", "HEAD"})
 
 
 class Guard:
@@ -32,7 +33,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         self._proxies.settle(scope)
-        is_write = scope["method"] not in _READS
+        is_write = scope["method"] not in READS
         answer = self._app
         try:
             self._check(scope, is_write)

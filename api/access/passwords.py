@@ -77,6 +77,14 @@ class Passwords:
             task.add_done_callback(lambda _: self._under_way.pop(shared, None))
         return await asyncio.shield(task)
 
+    async def line(self, name: str) -> str | None:
+        """Return a digest of a user's line in the file; None if there is none.
+
+        :raises podium.errors.ConfigError: the file of users cannot be read
+        """
+        its_hash = (await self._file.users()).get(name)
+        return None if its_hash is None else hashlib.sha256(name.encode() + b":" + its_hash).hexdigest()
+
     async def _try(
         self, name: str, password: bytes, address: str, users: Mapping[str, bytes], key: bytes
     ) -> bool:

@@ -10,7 +10,7 @@ They are tables of SQLAlchemy's Core: its ORM, which nothing here needs, takes l
 commands take to answer.
 """
 
-from podium.db.models.access import api_tokens, kept_answers
+from podium.db.models.access import api_tokens, kept_answers, sessions
 from podium.db.models.changes import change_counter, deletions, schema_floor
 from podium.db.models.credentials import credential_changes, secret_keys
 from podium.db.models.fleet import (
@@ -81,6 +81,7 @@ __all__ = [
     "power_starts",
     "schema_floor",
     "secret_keys",
+    "sessions",
     "slots",
     "task_commands",
     "utcnow",

@@ -24,6 +24,21 @@ api_tokens: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
+#: Somebody who has logged in at the page; ``digest`` is the SHA-256 of what the browser's cookie has. It counts
+#: as long as the user's password is the one whose hash ``login`` is a digest of, or the token is valid.
+sessions: Final = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", Exact, nullable=False, index=True),
+    sa.Column("login", sa.String(64)),
+    sa.Column("token_id", sa.BigInteger),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("used_at", UTCDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 #: The answer to a call of one person with a key of its own, see podium.db.kept_answers.
 kept_answers: Final = sa.Table(
     "kept_answers",

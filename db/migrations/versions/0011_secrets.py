@@ -1,4 +1,4 @@
-"""Which keys encrypt the secrets, changes of credentials, and the natural order of names."""
+"""Which keys encrypt the secrets, changes of credentials, the natural order of names, and who has logged in."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from podium.db import name_keys
-from podium.db.migrations.expand import EXACT, TIME, add_column, create_index, create_table
+from podium.db.migrations.expand import EXACT, ROW_ID, TIME, add_column, create_index, create_table
 
 revision = "0011"
 down_revision = "0010"
@@ -21,12 +21,28 @@ def upgrade() -> Iterator[None]:
         sa.Column("since", TIME, nullable=False),
     )
     _credentials()
+    _sessions()
     _name_keys()
     yield
     last: int | None = 0
     while last is not None:
         last = name_keys.mend(op.get_bind(), last)
         yield
+
+
+def _sessions() -> None:
+    create_table(
+        "sessions",
+        sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
+        sa.Column("digest", sa.String(64), nullable=False, unique=True),
+        sa.Column("name", EXACT, nullable=False),
+        sa.Column("login", sa.String(64)),
+        sa.Column("token_id", sa.BigInteger),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("used_at", TIME, nullable=False),
+        numbered=True,
+    )
+    create_index("ix_sessions_name", "sessions", ["name"])
 
 
 def _name_keys() -> None:
