@@ -150,8 +150,8 @@ opts = [
         min=1,
         max=31_536_000,
         mutable=True,
-        help="Seconds after the last key or click in the page until its user has to log in again. What the page "
-        "asks by itself does not count.",
+        help="Seconds after the last key or click in the page until its user has to log in again. What the "
+        "page asks by itself does not count.",
     ),
     cfg.IntOpt(
         "session_max_lifetime",

@@ -24,8 +24,8 @@ api_tokens: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: Somebody who has logged in at the page; ``digest`` is the SHA-256 of what the browser's cookie has. It counts
-#: as long as the user's password is the one whose hash ``login`` is a digest of, or the token is valid.
+#: Somebody who has logged in at the page; ``digest`` is the SHA-256 of what the browser's cookie has. It
+#: counts while the user's line in the file is the one that ``login`` is a digest of, or the token is valid.
 sessions: Final = sa.Table(
     "sessions",
     metadata,
