@@ -7,6 +7,8 @@ from starlette.requests import Request
 
 #: Where the caller of a request is in its scope.
 SCOPE_KEY = "podium.caller"
+#: Where in the scope of a request with a session there is what says whether the caller still may look.
+LASTS_KEY = "podium.lasts"
 
 
 class Role(enum.IntEnum):

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import contextlib
+import functools
 import math
 import socket
 import time
@@ -22,7 +23,7 @@ from podium.api.access.roles import Roles, require
 from podium.api.access.sessions import IDLE, Sessions, cookie_name, is_secure
 from podium.api.access.slowing import Slowing
 from podium.api.access.tokens import Tokens
-from podium.api.callers import SCOPE_KEY, Caller, Role
+from podium.api.callers import LASTS_KEY, SCOPE_KEY, Caller, Role
 from podium.api.faults import Fault
 from podium.api.serving.peers import PEER, Peer
 from podium.api.sql import Sql
@@ -156,7 +157,8 @@ class HttpBasic(_Door):
         if given is None and (secret := request.cookies.get(cookie_name(request))) is not None:
             if request.method not in READS:
                 _check_origin(request)
-            return await self._by_cookie(secret, request)
+            request.scope[LASTS_KEY] = functools.partial(self._lasts, secret, request)
+            return await self._by_cookie(secret, request, _idle(request))
         if given is None and (caller := self._peer(request)) is not None:
             return caller
         address = self._address(request)
@@ -169,9 +171,19 @@ class HttpBasic(_Door):
                 return caller
         raise _unknown("this needs a user and a password, or a token")
 
-    async def _by_cookie(self, secret: str, request: Request) -> Caller:
+    async def _lasts(self, secret: str, request: Request) -> bool:
+        """Return whether whoever began a stream with a session may still look; in doubt yes."""
+        try:
+            require(await self._by_cookie(secret, request), Role.READER)
+        except errors.DatabaseError:
+            return True
+        except Fault as fault:
+            return fault.status not in (401, 403)
+        return True
+
+    async def _by_cookie(self, secret: str, request: Request, idle: float | None = None) -> Caller:
         address = self._address(request)
-        session = await self._sessions.find(secret, address, _idle(request))
+        session = await self._sessions.find(secret, address, idle)
         if session is None or (session.role is None and session.login != await self._line(session.name)):
             raise _unknown("the session is over; log in again")
         own = None if session.role is None else Role[session.role.upper()]

@@ -8,8 +8,8 @@ podium.api.serving.connections.
 
 import asyncio
 import functools
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from podium import errors
+from podium.api.callers import LASTS_KEY
 from podium.api.faults import Fault
 from podium.api.own import handling
 from podium.api.own.feeds import Feed, Feeds
@@ -30,10 +31,15 @@ from podium.db import news
 from podium.db.engine import Database
 from podium.db.news import Place
 
+#: Says whether the session of a request lasts.
+Lasts: TypeAlias = Callable[[], Awaitable[bool]]
+
 #: Streams of one process.
 _MOST_STREAMS: Final = 2000
 #: Seconds without a message, after which there is a line without meaning.
 _SILENCE: Final = 15.0
+#: Seconds between two looks whether the session of a stream lasts; one that has none, see _LONGEST.
+_LOOK_EVERY: Final = 5.0
 #: Seconds after which a stream ends, so that who asks is looked at again when it is resumed.
 _LONGEST: Final = 900.0
 #: Milliseconds after which browsers resume a stream.
@@ -60,7 +66,8 @@ async def follow(request: Request) -> Response:
     selection, beginning = await its.sql.look(_prepare, backend, call)
     if request.method == "HEAD":
         return Response(media_type=call.media, headers=_HEADERS)
-    return _EventStream(its, key, functools.partial(Feed, selection, backend), beginning)
+    lasts = request.scope.get(LASTS_KEY)
+    return _EventStream(its, key, functools.partial(Feed, selection, backend), beginning, lasts)
 
 
 def _backend(its: Services) -> Backend:
@@ -86,7 +93,12 @@ class _EventStream(Response):
     media_type = FollowChanges.media
 
     def __init__(
-        self, its: Services, key: bytes, make: "functools.partial[Feed]", beginning: Beginning
+        self,
+        its: Services,
+        key: bytes,
+        make: "functools.partial[Feed]",
+        beginning: Beginning,
+        lasts: Lasts | None,
     ) -> None:
         self.status_code = 200
         self.background = None
@@ -98,10 +110,11 @@ class _EventStream(Response):
         self._key = key
         self._make = make
         self._place, self._first = beginning
+        self._lasts = lasts
         self._bell = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sender = Sender(self._sql, self._place, send, self._bell)
+        sender = Sender(self._sql, self._place, send, self._bell, self._lasts)
         feed = self._feeds.join(self._key, self._make, self._bell.set)
         gone = asyncio.ensure_future(_until_gone(receive))
         gone.add_done_callback(lambda _: self._bell.set())
@@ -125,15 +138,19 @@ class Sender:
 
     :param place: that the stream follows
     :param bell: rings when there may be something to send
+    :param lasts: says whether the session that it began with lasts
     """
 
-    def __init__(self, sql: Sql, place: Place, send: Send, bell: asyncio.Event) -> None:
+    def __init__(
+        self, sql: Sql, place: Place, send: Send, bell: asyncio.Event, lasts: Lasts | None = None
+    ) -> None:
         self._sql = sql
         self._place = place
         self._send = send
         self._bell = bell
+        self._lasts = lasts
         self._loop = asyncio.get_running_loop()
-        self._began_at = self._sent_at = self._loop.time()
+        self._began_at = self._sent_at = self._looked_at = self._loop.time()
         #: The chunk that is sent next; None before the queue is reached.
         self._number: int | None = None
 
@@ -149,6 +166,8 @@ class Sender:
             self._bell.clear()
             if feed.end is not None:
                 return await self._drop(feed.end)
+            if await self._is_over():
+                return None
             if not feed.is_ready:
                 await self._wait()
             elif feed.resets != resets:
@@ -193,12 +212,21 @@ class Sender:
     async def _drop(self, reason: str) -> None:
         await self.send(encode(Dropped(cursor=str(self._place), reason=reason)))
 
+    async def _is_over(self) -> bool:
+        """Return whether the session ended with which the stream began."""
+        if self._lasts is None or self._loop.time() < self._looked_at + _LOOK_EVERY:
+            return False
+        self._looked_at = self._loop.time()
+        return not await self._lasts()
+
     async def _wait(self) -> None:
         """Wait for the feed, and break the silence."""
         left = self._sent_at + _SILENCE - self._loop.time()
         if left <= 0:
             await self.send(b":\nid: %b\n\n" % str(self._place).encode())
             return
+        if self._lasts is not None:
+            left = min(left, max(self._looked_at + _LOOK_EVERY - self._loop.time(), 0))
         timer = self._loop.call_later(left, self._bell.set)
         await self._bell.wait()
         timer.cancel()

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bcrypt
@@ -15,6 +16,8 @@ from podium import conf
 from podium.api import app
 from podium.api.access import door
 from podium.api.access.guard import Guard
+from podium.api.access.roles import Roles
+from podium.api.callers import LASTS_KEY
 from podium.api.operations import OPERATIONS
 from podium.api.services import Services
 from podium.api.serving.peers import PEER
@@ -39,14 +42,16 @@ class Process:
     def __init__(self, config: conf.Config, database: Database) -> None:
         self.now = 100.0
         self.scheme, self.peer = "http", None
+        self.scope: Any = None
         self._sql = Sql(database)
-        access = door.make_access(config, self._sql, lambda: self.now)
+        self.access = access = door.make_access(config, self._sql, lambda: self.now)
         services = Services(config, self._sql, Catalog(config, print))
         self._inner = Guard(app.create(services, access, OPERATIONS), config, lambda *_: None)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self.peer is not None:
             scope[PEER], scope["client"] = self.peer, None
+        self.scope = scope
         await self._inner(scope, receive, send)
 
     async def ask(self, method: str, path: str, cookie: str | None = None, **how: Any) -> httpx.Response:
@@ -257,6 +262,25 @@ async def test_logging_out_ends_the_session_here_at_once_and_elsewhere_within_fi
 
 
 @run
+async def test_a_stream_learns_that_its_session_is_over_or_has_no_role_any_more(world: World) -> None:
+    process = world.process()
+    cookies = await process.log_in(), await process.log_in(), await process.log_in()
+    streams = []
+    for cookie in cookies:
+        await process.ask("GET", READ, cookie, headers={"Podium-Idle": "0"})
+        streams.append(process.scope[LASTS_KEY])
+    assert [await lasts() for lasts in streams] == [True, True, True]
+    await process.ask("DELETE", PATH, cookies[0], headers=OWN)
+    assert [await lasts() for lasts in streams] == [False, True, True]
+    world.wait(3500, process)
+    assert (await process.ask("GET", READ, cookies[1], headers={"Podium-Idle": "0"})).status_code == 200
+    world.wait(200, process)
+    assert [await lasts() for lasts in streams] == [False, True, False]  # which no stream puts off
+    process.access._roles = Roles(SimpleNamespace(readers=[], operators=[], admins=[]))
+    assert not await streams[1]()
+
+
+@run
 async def test_the_database_is_asked_for_a_session_once_in_five_seconds(world: World) -> None:
     process = world.process()
     cookie = await process.log_in()
@@ -348,7 +372,7 @@ async def test_a_role_counts_at_once_in_sessions_that_are_there(world: World) ->
     cookie = await process.log_in()
     config.set_override("readers", [], group="api")
     config.set_override("admins", ["rita"], group="api")
-    process._inner._app.state.access.reload()
+    process.access.reload()
     assert (await process.ask("GET", PATH, cookie)).json()["role"] == "admin"
 
 

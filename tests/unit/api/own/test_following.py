@@ -5,8 +5,10 @@ import json
 from collections.abc import Callable, Coroutine, MutableMapping
 from typing import Any, cast
 
+import pytest
+
 from podium.api.own.feeds import Feed
-from podium.api.own.following import Sender
+from podium.api.own.following import Lasts, Sender
 from podium.api.own.messages import chunked
 from podium.db.news import Place
 from virtual_time import run
@@ -22,7 +24,7 @@ def message(number: int, size: int = 0) -> tuple[Place, bytes]:
 class Client:
     """Receives a stream; it takes nothing while ``takes`` is not set."""
 
-    def __init__(self, feed: Feed, place: Place = START) -> None:
+    def __init__(self, feed: Feed, place: Place = START, lasts: Lasts | None = None) -> None:
         self.parts: list[tuple[float, bytes]] = []
         self.takes = asyncio.Event()
         self.takes.set()
@@ -30,7 +32,7 @@ class Client:
         self._bell = asyncio.Event()
         self.gone.add_done_callback(lambda _: self._bell.set())
         feed.streams.add(self._bell.set)
-        sender = Sender(cast(Any, None), place, self._send, self._bell)
+        sender = Sender(cast(Any, None), place, self._send, self._bell, lasts)
         self.ended = asyncio.ensure_future(sender.run(feed, self.gone))
 
     async def _send(self, part: MutableMapping[str, Any]) -> None:
@@ -125,6 +127,30 @@ def test_a_stream_ends_in_order_after_15_minutes() -> None:
         await client.ended
         assert asyncio.get_running_loop().time() == 900
         assert client.ids == []
+
+    streamed(test)
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_stream_ends_in_order_soon_after_the_session_that_it_began_with(is_busy: bool) -> None:
+    async def test(feed: Feed) -> None:
+        over_at = 21.0
+        clock = asyncio.get_running_loop()
+
+        async def lasts() -> bool:
+            return clock.time() < over_at
+
+        ended: list[float] = []
+        client, other = Client(feed, lasts=lasts), Client(feed)
+        client.ended.add_done_callback(lambda _: ended.append(clock.time()))
+        for number in range(11, 40):
+            if is_busy:
+                feed.publish(chunked([message(number)]), Place.after(number), 10**6)
+            await asyncio.sleep(1)
+        assert len(ended) == 1
+        assert over_at <= ended[0] <= over_at + 5
+        assert not other.ended.done()
+        await other.leave()
 
     streamed(test)
 
