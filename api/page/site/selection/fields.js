@@ -1,0 +1,72 @@
+// The fields of a node that conditions are about, and what each is compared with, as `--where` has them.
+
+/** @typedef {'text'|'word'|'number'|'truth'|'age'|'time'|'stale'|'entry'} Kind */
+/** @typedef {{name: string, kind: Kind, words: Readonly<Record<string, string>>}} Field */
+
+const ORDER = ['<', '<=', '>', '>='];
+const TEXTS = ['=', '!=', '~', '!~'];
+/** The operators that go with each kind of field. @type {Readonly<Record<Kind, readonly string[]>>} */
+export const OPERATORS = {
+  text: TEXTS, word: ['=', '!='], number: ['=', '!=', ...ORDER], truth: ['=', '!='], age: ORDER, time: ORDER,
+  stale: ['>'], entry: [...TEXTS, ...ORDER],
+};
+
+const POWER = { 'power on': 'power on', 'power off': 'power off', error: 'error' };
+const STATES = { on: 'power on', off: 'power off', ...POWER };
+const ACTIONS = 'rebooting,soft power off,soft rebooting,power cycle,inject nmi,change credentials';
+const OTHERS = Object.fromEntries(ACTIONS.split(',').map((one) => [one, one]));
+const TARGETS = { ...STATES, ...OTHERS, reboot: 'rebooting' };
+
+/** @param {Kind} kind @param {string} names @param {Record<string, string>} [words] @returns {Field[]} */
+const those = (kind, names, words = {}) => names.split(' ').map((name) => ({ name, kind, words }));
+/** @param {Field[]} fields */
+const named = (fields) => new Map(fields.map((one) => [one.name, one]));
+
+/** The fields without entries, by name. */
+export const FIELDS = named([
+  ...those('word', 'power_state', STATES),
+  ...those('word', 'wanted_power_state target_power_state', TARGETS),
+  ...those('word', 'health', { ok: 'ok', warning: 'warning', critical: 'critical' }),
+  ...those('truth', 'failing unhealthy unserved would_enforce maintenance retired'),
+  ...those('age', 'age'),
+  ...those('stale', 'stale'),
+  ...those('text', 'name driver conductor conductor_group owner last_error power_requested_by uuid fault'),
+  ...those('text', 'power_policy enforcement maintenance_reason reservation reserved_for provision_state'),
+  ...those('text', 'instance_uuid instance_name resource_class lessee shard parent_node chassis_uuid'),
+  ...those('text', 'description'),
+  ...those('number', 'power_failures power_request_id slot'),
+  ...those('time', 'power_changed_at power_checked_at power_requested_at health_checked_at reserved_at'),
+  ...those('time', 'provision_updated_at created_at updated_at'),
+]);
+/** The fields with entries, `extra.rack`. */
+export const ENTRIES = named(those('entry', 'extra properties driver_info'));
+
+/** Return the field without entries of that name. @param {string} name */
+export const find = (name) => FIELDS.get(name === 'power_state_age' ? 'age' : name);
+
+/** @typedef {(text: string) => number | undefined} Reading of what a person wrote */
+/** @type {Reading} */
+export const number = (text) => (/^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : undefined);
+
+const UNITS = new Map([['', 1], ['s', 1], ['m', 60], ['h', 3600], ['d', 86_400], ['w', 604_800]]);
+const LONGEST_AGE = 315_360_000;
+
+/** The seconds of a length of time such as `90s` or `5m`. @type {Reading} */
+export function seconds(text) {
+  const [, amount, unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)$/.exec(text) ?? [];
+  const given = Number(amount) * (UNITS.get(unit) ?? 1);
+  return given <= LONGEST_AGE ? given : undefined;
+}
+
+const FIRST_DAY = Date.parse('0001-01-01T00:00Z');
+const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+
+/** A moment in milliseconds, without an offset one of UTC. @type {Reading} */
+export function time(text) {
+  const [, date, clock = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
+  const day = Date.parse(`${date}T00:00Z`);
+  const moment = Date.parse(`${date}T${clock}${zone}`);
+  // There is no 31st of June, and no year 0.
+  const isDay = day >= FIRST_DAY && new Date(day).toISOString().startsWith(`${date}T`);
+  return isDay && !isNaN(moment) ? moment : undefined;
+}
