@@ -161,8 +161,8 @@ class _Reader:
         if (found := fields.find(word.text)) is not None:
             return found, ""
         name, dot, key = word.text.partition(".")
-        if dot and (found := ENTRIES.get(name)) is not None:
-            if not key and self._next.kind == "quoted" and self._next.start == word.end:
+        if (found := ENTRIES.get(name)) is not None:
+            if dot and not key and self._next.kind == "quoted" and self._next.start == word.end:
                 key = self._take().text
             if not 1 <= len(key) <= _LONGEST_KEY:
                 raise self._wrong(
