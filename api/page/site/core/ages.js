@@ -1,39 +1,48 @@
-// When nodes were last read: grows unseen by the stream, so that it is asked for as far as somebody sees it.
+// When nodes were last read, and what else the stream does not report: asked for as far as people see it.
 
-import { ask, lines } from './api.js';
+import { lines } from './api.js';
 import { UNSEEN } from './loading.js';
 import { pause } from './stream.js';
 
 /** @typedef {import('./fleet.js').Node} Node */
 
 /** Milliseconds between two questions about nodes on the screen, about all, and about all if nobody cares. */
-const SOME_EVERY = 5000;
+const SOME_EVERY = 4000;
 const ALL_EVERY = 15_000;
 const RARELY = 300_000;
-/** Milliseconds after a change of conductors until their nodes have found others. */
+/** The share of the time that questions about all nodes may take: several people may look. */
+const SHARE = 1 / 20;
+/** Milliseconds after a change of conductors until their nodes have others; people ask at different times. */
 const SETTLED = 5000;
 /** Nodes that are on the screen, at most. */
 const MOST = 500;
+const WHEN_READ = ['uuid', 'power_checked_at'];
 
-/** Keeps what is no news current; ends with its stream. */
+/** Keeps current what is no news, while the stream is live. */
 export class Ages {
   /** @type {Node[]} */
   #watched = [];
-  #readers = 0;
-  /** When to ask about all nodes, by the browser's clock. */
-  #dueAt = Infinity;
-  #dueSome = 0;
+  /** @type {Set<object>} who needs the ages of all nodes */
+  #readers = new Set();
+  /** When to ask, by the browser's clock: for the nodes on the screen, the ages of all, and everything. */
+  #due = { some: 0, ages: 0, all: Infinity };
   /** @type {AbortController|null} */
   #running = null;
   #fleet;
 
-  /**
-   * @param {import('./fleet.js').Fleet} fleet
-   * @param {import('./stream.js').Stream} stream
-   */
+  /** @param {import('./fleet.js').Fleet} fleet @param {import('./stream.js').Stream} stream */
   constructor(fleet, stream) {
     this.#fleet = fleet;
-    stream.addEventListener('state', () => (stream.state === 'live' ? this.#start() : this.#stop()));
+    stream.addEventListener('state', () => {
+      if (stream.state === 'live' && !this.#running) {
+        this.#running = new AbortController();
+        this.#due.all = Math.min(this.#due.all, Date.now() + RARELY);
+        void this.#run(this.#running.signal);
+      } else if (stream.state !== 'live') {
+        this.#running?.abort();
+        this.#running = null;
+      }
+    });
   }
 
   /** @param {Node[]} nodes */
@@ -41,60 +50,45 @@ export class Ages {
     this.#watched = nodes.slice(0, MOST);
   }
 
-  /** @returns {() => void} */
+  /** @returns {() => void} ends it */
   watchAll() {
-    let isOver = false;
-    this.#readers++;
-    this.#dueAt = Math.min(this.#dueAt, Date.now());
-    return () => {
-      if (!isOver) this.#readers--;
-      isOver = true;
-    };
+    const reader = {};
+    this.#readers.add(reader);
+    return () => void this.#readers.delete(reader);
   }
 
   /** Conductors have changed, and with them who has which node. */
   expectOthers() {
-    this.#dueAt = Math.min(this.#dueAt, Date.now() + SETTLED);
-  }
-
-  #start() {
-    if (this.#running) return;
-    this.#running = new AbortController();
-    this.#dueAt = Math.min(this.#dueAt, Date.now() + (this.#readers ? 0 : RARELY));
-    void this.#run(this.#running.signal);
-  }
-
-  #stop() {
-    this.#running?.abort();
-    this.#running = null;
+    this.#due.all = Math.min(this.#due.all, Date.now() + SETTLED * (1 + Math.random()));
   }
 
   /** @param {AbortSignal} signal */
   async #run(signal) {
     for (; !signal.aborted; await pause(1000, signal)) {
       if (document.hidden || this.#fleet.phase !== 'whole') continue;
+      const due = this.#due;
+      const now = Date.now();
       try {
-        if (Date.now() >= this.#dueAt) await this.#askAll(signal);
-        else if (Date.now() >= this.#dueSome && this.#watched.length) await this.#askSome(signal);
+        if (now >= due.all) {
+          await this.#ask({ query: { fields: UNSEEN.join(',') }, signal });
+          due.all = Date.now() + RARELY;
+        } else if (now >= due.ages && this.#readers.size) {
+          await this.#ask({ query: { fields: WHEN_READ.join(',') }, signal });
+          due.ages = Date.now() + Math.max(ALL_EVERY, (Date.now() - now) / SHARE);
+        } else if (now >= due.some && this.#watched.length) {
+          const nodes = this.#watched.map((node) => node.uuid);
+          await this.#ask({ body: { nodes, fields: UNSEEN }, signal });
+          due.some = Date.now() + SOME_EVERY;
+        }
       } catch {
-        await pause(SOME_EVERY, signal);
+        await pause(SOME_EVERY, signal);  // whether the API answers is the stream's to say
       }
     }
   }
 
-  /** @param {AbortSignal} signal */
-  async #askSome(signal) {
-    const body = { nodes: this.#watched.map((node) => node.uuid), fields: UNSEEN, limit: MOST };
-    const { items } = await ask('POST', 'podium/v1/nodes/query', { body, signal });
-    for (const row of items) this.#fleet.update(row, []);
-    this.#dueSome = Date.now() + SOME_EVERY;
-  }
-
-  /** @param {AbortSignal} signal */
-  async #askAll(signal) {
-    for await (const rows of lines('podium/v1/nodes', { query: { fields: UNSEEN.join(',') }, signal })) {
-      for (const row of rows) this.#fleet.update(row, []);
-    }
-    this.#dueAt = Date.now() + (this.#readers ? ALL_EVERY : RARELY);
+  /** @param {import('./api.js').Options} options */
+  async #ask(options) {
+    const path = options.body ? 'podium/v1/nodes/query' : 'podium/v1/nodes';
+    await this.#fleet.read(lines(path, options), []);
   }
 }

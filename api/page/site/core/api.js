@@ -1,16 +1,24 @@
 // Requests to podium-api, each with a time limit, and their errors in the API's own words.
 
-/** @typedef {string|number|boolean|null|undefined|readonly (string|number)[]} Value */
-/** @typedef {Record<string, Value>} Query */
+/** @typedef {Record<string, string|number|boolean|null|undefined|readonly (string|number)[]>} Query */
+/**
+ * @typedef {object} Options of a request
+ * @property {Query} [query] lists repeat; what is null is left out
+ * @property {unknown} [body] sent as JSON
+ * @property {AbortSignal|undefined} [signal] ends it
+ * @property {number} [seconds] within which it has to be answered, or a list to go on
+ * @property {string} [key] of what is done once however often it is sent
+ * @property {string} [accept] the type of the answer
+ * @property {() => void} [opened] called when the answer begins
+ * @property {(texts: string[]) => void} [warn] gets what the API warns of
+ */
 
 /** Milliseconds of work after which the browser gets room for other things. */
 const ROOM = 12;
-/** Milliseconds within which a list that is being sent has to go on. */
-const SILENCE = 20_000;
 /** What people do with a page that they look at. */
 const INPUTS = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'];
-
 let lastInput = Date.now();
+let lastHeard = -Infinity;
 /** @type {Set<() => void>} */
 const refused = new Set();
 
@@ -19,96 +27,66 @@ export class ApiError extends Error {
   /**
    * @param {string} message
    * @param {number} status of HTTP; 0 where there was no answer, or too late
-   * @param {Record<string, any>} [error] as the API has it: code, faults, nodes, limit
+   * @param {{code?: string, faults?: string[], nodes?: number, limit?: number}} [error] as the API has it;
+   *     nodes and limit are of what has to be confirmed
    */
-  constructor(message, status, error = {}) {
+  constructor(message, status, { code = '', faults = [], nodes, limit } = {}) {
     super(message);
-    this.name = 'ApiError';
+    Object.assign(this, { name: 'ApiError' });
     this.status = status;
-    /** @type {string} */
-    this.code = error['code'] ?? '';
-    /** @type {string[]} */
-    this.faults = error['faults'] ?? [];
-    /** Of a question that has to be confirmed: how many nodes, and above how many. */
-    this.nodes = /** @type {number|undefined} */ (error['nodes']);
-    this.limit = /** @type {number|undefined} */ (error['limit']);
+    this.code = code;
+    this.faults = faults;
+    this.nodes = nodes;
+    this.limit = limit;
   }
 }
 
-/**
- * Notice when somebody does something, which is what keeps a session.
- * @param {EventTarget} target
- * @param {AbortSignal} [signal] ends it
- */
-export function watchInput(target, signal) {
+/** Notice what somebody does, which keeps a session. @param {EventTarget} target */
+export function watchInput(target) {
   const note = () => { lastInput = Date.now(); };
-  const options = { passive: true, capture: true, ...(signal && { signal }) };
-  for (const name of INPUTS) target.addEventListener(name, note, options);
+  for (const name of INPUTS) target.addEventListener(name, note, { passive: true, capture: true });
 }
 
-/**
- * Call a listener when the API no longer knows who asks.
- * @param {() => void} listener
- * @returns {() => void} ends that
- */
+/** Seconds since anything came from the API. */
+export function silence() {
+  return (performance.now() - lastHeard) / 1000;
+}
+
+/** Call a listener when the API no longer knows who asks. @param {() => void} listener */
 export function onRefused(listener) {
   refused.add(listener);
   return () => refused.delete(listener);
 }
 
 /**
- * The address of a path, below the address of the page.
- * @param {string} path
- * @param {Query} [query] lists repeat; what is null is left out
+ * Make a request, and return what it answers: JSON, or null where there is nothing.
+ * @param {string} method @param {string} path such as podium/v1/status @param {Options} [options]
+ * @returns {Promise<any>}
+ * @throws {ApiError} or what ended the signal
  */
-export function address(path, query = {}) {
-  const url = new URL(path, document.baseURI);
-  for (const [name, value] of Object.entries(query)) {
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== null && one !== undefined) url.searchParams.append(name, String(one));
-    }
-  }
-  return url;
-}
-
-/**
- * Make a request, and return what it answers.
- * @param {string} method
- * @param {string} path such as podium/v1/status
- * @param {{query?: Query, body?: unknown, seconds?: number, signal?: AbortSignal|undefined, key?: string,
- *          warn?: (texts: string[]) => void}} [options]
- *     key: of a request that is done once however often it is sent; warn: gets what the API warns of
- * @returns {Promise<any>} null where there is no content
- * @throws {ApiError} and what aborted the signal
- */
-export async function ask(method, path, { query, body, seconds = 20, signal, key, warn } = {}) {
-  const limit = new Limit(seconds * 1000, signal);
+export async function ask(method, path, options = {}) {
+  const limit = new Limit(options);
   try {
-    const response = await send(method, address(path, query), limit, {
-      body,
-      headers: key === undefined ? {} : { 'Idempotency-Key': key },
-    });
+    const response = await send(method, path, options, limit.signal);
     const warnings = response.headers.get('Podium-Warnings');
-    if (warn && warnings) warn(JSON.parse(warnings));
+    if (warnings) options.warn?.(JSON.parse(warnings));
     return response.status === 204 ? null : await response.json();
   } catch (error) {
-    throw limit.explain(error);
+    throw limit.meaning(error);
   } finally {
     limit.end();
   }
 }
 
 /**
- * Read a list as a whole, in batches as they come, with room for the browser in between.
- * @param {string} path
- * @param {{query?: Query, body?: unknown, signal?: AbortSignal|undefined}} [options] with a body it is a POST
+ * Read a list as a whole, in batches as they come. With a body it is a POST.
+ * @param {string} path @param {Options} [options]
  * @returns {AsyncGenerator<any[], void, void>}
- * @throws {ApiError} also where the list broke off
+ * @throws {ApiError} also where the list breaks off
  */
-export async function* lines(path, { query, body, signal } = {}) {
+export async function* lines(path, options) {
   let rest = '';
-  const options = { query, body, signal, accept: 'application/x-ndjson', silence: SILENCE };
-  for await (const text of texts(path, options)) {
+  for await (const text of texts(path, { ...options, accept: 'application/x-ndjson' })) {
     const whole = rest + text;
     const end = whole.lastIndexOf('\n');
     rest = whole.slice(end + 1);
@@ -117,92 +95,75 @@ export async function* lines(path, { query, body, signal } = {}) {
 }
 
 /**
- * Read an answer as text while it comes.
- * @param {string} path
- * @param {{query?: Query|undefined, body?: unknown, signal?: AbortSignal|undefined, accept: string,
- *          silence: number, opened?: () => void}} options
- *     silence: milliseconds within which more has to come; opened: called when the answer begins
+ * Read an answer while it comes, with room for the browser in between.
+ * @param {string} path @param {Options} options
  * @returns {AsyncGenerator<string, void, void>}
  * @throws {ApiError}
  */
-export async function* texts(path, { query, body, signal, accept, silence, opened }) {
-  const limit = new Limit(silence, signal);
-  const room = new Room();
+export async function* texts(path, options) {
+  const limit = new Limit(options);
+  const decoder = new TextDecoder();
+  let since = performance.now();
   try {
-    const method = body === undefined ? 'GET' : 'POST';
-    const response = await send(method, address(path, query), limit, { body, headers: { Accept: accept } });
-    opened?.();
+    const response = await send(options.body === undefined ? 'GET' : 'POST', path, options, limit.signal);
+    options.opened?.();
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
-    const decoder = new TextDecoder();
     for (;;) {
       const { done, value } = await reader.read();
       limit.renew();
+      lastHeard = performance.now();
       if (done) return;
       yield decoder.decode(value, { stream: true });
-      await room.made();
+      if (performance.now() - since < ROOM) continue;
+      await nextTask();
+      since = performance.now();
     }
   } catch (error) {
-    throw limit.explain(error);
+    throw limit.meaning(error);
   } finally {
     limit.end();
   }
 }
 
-/**
- * @param {string} method
- * @param {URL} url
- * @param {Limit} limit
- * @param {{body?: unknown, headers?: Record<string, string>}} options
- */
-async function send(method, url, limit, { body, headers = {} }) {
+/** @param {string} method @param {string} path @param {Options} options @param {AbortSignal} signal */
+async function send(method, path, { query = {}, body, key, accept = 'application/json' }, signal) {
+  const url = new URL(path, document.baseURI);
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value ?? []].flat()) url.searchParams.append(name, `${one}`);
+  }
+  const headers = new Headers({ Accept: accept });
+  headers.set('Podium-Idle', `${Math.max(0, Math.round((Date.now() - lastInput) / 1000))}`);
+  if (key !== undefined) headers.set('Idempotency-Key', key);
+  if (body !== undefined) headers.set('Content-Type', 'application/json');
   const response = await fetch(url, {
-    method,
-    headers: {
-      Accept: 'application/json',
-      'Podium-Idle': String(Math.max(0, Math.round((Date.now() - lastInput) / 1000))),
-      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      ...headers,
-    },
-    body: body === undefined ? null : JSON.stringify(body),
-    signal: limit.signal,
-    cache: 'no-store',
-    credentials: 'same-origin',
-    redirect: 'error',
+    method, headers, signal, body: JSON.stringify(body), cache: 'no-store', redirect: 'error',
   });
+  lastHeard = performance.now();
   if (response.ok) return response;
   if (response.status === 401) for (const listener of refused) listener();
-  throw await failure(response);
+  const { error } = await response.json().catch(() => ({}));
+  const words = error?.message ?? `podium-api answers with the status ${response.status}`;
+  throw new ApiError(words, response.status, error ?? {});
 }
 
-/** @param {Response} response */
-async function failure(response) {
-  const text = await response.text();
-  try {
-    const { error } = JSON.parse(text);
-    return new ApiError(String(error.message), response.status, error);
-  } catch {
-    return new ApiError(`podium-api answers with the status ${response.status}`, response.status);
-  }
-}
-
-/** A time limit, and somebody's signal, as one signal. */
+/** A time limit and somebody's signal, as one signal. */
 class Limit {
   #controller = new AbortController();
   #isLate = false;
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
   #abort = () => this.#controller.abort(this.#given?.reason);
-
-  /** @param {number} milliseconds @param {AbortSignal} [given] */
-  constructor(milliseconds, given) {
-    this.#milliseconds = milliseconds;
-    this.#given = given;
-    this.renew();
-    if (given?.aborted) this.#abort();
-    given?.addEventListener('abort', this.#abort);
-  }
-
-  #milliseconds;
+  #seconds;
   #given;
+
+  /** @param {Options} options */
+  constructor({ seconds = 20, signal }) {
+    this.#seconds = seconds;
+    this.#given = signal;
+    this.renew();
+    if (signal?.aborted) this.#abort();
+    signal?.addEventListener('abort', this.#abort);
+  }
 
   get signal() {
     return this.#controller.signal;
@@ -211,21 +172,20 @@ class Limit {
   /** Begin the time anew. */
   renew() {
     clearTimeout(this.#timer);
-    this.#timer = Number(setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#isLate = true;
       this.#controller.abort();
-    }, this.#milliseconds));
+    }, this.#seconds * 1000);
   }
 
-  /** @param {unknown} error @returns {unknown} the same, or what it means */
-  explain(error) {
-    const seconds = this.#milliseconds / 1000;
-    if (this.#isLate) return new ApiError(`podium-api has not answered for ${seconds} s`, 0);
+  /** @param {unknown} error @returns {unknown} what it means to people */
+  meaning(error) {
+    if (this.#isLate) return new ApiError(`podium-api has not answered for ${this.#seconds} s`, 0);
     if (this.#given?.aborted || error instanceof ApiError) return error;
     return new ApiError('podium-api does not answer, or its answer broke off', 0);
   }
 
-  /** Whoever asked is done; what still comes is no longer wanted. */
+  /** End the request too, if it has not ended. */
   end() {
     clearTimeout(this.#timer);
     this.#given?.removeEventListener('abort', this.#abort);
@@ -233,21 +193,11 @@ class Limit {
   }
 }
 
-/** Makes room for what else the browser has to do. */
-class Room {
-  #since = performance.now();
-
-  /** Wait, if it was kept busy for long. */
-  async made() {
-    if (performance.now() - this.#since < ROOM) return;
-    await new Promise((resolve) => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        port1.close();
-        resolve(undefined);
-      };
-      port2.postMessage(0);
-    });
-    this.#since = performance.now();
-  }
+/** Wait until the browser has done what else it has to do. */
+function nextTask() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => resolve(port1.close());
+    port2.postMessage(0);
+  });
 }

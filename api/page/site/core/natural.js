@@ -1,9 +1,6 @@
 // The natural order of names, n2 before n10, as podium.node_ranges.natural has it.
 
-/**
- * The key of a text for sorting: each number with its length before it.
- * @param {string} text
- */
+/** @param {string} text @returns {string} its key for sorting: each number with its length before it */
 export function natural(text) {
   const key = text.replace(/[0-9]{1,18}/g, (digits) => {
     const number = digits.replace(/^0+/, '');
@@ -12,46 +9,41 @@ export function natural(text) {
   return `${key}\u0001${text}`;
 }
 
-/**
- * Items that are sorted by name, with some more.
- * @template {{name: string}} T
- * @param {T[]} sorted stays as it is, unless all others come behind it
- * @param {T[]} others in any order
- * @returns {T[]}
- */
-export function merged(sorted, others) {
-  const keyed = others.map((item) => /** @type {const} */ ([natural(item.name), item]));
-  keyed.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
-  const first = keyed[0];
-  const last = sorted.at(-1);
-  if (!first) return sorted;
-  if (!last || natural(last.name) < first[0]) {
-    for (const [, item] of keyed) sorted.push(item);
-    return sorted;
-  }
-  const found = [];
-  let from = 0;
-  for (const [key, item] of keyed) {
-    const to = placeOf(sorted, key, from);
-    for (; from < to; from++) found.push(/** @type {T} */ (sorted[from]));
-    found.push(item);
-  }
-  for (; from < sorted.length; from++) found.push(/** @type {T} */ (sorted[from]));
-  return found;
+/** @template T @param {T[]} items @param {(item: T) => string} name @returns {T[]} in natural order */
+export function inOrder(items, name) {
+  const keyed = items.map((item) => ({ key: natural(name(item)), item }));
+  keyed.sort((one, other) => (one.key < other.key ? -1 : one.key > other.key ? 1 : 0));
+  return keyed.map(({ item }) => item);
 }
 
 /**
- * Where the first of some sorted items is that does not come before a key.
- * @param {{name: string}[]} sorted
- * @param {string} key
- * @param {number} from
- * @returns {number}
+ * Items in natural order with others among them; the same list where all others come behind.
+ * @template {{name: string}} T @param {T[]} items @param {T[]} others @returns {T[]}
  */
-export function placeOf(sorted, key, from) {
-  let to = sorted.length;
+export function merged(items, others) {
+  const more = inOrder(others, (item) => item.name);
+  let from = more.length ? placeOf(items, more[0].name, 0) : items.length;
+  if (from === items.length) {
+    for (const item of more) items.push(item);
+    return items;
+  }
+  const found = items.slice(0, from);
+  for (const item of more) {
+    const to = placeOf(items, item.name, from);
+    while (from < to) found.push(items[from++]);
+    found.push(item);
+  }
+  while (from < items.length) found.push(items[from++]);
+  return found;
+}
+
+/** @param {{name: string}[]} items @param {string} name @param {number} from @returns {number} its place */
+function placeOf(items, name, from) {
+  const key = natural(name);
+  let to = items.length;
   while (from < to) {
     const middle = (from + to) >> 1;
-    if (natural(/** @type {{name: string}} */ (sorted[middle]).name) < key) from = middle + 1;
+    if (natural(items[middle].name) < key) from = middle + 1;
     else to = middle;
   }
   return from;

@@ -1,6 +1,6 @@
 // The status of the whole fleet, asked for every two seconds; samples for the plot; the server's time.
 
-import { ask } from './api.js';
+import { ApiError, ask, silence } from './api.js';
 import { pause } from './stream.js';
 
 /**
@@ -28,9 +28,9 @@ const MOST_CLOCKS = 30;
 export class Status extends EventTarget {
   /** @type {Answer|null} */
   last = null;
-  /** Why there is no newer answer, in one line; '' while there is. */
+  /** Why there is no newer answer, in one line. */
   failure = '';
-  /** @type {Sample[]} the oldest first; `counts` are the nodes of the answer */
+  /** @type {Sample[]} the oldest first; their counts are the nodes of an answer */
   history = [];
   /** @type {number[]} */
   #clocks = [];
@@ -39,49 +39,40 @@ export class Status extends EventTarget {
 
   /** Ask until stop(), while somebody looks at the page. */
   start() {
-    if (this.#running) return;
-    this.#running = new AbortController();
-    void this.#run(this.#running.signal);
+    if (!this.#running) void this.#run((this.#running = new AbortController()).signal);
   }
 
   /** End it, and forget everything. */
   stop() {
     this.#running?.abort();
+    Object.assign(this, { last: null, failure: '', history: [] });
     this.#running = null;
-    this.last = null;
-    this.history = [];
-    this.failure = '';
   }
 
-  /** The server's time, in milliseconds. */
+  /** The server's time in milliseconds: an answer may be some seconds old, so that the latest counts. */
   now() {
     return Date.now() + (this.#clocks.length ? Math.max(...this.#clocks) : 0);
   }
 
   /** @param {AbortSignal} signal */
   async #run(signal) {
-    while (!signal.aborted) {
-      if (!document.hidden) await this.#ask(signal);
-      await pause(EVERY, signal);
-    }
-  }
-
-  /** @param {AbortSignal} signal */
-  async #ask(signal) {
-    try {
-      const answer = await ask('GET', 'podium/v1/status', { seconds: PATIENCE, signal });
-      if (!signal.aborted) this.#take(answer);
-    } catch (error) {
-      if (signal.aborted) return;
-      this.failure = error instanceof Error ? error.message : String(error);
-      this.dispatchEvent(new Event('failure'));
+    for (; !signal.aborted; await pause(EVERY, signal)) {
+      if (document.hidden) continue;
+      try {
+        this.#take(await ask('GET', 'podium/v1/status', { seconds: PATIENCE, signal }));
+      } catch (error) {
+        if (signal.aborted) return;
+        // Busy with lists, and there.
+        if (error instanceof ApiError && !error.status && silence() < PATIENCE) continue;
+        this.failure = error instanceof Error ? error.message : String(error);
+        this.dispatchEvent(new Event('failure'));
+      }
     }
   }
 
   /** @param {Answer} answer */
   #take(answer) {
     const at = Date.parse(answer.at);
-    // An answer may be some seconds old, so that the greatest difference is the nearest to the truth.
     this.#clocks.push(at - Date.now());
     if (this.#clocks.length > MOST_CLOCKS) this.#clocks.shift();
     this.last = answer;

@@ -1,7 +1,6 @@
-// The stream of changes: follows podium/v1/changes, resumes behind the last message, says whether it is live.
+// The stream of changes: resumes behind its last message, and says whether what is shown is live.
 //
-// It is read with fetch, and not with an EventSource, which hides why a stream was refused and whether the
-// server still sends its signs of life.
+// It is read with fetch. An EventSource hides why it was refused, and the server's signs of life.
 
 import { ApiError, texts } from './api.js';
 
@@ -12,17 +11,14 @@ import { ApiError, texts } from './api.js';
  *            [rest: string]: any}} Message
  */
 
-/** Milliseconds of silence after which the connection is lost; the server breaks it every 15 s. */
-const SILENCE = 25_000;
-/** Milliseconds from one attempt to the next, growing. */
-const GAPS = [250, 1000, 2000, 4000, 8000];
+/** Seconds of silence after which the connection is lost; the server breaks it every 15 s. */
+const SILENCE = 25;
+/** Milliseconds from one attempt to the next, about. */
+const GAPS = [250, 1000, 2000];
 /** Milliseconds after which a tab that nobody looks at gives up its connection. */
 const HIDDEN = 30_000;
 
-/**
- * Events: 'state' when it changes; 'opened' when messages with the present fields begin to come; 'messages'
- * with some of them as detail, in order.
- */
+/** Events: 'state'; 'messages' with some of them as detail, in order; 'opened'. */
 export class Stream extends EventTarget {
   /** @type {State} */
   state = 'connecting';
@@ -30,17 +26,16 @@ export class Stream extends EventTarget {
   since = Date.now();
   /** Why it is lost, in one line. */
   reason = '';
-  #isOpen = false;
-  #wasLost = false;
-  /** Why the status cannot be had, which is the second proof of life. */
+  /** Whether messages come, with the fields that are wanted. */
+  isOpen = false;
+  /** Why the connection was lost, and why there is no status, which is the second proof of life. */
+  #fault = '';
   #doubt = '';
   #cursor = '';
-  /** @type {string[]} */
-  #fields = [];
+  #fields = '';
   /** @type {AbortController|null} */
   #running = null;
   #connection = new AbortController();
-  #hiding = 0;
   #status;
 
   /** @param {import('./status.js').Status} status */
@@ -52,164 +47,123 @@ export class Stream extends EventTarget {
   /** Follow until stop(). */
   start() {
     if (this.#running) return;
-    const running = (this.#running = new AbortController());
-    const { signal } = running;
-    document.addEventListener('visibilitychange', () => this.#look(), { signal });
-    this.#status.addEventListener('change', () => this.#believe(''), { signal });
-    this.#status.addEventListener('failure', () => this.#believe(this.#status.failure), { signal });
+    const { signal } = (this.#running = new AbortController());
+    const status = this.#status;
+    for (const name of ['change', 'failure']) {
+      status.addEventListener(name, () => this.#become(this.#fault, status.failure), { signal });
+    }
+    document.addEventListener('visibilitychange', () => void this.#rest(signal), { signal });
     void this.#run(signal);
-    this.#look();
+    void this.#rest(signal);
   }
 
   /** End it, and forget where it was. */
   stop() {
-    clearTimeout(this.#hiding);
     this.#running?.abort();
     this.#running = null;
     this.#connection.abort();
-    this.#cursor = this.#doubt = '';
-    this.#isOpen = this.#wasLost = false;
-    this.#become();
+    this.#cursor = '';
+    this.#become('', '', false);
   }
 
-  /**
-   * Have nodes come with other fields, from the same place on.
-   * @param {string[]} fields
-   */
+  /** Have nodes come with these fields, from the same place on. @param {string[]} fields */
   follow(fields) {
-    this.#fields = fields;
-    if (this.#isOpen) this.#isOpen = false;
+    this.#fields = fields.join(',');
+    this.isOpen = false;
     this.#connection.abort();
   }
 
-  /** Whether messages come with the present fields. */
-  get isOpen() {
-    return this.#isOpen;
+  /** Wait until messages come with the fields that are wanted. @param {AbortSignal} signal */
+  async whenOpen(signal) {
+    while (!this.isOpen && !signal.aborted) await once(this, 'opened', signal);
   }
 
-  #look() {
-    clearTimeout(this.#hiding);
-    if (document.hidden) {
-      this.#hiding = Number(setTimeout(() => {
-        this.#isOpen = false;
-        this.#connection.abort();
-        this.#become();
-      }, HIDDEN));
-    } else this.dispatchEvent(new Event('shown'));
-  }
-
-  /** @param {string} doubt */
-  #believe(doubt) {
-    this.#doubt = doubt;
-    this.#become();
+  /** @param {AbortSignal} signal */
+  async #rest(signal) {
+    if (document.hidden) await pause(HIDDEN, signal);
+    if (!document.hidden || !this.isOpen) return;
+    this.#become(this.#fault, this.#doubt, false);
+    this.#connection.abort();
   }
 
   /** @param {AbortSignal} signal */
   async #run(signal) {
     for (let failures = 0; !signal.aborted;) {
-      if (document.hidden && !this.#isOpen && this.#cursor) await once(this, 'shown', signal);
-      if (signal.aborted) return;
+      while (document.hidden && !signal.aborted) await once(document, 'visibilitychange', signal);
       this.#connection = new AbortController();
-      const { signal: until } = this.#connection;
-      const begun = Date.now();
+      const ending = this.#connection.signal;
       try {
-        await this.#read(until);
+        await this.#read(ending);
         failures = 0;
-        if (Date.now() - begun < 1000) await pause(1000, signal);
+        this.#become('', this.#doubt, false);
       } catch (error) {
-        if (until.aborted) continue;
-        failures = this.#isOpen ? 1 : failures + 1;
-        this.#lose(error);
-        if (error instanceof ApiError && error.status === 400 && this.#cursor) this.#cursor = '';
-        await pause(GAPS[Math.min(failures, GAPS.length) - 1] ?? 0, signal);
-      } finally {
-        this.#isOpen = false;
+        if (ending.aborted) continue;
+        failures = this.isOpen ? 1 : failures + 1;
+        if (error instanceof ApiError && error.status === 400) this.#cursor = '';
+        this.#become(error instanceof Error ? error.message : String(error), this.#doubt, false);
       }
-      this.#become();
+      await pause(GAPS[Math.min(failures, 2)] * (0.75 + Math.random() / 2), signal);
     }
   }
 
-  /** @param {unknown} error */
-  #lose(error) {
-    this.#wasLost = true;
-    this.reason = error instanceof Error ? error.message : String(error);
-    this.#isOpen = false;
-    this.#become();
-  }
-
-  /**
-   * Read one connection until the server ends it, by which nothing is lost.
-   * @param {AbortSignal} signal
-   */
+  /** Read one connection until the server ends it, by which nothing is lost. @param {AbortSignal} signal */
   async #read(signal) {
-    const query = { fields: this.#fields.join(',') || null, after: this.#cursor || null };
+    const query = { fields: this.#fields || null, after: this.#cursor || null };
     const opened = () => {
-      this.#isOpen = true;
-      this.#wasLost = false;
-      this.#become();
+      this.#become('', this.#doubt, true);
       this.dispatchEvent(new Event('opened'));
     };
+    const options = { query, signal, accept: 'text/event-stream', seconds: SILENCE, opened };
     let rest = '';
-    for await (const text of texts('podium/v1/changes', {
-      query, signal, accept: 'text/event-stream', silence: SILENCE, opened,
-    })) {
+    for await (const text of texts('podium/v1/changes', options)) {
+      if (signal.aborted) return;
       const whole = rest + text;
       const end = whole.lastIndexOf('\n\n');
-      rest = end < 0 ? whole : whole.slice(end + 2);
-      if (end < 0 || signal.aborted) continue;
-      const messages = this.#parsed(whole.slice(0, end));
+      rest = whole.slice(end < 0 ? 0 : end + 2);
+      const messages = this.#parsed(whole.slice(0, Math.max(end, 0)));
       if (messages.length) this.dispatchEvent(new CustomEvent('messages', { detail: messages }));
       if (messages.at(-1)?.kind === 'dropped') return;
     }
   }
 
-  /** @param {string} text of whole messages, separated by empty lines */
+  /** @param {string} text of whole messages @returns {Message[]} */
   #parsed(text) {
     const data = [];
     for (const line of text.split('\n')) {
       if (line.startsWith('data: ')) data.push(line.slice(6));
       else if (line.startsWith('id: ')) this.#cursor = line.slice(4);
     }
-    return /** @type {Message[]} */ (JSON.parse(`[${data.join(',')}]`));
+    return JSON.parse(`[${data.join(',')}]`);
   }
 
-  #become() {
-    const isLost = this.#wasLost || this.#doubt !== '';
-    const state = isLost ? 'lost' : this.#isOpen ? 'live' : 'connecting';
-    if (this.#doubt && !this.#wasLost) this.reason = this.#doubt;
+  /** @param {string} fault @param {string} doubt @param {boolean} isOpen */
+  #become(fault, doubt, isOpen = this.isOpen) {
+    Object.assign(this, { isOpen, reason: fault || doubt });
+    this.#fault = fault;
+    this.#doubt = doubt;
+    const state = this.reason ? 'lost' : isOpen ? 'live' : 'connecting';
     if (state === this.state) return;
     this.state = state;
     this.since = Date.now();
-    if (state !== 'lost') this.reason = '';
     this.dispatchEvent(new Event('state'));
   }
 }
 
-/**
- * @param {EventTarget} target
- * @param {string} name
- * @param {AbortSignal} signal
- */
-function once(target, name, signal) {
+/** @param {EventTarget} target @param {string} name @param {AbortSignal} signal ends the waiting, too */
+export function once(target, name, signal) {
   return new Promise((resolve) => {
-    target.addEventListener(name, resolve, { once: true, signal });
-    signal.addEventListener('abort', resolve, { once: true });
+    const ended = new AbortController();
+    const end = () => resolve(ended.abort());
+    target.addEventListener(name, end, { signal: ended.signal });
+    signal.addEventListener('abort', end, { signal: ended.signal });
+    if (signal.aborted) end();
   });
 }
 
-/**
- * Wait, but no longer than a signal lets.
- * @param {number} milliseconds
- * @param {AbortSignal} signal
- */
-export function pause(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve(undefined);
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end);
-  });
+/** @param {number} milliseconds @param {AbortSignal} signal ends the waiting, too */
+export async function pause(milliseconds, signal) {
+  const bell = new EventTarget();
+  const timer = setTimeout(() => bell.dispatchEvent(new Event('ring')), milliseconds);
+  await once(bell, 'ring', signal);
+  clearTimeout(timer);
 }

@@ -2,7 +2,7 @@
 
 /** @typedef {import('./fleet.js').Node} Node */
 /** @typedef {'power'|'health'|'age'|'under way'} Colouring */
-/** @typedef {{key: string, label: string}} Shade */
+/** @typedef {{readonly key: string, readonly label: string}} Shade */
 
 const MINUTE = 60_000;
 /** Up to which age, in seconds, a unit is used, and the seconds in it. */
@@ -14,84 +14,63 @@ export const STATES = /** @type {const} */ (['power on', 'power off', 'error', '
 /** @type {Colouring[]} */
 export const COLOURINGS = ['power', 'health', 'age', 'under way'];
 
-/**
- * The shades of each colouring, in the order of its legend.
- * @type {Record<Colouring, Shade[]>}
- */
+/** The shades of each colouring, in the order of its legend. @type {Record<Colouring, readonly Shade[]>} */
 export const SHADES = {
-  power: [
-    shade('on', 'power on'), shade('off', 'power off'), shade('error', 'error'), shade('unknown', 'unknown'),
-  ],
-  health: [
-    shade('ok', 'OK'), shade('warning', 'Warning'), shade('critical', 'Critical'),
-    shade('unknown', 'unknown'),
-  ],
-  age: [
-    shade('fresh', 'read within 2 min'), shade('minutes', 'within 10 min'), shade('hour', 'within 1 h'),
-    shade('old', 'longer ago'), shade('never', 'never read'),
-  ],
-  'under way': [
-    shade('none', 'nothing under way'), shade('to-on', 'power on'), shade('to-off', 'power off'),
-    shade('reboot', 'rebooting'), shade('other', 'another change'),
-  ],
+  power: shades({ on: 'power on', off: 'power off', error: 'error', unknown: 'unknown' }),
+  health: shades({ ok: 'OK', warning: 'Warning', critical: 'Critical', unknown: 'unknown' }),
+  age: shades({
+    fresh: 'read within 2 min', minutes: 'within 10 min', hour: 'within 1 h', old: 'longer ago',
+    never: 'never read',
+  }),
+  'under way': shades({
+    none: 'nothing under way', 'to-on': 'power on', 'to-off': 'power off', reboot: 'rebooting',
+    other: 'another change',
+  }),
 };
-const BY_KEY = Object.fromEntries(
-  Object.entries(SHADES).map(([name, all]) => [name, Object.fromEntries(all.map((one) => [one.key, one]))]),
+/** @type {Record<string, Record<string, string>>} the keys for what a node has */
+const KEYS = {
+  power: { 'power on': 'on', 'power off': 'off', error: 'error' },
+  health: { OK: 'ok', Warning: 'warning', Critical: 'critical' },
+  targets: {
+    'power on': 'to-on', 'power off': 'to-off', 'soft power off': 'to-off',
+    rebooting: 'reboot', 'soft rebooting': 'reboot', 'power cycle': 'reboot',
+  },
+};
+/** @type {Map<string, Shade>} by colouring and key */
+const FOUND = new Map(
+  Object.entries(SHADES).flatMap(([name, all]) => all.map((one) => [`${name} ${one.key}`, one])),
 );
-/** @type {Record<string, string>} */
-const POWER = { 'power on': 'on', 'power off': 'off', error: 'error' };
-/** @type {Record<string, string>} */
-const HEALTH = { OK: 'ok', Warning: 'warning', Critical: 'critical' };
-/** @type {Record<string, string>} */
-const TARGETS = {
-  'power on': 'to-on', 'power off': 'to-off', 'soft power off': 'to-off',
-  rebooting: 'reboot', 'soft rebooting': 'reboot', 'power cycle': 'reboot',
-};
 
-/** @param {string} key @param {string} label @returns {Shade} */
-function shade(key, label) {
-  return Object.freeze({ key, label });
+/** @param {Record<string, string>} labels by key */
+function shades(labels) {
+  return Object.freeze(Object.entries(labels).map(([key, label]) => Object.freeze({ key, label })));
 }
 
 /** @param {Node} node @returns {typeof STATES[number]} */
-export function stateOf(node) {
-  const state = node.power_state;
+export function stateOf({ power_state: state }) {
   return state === 'power on' || state === 'power off' || state === 'error' ? state : 'unknown';
 }
 
 /**
  * How the heat map shows a node.
- * @param {Node} node
- * @param {Colouring} colouring
- * @param {number} now the server's time in milliseconds
- * @returns {Shade}
+ * @param {Node} node @param {Colouring} colouring @param {number} now the server's time in milliseconds
  */
 export function shadeOf(node, colouring, now) {
-  return /** @type {Shade} */ (BY_KEY[colouring]?.[keyOf(node, colouring, now)]);
+  return /** @type {Shade} */ (FOUND.get(`${colouring} ${keyOf(node, colouring, now)}`));
 }
 
 /** @param {Node} node @param {Colouring} colouring @param {number} now */
 function keyOf(node, colouring, now) {
-  switch (colouring) {
-    case 'power': return POWER[node.power_state ?? ''] ?? 'unknown';
-    case 'health': return HEALTH[node.health?.status ?? ''] ?? 'unknown';
-    case 'age': return node.power_checked_at === null ? 'never' : ageKey(now - node.power_checked_at);
-    case 'under way':
-      return node.target_power_state === null ? 'none' : (TARGETS[node.target_power_state] ?? 'other');
-  }
+  const { power_checked_at: read, target_power_state: target } = node;
+  if (colouring === 'power') return KEYS.power[node.power_state ?? ''] ?? 'unknown';
+  if (colouring === 'health') return KEYS.health[node.health?.status ?? ''] ?? 'unknown';
+  if (colouring === 'under way') return target === null ? 'none' : KEYS.targets[target] ?? 'other';
+  if (read === null) return 'never';
+  if (now - read <= 2 * MINUTE) return 'fresh';
+  return now - read <= 10 * MINUTE ? 'minutes' : now - read <= 60 * MINUTE ? 'hour' : 'old';
 }
 
-/** @param {number} passed milliseconds */
-function ageKey(passed) {
-  if (passed <= 2 * MINUTE) return 'fresh';
-  if (passed <= 10 * MINUTE) return 'minutes';
-  return passed <= 60 * MINUTE ? 'hour' : 'old';
-}
-
-/**
- * How long ago something was: 12 s ago.
- * @param {number} passed milliseconds; what is to come is negative
- */
+/** @param {number} passed milliseconds, negative for what is to come @returns {string} such as 12 s ago */
 export function age(passed) {
   const distance = Math.floor(Math.abs(passed) / 1000);
   const [, unit, size] = UNITS.find(([most]) => distance < most) ?? UNITS[3];
