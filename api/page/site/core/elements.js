@@ -30,33 +30,32 @@ export function dress(element, attributes) {
  * @param {...(Child | Child[])} children
  * @returns {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : HTMLElement}
  */
-export function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  dress(element, attributes);
-  element.append(...present(children));
-  return /** @type {any} */ (element);
+export function h(tag, attributes, ...children) {
+  return /** @type {any} */ (made(document.createElement(tag), attributes, children));
 }
 
 /**
  * The same for the elements of a picture.
  *
- * @template {keyof SVGElementTagNameMap} T
- * @param {T} tag
+ * @param {keyof SVGElementTagNameMap} tag
  * @param {Record<string, any>} [attributes]
  * @param {...(Child | Child[])} children
- * @returns {SVGElementTagNameMap[T]}
  */
-export function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  dress(element, attributes);
-  element.append(...present(children));
-  return element;
+export function svg(tag, attributes, ...children) {
+  return made(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
-/** @param {(Child | Child[])[]} children */
-function present(children) {
+/**
+ * @template {Element} E
+ * @param {E} element
+ * @param {object} [attributes]
+ * @param {(Child | Child[])[]} [children]
+ */
+function made(element, attributes = {}, children = []) {
+  dress(element, attributes);
   const isThere = (/** @type {Child} */ child) => child !== null && child !== undefined && child !== false;
-  return /** @type {(string | Node)[]} */ (children.flat().filter(isThere));
+  element.append(.../** @type {(string | Node)[]} */ (children.flat().filter(isThere)));
+  return element;
 }
 
 /** Set a text unless it is there already. @param {Element} element @param {string | number} text */
