@@ -19,6 +19,7 @@ from podium.api.ironic.port_fields import PORT_FIELDS
 from podium.api.ironic.schemas import resource
 from podium.api.ironic.versions import HEADER, HIGHEST, LOWEST
 from podium.api.own import describing
+from podium.api.own.answers import ROOT
 from podium.api.routing import Operation
 
 _PARAMETER: Final = re.compile(r"{(\w+)(?::\w+)?}")
@@ -92,6 +93,8 @@ def _operation(one: Operation) -> dict[str, Any]:
     if one.call is not None:
         its = describing.operation(one.call, one.method)
         return {**found, **its, "responses": {**its["responses"], "default": _REFUSED}}
+    if one.path.startswith(ROOT):
+        found["responses"]["default"] = _REFUSED
     if (schema := _body(one)) is not None:
         found["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return found

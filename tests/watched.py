@@ -76,6 +76,7 @@ class Site:
     :ivar url: of the page, without a slash at its end
     :ivar door: with ``start()`` and ``kill()`` of the API, and its conductor's files
     :ivar conductor: see :class:`Conductor`
+    :ivar passwords: the file of users
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Site:
         worn: bool = False,
         settings: str = "",
     ) -> None:
-        passwords = folder / "htpasswd"
+        self.passwords = passwords = folder / "htpasswd"
         if users:
             code = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
             passwords.write_text("".join(f"{name}:{code}\n" for name in USERS))

@@ -1,0 +1,76 @@
+"""How long one stays logged in, and where the browser keeps that."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from chromium import Windows
+from watched import PASSWORD, Site
+
+#: What a browser logs by itself of the requests after which the page asks for a login.
+REFUSED = "status of 401"
+#: Seconds without input after which a session is over: real ones, because the browser's clock is real.
+SOON = 6
+
+
+def is_over(page: Page) -> None:
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
+
+
+def test_no_script_can_read_what_the_browser_keeps_of_a_login(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    site = serve(users=True)
+    page = look(site.url, user="reader", password=PASSWORD)
+    expect(page.get_by_role("banner")).to_contain_text("reader")
+    (cookie,) = page.context.cookies()
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("podium_session", True, "Strict")
+    assert cookie["expires"] == -1  # it goes when the browser is closed
+    assert page.evaluate("[document.cookie, localStorage.length, sessionStorage.length]") == ["", 0, 0]
+    assert cookie["value"] not in page.content() + page.url
+
+
+def test_a_page_that_nobody_touches_is_logged_out_whatever_it_asks_by_itself(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    look.expect(REFUSED)
+    site = serve(users=True, settings=f"session_idle_timeout = {SOON}")
+    left = look(site.url, user="reader", password=PASSWORD)
+    used = look(site.url, user="operator", password=PASSWORD)
+    expect(left.get_by_role("banner")).to_contain_text("reader")
+    with used.expect_response(lambda answer: answer.url.endswith("/podium/v1/status")):
+        pass
+    for _ in range(2 * SOON):
+        used.mouse.move(10, 10)
+        used.mouse.move(20, 20)
+        used.wait_for_timeout(1000)  # as somebody who does something now and then
+    is_over(left)
+    expect(used.get_by_role("banner")).to_contain_text("operator")
+
+
+def test_who_looks_with_a_token_sees_nothing_more_once_it_is_revoked(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    look.expect(REFUSED)
+    site = serve(users=True)
+    admin = ("admin", PASSWORD)
+    asked = {"name": "wall", "role": "reader", "expires_in": 3600}
+    made = site.door.http.post("/podium/v1/tokens", json=asked, auth=admin)
+    page = look(site.url)
+    page.get_by_role("button", name="with a token").click()
+    page.get_by_label("Token").fill(made.json()["secret"])
+    page.locator("[data-action='log in']").click()
+    expect(page.get_by_role("banner")).to_contain_text("token:wall")
+    assert site.door.http.post("/podium/v1/tokens/wall/revoke", auth=admin).status_code == 204
+    is_over(page)
+
+
+def test_a_changed_password_ends_what_was_begun_with_the_one_before(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    look.expect(REFUSED)
+    site = serve(users=True)
+    page = look(site.url, user="reader", password=PASSWORD)
+    expect(page.get_by_role("banner")).to_contain_text("reader")
+    site.passwords.write_text("reader:$2y$04$" + "a" * 53 + "\n")
+    is_over(page)
