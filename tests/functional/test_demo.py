@@ -87,6 +87,13 @@ class Checkout:
             nodes: list[object] = json.load(answer)["nodes"]
         return nodes
 
+    def page(self) -> str:
+        """Ask for the page as a browser does, at the address that is printed for it."""
+        (address,) = re.findall(r"In a browser: +(http://\S+)", self.log.read_text())
+        asked = urllib.request.Request(address, headers={"Accept": "text/html"})
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+            return str(answer.read().decode())
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
@@ -101,6 +108,7 @@ def test_it_takes_another_port_where_the_usual_one_is_taken_and_the_nodes_follow
         with checkout.running():
             assert checkout.port() != USUAL
             assert len(checkout.nodes_over_http()) == 48
+            assert "<podium-page>" in checkout.page()
             assert "it is running already" in checkout.refusal()
     wanted = free_port(socket.SOCK_DGRAM)
     with checkout.running(PODIUM_PORT=str(wanted)):
