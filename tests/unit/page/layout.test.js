@@ -51,9 +51,10 @@ test('what does not fit is higher than the screen, with the smallest cells', () 
   assert.ok(Math.max(...layout.columnX) + layout.size <= 330);
 });
 
-test('the names of racks are above them where they fit, else beside shelves and apart from each other', () => {
+test('the names of racks are above them where they fit, else beside shelves, each apart', () => {
   const large = layOut(racks(125, 40), screen);
-  assert.deepEqual(large.labels.map((label) => label.text), racks(125, 40).map((rack) => rack.name));
+  const names = racks(125, 40).map((rack) => rack.name);
+  assert.deepEqual(large.labels.map((label) => label.text), names);
   const small = layOut(racks(2500, 40), { ...screen, width: 860, height: 700 });
   assert.ok(small.labels.length > 20);
   small.labels.slice(1).forEach((label, index) => assert.ok(label.y - small.labels[index].y >= 14));
@@ -64,6 +65,12 @@ test('a rack that is longer than a shelf goes on on the next', () => {
   const layout = layOut([{ name: 'all', count: 5000 }], screen);
   assert.ok(layout.shelfFirst.length > 2);
   assert.equal(layout.labels.length, 1);
+});
+
+test('a rack is not broken in two where its cells can be large all the same', () => {
+  const layout = layOut(racks(2, 40), { ...screen, width: 330 });
+  assert.equal(layout.shelfFirst.length, 3);
+  assert.ok(layout.size > 30);
 });
 
 test('there is no node beside the cells', () => {

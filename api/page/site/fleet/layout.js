@@ -1,21 +1,22 @@
 /**
- * Where the cell of each node goes: racks side by side on shelves, as large as the room allows. Knows no canvas.
+ * Where the cell of each node goes: racks side by side on shelves, as large as the room allows.
  * @typedef {{name: string, count: number}} Rack
- * @typedef {{width: number, height: number, unit: number, smallest: number, largest: number, expected: number}} Area
- *   in device pixels; unit: how many make a CSS pixel; expected: how many nodes there will be
+ * @typedef {object} Area in device pixels
+ * @property {number} width @property {number} height @property {number} smallest @property {number} largest
+ * @property {number} unit how many make a CSS pixel @property {number} expected how many nodes there will be
  * @typedef {{text: string, x: number, y: number, width: number}} Label
  */
 
-const [MOST_ROWS, LONGEST_LABEL, LETTER, LINE] = [20, 12, 6.4, 14];
+const [MOST_ROWS, LONGEST_LABEL, LETTER, LINE, ENOUGH] = [20, 12, 6.4, 14, 12];
 
 /** The cells of racks: those of a rack go down its columns; the columns go along shelves of equal height. */
 export class Layout {
-  /** @param {Rack[]} racks @param {Area} area @param {number} rows @param {number} size from one cell to the next */
+  /** @param {Rack[]} racks @param {Area} area @param {number} rows of cells @param {number} size of a cell */
   constructor(racks, { unit, width }, rows, size) {
     this.rows = rows;
     this.size = size;
     this.gap = size >= 5 * unit ? Math.max(1, Math.round(unit * (size >= 16 * unit ? 2 : 1))) : 0;
-    const letters = Math.min(LONGEST_LABEL, racks.reduce((most, rack) => Math.max(most, rack.name.length), 0));
+    const letters = racks.reduce((most, { name }) => Math.max(most, Math.min(LONGEST_LABEL, name.length)), 0);
     const average = racks.reduce((sum, rack) => sum + Math.ceil(rack.count / rows), 0) / (racks.length || 1);
     const room = Math.ceil(letters * LETTER * unit);
     /** Names go above the racks where they fit, else the first of a shelf goes beside it. */
@@ -98,10 +99,12 @@ function lastAtMost(ascending, value, from, to) {
   return low > from ? low - 1 : -1;
 }
 
-/** @param {Rack[]} racks @returns as many that an average rack is a bit wider than high: its name fits above it */
-function rowsOf(racks) {
+/** @param {Rack[]} racks @returns how many rows and columns make a usual rack a bit wider than high */
+function shapeOf(racks) {
   const counts = racks.map((rack) => rack.count).sort((a, b) => a - b);
-  return Math.min(MOST_ROWS, Math.max(1, Math.round(Math.sqrt((counts[counts.length >> 1] ?? 1) / 1.6))));
+  const usual = counts[counts.length >> 1] ?? 1;
+  const rows = Math.min(MOST_ROWS, Math.max(1, Math.round(Math.sqrt(usual / 1.6))));
+  return { rows, columns: Math.ceil(usual / rows) };
 }
 
 /**
@@ -109,8 +112,11 @@ function rowsOf(racks) {
  * @returns the layout with the largest cells that fit; where none fits, the smallest, higher than the area
  */
 export function layOut(racks, area) {
-  const rows = rowsOf(racks);
-  let [low, high] = [Math.round(area.smallest), Math.round(area.largest)];
+  const { rows, columns } = shapeOf(racks);
+  // A rack is not broken in two for cells that are larger than they need to be.
+  const unbroken = Math.floor(area.width / columns);
+  const largest = unbroken >= ENOUGH * area.unit ? Math.min(area.largest, unbroken) : area.largest;
+  let [low, high] = [Math.round(area.smallest), Math.round(largest)];
   let best = new Layout(racks, area, rows, low);
   const growth = Math.max(1, area.expected / (best.count || 1));
   while (low < high) {

@@ -1,0 +1,35 @@
+import { h, Part, setText } from '../core/elements.js';
+import '../acting/podium-actions.js';
+import './podium-counts.js';
+import './podium-heatmap.js';
+import './podium-table.js';
+
+/** The view of all nodes: counts, the filter, the heat map with the table beside it, and what can be done. */
+class PodiumFleet extends Part {
+  show() {
+    const { page } = this;
+    if (!page.shown) return;
+    this.count = h('p', { class: 'quiet', role: 'status' });
+    this.replaceChildren(
+      h('podium-counts', { page }),
+      h('div', { class: 'filter' }, h('podium-filter', { page }), this.count),
+      h('div', { class: 'panes' },
+        h('section', { class: 'panel', 'aria-label': 'Nodes by rack' }, h('podium-heatmap', { page })),
+        h('section', { class: 'panel list', 'aria-label': 'Nodes in a table' },
+          h('podium-actions', { page }), h('podium-table', { page }))),
+    );
+    for (const type of ['change', 'phase']) this.listen(page.fleet, type, () => this.soon());
+    this.listen(page.shown, 'change', () => this.soon());
+    this.refresh();
+  }
+
+  refresh() {
+    const { shown, fleet } = this.page;
+    this.dataset.size = fleet.total > 20_000 ? 'large' : fleet.total > 200 ? 'middling' : 'small';
+    if (!this.count || fleet.phase !== 'whole') return;
+    const [some, all] = [shown.nodes.length, fleet.nodes.size].map((count) => count.toLocaleString('en'));
+    setText(this.count, some === all ? `${all} nodes` : `${some} of ${all} nodes`);
+  }
+}
+
+customElements.define('podium-fleet', PodiumFleet);
