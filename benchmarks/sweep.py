@@ -1,6 +1,6 @@
 """How fast Podium reads the power of a fleet, compared with others that read the same BMCs.
 
-    python benchmarks/sweep.py [--quick] [--only ipmi|redfish|api]
+    python benchmarks/sweep.py [--quick] [--only ipmi|redfish|api|own-api|page]
 
 Starts a simulated rack for each section, makes one measurement after another on it, prints each row when it
 is ready and a report at the end, and writes the report to benchmarks/RESULTS.md, with plots beside it; with
@@ -22,10 +22,11 @@ import results_file
 from api import API
 from extent import FULL, QUICK
 from own_api import OwnAPI
+from page_figures import Page
 from sections import IPMI, PEERS, SECTIONS, Ended, Section
 
 HERE: Final = Path(__file__).parent
-_SECTIONS: Final[dict[str, type[Section]]] = {**SECTIONS, "api": API, "own-api": OwnAPI}
+_SECTIONS: Final[dict[str, type[Section]]] = {**SECTIONS, "api": API, "own-api": OwnAPI, "page": Page}
 
 
 def _arguments() -> argparse.Namespace:
