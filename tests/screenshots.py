@@ -70,7 +70,7 @@ STATES: Final[Sequence[tuple[str, str, Pose, str | None]]] = (
     ("operation", "#/operations/1", _settled, "operator"),
     ("conductors", "#/conductors", _settled, "admin"),
     ("tasks", "#/tasks", _settled, "admin"),
-    ("nothing", "#/nonsense", _settled, "reader"),
+    ("not-found", "#/nonsense", _settled, "reader"),
     ("login", "", _login, None),
     ("no-role", "", _no_role, "nobody"),
     ("lost", "#/fleet", _lost, "reader"),

@@ -50,7 +50,7 @@ def look(_browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Itera
     if request.node.stash.get(FAILED, False):
         kept(windows.pages, tmp_path)
     complaints = windows.close()
-    assert not complaints, complaints
+    assert not complaints, "\n".join(dict.fromkeys(complaints))
 
 
 @pytest.fixture
