@@ -28,3 +28,25 @@ declare module "node:assert/strict" {
 declare module "node:fs" {
   export function readFileSync(path: URL | string, encoding: "utf8"): string;
 }
+
+declare module "node:http" {
+  interface Asked extends AsyncIterable<Uint8Array> {
+    method: string;
+    url: string;
+    headers: Record<string, string | undefined>;
+  }
+  interface Answer {
+    writeHead(status: number, headers?: Record<string, string>): Answer;
+    write(text: string): boolean;
+    end(text?: string): void;
+    destroy(): void;
+    flushHeaders(): void;
+  }
+  interface Server {
+    listen(port: number, host: string, listening: () => void): void;
+    address(): { port: number };
+    close(): void;
+    closeAllConnections(): void;
+  }
+  export function createServer(answer: (request: Asked, response: Answer) => void): Server;
+}

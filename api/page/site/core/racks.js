@@ -76,7 +76,7 @@ function spans(numbers) {
     groupOf(widths, width, () => []).push(Number(number));
   }
   const found = [];
-  for (const [width, values] of widths) {
+  for (const [width, values] of [...widths].sort(([one], [other]) => one - other)) {
     /** @type {[number, number][]} the first and last of consecutive numbers */
     const runs = [];
     for (const value of values.sort((one, other) => one - other)) {

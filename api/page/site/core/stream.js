@@ -90,6 +90,7 @@ export class Stream extends EventTarget {
   async #run(signal) {
     for (let failures = 0; !signal.aborted;) {
       while (document.hidden && !signal.aborted) await once(document, 'visibilitychange', signal);
+      if (signal.aborted) return;
       this.#connection = new AbortController();
       const ending = this.#connection.signal;
       try {
