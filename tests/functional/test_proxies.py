@@ -90,30 +90,56 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-@only_long
-@pytest.mark.parametrize("program", ["haproxy", "nginx"])
-def test_requests_reach_podium_api_through_a_proxy_as_the_page_shows_it(tmp_path: Path, program: str) -> None:
+@contextmanager
+def _passed_on(program: str, folder: Path) -> Iterator[tuple[httpx.Client, Door, Door]]:
+    """Run two podium-api over one database, with the user alice, behind a proxy."""
     peers.require(program)
-    (tmp_path / "htpasswd").write_bytes(b"alice:" + bcrypt.hashpw(b"wonderland", bcrypt.gensalt(4)) + b"\n")
-    folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        folder.mkdir()
-    strategy = f"http_basic_auth_user_file = {tmp_path}/htpasswd"
+    (folder / "htpasswd").write_bytes(b"alice:" + bcrypt.hashpw(b"wonderland", bcrypt.gensalt(4)) + b"\n")
+    folders = [folder / "a", folder / "b"]
+    for one in folders:
+        one.mkdir()
+    strategy = f"http_basic_auth_user_file = {folder}/htpasswd"
     settings = f"public_endpoint = https://{NAME}\ntrusted_proxies = 127.0.0.1\nadmins = alice\n"
     with Door(folders[0], settings, strategy=strategy) as first:
         for name in ("r1n01", "r1n02"):
             first.conductor.podium("node", "create", "--driver", "fake", "--name", name)
         with (
             Door(folders[1], settings, strategy=strategy, database=first.conductor.url) as second,
-            _running(program, tmp_path, [first, second]) as client,
+            _running(program, folder, [first, second]) as client,
         ):
-            client.auth = ("alice", "wonderland")
-            for _ in range(4):
-                page = client.get("/v1/nodes?limit=1").json()
-                assert [node["name"] for node in page["nodes"]] == ["r1n01"]
-                assert page["next"].startswith(f"https://{NAME}/v1/nodes?")
-            asked = client.put("/v1/nodes/r1n01/states/power", json={"target": "power on"})
-            assert asked.status_code == 202
-            audit = first.api.text() + second.api.text()
-            assert f"PUT /v1/nodes/r1n01/states/power from {CLIENT}: alice 202" in audit
-            assert client.get("/v1/nodes", headers={"Host": "evil.example.org"}).status_code == 400
+            yield client, first, second
+
+
+@only_long
+@pytest.mark.parametrize("program", ["haproxy", "nginx"])
+def test_requests_reach_podium_api_through_a_proxy_as_the_page_shows_it(tmp_path: Path, program: str) -> None:
+    with _passed_on(program, tmp_path) as (client, first, second):
+        client.auth = ("alice", "wonderland")
+        for _ in range(4):
+            page = client.get("/v1/nodes?limit=1").json()
+            assert [node["name"] for node in page["nodes"]] == ["r1n01"]
+            assert page["next"].startswith(f"https://{NAME}/v1/nodes?")
+        asked = client.put("/v1/nodes/r1n01/states/power", json={"target": "power on"})
+        assert asked.status_code == 202
+        audit = first.api.text() + second.api.text()
+        assert f"PUT /v1/nodes/r1n01/states/power from {CLIENT}: alice 202" in audit
+        assert client.get("/v1/nodes", headers={"Host": "evil.example.org"}).status_code == 400
+
+
+@only_long
+@pytest.mark.parametrize("program", ["haproxy", "nginx"])
+def test_people_log_in_at_the_page_through_a_proxy_that_ends_tls(tmp_path: Path, program: str) -> None:
+    with _passed_on(program, tmp_path) as (client, _, _):
+        assert "<title>Podium</title>" in client.get("/", headers={"Accept": "text/html"}).text
+        who = {"name": "alice", "password": "wonderland"}
+        foreign = client.post("/podium/v1/session", json=who, headers={"Origin": "https://evil.example.org"})
+        assert foreign.status_code == 403
+        answer = client.post("/podium/v1/session", json=who, headers={"Origin": f"https://{NAME}"})
+        cookie = answer.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-podium_session=") and "Secure" in cookie, cookie
+        client.cookies.clear()
+        kept = {"Cookie": cookie.partition(";")[0]}
+        for _ in range(4):  # at either podium-api
+            assert client.get("/podium/v1/session", headers=kept).json()["name"] == "alice"
+        with client.stream("GET", "/podium/v1/changes", headers=kept) as stream:
+            assert next(stream.iter_lines()) == "retry: 2000"  # at once, and not when a buffer is full
