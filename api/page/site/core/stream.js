@@ -116,7 +116,7 @@ export class Stream extends EventTarget {
     };
     const options = { query, signal, accept: 'text/event-stream', seconds: SILENCE, opened };
     let rest = '';
-    for await (const text of texts('podium/v1/changes', options)) {
+    for await (const text of texts('GET', 'podium/v1/changes', options)) {
       if (signal.aborted) return;
       const whole = rest + text;
       const end = whole.lastIndexOf('\n\n');
