@@ -1,0 +1,79 @@
+/** What views have in common: they load what they show again and again, and say what went wrong. */
+import { Part, h, setText, wordsOf } from "../core/elements.js";
+import { age } from "../core/words.js";
+
+/** Milliseconds from one request to the next, however much happens. */
+const LEAST = 500;
+
+/** A part of the page that keeps itself current: one request at a time, and none while nobody looks. */
+export class View extends Part {
+  /** Of what is shown, where it is one of many. */
+  name = "";
+  #fault = h("p", { role: "alert", class: "fault", hidden: true });
+  #said = h("p", { role: "status" });
+  #busy = new Set();
+  #isLoading = false;
+  /** When to load again, and when at the earliest. */
+  #due = 0;
+  #earliest = 0;
+
+  /**
+   * @param {number} seconds from one request to the next; more where answers take long
+   * @param {(signal: AbortSignal) => Promise<void>} load loads, and shows what came
+   * @param {...Node} children
+   */
+  begin(seconds, load, ...children) {
+    this.load = async () => {
+      if (document.hidden || this.#isLoading || Date.now() < Math.max(this.#due, this.#earliest)) return;
+      const begun = Date.now();
+      [this.#isLoading, this.#due] = [true, begun + seconds * 1000];
+      const fault = await load(this.ends.signal).then(() => "", wordsOf);
+      [this.#isLoading, this.#earliest] = [false, Date.now() + Math.max(LEAST, 3 * (Date.now() - begun))];
+      setText(this.#fault, fault);
+      this.#fault.hidden = !fault;
+      this.toggleAttribute("data-old", Boolean(fault));
+    };
+    this.replaceChildren(...children, this.#fault, this.#said);
+    this.every(1, this.load);
+    this.load();
+  }
+
+  /** Load again, but not too often. */
+  refresh() {
+    this.#due = 0;
+    this.load?.();
+  }
+
+  /**
+   * Return a button that does something, once at a time, and says what came of it.
+   * @param {string} action as `data-action` names it
+   * @param {string} about what it is about, for those who hear it alone
+   * @param {() => Promise<string>} work
+   */
+  button(action, about, work) {
+    const label = `${action} ${about}`;
+    const onclick = async () => {
+      if (this.#busy.has(label)) return;
+      this.#busy.add(label);
+      await work().then((text) => this.say(text), (fault) => this.say(wordsOf(fault), "fault"));
+      this.#busy.delete(label);
+      this.soon();
+    };
+    return h("button", { "data-action": action, "aria-label": label, onclick }, action);
+  }
+
+  /** Say what came of what somebody did. @param {string} text @param {string} kind */
+  say(text, kind = "") {
+    this.#said.className = kind;
+    setText(this.#said, text);
+  }
+
+  /** @param {string | null | undefined} time @returns {string} how long ago it was, by the server's clock */
+  ago(time) {
+    return time ? age(this.page.fleet.now() - Date.parse(time)) : "";
+  }
+}
+
+/** Return words with a mark. @param {string} kind @param {string} [value] @param {string} [words] */
+export const marked = (kind, value = "", words = value) =>
+  h("span", { class: "mark", [`data-${kind}`]: value }, words);

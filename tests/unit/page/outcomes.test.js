@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Outcomes, outcomeOf } from "../../../api/page/site/operations/outcomes.js";
+
+const request = {
+  node_name: "r1n01", action: "power off", state: "done", power_state: "power off", error: null,
+};
+
+/** @param {object[]} requests each what is different in it @returns {string[]} */
+function lines(requests) {
+  const outcomes = new Outcomes();
+  for (const one of requests) outcomes.add([{ ...request, ...one }]);
+  return outcomes.results().map(({ nodes, outcome }) => `${nodes}: ${outcome}`);
+}
+
+test("a result is in the words of the command line", () => {
+  const said = [
+    [{}, "power off"],
+    [{ state: "waiting" }, "not begun yet"],
+    [{ state: "held" }, "waits for canaries"],
+    [{ state: "begun" }, "under way"],
+    [{ state: "replaced" }, "replaced by a newer request"],
+    [{ state: "cancelled", error: "cancelled by ada@desk" }, "cancelled by ada@desk"],
+    [{ state: "failed", error: "BMC refused it" }, "failed: BMC refused it"],
+    [{ action: "inject nmi", power_state: null }, "inject nmi accepted"],
+    [{ action: "change credentials", power_state: null }, "credentials changed"],
+  ];
+  for (const [one, words] of /** @type {[object, string][]} */ (said)) {
+    assert.equal(outcomeOf({ ...request, ...one }), words);
+  }
+});
+
+test("nodes that fared alike share a line, and those to look at come first", () => {
+  assert.deepEqual(lines([
+    { node_name: "r1n01" },
+    { node_name: "r1n02", state: "failed", error: "no power" },
+    { node_name: "r1n03" },
+    { node_name: "r1n04", state: "waiting" },
+  ]), ["r1n02: failed: no power", "r1n04: not begun yet", "r1n[01,03]: power off"]);
+});
+
+test("failures that differ only in the address of a BMC are one", () => {
+  const failed = (/** @type {string} */ name, /** @type {string} */ error) => (
+    { node_name: name, state: "failed", error });
+  assert.deepEqual(lines([
+    failed("r1n01", "BMC 10.0.0.1:623 does not answer"),
+    failed("r1n02", "BMC 10.0.0.2:623 does not answer"),
+    failed("r1n03", "10.0.0.3: no route"),
+    failed("r1n04", "10.0.0.4: no route"),
+  ]), ["r1n[01-02]: failed: BMC does not answer", "r1n[03-04]: failed: no route"]);
+});
+
+test("the address of one BMC alone is named", () => {
+  assert.deepEqual(lines([{ state: "failed", error: "BMC 10.0.0.1 refused it" }]),
+    ["r1n01: failed: BMC 10.0.0.1 refused it"]);
+});
