@@ -5,57 +5,39 @@
  */
 
 /**
- * Give an element attributes, listeners (`onclick: f`) and properties (objects and `value`). True is
- * an attribute without a value; false, null and undefined take it away.
- *
- * @param {Element} element
- * @param {Record<string, any>} attributes
- */
-export function dress(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    const kind = typeof value;
-    if (kind === "function" && name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === false || value === null || value === undefined) element.removeAttribute(name);
-    else if (kind === "object" || name === "value") Object.assign(element, { [name]: value });
-    else element.setAttribute(name, value === true ? "" : String(value));
-  }
-}
-
-/**
- * Make an element with its children; texts are texts, never markup.
+ * Make an element. What is given are attributes, listeners (`onclick: f`), properties (objects and `value`).
+ * True is an attribute without a value; false, null and undefined are none. Texts are texts, never markup.
  *
  * @template {string} T
  * @param {T} tag
- * @param {Record<string, any>} [attributes]
+ * @param {Record<string, any>} [given]
  * @param {...(Child | Child[])} children
  * @returns {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : HTMLElement}
  */
-export function h(tag, attributes, ...children) {
-  return /** @type {any} */ (made(document.createElement(tag), attributes, children));
+export function h(tag, given, ...children) {
+  return /** @type {any} */ (dressed(document.createElement(tag), given, children));
 }
 
-/**
- * The same for the elements of a picture.
- *
- * @param {keyof SVGElementTagNameMap} tag
- * @param {Record<string, any>} [attributes]
- * @param {...(Child | Child[])} children
- */
-export function svg(tag, attributes, ...children) {
-  return made(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+/** @param {keyof SVGElementTagNameMap} tag @param {object} [given] @param {...Child} children */
+export function svg(tag, given, ...children) {
+  return dressed(document.createElementNS("http://www.w3.org/2000/svg", tag), given, children);
 }
 
-/**
- * @template {Element} E
- * @param {E} element
- * @param {object} [attributes]
- * @param {(Child | Child[])[]} [children]
- */
-function made(element, attributes = {}, children = []) {
-  dress(element, attributes);
-  const isThere = (/** @type {Child} */ child) => child !== null && child !== undefined && child !== false;
+/** @param {Element} element @param {object | undefined} given @param {(Child | Child[])[]} children */
+function dressed(element, given, children) {
+  for (const [name, value] of Object.entries(given ?? {})) {
+    const kind = typeof value;
+    if (kind === "function") element.addEventListener(name.slice(2), value);
+    else if (value && kind === "object" || name === "value") Object.assign(element, { [name]: value });
+    else if (isThere(value)) element.setAttribute(name, value === true ? "" : String(value));
+  }
   element.append(.../** @type {(string | Node)[]} */ (children.flat().filter(isThere)));
   return element;
+}
+
+/** @param {unknown} value */
+function isThere(value) {
+  return value !== null && value !== undefined && value !== false;
 }
 
 /** Set a text unless it is there already. @param {Element} element @param {string | number} text */

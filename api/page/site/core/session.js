@@ -1,13 +1,10 @@
 import { ApiError, ask, onRefused } from "./api.js";
 
 /**
+ * `login`: whether one can log in and out here; `confirm_above`: more nodes than this are asked about
+ *
  * @typedef {"reader" | "operator" | "admin"} Role
- * @typedef {object} Answer
- * @property {string | null} name
- * @property {Role | null} role
- * @property {boolean} login whether one can log in and out here
- * @property {string[]} ways to log in
- * @property {number} confirm_above for more nodes than this, a question is asked
+ * @typedef {{name: string | null, role: Role | null, login: boolean, confirm_above: number}} Answer
  */
 
 const PATH = "podium/v1/session";
@@ -16,7 +13,7 @@ const RANKS = ["reader", "operator", "admin"];
 /** Who the person is for Podium, and what they may do. The event "change" comes when that changes. */
 export class Session extends EventTarget {
   /** @type {Answer} */
-  #answer = { name: null, role: null, login: false, ways: [], confirm_above: 0 };
+  #answer = { name: null, role: null, login: false, confirm_above: 0 };
   /** "ended": the person was somebody, until they were idle for too long or lost the right to be here.
    * @type {"unknown" | "nobody" | "somebody" | "ended"} */
   state = "unknown";
@@ -31,7 +28,6 @@ export class Session extends EventTarget {
   get name() { return this.#answer.name; }
   get role() { return this.#answer.role; }
   get login() { return this.#answer.login; }
-  get ways() { return this.#answer.ways; }
   get confirm_above() { return this.#answer.confirm_above; }
 
   /** Whether the person may do what takes this role. @param {Role} role */
@@ -39,14 +35,10 @@ export class Session extends EventTarget {
     return this.state === "somebody" && this.role !== null && RANKS.indexOf(this.role) >= RANKS.indexOf(role);
   }
 
-  /** Ask who the person is; raises what `ask` raises. */
-  async load() {
-    this.#take(await ask("GET", PATH));
-  }
-
-  /** @param {{name: string, password: string} | {token: string}} secret */
-  async logIn(secret) {
-    this.#take(await ask("POST", PATH, { body: secret }));
+  /** Ask who the person is, or log in. @param {Record<string, string>} [secret] name, password; or token */
+  async load(secret) {
+    const answer = /** @type {Answer} */ (await ask(secret ? "POST" : "GET", PATH, { body: secret }));
+    this.#become(answer.name !== null || !answer.login ? "somebody" : "nobody", answer);
   }
 
   async logOut() {
@@ -55,11 +47,6 @@ export class Session extends EventTarget {
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 401)) throw error;  // it had ended already
     }
-  }
-
-  /** @param {Answer} answer */
-  #take(answer) {
-    this.#become(answer.name !== null || !answer.login ? "somebody" : "nobody", answer);
   }
 
   /** @param {Session["state"]} state @param {Answer} answer */

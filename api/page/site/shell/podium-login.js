@@ -41,8 +41,7 @@ class PodiumLogin extends Part {
     button.disabled = true;
     fault.hidden = true;
     try {
-      const said = Object.fromEntries(inputs.map(({ name, value }) => [name, value]));
-      await this.page.session.logIn(/** @type {{token: string}} */ (said));
+      await this.page.session.load(Object.fromEntries(inputs.map(({ name, value }) => [name, value])));
     } catch (error) {
       fault.textContent = wordsOf(error);
       fault.hidden = false;
