@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from podium import errors
 from podium.api.access.identity import Access
-from podium.api.callers import SCOPE_KEY
+from podium.api.callers import LASTS_KEY, SCOPE_KEY
 from podium.api.faults import Fault, of_error
 from podium.api.ironic import absent, versions
 from podium.api.refusals import refusal
@@ -115,6 +115,8 @@ class _Endpoint:
                 LOG.error("%s %s failed: %s", request.method, operation.path, errors.one_line(error))
             raise fault from None
         versions.mark(response, minor)
+        if LASTS_KEY in request.scope:  # proxies know that of a request with Authorization, not of a cookie
+            response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 
 

@@ -262,6 +262,17 @@ async def test_logging_out_ends_the_session_here_at_once_and_elsewhere_within_fi
 
 
 @run
+async def test_no_proxy_keeps_what_somebody_with_a_cookie_was_answered(world: World) -> None:
+    process = world.process()
+    cookie = await process.log_in()
+    for path in (READ, "/v1/nodes"):
+        assert (await process.ask("GET", path, cookie)).headers["Cache-Control"] == "private, no-cache"
+    for method in ("GET", "DELETE"):
+        answer = await process.ask(method, PATH, cookie, headers=OWN)
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+@run
 async def test_a_stream_learns_that_its_session_is_over_or_has_no_role_any_more(world: World) -> None:
     process = world.process()
     cookies = await process.log_in(), await process.log_in(), await process.log_in()
