@@ -79,6 +79,8 @@ test('there is no node beside the cells', () => {
   assert.equal(layout.at(5, -1), -1);
   assert.equal(layout.at(layout.size * 3 + 20, layout.head + 1), -1);
   assert.equal(layout.at(5, layout.height + 5), -1);
+  const small = layOut(racks(2500, 40), { ...screen, width: 860, height: 700 });
+  assert.equal(small.at(2, small.shelf + 2), -1);
 });
 
 test('without nodes there are no cells', () => {

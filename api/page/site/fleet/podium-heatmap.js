@@ -4,67 +4,59 @@ import { COLOURINGS, SHADES, shadeOf } from '../core/words.js';
 import { lookOf, MARKED, paintCell } from './cells.js';
 import { layOut } from './layout.js';
 import { Picture } from './picture.js';
-import { Pointing } from './pointing.js';
+import { follow } from './pointing.js';
 
 /** @typedef {import('../core/fleet.js').Node} Node */
-/** @typedef {import('../core/words.js').Colouring} Colouring */
 
 /** Sizes of cells in CSS pixels; fingers need larger ones than the pointer of a mouse. */
-const [LARGEST, SMALLEST, SMALLEST_TOUCHED] = [46, 2, 7];
+const [LARGEST, SMALLEST, SMALLEST_TOUCHED, SWATCH] = [46, 2, 7, 14];
 /** More cells than these are drawn with all others. */
 const FEW = 300;
-/** What has to be done anew: the colour of some nodes, of all, where the cells are, which nodes there are. */
-const [SOME, ALL, PLACES, NODES] = [0, 1, 2, 3];
+/** What has to be done anew: the colour of some nodes, of all, where the cells are. */
+const [SOME, ALL, PLACES] = [0, 1, 2];
 
 /** A cell for each shown node, by rack, coloured as the address asks. The table has the same in words. */
-class PodiumHeatmap extends Part {
+export class PodiumHeatmap extends Part {
   /** @type {Node[]} in the order of their cells */ nodes = [];
   /** @type {Picture | null} */ picture = null;
-  /** @type {import('./layout.js').Rack[]} */ #racks = [];
   /** @type {Map<Node, number> | null} */ #places = null;
   /** Of each node twice its shade, and one more if it is chosen. */
   #codes = new Uint8Array();
   /** @type {Set<Node>} */ #changed = new Set();
-  /** @type {Colouring} */ #colouring = 'power';
+  /** @type {import('../core/words.js').Colouring} */ #colouring = 'power';
   /** @type {number[]} how many nodes have each shade */ #counts = [];
   /** @type {HTMLCanvasElement[]} of the legend */ #swatches = [];
-  #stale = NODES;
-  #isFaint = false;
+  #stale = PLACES;
   #endAges = () => {};
+  #canvas = h('canvas', { role: 'img' });
+  #spacer = h('div');
+  pointer = h('div', { class: 'pointer', hidden: true });
+  tip = h('div', { class: 'tip', hidden: true });
+  scroller = h('div', { class: 'scroller' }, this.#canvas, this.#spacer, this.pointer);
+  #buttons = COLOURINGS.map((one) => h('button', { 'data-colour': one, onclick: () => this.#ask(one) }, one));
+  #legend = h('ul', { class: 'row', 'aria-label': 'Nodes shown' });
 
   show() {
-    this.canvas = h('canvas', { role: 'img' });
-    this.spacer = h('div');
-    this.pointer = h('div', { class: 'pointer', hidden: true });
-    this.scroller = h('div', { class: 'scroller' }, this.canvas, this.spacer, this.pointer);
-    this.tip = h('div', { class: 'tip', hidden: true });
-    const colours = COLOURINGS.map((one) =>
-      h('button', { 'data-colour': one, onclick: () => this.#colour(one) }, one));
-    this.colours = h('div', { class: 'row colours', role: 'group', 'aria-label': 'Colour by' }, ...colours);
-    this.legend = h('ul', { class: 'row', 'aria-label': 'Nodes shown' });
-    const head = h('div', { class: 'row head' }, this.colours, this.legend);
-    this.replaceChildren(head, this.scroller, this.tip);
-    this.#recolour();
-    this.#follow(this.scroller);
-  }
-
-  /** @param {HTMLElement} scroller */
-  #follow(scroller) {
     const { fleet, shown, choice, address } = this.page;
+    const colours = h('div', { class: 'row', role: 'group', 'aria-label': 'Colour by' }, ...this.#buttons);
+    this.replaceChildren(h('div', { class: 'row' }, colours, this.#legend), this.scroller, this.tip);
     this.listen(fleet, 'change', ({ detail }) => this.#note(detail.nodes));
-    this.listen(shown, 'change', () => this.#redo(NODES));
+    this.listen(shown, 'change', ({ detail }) => detail?.order !== false && this.#redo(PLACES));
     this.listen(choice, 'change', () => this.#redo(ALL));
     this.listen(address, 'change', () => this.#recolour());
-    this.listen(scroller, 'scroll', () => this.#redo(ALL));
+    this.listen(this.scroller, 'scroll', () => this.#redo(ALL));
     for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
       this.listen(matchMedia(query), 'change', () => this.#redo(PLACES));
     }
     const resizing = new ResizeObserver(() => this.#redo(PLACES));
-    resizing.observe(scroller);
-    this.ends.signal.addEventListener('abort', () => resizing.disconnect());
-    this.ends.signal.addEventListener('abort', () => this.#endAges());
+    resizing.observe(this.scroller);
+    this.ends.signal.addEventListener('abort', () => {
+      resizing.disconnect();
+      this.#endAges();
+    });
     this.every(5, () => this.#colouring === 'age' && this.#redo(ALL));
-    new Pointing(this).follow();
+    follow(this);
+    this.#recolour();
   }
 
   /** @param {number} what */
@@ -75,99 +67,88 @@ class PodiumHeatmap extends Part {
 
   /** @param {Set<Node>} nodes that have changed */
   #note(nodes) {
-    if (nodes.size + this.#changed.size > FEW) return this.#redo(ALL);
-    for (const node of nodes) this.#changed.add(node);
-    this.soon();
+    const isMany = nodes.size + this.#changed.size > FEW;
+    if (!isMany) for (const node of nodes) this.#changed.add(node);
+    this.#redo(isMany ? ALL : SOME);
   }
 
-  /** @param {Colouring} colouring */
-  #colour(colouring) {
-    this.page.address.write({ colour: colouring === 'power' ? null : colouring }, { replace: true });
+  /** @param {string} colour */
+  #ask(colour) {
+    this.page.address.write({ colour: colour === COLOURINGS[0] ? null : colour }, { replace: true });
   }
 
   #recolour() {
     const asked = this.page.address.read().query.colour;
-    this.#colouring = COLOURINGS.find((one) => one === asked) ?? 'power';
+    this.#colouring = COLOURINGS.find((one) => one === asked) ?? COLOURINGS[0];
     this.#endAges();
     this.#endAges = this.#colouring === 'age' ? this.page.fleet.watchAll() : () => {};
-    for (const button of this.colours?.children ?? []) {
-      button.setAttribute('aria-pressed', String(button.getAttribute('data-colour') === this.#colouring));
-    }
-    const shades = SHADES[this.#colouring];
-    this.#swatches = shades.map(({ key }) => h('canvas', { 'data-shade': key }));
-    for (const swatch of this.#swatches) {
-      swatch.style.background = `var(--${this.#colouring.replace(' ', '-')}-${swatch.dataset.shade})`;
-    }
-    this.legend?.replaceChildren(...shades.map(({ label }, at) =>
-      h('li', {}, this.#swatches[at], label, h('b'))));
+    COLOURINGS.forEach((one, at) => { this.#buttons[at].ariaPressed = String(one === this.#colouring); });
+    this.#swatches = [];
+    this.#legend.replaceChildren(...SHADES[this.#colouring].map(({ key, label }) => {
+      const swatch = h('canvas', { 'data-shade': key });
+      swatch.style.background = `var(--${this.#colouring.replace(' ', '-')}-${key})`;
+      this.#swatches.push(swatch);
+      return h('li', {}, swatch, label, h('b'));
+    }));
     this.#redo(PLACES);
   }
 
   refresh() {
     const [stale, changed] = [this.#stale, this.#changed];
     [this.#stale, this.#changed] = [SOME, new Set()];
-    if (stale >= NODES) this.#group();
-    if (stale >= PLACES) this.#arrange();
-    const { picture, scroller } = this;
-    if (!picture || !scroller) return;
-    const isFaint = this.page.choice.size > 0 && picture.layout.size < MARKED * picture.unit;
-    if (stale >= PLACES || isFaint !== this.#isFaint) this.#dress(picture, isFaint);
-    if (stale >= ALL || picture.isNumbered) {
-      this.#codeAll();
-      picture.draw(this.#codes, this.nodes, Math.round(scroller.scrollTop * picture.unit));
-    } else picture.drawSome(this.#recode(changed), this.#codes);
+    const layout = stale >= PLACES || !this.picture ? this.#arrange() : this.picture.layout;
+    const isFaint = this.page.choice.size > 0 && layout.size < MARKED * devicePixelRatio;
+    if (layout !== this.picture?.layout || isFaint !== this.picture.isFaint) this.#dress(layout, isFaint);
+    const { picture } = this;
+    if (picture && (stale >= ALL || picture.isNumbered)) {
+      this.#counts = this.#swatches.map(() => 0);
+      this.nodes.forEach((node, place) => this.#counts[(this.#codes[place] = this.#codeOf(node)) >> 1]++);
+      picture.draw(this.#codes, this.nodes, Math.round(this.scroller.scrollTop * picture.unit));
+    } else picture?.drawSome(this.#recode(changed), this.#codes);
     this.#count();
   }
 
-  /** Find the racks of the nodes, and their order. */
-  #group() {
+  /** Find the racks and the place of each cell, and give the canvas the size of what is in view. */
+  #arrange() {
+    const { fleet, shown } = this.page;
     /** @type {Map<string, Node[]>} */
     const racks = new Map();
-    for (const node of this.page.shown.nodes) {
+    for (const node of shown.nodes) {
       const others = racks.get(node.rack);
       if (others) others.push(node);
       else racks.set(node.rack, [node]);
     }
-    const sorted = [...racks].map(([name, nodes]) => ({ name, nodes, key: natural(name) }));
+    const sorted = [...racks].map(([name, nodes]) =>
+      ({ name, nodes, count: nodes.length, key: natural(name) }));
     sorted.sort((one, other) => (one.key < other.key ? -1 : 1));
     this.nodes = sorted.flatMap(({ nodes }) => nodes);
-    this.#racks = sorted.map(({ name, nodes }) => ({ name, count: nodes.length }));
     this.#codes = new Uint8Array(this.nodes.length);
     this.#places = null;
-  }
-
-  /** Find the place of each cell, and give the canvas the size of what is in view. */
-  #arrange() {
-    const { canvas, scroller, spacer } = this;
-    if (!canvas || !scroller || !spacer) return;
-    const unit = devicePixelRatio;
-    const most = parseFloat(getComputedStyle(scroller).maxHeight);
-    const width = Math.floor(scroller.clientWidth * unit);
-    const height = Math.floor((most || scroller.clientHeight) * unit);
-    const isTouched = matchMedia('(pointer: coarse)').matches || scroller.clientWidth < 600;
+    const [unit, most] = [devicePixelRatio, parseFloat(getComputedStyle(this.scroller).maxHeight)];
+    const width = Math.floor(this.scroller.clientWidth * unit);
+    const height = Math.floor((most || this.scroller.clientHeight) * unit);
+    const isTouched = matchMedia('(pointer: coarse)').matches || this.scroller.clientWidth < 600;
     const smallest = (isTouched ? SMALLEST_TOUCHED : SMALLEST) * unit;
-    const { fleet, shown } = this.page;
     const expected = fleet.phase === 'loading' && !shown.filter ? fleet.total : 0;
-    const layout = layOut(this.#racks, { width, height, unit, smallest, largest: LARGEST * unit, expected });
+    const layout = layOut(sorted, { width, height, unit, smallest, largest: LARGEST * unit, expected });
     const seen = Math.max(1, Math.min(layout.height, height));
-    Object.assign(canvas, { width: Math.max(1, width), height: seen });
-    Object.assign(canvas.style, { width: `${width / unit}px`, height: `${seen / unit}px` });
-    spacer.style.height = `${(layout.height - seen) / unit}px`;
-    this.picture = new Picture(canvas, layout, unit);
+    Object.assign(this.#canvas, { width: Math.max(1, width), height: seen });
+    Object.assign(this.#canvas.style, { width: `${width / unit}px`, height: `${seen / unit}px` });
+    this.#spacer.style.height = `${(layout.height - seen) / unit}px`;
+    return layout;
   }
 
-  /** Read what cells look like. @param {Picture} picture @param {boolean} isFaint */
-  #dress(picture, isFaint) {
-    this.#isFaint = isFaint;
-    const style = getComputedStyle(this);
+  /** Take colours as they are now.  @param {import('./layout.js').Layout} layout @param {boolean} isFaint */
+  #dress(layout, isFaint) {
+    const [unit, style] = [devicePixelRatio, getComputedStyle(this)];
     const { color: text, backgroundColor: ground, fontFamily: font } = style;
     const looks = this.#swatches.map((swatch) => lookOf(swatch, text, ground));
-    picture.wear(looks, { text, ground, font, quiet: style.getPropertyValue('--quiet') }, isFaint);
+    const colours = { text, ground, font, quiet: style.getPropertyValue('--quiet') };
+    this.picture = new Picture(this.#canvas, layout, unit, looks, colours, isFaint);
     this.#swatches.forEach((swatch, at) => {
-      const side = 14 * picture.unit;
-      Object.assign(swatch, { width: side, height: side });
+      swatch.width = swatch.height = SWATCH * unit;
       const context = swatch.getContext('2d');
-      if (context) paintCell(context, looks[at], side, picture.unit, ground);
+      if (context) paintCell(context, looks[at], swatch.width, unit, ground);
     });
   }
 
@@ -177,20 +158,11 @@ class PodiumHeatmap extends Part {
     return 2 * SHADES[this.#colouring].indexOf(shade) + Number(this.page.choice.has(node.uuid));
   }
 
-  #codeAll() {
-    this.#counts = SHADES[this.#colouring].map(() => 0);
-    this.nodes.forEach((node, place) => {
-      this.#codes[place] = this.#codeOf(node);
-      this.#counts[this.#codes[place] >> 1]++;
-    });
-  }
-
   /** @param {Set<Node>} changed @returns {number[]} the places of those that look different now */
   #recode(changed) {
-    this.#places ??= new Map(this.nodes.map((node, place) => [node, place]));
+    const places = this.#places ??= new Map(this.nodes.map((node, place) => [node, place]));
     return [...changed].flatMap((node) => {
-      const place = this.#places?.get(node);
-      const code = this.#codeOf(node);
+      const [place, code] = [places.get(node), this.#codeOf(node)];
       if (place === undefined || this.#codes[place] === code) return [];
       this.#counts[this.#codes[place] >> 1]--;
       this.#counts[code >> 1]++;
@@ -201,13 +173,12 @@ class PodiumHeatmap extends Part {
 
   #count() {
     const counts = this.#counts.map((count) => count.toLocaleString('en'));
-    this.legend?.querySelectorAll('b').forEach((count, at) => setText(count, counts[at]));
+    this.#legend.querySelectorAll('b').forEach((count, at) => setText(count, counts[at]));
     const words = SHADES[this.#colouring].map((shade, at) => `${counts[at]} ${shade.label}`).join(', ');
     const all = this.nodes.length.toLocaleString('en');
     const label = `${all} nodes by rack and ${this.#colouring}: ${words}. The table has the same.`;
-    if (this.canvas?.ariaLabel !== label) this.canvas?.setAttribute('aria-label', label);
+    if (this.#canvas.ariaLabel !== label) this.#canvas.ariaLabel = label;
   }
 }
 
 customElements.define('podium-heatmap', PodiumHeatmap);
-export { PodiumHeatmap };

@@ -1,84 +1,59 @@
 import { setText } from '../core/elements.js';
 import { stateOf } from '../core/words.js';
 
-/** What the pointer does on the heat map: shows a node's name, chooses one or a range of them, opens one. */
-export class Pointing {
-  /** @type {string} the node where a range begins that is being drawn */ #from = '';
-  #isRange = false;
-
-  /** @param {import('./podium-heatmap.js').PodiumHeatmap} map */
-  constructor(map) {
-    this.map = map;
-    this.choice = map.page.choice;
-  }
-
-  follow() {
-    const { map, map: { scroller } } = this;
-    if (!scroller) return;
-    map.listen(scroller, 'pointermove', (event) => this.#move(event));
-    map.listen(scroller, 'pointerleave', () => this.#show(-1));
-    map.listen(scroller, 'scroll', () => this.#show(-1));
-    map.listen(scroller, 'pointerdown', (event) => this.#press(event));
-    map.listen(scroller, 'click', (event) => this.#click(event));
-    map.listen(scroller, 'dblclick', (event) => {
-      const node = map.nodes[this.#at(event)];
-      if (node) map.page.address.go('nodes', node.name);
-    });
-  }
-
-  /** @param {MouseEvent} event @returns the place of the node there, or -1 */
-  #at(event) {
-    const { picture, scroller } = this.map;
-    if (!picture || !scroller) return -1;
+/**
+ * Have the pointer show a node's name on the heat map, choose one or a range of nodes, and open one.
+ * @param {import('./podium-heatmap.js').PodiumHeatmap} map
+ */
+export function follow(map) {
+  const { scroller, page: { choice, address } } = map;
+  let [from, isRange] = ['', false];
+  const at = (/** @type {MouseEvent} */ { clientX, clientY }) => {
     const { left, top } = scroller.getBoundingClientRect();
-    const y = event.clientY - top + scroller.scrollTop;
-    return picture.layout.at((event.clientX - left) * picture.unit, y * picture.unit);
-  }
-
-  /** @param {PointerEvent} event */
-  #press(event) {
-    this.#isRange = false;
+    const unit = map.picture?.unit ?? 1;
+    return map.picture?.layout.at((clientX - left) * unit, (clientY - top + scroller.scrollTop) * unit) ?? -1;
+  };
+  map.listen(scroller, 'scroll', () => point(map, -1));
+  map.listen(scroller, 'pointerleave', () => point(map, -1));
+  map.listen(scroller, 'pointerdown', (event) => {
     const draws = event.pointerType !== 'touch' && event.button === 0;
-    this.#from = draws ? this.map.nodes[this.#at(event)]?.uuid ?? '' : '';
-  }
+    [from, isRange] = [(draws && map.nodes[at(event)]?.uuid) || '', false];
+  });
+  map.listen(scroller, 'pointermove', (event) => {
+    const place = at(event);
+    point(map, place, event);
+    const to = map.nodes[place]?.uuid;
+    if (!(event.buttons & 1) || !from || !to || (to === from && !isRange)) return;
+    isRange = true;
+    choice.range(from, to, map.nodes);
+  });
+  map.listen(scroller, 'click', (event) => {
+    const uuid = map.nodes[at(event)]?.uuid;
+    if (!uuid || isRange) return;
+    if (event.shiftKey) choice.range(choice.anchor ?? uuid, uuid, map.nodes);
+    else if (event.ctrlKey || event.metaKey) choice.toggle(uuid);
+    else choice.set([uuid]);
+  });
+  map.listen(scroller, 'dblclick', (event) => {
+    const node = map.nodes[at(event)];
+    if (node) address.go('nodes', node.name);
+  });
+}
 
-  /** @param {PointerEvent} event */
-  #move(event) {
-    const place = this.#at(event);
-    this.#show(place, event);
-    const node = this.map.nodes[place];
-    if (!(event.buttons & 1) || !this.#from || !node || (node.uuid === this.#from && !this.#isRange)) return;
-    this.#isRange = true;
-    this.choice.range(this.#from, node.uuid, this.map.nodes);
-  }
-
-  /** @param {MouseEvent} event */
-  #click(event) {
-    const node = this.map.nodes[this.#at(event)];
-    if (!node || this.#isRange) return;
-    if (event.shiftKey) this.choice.range(this.choice.anchor ?? node.uuid, node.uuid, this.map.nodes);
-    else if (event.ctrlKey || event.metaKey) this.choice.toggle(node.uuid);
-    else this.choice.set([node.uuid]);
-  }
-
-  /** Say which node is under the pointer.  @param {number} place @param {MouseEvent} [event] */
-  #show(place, event) {
-    const { pointer, tip, picture, nodes } = this.map;
-    const node = nodes[place];
-    if (!pointer || !tip || !picture) return;
-    pointer.hidden = tip.hidden = !node;
-    if (!node || !event) return;
-    const { layout, unit } = picture;
-    const { x, y } = layout.place(place);
-    const side = `${(layout.size - layout.gap) / unit}px`;
-    Object.assign(pointer.style, { left: `${x / unit}px`, top: `${y / unit}px`, width: side, height: side });
-    const health = node.health ? `health ${node.health.status}` : '';
-    const way = node.target_power_state ? `${node.target_power_state} under way` : '';
-    const others = [node.maintenance && 'maintenance', node.power_failures > 0 && 'failing'];
-    setText(tip, [node.name, stateOf(node), way, health, ...others].filter(Boolean).join(' · '));
-    const [left, below] = [event.clientX + 14, event.clientY + 18];
-    tip.style.left = `${Math.max(4, Math.min(left, innerWidth - tip.offsetWidth - 4))}px`;
-    const above = event.clientY - tip.offsetHeight - 10;
-    tip.style.top = `${below + tip.offsetHeight > innerHeight ? above : below}px`;
-  }
+/**
+ * Say which node is under the pointer.
+ * @param {import('./podium-heatmap.js').PodiumHeatmap} map @param {number} place @param {MouseEvent} [event]
+ */
+function point({ pointer, tip, picture, nodes }, place, event) {
+  const node = nodes[place];
+  pointer.hidden = tip.hidden = !node;
+  if (!node || !event || !picture) return;
+  const { x, y } = picture.layout.place(place);
+  const [left, top, side] = [x, y, picture.side].map((size) => `${size / picture.unit}px`);
+  Object.assign(pointer.style, { left, top, width: side, height: side });
+  const way = node.target_power_state && `${node.target_power_state} under way`;
+  const others = [node.maintenance && 'maintenance', node.power_failures > 0 && 'failing'];
+  setText(tip, [node.name, stateOf(node), way, node.health?.status, ...others].filter(Boolean).join(' · '));
+  tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 4))}px`;
+  tip.style.top = `${event.clientY + (event.clientY > innerHeight - 60 ? -34 : 18)}px`;
 }
