@@ -27,6 +27,7 @@ from podium.api.callers import LASTS_KEY, SCOPE_KEY, Caller, Role
 from podium.api.faults import Fault
 from podium.api.serving.peers import PEER, Peer
 from podium.api.sql import Sql
+from podium.db.sessions import Session
 
 #: As Ironic's.
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Baremetal API"'}
@@ -184,10 +185,16 @@ class HttpBasic(_Door):
     async def _by_cookie(self, secret: str, request: Request, idle: float | None = None) -> Caller:
         address = self._address(request)
         session = await self._sessions.find(secret, address, idle)
-        if session is None or (session.role is None and session.login != await self._line(session.name)):
+        if session is None or not await self._counts(session):
             raise _unknown("the session is over; log in again")
         own = None if session.role is None else Role[session.role.upper()]
         return Caller(session.name, address, self._roles.of(session.name, own=own))
+
+    async def _counts(self, session: Session) -> bool:
+        """Return whether the login that began a session would still be right."""
+        if session.login is None:
+            return session.role is not None  # of the token, which is valid
+        return session.login == await self._line(session.name)
 
     async def _by_token(self, secret: str, address: str) -> tuple[Caller, int]:
         token = await self._tokens.find(secret, address)
