@@ -123,11 +123,11 @@ def select(
 
         unknown_values.check(connection, chosen)
     entries = _entries(fields)
+    for name, keys in entries.items():
+        for row in rows:
+            row[name] = {key: row[name][key] for key in keys if key in (row[name] or ())}
     if shown := {*fields, *entries}.intersection(MAPPINGS):
         rows = [backend.catalog.masked(row) for row in rows]
-        for name, keys in entries.items():
-            for row in rows:
-                row[name] = {key: row[name][key] for key in keys if key in (row[name] or ())}
         for row in rows:
             row.update({name: readable(connection.dialect, row[name]) for name in shown})
     owners = roster.names(connection) if CONDUCTOR in fields else {}
