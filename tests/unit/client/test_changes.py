@@ -146,6 +146,15 @@ def test_what_a_list_shows_after_the_beginning_comes_or_was_there(
     assert change.node.description == "new"
 
 
+def test_single_entries_of_mappings_are_followed(database: Database, enrol: Enrol, follow: Follow) -> None:
+    (node,) = enrol("n1", extra={"rack": "r7", "note": "far away"})
+    stream = follow(kinds=["nodes"], fields=["extra.rack", "extra.zone"])
+    describe(database, node, "new")
+    change = next(stream)
+    assert isinstance(change, NodeChange)
+    assert change.node.extra == {"rack": "r7"}
+
+
 def test_conditions_and_fields_are_those_of_lists(database: Database, enrol: Enrol, follow: Follow) -> None:
     one, two = enrol("n1", "n2", extra={"rack": "r7"})
     (three,) = enrol("n3", extra={"rack": "r8"})

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { merged, natural } from "../../../api/page/site/core/natural.js";
 import { folded, rackOf } from "../../../api/page/site/core/racks.js";
 
-const named = (/** @type {string[]} */ ...names) => names.map((name) => ({ name }));
+const named = (/** @type {string[]} */ ...names) => names.map((name) => ({ name, key: natural(name) }));
 
 test("the rack is the one that is noted", () => {
   assert.equal(rackOf({ name: "r1n01", "extra.rack": "B7" }), "B7");

@@ -6,12 +6,13 @@
 import { Ages } from './ages.js';
 import { ask, lines } from './api.js';
 import { BASE, Records, entriesOf } from './loading.js';
-import { merged } from './natural.js';
+import { merged, natural } from './natural.js';
 import { once, pause } from './stream.js';
 
 /**
- * A node; times are milliseconds of the server's clock, columns that were asked for have their own names.
- * @typedef {{uuid: string, name: string, rack: string, power_state: string|null,
+ * A node, with the key of its natural order; times are milliseconds of the server's clock, and columns that
+ * were asked for have their own names.
+ * @typedef {{uuid: string, name: string, key: string, rack: string, power_state: string|null,
  *            target_power_state: string|null, wanted_power_state: string|null,
  *            power_checked_at: number|null, power_failures: number,
  *            health: {status: string, reasons: string[]}|null, health_checked_at: number|null,
@@ -24,8 +25,9 @@ import { once, pause } from './stream.js';
 const CHANGE_EVERY = 100;
 /** Milliseconds after which a list is asked for again that failed. */
 const AGAIN = 2000;
-/** Columns besides the base; those that were asked for first are given up first. */
-const MOST_COLUMNS = 16;
+/** Columns besides the base. */
+const MOST_COLUMNS = 40;
+const TOO_MANY = `the page has been asked for more than ${MOST_COLUMNS} columns; load it anew`;
 
 /**
  * Events: 'change' with {nodes: Set<Node>, order: boolean} at most once in a frame, gone nodes among them;
@@ -99,9 +101,10 @@ export class Fleet extends EventTarget {
   async need(fields) {
     const { signal } = this.#running;
     const more = fields.filter((field) => !this.#fields.includes(field));
+    if (this.#columns.length + more.length > MOST_COLUMNS) throw new Error(TOO_MANY);
     if (more.length) {
       await ask('GET', 'podium/v1/nodes', { query: { fields: more.join(','), limit: 1 }, signal });
-      this.#columns = [...this.#columns, ...more].slice(-MOST_COLUMNS);
+      this.#columns = [...new Set([...this.#columns, ...more])];
       this.#stream.follow(this.#fields);
       void this.#queue(async () => {
         if (this.phase !== 'whole') return;
@@ -216,7 +219,7 @@ export class Fleet extends EventTarget {
     }
     if (known) this.#remove(known);
     if (!row.name) return;
-    const node = /** @type {Node} */ ({});
+    const node = /** @type {Node} */ ({ key: natural(row.name) });
     this.#records.put(node, row, entries);
     this.nodes.set(node.uuid, node);
     this.#names.set(node.name, node);

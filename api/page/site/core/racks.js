@@ -1,6 +1,6 @@
 // Racks of nodes, and names written as ranges, as podium.node_ranges.fold does.
 
-import { inOrder } from './natural.js';
+import { byKey, natural } from './natural.js';
 
 /**
  * What extra.rack of a node says, else its name up to the last number and the word before that, r1 of r1n01;
@@ -31,9 +31,11 @@ export function folded(names) {
     }
   }
   const found = [...alike.values()].flatMap(({ texts, rows }) =>
-    foldedRows(rows, texts.length - 1).map((numbers) =>
-      texts.map((text, place) => text + (numbers[place] ?? '')).join('')));
-  return [...inOrder(found, (text) => text.replaceAll('[', '')), ...odd].join(',');
+    foldedRows(rows, texts.length - 1).map((numbers) => {
+      const text = texts.map((one, place) => one + (numbers[place] ?? '')).join('');
+      return { text, key: natural(text.replaceAll('[', '')) };
+    }));
+  return [...found.sort(byKey).map(({ text }) => text), ...odd].join(',');
 }
 
 /** @template T @param {Map<string|number, T>} groups @param {string|number} key @param {() => T} make */
