@@ -3,6 +3,8 @@ import { h, Part, setText } from "../core/elements.js";
 /** @type {Record<string, string>} */
 const SEVERITIES = { live: "fine", connecting: "warning", lost: "critical" };
 
+const number = (/** @type {number} */ count) => count.toLocaleString("en");
+
 /** Says whether what is shown is live: a word beside the navigation, and above everything when it is not. */
 class PodiumConnection extends Part {
   /** Where the banner goes. */
@@ -24,7 +26,8 @@ class PodiumConnection extends Part {
     const { phase, failure, nodes, total } = this.page.fleet;
     setText(this.#word, state);
     this.#word.dataset.severity = SEVERITIES[state];
-    setText(this.#rest, phase === "loading" && total ? ` ${nodes.size} of ${total} nodes` : "");
+    const loading = phase === "loading" && total;
+    setText(this.#rest, loading ? ` ${number(nodes.size)} of ${number(total)} nodes` : "");
     this.closest("podium-page")?.setAttribute("data-connection", state);
     if (state === "lost") this.#warn(`No connection to Podium since ${new Date(since).toLocaleTimeString()}: `
       + "what you see is from then. Trying again.");
