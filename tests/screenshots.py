@@ -16,6 +16,9 @@ from typing import Any, Final
 from playwright.sync_api import Browser, Page, expect
 
 from chromium import Windows, launched
+from podium.db import conductors
+from podium.db.conductors import TaskReport
+from podium.db.models import utcnow
 from watched import PASSWORD, Site
 
 DOCS: Final = Path(__file__).parent.parent / "docs" / "_static"
@@ -30,7 +33,7 @@ def _rows(page: Page, _: Site) -> None:
 
 
 def _settled(page: Page, _: Site) -> None:
-    expect(page.locator("main h2").first).to_be_visible()
+    expect(page.locator("main h2:visible").first).to_be_visible()
     expect(page.locator("podium-page")).to_have_attribute("data-connection", "live")
 
 
@@ -111,6 +114,16 @@ def tell(site: Site) -> None:
     site.switch(["r1n09"], "power off")
     site.switch(["r1n09"], "power on")
     site.silence([f"r3n{place:02}" for place in (1, 2, 3)], "BMC does not answer within 9.75 s")
+    with site.database.write() as connection:
+        conductors.save_tasks(connection, site.conductor.head.worker, list(_tasks()))
+
+
+def _tasks() -> Iterator[TaskReport]:
+    now, why = utcnow(), "BMC does not answer within 9.75 s"
+    yield TaskReport("conductor.sync_power_status", "late", 60.0, now, 71.2, 4711, 0, 9, 3, None)
+    yield TaskReport("fake.check_status", "failing", 300.0, now, 0.6, 1234, 12, 0, 0, why)
+    yield TaskReport("fake.collect_sensors", "disabled", 60.0, None, None, 0, 0, 0, 0, None)
+    yield TaskReport("fake.collect_inventory", "idle", 3600.0, now, 5.1, 78, 0, 0, 0, None)
 
 
 def write(folder: Path, words: Sequence[str]) -> None:

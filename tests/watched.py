@@ -127,7 +127,7 @@ class Site:
         """Change columns of nodes, as somebody or a conductor would."""
         with self.database.write() as connection:
             numbers = [one.id for one in api.find_keys(connection, list(names))]
-            api.update_nodes(connection, numbers, values)
+            api.update_nodes(connection, dict.fromkeys(numbers, values))
 
     def ask(self, action: str, nodes: str, reason: str | None = None, *, who: str = "admin") -> int:
         """Have somebody ask for a change of power from elsewhere, and return the number of the operation."""

@@ -12,6 +12,12 @@ const SEVERITY = { "out-of-band": "warning", "failed request": "critical", fault
 /** @param {import("../showing/table.js").Row} event */
 const operation = ({ operation_id: id }) => h("a", { href: link("operations", id) }, id);
 
+/** Return no events of a node that is not there, which the rest of the page says. @param {any} fault */
+function nothing(fault) {
+  if (fault.status === 404) return [];
+  throw fault;
+}
+
 /** The history of the node `name`. */
 export class PodiumHistory extends View {
   show() {
@@ -30,7 +36,8 @@ export class PodiumHistory extends View {
       if (detail.event.node_name === this.name) this.soon();
     });
     this.begin(20, async (signal) => {
-      const { items } = await ask("GET", path, { query: { newest: most + 1, limit: most + 1 }, signal });
+      const query = { newest: most + 1, limit: most + 1 };
+      const items = await ask("GET", path, { query, signal }).then((found) => found.items, nothing);
       more.hidden = items.length <= most;
       table.show(items.reverse().slice(0, most));
     }, table.element, more);

@@ -1,0 +1,97 @@
+"""What the page says of one node, what can be asked of it there, and who may."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+
+from chromium import UNREACHABLE, Windows
+from watched import PASSWORD, Site
+
+
+def fact(page: Page, table: str, name: str) -> Locator:
+    """Return what a table of facts says."""
+    row = page.get_by_role("rowheader", name=name, exact=True)
+    rows = page.get_by_role("table", name=table).get_by_role("row")
+    return rows.filter(has=row).get_by_role("cell")
+
+
+def test_a_node_says_how_it_is_and_why(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n09")
+    expect(page.locator("podium-node[data-node='r1n09'][data-state='power on']")).to_be_visible()
+    expect(fact(page, "State", "health")).to_have_text("Critical")
+    expect(fact(page, "State", "because")).to_have_text("FAN3: 0 rpm")
+    expect(fact(page, "State", "read")).to_contain_text("ago")
+    expect(fact(page, "Place", "conductor")).to_contain_text("c1")
+    expect(fact(page, "Properties", "cpus")).to_have_text("64")
+    expect(fact(page, "Extra", "zone")).to_have_text("north")
+
+
+def test_what_was_never_read_is_unknown(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n05")
+    expect(fact(page, "State", "power")).to_have_text("unknown")
+    expect(fact(page, "State", "read")).to_have_text("never")
+
+
+def test_a_node_is_shown_as_it_becomes(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n10")
+    expect(fact(page, "State", "maintenance")).to_have_text("a new board")
+    site.switch(["r1n10"], "power off")
+    expect(page.locator("podium-node")).to_have_attribute("data-state", "power off")
+    expect(page.get_by_role("heading", name="r1n10: power off")).to_be_visible()
+    site.change(["r1n10"], {"maintenance": False, "maintenance_reason": None})
+    expect(fact(page, "State", "maintenance")).to_have_count(0)
+
+
+def test_the_history_says_who_and_why(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r2n01")
+    history = page.get_by_role("table", name="History").get_by_role("row")
+    number = site.ask("power off", "r2n01", "it smells of smoke")
+    asked = history.filter(has_text="it smells of smoke").filter(has_text="power on → power off")
+    expect(asked).to_contain_text("@127.0.0.1")
+    expect(asked.get_by_role("link")).to_have_attribute("href", f"#/operations/{number}")
+    site.switch(["r2n01"], "power on")
+    expect(history.nth(1)).to_contain_text("out-of-band")
+
+
+def test_those_who_may_ask_a_node_for_something_there(serve: Callable[..., Site], look: Windows) -> None:
+    site = serve(users=True)
+    page = look(site.url, "#/nodes/r1n01", user="operator", password=PASSWORD)
+    page.get_by_role("button", name="power off", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("a new fan")
+    page.get_by_role("dialog").get_by_role("button", name="power off").click()
+    expect(page.locator("podium-node")).to_have_attribute("data-state", "power off")
+    expect(page.get_by_role("table", name="History")).to_contain_text("a new fan")
+    assert site.states()["r1n01"] == "power off"
+
+
+def test_a_reader_asks_for_sensors_and_for_nothing_else(serve: Callable[..., Site], look: Windows) -> None:
+    page = look(serve(users=True).url, "#/nodes/r1n01", user="reader", password=PASSWORD)
+    page.get_by_role("button", name="read sensors").click()
+    sensors = page.get_by_role("table", name="Sensors")
+    expect(sensors.get_by_role("row").filter(has_text="CPU10 Temp")).to_contain_text("21.5 celsius")
+    unread = sensors.get_by_role("row").filter(has_text="CPU2 Temp")
+    expect(unread).not_to_contain_text("OK")
+    expect(page.locator("main [data-action]:visible")).to_have_count(0)
+
+
+def test_secrets_are_masked(serve: Callable[..., Site], look: Windows) -> None:
+    page = look(serve(worn=True).url, "#/nodes/r1n01")
+    expect(fact(page, "Settings of the driver", "ipmi_password")).to_have_text("******")
+
+
+def test_a_node_that_is_not_there_is_said_to_be_missing(site: Site, look: Windows) -> None:
+    look.expect("status of 404")
+    page = look(site.url, "#/nodes/r9n99")
+    expect(page.get_by_role("alert")).to_contain_text("r9n99")
+
+
+def test_what_can_no_longer_be_loaded_stays_and_is_marked_as_old(site: Site, look: Windows) -> None:
+    look.expect(UNREACHABLE)
+    page = look(site.url, "#/nodes/r1n01")
+    expect(page.get_by_role("heading", name="r1n01: power on")).to_be_visible()
+    site.door.kill()
+    expect(page.locator("podium-node > [role=alert]")).to_be_visible()
+    expect(page.locator("podium-node[data-old]")).to_be_visible()
+    expect(page.get_by_role("heading", name="r1n01: power on")).to_be_visible()
+    site.door.start()
+    expect(page.locator("podium-node[data-old]")).to_have_count(0)
