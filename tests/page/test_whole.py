@@ -1,0 +1,121 @@
+"""A real conductor over simulated machines, and what somebody who looks sees of what happens to them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from chromium import UNREACHABLE, Windows
+from daemons import Rack, eventually
+from doors import Door
+
+MACHINES = 8
+CONDUCTOR = "[conductor]\nsync_power_state_interval = 1\n"
+
+
+class Room(NamedTuple):
+    """Machines ``r1n01`` and so on, which are off at first, and who conducts and serves them."""
+
+    rack: Rack
+    door: Door
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    with (
+        Rack(tmp_path, MACHINES) as rack,
+        Door(tmp_path, conductor=CONDUCTOR) as door,
+        door.conductor as conductor,
+    ):
+        conductor.podium("node", "import", str(rack.nodes))
+        eventually(
+            lambda: {one["power_state"] for one in conductor.nodes().values()} == {"power off"},
+            "all machines were read",
+        )
+        yield Room(rack, door)
+
+
+def row(page: Page, name: str, state: str | None = None) -> Locator:
+    """The row of a node, in a state or any."""
+    return page.locator(f'[data-node="{name}"]' + (f'[data-state="{state}"]' if state else ""))
+
+
+def attention(door: Door) -> list[str]:
+    """What needs attention, in the server's words."""
+    found: Any = door.http.get("/podium/v1/status").json()["attention"]
+    return [one["text"] for one in found]
+
+
+def test_a_machine_that_is_switched_behind_podiums_back_changes_before_ones_eyes(
+    room: Room, look: Windows
+) -> None:
+    page = look(room.door.url)
+    expect(row(page, "r1n02", "power off")).to_be_visible()
+    room.rack.ctl("power", "on", "127.20.0.2")
+    expect(row(page, "r1n02", "power on")).to_be_visible()
+    expect(row(page, "r1n03", "power off")).to_be_visible()
+    room.rack.ctl("power", "off", "127.20.0.2")
+    expect(row(page, "r1n02", "power off")).to_be_visible()
+
+
+def test_a_rack_that_dies_keeps_its_last_states_and_says_that_it_fails(room: Room, look: Windows) -> None:
+    page = look(room.door.url)
+    expect(row(page, "r1n01")).to_be_visible()
+    room.rack.ctl("fault", "dead", "100%")
+    for number in range(1, MACHINES + 1):
+        its = row(page, f"r1n{number:02}", "power off")
+        expect(its).to_contain_text("not answer")
+    eventually(lambda: attention(room.door), "the status says that something is wrong")
+    expect(page.get_by_text(attention(room.door)[0]).first).to_be_visible()
+    room.rack.ctl("fault", "clear", "dead", "100%")
+    expect(row(page, "r1n01")).not_to_contain_text("not answer")
+
+
+def test_a_conductor_that_is_killed_is_missed(room: Room, look: Windows) -> None:
+    page = look(room.door.url, "#/conductors")
+    expect(page.get_by_text("here").first).to_be_visible()
+    fleet = look(room.door.url)
+    expect(row(fleet, "r1n01")).to_be_visible()
+    room.door.conductor.kill()
+    found = eventually(
+        lambda: [text for text in attention(room.door) if "here" in text], "the status misses the conductor"
+    )
+    expect(fleet.get_by_text(found[0]).first).to_be_visible()
+
+
+def test_an_api_that_is_restarted_is_waited_for_and_what_happened_meanwhile_is_shown(
+    room: Room, look: Windows
+) -> None:
+    look.expect(UNREACHABLE)
+    page = look(room.door.url)
+    expect(row(page, "r1n04", "power off")).to_be_visible()
+    shell = page.locator("podium-page")
+    room.door.kill()
+    expect(shell).to_have_attribute("data-connection", "lost")
+    expect(row(page, "r1n04", "power off")).to_be_visible()
+    room.rack.ctl("power", "on", "127.20.0.4")
+    conductor = room.door.conductor
+    eventually(lambda: conductor.nodes()["r1n04"]["power_state"] == "power on", "the change is found")
+    room.door.start()
+    expect(shell).to_have_attribute("data-connection", "live")
+    expect(row(page, "r1n04", "power on")).to_be_visible()
+
+
+def test_machines_are_switched_from_the_page_to_the_wire(room: Room, look: Windows) -> None:
+    page = look(room.door.url)
+    page.locator("[data-role=filter]").fill("r1n[05-06]")
+    expect(row(page, "r1n01")).to_have_count(0)
+    row(page, "r1n05").click()
+    row(page, "r1n06").click(modifiers=["Shift"])
+    page.locator('[data-action="power on"]').first.click()
+    question = page.locator("dialog[open]")
+    expect(question).to_contain_text("r1n[05-06]")
+    question.get_by_label("Reason").fill("to be tried")
+    question.locator('[data-action="power on"]').click()
+    for name in ("r1n05", "r1n06"):
+        expect(row(page, name, "power on")).to_be_visible()
+    log = room.rack.log("1-8")
+    on = [address for address, bmc in log.items() if bmc["power_on"]]
+    assert sorted(on) == ["127.20.0.5", "127.20.0.6"]
