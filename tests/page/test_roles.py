@@ -28,7 +28,7 @@ def offered(site: Site, look: Windows, user: str, where: str) -> set[str]:
     if where == "#/fleet":
         page.locator("[data-node=r1n01]").click()
     else:
-        expect(page.locator("main h2").first).to_be_visible()
+        expect(page.locator("main :is(h2, caption):visible").first).to_be_visible()
     buttons = page.locator("[data-action]").all()
     return {str(one.get_attribute("data-action")) for one in buttons if one.is_visible()} - HARMLESS
 
