@@ -1,7 +1,7 @@
 """Answers about nodes."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -80,6 +80,16 @@ def _entries(fields: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
+def _leave(rows: list[dict[str, Any]], name: str, keys: Sequence[str], backend: Backend) -> None:
+    """Leave these entries of a mapping alone; a setting that is missing is None where the driver knows it."""
+    known: dict[str, Collection[str]] = {}
+    for row in rows:
+        driver, held = row["driver"], row[name] or {}
+        if name == "driver_info" and driver not in known:
+            known[driver] = backend.catalog.open_names(driver)
+        row[name] = {key: held.get(key) for key in keys if key in held or key in known.get(driver, ())}
+
+
 def select(
     backend: Backend,
     connection: sa.Connection,
@@ -124,8 +134,7 @@ def select(
         unknown_values.check(connection, chosen)
     entries = _entries(fields)
     for name, keys in entries.items():
-        for row in rows:
-            row[name] = {key: row[name][key] for key in keys if key in (row[name] or ())}
+        _leave(rows, name, keys, backend)
     if shown := {*fields, *entries}.intersection(MAPPINGS):
         rows = [backend.catalog.masked(row) for row in rows]
         for row in rows:

@@ -72,6 +72,14 @@ def test_an_entry_is_shown_without_the_rest_of_its_mapping(podium: Podium, enrol
     )
 
 
+def test_an_entry_that_is_missing_is_told_from_one_that_no_driver_knows(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", driver="ipmi", driver_info={"ipmi_address": "192.0.2.1"})
+    enrol("n2", driver="absent", driver_info={"ipmi_port": 623})
+    enrol("n3", driver="absent")
+    shown = [one.driver_info for one in podium.nodes(fields=["driver_info.ipmi_port"])]
+    assert shown == [{"ipmi_port": None}, {"ipmi_port": "******"}, {}]
+
+
 def test_an_entry_that_is_secret_is_masked(podium: Podium, enrol: Enrol) -> None:
     enrol("n1", driver="ipmi", driver_info={"ipmi_address": "192.0.2.1", "ipmi_password": "geheim"})
     (node,) = podium.nodes(fields=["driver_info.ipmi_password", "driver_info.ipmi_address"])

@@ -53,6 +53,14 @@ def test_conditions_choose_these_nodes(fleet: Podium) -> None:
         assert [node.name for node in found.items] == case["names"], case["text"]
 
 
+@pytest.mark.parametrize("by_default", [True, False])
+def test_a_client_learns_whether_nodes_are_enforced_without_a_policy(
+    podium: Podium, config: conf.Config, by_default: bool
+) -> None:
+    config.set_override("force_power_state_during_sync", by_default, group="conductor")
+    assert podium.fleet().enforced_by_default is by_default
+
+
 def test_a_wrong_condition_has_this_fault_at_this_place() -> None:
     for case in _VECTORS["faults"]:
         with pytest.raises(errors.NotUnderstood) as caught:

@@ -41,7 +41,10 @@ export class Records {
    * @returns {boolean} whether anything is different
    */
   put(node, row, entries) {
-    for (const [column, mapping, key] of entries) row[column] = row[mapping]?.[key] ?? null;
+    for (const [column, mapping, key] of entries) {
+      const value = row[mapping]?.[key];
+      row[column] = mapping === 'driver_info' ? value : (value ?? null); // there it is unknown, not missing
+    }
     let isNew = false;
     for (const name in row) {
       if (MAPPINGS.has(name)) continue;
