@@ -100,10 +100,12 @@ test('a pattern with many stars is tried in little time', () => {
 });
 
 test('an entry that the driver of a node does not know is compared with nothing', () => {
-  const some = [{ name: 'a', 'driver_info.port': 5 }, { name: 'b', 'driver_info.port': null }, { name: 'c' }];
+  const some = [{ name: 'a', 'driver_info.port': 5 }, { name: 'b', 'driver_info.port': null }, { name: 'c' },
+    { name: 'd', 'driver_info.port': '******' }];
   assert.deepEqual(chosen('driver_info.port=5', some), ['a']);
-  assert.deepEqual(chosen('driver_info.port!=5', some), ['b', 'c']);
+  assert.deepEqual(chosen('driver_info.port!=5', some), ['b', 'c', 'd']);
   assert.deepEqual(chosen('driver_info.port=none', some), ['b']);
+  assert.deepEqual(chosen("driver_info.port~'*'", some), []);
 });
 
 test('a filter says which columns it needs', () => {
@@ -112,5 +114,5 @@ test('a filter says which columns it needs', () => {
     ...['conductor', 'extra.zone', 'maintenance', 'power_checked_at', 'power_failures', 'power_policy'],
     ...['provision_state', 'reservation'],
   ]);
-  assert.ok(filter?.ages && filter.hasEntries);
+  assert.ok(filter?.hasAges && filter.hasEntries && filter.hasOthers);
 });

@@ -11,7 +11,8 @@ import { expand, isRange } from './ranges.js';
  * @property {import('./matching.js').Test} fits
  * @property {readonly string[]} columns of the nodes, that it looks at
  * @property {boolean} hasEntries whether the server has a say in what it may look at
- * @property {boolean} ages whether time alone changes which nodes it chooses
+ * @property {boolean} hasAges whether it depends on when nodes were read, and time alone changes it
+ * @property {boolean} hasOthers whether it depends on what belongs to no node; see World
  */
 
 /** Whether a text is a condition, and not names. @param {string} text */
@@ -31,14 +32,16 @@ export function isCondition(text) {
  */
 export function understood(text) {
   if (!text.trim()) return null;
-  if (!isCondition(text)) return { fits: named(text), columns: [], hasEntries: false, ages: false };
+  const plain = { columns: [], hasEntries: false, hasAges: false, hasOthers: false };
+  if (!isCondition(text)) return { ...plain, fits: named(text) };
   const tree = parse(text);
   const fields = [...conditions(tree)].map(({ field }) => field);
   return {
     fits: compiled(tree),
     columns: columns(tree),
     hasEntries: fields.some(({ kind }) => kind === 'entry'),
-    ages: fields.some(({ name, kind }) => kind === 'age' || kind === 'stale' || name === 'failing'),
+    hasAges: fields.some(({ kind }) => kind === 'age' || kind === 'stale'),
+    hasOthers: fields.some(({ name }) => name === 'failing' || name === 'would_enforce'),
   };
 }
 
@@ -50,7 +53,7 @@ function named(text) {
   for (const { 0: word, index: start } of text.matchAll(/(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu)) {
     const range = isRange(word);
     const given = range ? expand(word) : [word];
-    if (!given) throw new Fault({ start, end: start + word.length });
+    if (!given) throw new Fault({ start, end: start + word.length }, true);
     for (const one of given) {
       if (/[*?]/.test(one)) patterns.add(one);
       else (range ? names : pieces).add(range ? one : one.toLowerCase());

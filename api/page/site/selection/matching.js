@@ -93,8 +93,9 @@ function reader(name, key) {
     case 'health': return (node) => node['health']?.status.toLowerCase() ?? null;
     case 'conductor': return (node) => node['conductor']?.replace(/\/[^/]*$/, '') ?? null;
   }
-  if (name === 'driver_info') return (node) => node[`driver_info.${key}`];
-  if (key) return (node) => node[`${name}.${key}`] ?? null;
+  const column = `${name}.${key}`;
+  if (name === 'driver_info') return (node) => (node[column] === '******' ? undefined : node[column]);
+  if (key) return (node) => node[column] ?? null;
   const isTime = /_at$/.test(name);
   return (node) => {
     const value = node[name] ?? null;

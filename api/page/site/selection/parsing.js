@@ -23,9 +23,10 @@ const JOINING = ['and', 'or', 'not'];
 
 /** Where a text is wrong. */
 export class Fault extends Error {
-  /** @param {{start: number, end: number}} place */
-  constructor({ start, end }) {
-    super('this cannot be understood');
+  /** @param {{start: number, end: number}} place @param {boolean} [isRange] and no condition */
+  constructor({ start, end }, isRange = false) {
+    super('This cannot be understood');
+    this.isRange = isRange;
     this.start = start;
     this.end = end;
   }
