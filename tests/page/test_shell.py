@@ -82,6 +82,15 @@ def test_a_session_that_is_over_asks_for_a_login_and_goes_on(guarded: Site, look
     expect(page.locator("podium-page")).to_have_attribute("data-connection", "live")
 
 
+def test_a_tab_that_is_looked_at_again_knows_who_logged_in_meanwhile(guarded: Site, look: Windows) -> None:
+    page = look(guarded.url, user="operator", password=PASSWORD)
+    expect(page.get_by_role("banner")).to_contain_text("operator")
+    other = {"name": "reader", "password": PASSWORD}
+    page.context.request.post("/podium/v1/session", data=other, headers={"Origin": guarded.url})
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_role("banner")).to_contain_text("reader · reader")
+
+
 def test_who_has_no_role_is_told_whom_to_ask(guarded: Site, look: Windows) -> None:
     page = look(guarded.url)
     log_in(page, "nobody")

@@ -51,6 +51,7 @@ export class Session extends EventTarget {
 
   /** @param {Session["state"]} state @param {Answer} answer */
   #become(state, answer) {
+    if (state === this.state && JSON.stringify(answer) === JSON.stringify(this.#answer)) return;
     this.state = state;
     this.#answer = answer;
     this.dispatchEvent(new Event("change"));
