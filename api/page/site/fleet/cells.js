@@ -4,8 +4,8 @@
  * @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context
  */
 
-/** From which size, in CSS pixels, a cell has room for a mark, and for a number beside it. */
-export const [MARKED, NUMBERED] = [6, 24];
+/** From which size, in CSS pixels, a cell has room for a mark, for a ring that is seen, and for a number. */
+export const [MARKED, CLEAR, NUMBERED] = [6, 12, 24];
 /** @type {Record<string, string>} by the key of a shade */
 const MARKS = {
   off: 'hollow', 'to-off': 'hollow', none: 'hollow', error: 'cross', critical: 'cross', old: 'cross',

@@ -42,7 +42,7 @@ export class Picture {
       }
     }
     this.context.putImageData(this.image, 0, 0);
-    const [inset, line, { quiet }] = [6 * this.unit, 10 * this.unit, this.style];
+    const [inset, line, { quiet }] = [7 * this.unit, 10 * this.unit, this.style];
     for (const { text, x, y, width } of layout.labels) this.#write(text, x, y + line, width, quiet);
     if (!this.isNumbered) return;
     for (let at = columnFirst[shelfFirst[first]]; at < columnFirst[shelfFirst[last]]; at++) {

@@ -72,7 +72,7 @@ class PodiumCounts extends Part {
     setText(this.#summary, `Needs attention: ${kinds.map((kind) => kind.join(' ')).join(', ')}`);
     this.#summary.dataset.severity = grave ? 'critical' : 'warning';
     this.#findings.replaceChildren(...findings.map(({ severity, text, since, where }) => h('li', {},
-      h('span', { class: 'mark', 'data-severity': severity }, h('i', { class: 'hidden' }, severity), ` ${text}`),
+      h('span', { class: 'mark', 'data-severity': severity }, h('i', { class: 'hidden' }, severity), text),
       since && h('span', { class: 'quiet' }, `since ${new Date(since).toLocaleString([], SHORT)}`),
       where && h('a', { href: this.#addressOf(where) }, 'Show these'))));
   }

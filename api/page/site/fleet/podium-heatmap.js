@@ -1,7 +1,7 @@
 import { h, Part, setText } from '../core/elements.js';
 import { natural } from '../core/natural.js';
 import { COLOURINGS, SHADES, shadeOf } from '../core/words.js';
-import { lookOf, MARKED, paintCell } from './cells.js';
+import { CLEAR, lookOf, paintCell } from './cells.js';
 import { layOut } from './layout.js';
 import { Picture } from './picture.js';
 import { follow } from './pointing.js';
@@ -97,7 +97,7 @@ export class PodiumHeatmap extends Part {
     const [stale, changed] = [this.#stale, this.#changed];
     [this.#stale, this.#changed] = [SOME, new Set()];
     const layout = stale >= PLACES || !this.picture ? this.#arrange() : this.picture.layout;
-    const isFaint = this.page.choice.size > 0 && layout.size < MARKED * devicePixelRatio;
+    const isFaint = this.page.choice.size > 0 && layout.size < CLEAR * devicePixelRatio;
     if (layout !== this.picture?.layout || isFaint !== this.picture.isFaint) this.#dress(layout, isFaint);
     const { picture } = this;
     if (picture && (stale >= ALL || picture.isNumbered)) {

@@ -24,7 +24,8 @@ class PodiumPlot extends HTMLElement {
     this.#line.setAttribute('d', steps);
     this.#area.setAttribute('d', `${steps}V${HEIGHT}H0Z`);
     const range = least === most ? `always ${now}` : `between ${least} and ${most}, now ${now},`;
-    this.#picture.ariaLabel = `${label}: ${range} in the last ${Math.ceil((to - from) / 60_000)} min`;
+    const minutes = Math.max(1, Math.ceil((to - from) / 60_000));
+    this.#picture.ariaLabel = `${label}: ${range} in the last ${minutes} min`;
   }
 }
 
