@@ -15,8 +15,8 @@ class PodiumFleet extends Part {
       h('div', { class: 'filter' }, h('podium-filter', { page }), this.count),
       h('div', { class: 'panes' },
         h('section', { class: 'panel', 'aria-label': 'Nodes by rack' }, h('podium-heatmap', { page })),
-        h('section', { class: 'panel list', 'aria-label': 'Nodes in a table' },
-          h('podium-actions', { page }), h('podium-table', { page }))),
+        h('section', { class: 'panel list', 'aria-label': 'Nodes in a table' }, h('podium-table', { page }))),
+      h('podium-actions', { page }),
     );
     for (const type of ['change', 'phase']) this.listen(page.fleet, type, () => this.soon());
     this.listen(page.shown, 'change', () => this.soon());
