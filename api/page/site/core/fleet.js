@@ -6,20 +6,10 @@
 import { Ages } from './ages.js';
 import { ask, lines } from './api.js';
 import { BASE, Records, entriesOf } from './loading.js';
-import { merged, natural } from './natural.js';
+import { merged } from './natural.js';
 import { once, pause } from './stream.js';
 
-/**
- * A node, with the key of its natural order; times are milliseconds of the server's clock, and columns that
- * were asked for have their own names.
- * @typedef {{uuid: string, name: string, key: string, rack: string, power_state: string|null,
- *            target_power_state: string|null, wanted_power_state: string|null,
- *            power_checked_at: number|null, power_failures: number,
- *            health: {status: string, reasons: string[]}|null, health_checked_at: number|null,
- *            last_error: string|null, maintenance: boolean, fault: string|null, driver: string,
- *            conductor: string|null, conductor_group: string, provision_state: string, owner: string|null,
- *            power_requested_by: string|null, [column: string]: any}} Node
- */
+/** @typedef {import('./loading.js').Node} Node */
 
 /** Milliseconds from one 'change' to the next, at least. */
 const CHANGE_EVERY = 100;
@@ -219,8 +209,7 @@ export class Fleet extends EventTarget {
     }
     if (known) this.#remove(known);
     if (!row.name) return;
-    const node = /** @type {Node} */ ({ key: natural(row.name) });
-    this.#records.put(node, row, entries);
+    const node = this.#records.made(row, entries);
     this.nodes.set(node.uuid, node);
     this.#names.set(node.name, node);
     this.#note().changed.add(node);

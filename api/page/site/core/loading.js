@@ -1,16 +1,24 @@
 // Rows of nodes as the API lists them, made into the records of the fleet.
 
+import { natural } from './natural.js';
 import { rackOf } from './racks.js';
 
-/** @typedef {import('./fleet.js').Node} Node */
+/** @typedef {typeof BLANK & {[column: string]: any}} Node */
 /** @typedef {[column: string, mapping: string, key: string]} Entry such as extra.rack */
 
-/** What is known of every node. */
-export const BASE = [
-  'uuid', 'name', 'extra.rack', 'power_state', 'target_power_state', 'wanted_power_state', 'power_checked_at',
-  'power_failures', 'health', 'health_checked_at', 'last_error', 'maintenance', 'fault', 'driver',
-  'conductor', 'conductor_group', 'provision_state', 'owner', 'power_requested_by',
-];
+const text = /** @type {string|null} */ (null);
+const time = /** @type {number|null} */ (null);
+const health = /** @type {{status: string, reasons: string[]}|null} */ (null);
+/** What the API is asked for of every node; times are milliseconds of the server's clock. */
+const ASKED = {
+  uuid: '', name: '', 'extra.rack': text, power_state: text, target_power_state: text,
+  wanted_power_state: text, power_checked_at: time, power_failures: 0, health, health_checked_at: time,
+  last_error: text, maintenance: false, fault: text, driver: '', conductor: text, conductor_group: '',
+  provision_state: '', owner: text, power_requested_by: text,
+};
+export const BASE = Object.keys(ASKED);
+/** With all its fields from the beginning a node takes a third of the memory. Its key is of natural order. */
+const BLANK = { ...ASKED, key: '', rack: '' };
 /** Of these, what changes without being news. */
 export const UNSEEN = [
   'uuid', 'power_checked_at', 'power_failures', 'health', 'health_checked_at', 'conductor',
@@ -33,6 +41,13 @@ export function entriesOf(fields) {
 export class Records {
   /** @type {Map<string, any>} texts by themselves, and objects by their JSON */
   #kept = new Map();
+
+  /** @param {Record<string, any>} row @param {Entry[]} entries @returns {Node} what a row says */
+  made(row, entries) {
+    const node = { ...BLANK, key: natural(row.name) };
+    this.put(node, row, entries);
+    return node;
+  }
 
   /**
    * Put what a row says into a node.
