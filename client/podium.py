@@ -33,6 +33,7 @@ from podium.client.calls.operations import (
     Operation,
 )
 from podium.client.calls.provisioning import Provision
+from podium.client.calls.selection import CheckSelection
 from podium.client.calls.status import GetStatus
 from podium.client.calls.tasks import (
     DisableTask,
@@ -159,6 +160,7 @@ class _Calls:
     nodes = _Each(ListNodes)
     node = _Method(GetNode)
     node_names = _Method(FindNames)
+    check_selection = _Method(CheckSelection)
     drivers = _Each(ListDrivers)
     driver = _Method(GetDriver)
     set_maintenance = _Method(SetMaintenance)

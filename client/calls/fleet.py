@@ -9,14 +9,11 @@ class Fleet(Record, frozen=True, kw_only=True):
     :param id: a UUID that it was given when it was made
     :param version: of the program that answers
     :param heartbeat_timeout: seconds, ``[conductor] heartbeat_timeout``
-    :param enforced_by_default: whether the power of nodes without a policy of their own is restored,
-        ``[conductor] force_power_state_during_sync``
     """
 
     id: str
     version: str
     heartbeat_timeout: float
-    enforced_by_default: bool = False
 
 
 class GetFleet(Call[Fleet], frozen=True):

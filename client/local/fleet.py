@@ -5,7 +5,6 @@ from typing import Final
 from podium import __version__
 from podium.client.calls.fleet import Fleet, GetFleet
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.choosing import enforces_by_default
 from podium.db.fleet_id import fleet_id
 
 
@@ -14,8 +13,7 @@ def get_fleet(backend: Backend, _: GetFleet) -> Fleet:
     with backend.database.read() as connection:
         own = fleet_id(connection)
     timeout = float(backend.config.conductor.heartbeat_timeout)
-    by_default = enforces_by_default(backend)
-    return Fleet(id=own, version=__version__, heartbeat_timeout=timeout, enforced_by_default=by_default)
+    return Fleet(id=own, version=__version__, heartbeat_timeout=timeout)
 
 
 ANSWERS: Final[Answers] = {GetFleet: get_fleet}

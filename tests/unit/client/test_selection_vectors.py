@@ -54,11 +54,25 @@ def test_conditions_choose_these_nodes(fleet: Podium) -> None:
 
 
 @pytest.mark.parametrize("by_default", [True, False])
-def test_a_client_learns_whether_nodes_are_enforced_without_a_policy(
-    podium: Podium, config: conf.Config, by_default: bool
+def test_a_client_learns_what_conditions_depend_on_besides_the_nodes(
+    podium: Podium, config: conf.Config, database: Database, by_default: bool
 ) -> None:
     config.set_override("force_power_state_during_sync", by_default, group="conductor")
-    assert podium.fleet().enforced_by_default is by_default
+    joined(database, Worker("c1", 0, 1), drivers=["fake"])
+    found = podium.check_selection(nodes="r1n[01-40]", where="failing or would_enforce")
+    assert (found.fault, found.members, found.enforced_by_default) == (None, ["c1/0@1"], by_default)
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"where": "owner=a and colour=red"}, "where: there is no field colour"),
+        ({"where": "extra.password=geheim"}, "extra.password is, or has, a secret"),
+        ({"nodes": "r1n[3-1]"}, "r1n[3-1] is not a range of nodes"),
+    ],
+)
+def test_what_no_node_can_be_chosen_by_is_checked(podium: Podium, given: dict[str, str], fault: str) -> None:
+    assert str(podium.check_selection(**given).fault).startswith(fault)
 
 
 def test_a_wrong_condition_has_this_fault_at_this_place() -> None:
