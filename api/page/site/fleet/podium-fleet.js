@@ -3,6 +3,7 @@ import '../acting/podium-actions.js';
 import './podium-counts.js';
 import './podium-heatmap.js';
 import './podium-table.js';
+import '../selection/podium-filter.js';
 
 /** The view of all nodes: counts, the filter, the heat map with the table beside it, and what can be done. */
 class PodiumFleet extends Part {

@@ -1,6 +1,6 @@
 // Which nodes are shown: those of the filter, as the fleet is now.
 
-import { ApiError, ask } from '../core/api.js';
+import { ask } from '../core/api.js';
 import { BASE } from '../core/loading.js';
 import { pause } from '../core/stream.js';
 import { understood } from './filters.js';
@@ -13,6 +13,7 @@ import { Fault } from './parsing.js';
 
 /** Milliseconds for which nobody has typed, before the server is asked. */
 const QUIET = 200;
+const PATH = 'podium/v1/selection';
 /** Milliseconds after which what time alone changes is looked at again. */
 const AGAIN = 3000;
 
@@ -85,13 +86,15 @@ export class Shown extends EventTarget {
   async #prepare(filter, more, signal) {
     try {
       if (filter.hasEntries) await pause(QUIET, signal);
-      if (filter.hasEntries) await this.#check(signal);
+      const isUnsure = filter.hasEntries || filter.hasOthers;
+      const fault = isUnsure && await this.#ask(signal, { where: this.#text });
       if (signal.aborted) return;
-      await Promise.all([more.length && this.#fleet.need(more), filter.hasOthers && this.#learn(signal)]);
+      if (fault) throw new Error(fault);
+      if (more.length) await this.#fleet.need(more);
       for (const column of more) this.#columns.add(column);
     } catch (error) {
       if (signal.aborted) return;
-      this.fault = { text: wordsOf(error), at: null };
+      this.fault = { text: error instanceof Error ? error.message : String(error), at: null };
     }
     if (signal.aborted) return;
     this.isWaiting = false;
@@ -102,32 +105,24 @@ export class Shown extends EventTarget {
   /** Have the server say what is wrong. @param {Fault} at @param {AbortSignal} signal */
   async #explain(at, signal) {
     await pause(QUIET, signal);
-    let text = at.message;
-    try {
-      await this.#check(signal, at.isRange ? this.#text.slice(at.start, at.end) : undefined);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 400) text = wordsOf(error);
-    }
+    const query = at.isRange ? { nodes: this.#text.slice(at.start, at.end) } : { where: this.#text };
+    const text = await this.#ask(signal, query).catch(() => '');
     if (signal.aborted) return;
-    this.fault = { text, at };
+    this.fault = { text: text || at.message, at };
     this.#tell(false);
   }
 
-  /** Have the server try the text, or a range. @param {AbortSignal} signal @param {string} [range] */
-  async #check(signal, range) {
-    const nodes = range ?? this.#fleet.ordered[0]?.uuid;
-    const where = range === undefined ? this.#text : undefined;
-    await ask('GET', 'podium/v1/nodes', { query: { nodes, where, fields: 'uuid', limit: 1 }, signal });
-  }
-
-  /** @param {AbortSignal} signal */
-  async #learn(signal) {
-    const [{ items }, { enforced_by_default: enforcedByDefault }] = await Promise.all([
-      ask('GET', 'podium/v1/members', { signal }), ask('GET', 'podium/v1', { signal }),
-    ]);
-    const present = items.filter((/** @type {any} */ one) => one.ended_at === null);
-    this.#world.members = new Set(present.map((/** @type {any} */ one) => one.name));
-    this.#world.enforcedByDefault = enforcedByDefault;
+  /**
+   * Ask the server whether nodes can be chosen so, and what belongs to no node.
+   *
+   * @param {AbortSignal} signal
+   * @param {{where?: string, nodes?: string}} query
+   * @returns {Promise<string>} what is wrong; '' for nothing
+   */
+  async #ask(signal, query) {
+    const { fault, members, enforced_by_default: byDefault } = await ask('GET', PATH, { query, signal });
+    Object.assign(this.#world, { members: new Set(members), enforcedByDefault: byDefault });
+    return wordsOf(fault ?? '');
   }
 
   /** @param {Filter | null} filter */
@@ -147,7 +142,7 @@ export class Shown extends EventTarget {
   /** @param {Filter} filter that time changes */
   async #look(filter) {
     if (document.hidden) return;
-    if (filter.hasOthers) await this.#learn(new AbortController().signal).catch(() => undefined);
+    if (filter.hasOthers) await this.#ask(this.#typing.signal, {}).catch(() => undefined);
     if (this.#filter === filter) this.#follow(this.#fleet.ordered, false);
   }
 
@@ -176,8 +171,8 @@ export class Shown extends EventTarget {
   }
 }
 
-/** The first line of what the server says. @param {unknown} error */
-function wordsOf(error) {
-  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+/** The first line of what the server says: the others show the place. @param {string} fault */
+function wordsOf(fault) {
+  const [line = ''] = fault.split('\n');
   return line.replace(/^where: /, '').replace('--where help lists', 'the help lists');
 }

@@ -1,0 +1,90 @@
+import { h, Part, setText } from '../core/elements.js';
+import { FIELDS } from './fields.js';
+import { suggestions } from './suggesting.js';
+
+/** Milliseconds for which nobody has typed, before the address is changed: browsers bound how often. */
+const QUIET = 250;
+const EXAMPLES = [
+  ['r1n[01-40], r2*', 'names, ranges and patterns'],
+  ['gpu', 'a part of names, in capitals or not'],
+  ['power_state=off and extra.rack=r1', 'conditions, as --where takes them; also or, not, parentheses'],
+  ['owner="high energy" or last_error~"*timeout*"', 'texts to the letter; ~ is for patterns'],
+  ['age>5m and health!=ok', '90s, 5m, 2h, 90d; != is also true of what is not known'],
+  ['power_state in (off, none)', 'none is what is missing'],
+];
+
+/** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
+class PodiumFilter extends Part {
+  #timer = 0;
+  #words = h('datalist', { id: 'podium-filter-words' });
+  #reason = h('span', { role: 'status' });
+  #place = h('code', { hidden: true });
+  #input = h('input', {
+    type: 'search', 'data-role': 'filter', 'aria-label': 'Filter', 'aria-describedby': 'podium-filter-fault',
+    list: this.#words.id, maxlength: 2000, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
+    placeholder: 'Filter: r1n[01-40], or power_state=off and age>5m',
+  });
+
+  show() {
+    const { shown, address } = this.page;
+    this.replaceChildren(this.#input, this.#words, this.#help(),
+      h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place));
+    this.listen(this.#input, 'input', () => this.#typed());
+    this.listen(this.#input, 'change', () => this.#write());
+    this.listen(address, 'change', () => this.#read());
+    this.listen(shown, 'change', () => this.soon());
+    this.ends.signal.addEventListener('abort', () => clearTimeout(this.#timer));
+    this.#timer = 0;
+    this.#read();
+  }
+
+  /** Show what the address says, unless something is being typed. */
+  #read() {
+    const { where = '' } = this.page.address.read().query;
+    if (this.#timer) return;
+    if (this.#input.value !== where) this.#input.value = where;
+    this.soon();
+  }
+
+  #typed() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#write(), QUIET);
+    this.soon();
+  }
+
+  #write() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.page.address.write({ where: this.#input.value }, { replace: true });
+  }
+
+  refresh() {
+    const { shown } = this.page;
+    const { value } = this.#input;
+    shown.filter = value;
+    const { fault, isWaiting } = shown;
+    this.#input.setAttribute('aria-invalid', String(fault !== null));
+    setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault?.text ?? ''));
+    this.#reason.className = fault?.text ? 'fault' : 'quiet';
+    this.#place.hidden = !fault?.at;
+    if (fault?.at) this.#point(value, fault.at);
+    const isAtEnd = this.#input.selectionStart === value.length && this.#input === document.activeElement;
+    const words = isAtEnd ? suggestions(value, shown.nodes) : [];
+    this.#words.replaceChildren(...words.map((one) => h('option', { value: one })));
+  }
+
+  /** @param {string} text @param {{start: number, end: number}} wrong */
+  #point(text, { start, end }) {
+    const [before, after] = [text.slice(Math.max(0, start - 40), start), text.slice(end, end + 40)];
+    this.#place.replaceChildren(before, h('mark', {}, text.slice(start, end) || '\u00a0'), after);
+  }
+
+  #help() {
+    const rows = EXAMPLES.map(([text, means]) => [h('dt', {}, h('code', {}, text)), h('dd', {}, means)]);
+    return h('details', {}, h('summary', {}, 'Help'), h('div', { class: 'panel' }, h('dl', {}, ...rows),
+      h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
+        'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.')));
+  }
+}
+
+customElements.define('podium-filter', PodiumFilter);
