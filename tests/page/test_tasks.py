@@ -15,13 +15,13 @@ def worn(serve: Callable[..., Site]) -> Iterator[Site]:
 
 
 def row(page: Page, task: str) -> Locator:
-    return page.locator(f"tr[data-task='{task}'][data-conductor=c1]")
+    return page.locator(f"tr[data-key='{task} on c1']")
 
 
 def test_failing_tasks_come_first_and_then_late_ones(worn: Site, look: Windows) -> None:
     page = look(worn.url, "#/tasks", user="reader", password=PASSWORD)
     expect(row(page, "ipmi.check_status")).to_contain_text("it was asked three times")
-    states = page.locator("tr[data-conductor=c1] td[data-label=state]")
+    states = page.locator("tr[data-key$=' on c1'] td[data-label=state]")
     assert states.all_inner_texts() == ["failing", "late", "slowed", "idle", "running", "disabled"]
     expect(page.locator("main [data-action]")).to_have_count(0)
 

@@ -1,13 +1,8 @@
-/**
- * Conductors: who is there, what each owns, and how they keep up with it.
- *
- * @typedef {import("../showing/table.js").Row} Row
- */
+/** Conductors: who is there, what each owns, and how they keep up with it. */
 import { askPerson } from "../acting/podium-question.js";
 import { ask } from "../core/api.js";
-import { h } from "../core/elements.js";
 import { age } from "../core/words.js";
-import { Facts, Table, factsOf, inSeconds, inWords } from "../showing/table.js";
+import { Facts, Table, inSeconds, inWords } from "../showing/table.js";
 import { View, marked } from "../showing/view.js";
 
 /** What people ask of conductors: the question, what it means, and the words for what came of it. */
@@ -31,11 +26,7 @@ const DUTIES = {
 /** Conductors whose sweeps are shown. */
 const MOST = 50;
 /** @type {Record<string, string>} */
-const SEVERITY = { alive: "fine", silent: "critical", late: "warning", yes: "fine" };
-const FRESHNESS = [
-  "failing", "never_read", "unreadable", "unowned", "held_by_ended", "out_of_reach",
-  "power_state_ages", "queues", "load",
-];
+const SEVERITY = { alive: "fine", silent: "critical", yes: "fine" };
 
 /** All conductors, and the freshness of what they read. */
 export class PodiumConductors extends View {
@@ -49,8 +40,8 @@ export class PodiumConductors extends View {
     ["shares taken", (one) => one.generation !== null && `${one.acknowledged} of ${one.generation}`],
     ["groups", (one) => one.conductor_groups?.map((/** @type {string} */ group) => group || "none")],
     "drivers", "version", "differs_in",
-    ["actions", (one) => this.#duty(one), (one) => this.#button(this.#duty(one), one.hostname)],
-  ], (one) => one.hostname, (one) => ({ conductor: one.hostname, condition: one.state }));
+    ["actions", (one) => this.#duty(one), (one) => this.#button(this.#duty(one) || "drain", one.hostname)],
+  ], (one) => one.hostname);
   #sweeps = new Table("Sweeps", [
     "conductor", "driver", "nodes", ["every", (one) => inSeconds(one.interval)],
     ["last took", (one) => inSeconds(one.sweep_duration)], "reads_per_second", "failures",
@@ -65,65 +56,52 @@ export class PodiumConductors extends View {
 
   /** @param {AbortSignal} signal */
   async #load(signal) {
-    const { items } = /** @type {{items: Row[]}} */ (await ask("GET", "podium/v1/conductors", { signal }));
+    /** @type {any[]} */
+    const items = (await ask("GET", "podium/v1/conductors", { signal })).items;
     this.#total = items.reduce((sum, { nodes }) => sum + nodes, 0);
     this.#table.show(items);
-    const frozen = items.find((one) => one.frozen_at);
-    this.#frozen.show(frozen ? [
-      ["frozen", `${this.ago(frozen.frozen_at)}: ${frozen.frozen_reason}`],
-      ["actions", this.page.session.may("admin"), () => this.#button("thaw", "enforcement")],
-    ] : []);
-    this.#showFreshness(await ask("GET", "podium/v1/freshness", { signal }));
-    const online = items.filter((one) => one.online).slice(0, MOST);
+    const { frozen_at: since, frozen_reason: why } = items.find((one) => one.frozen_at) ?? {};
+    const mayThaw = since && this.page.session.may("admin");
+    this.#frozen.show({}, ["frozen", since && `${this.ago(since)}: ${why}`],
+      ["actions", mayThaw, () => this.#button("thaw", "enforcement")]);
+    const all = await ask("GET", "podium/v1/freshness", { signal });
+    this.#freshness.show(all, "failing", "never_read", "unreadable", "unowned", "held_by_ended",
+      ["fresh share", all.fresh_share !== null && `${Number((all.fresh_share * 100).toFixed(3))} %`],
+      ["oldest reading", all.oldest !== null && age(all.oldest * 1000)], "power_state_ages", "out_of_reach",
+      "unread", "queues", "load", "notifications", ["figures written", this.ago(all.statistics_at)]);
     const sweeps = [];
-    for (const { hostname: conductor } of online) {
-      const found = await ask("GET", `podium/v1/conductors/${encodeURIComponent(conductor)}`, { signal });
-      const reads = Object.entries(found.power_reads ?? {});
-      sweeps.push(...reads.map(([driver, its]) => ({ ...its, conductor, driver })));
+    for (const { hostname: conductor } of items.filter((one) => one.online).slice(0, MOST)) {
+      const its = await ask("GET", `podium/v1/conductors/${encodeURIComponent(conductor)}`, { signal });
+      const reads = Object.entries(its.power_reads ?? {});
+      sweeps.push(...reads.map(([driver, figures]) => ({ ...figures, conductor, driver })));
     }
     this.#sweeps.show(sweeps.filter((one) => one.nodes || one.reads));
   }
 
-  /** @param {Row} one */
+  /** @param {any} one */
   #state({ state, since }) {
     return since ? `${state}, ${this.ago(since)}` : state;
   }
 
-  /** @param {Row} one @returns {keyof typeof DUTIES | undefined} what may be asked of it */
+  /** @param {any} one @returns {"" | "drain" | "undrain"} what may be asked of it */
   #duty({ state }) {
-    if (!this.page.session.may("admin") || state === "gone") return undefined;
+    if (!this.page.session.may("admin") || state === "gone") return "";
     return state.startsWith("drain") ? "undrain" : "drain";
   }
 
-  /** @param {keyof typeof DUTIES | undefined} action @param {string} about a conductor, or enforcement */
+  /** @param {keyof typeof DUTIES} action @param {string} about a conductor, or enforcement */
   #button(action, about) {
-    if (!action) return h("span");
     const { title, said, ...more } = DUTIES[action];
     const path = action === "thaw" ? "enforcement" : `conductors/${encodeURIComponent(about)}`;
     return this.button(action, about, async () => {
-      /** @type {string[]} */
-      const warnings = [];
-      const found = await askPerson(this.page, {
-        title: `${about}: ${title}`, action, loud: action !== "undrain", ...more,
-        work: (/** @type {any} */ { option }) => ask("POST", `podium/v1/${path}/${action}`, {
-          body: option ? { force: true } : {}, warn: (texts) => warnings.push(...texts) }),
-      });
+      const warnings = /** @type {string[]} */ ([]);
+      const warn = (/** @type {string[]} */ texts) => void warnings.push(...texts);
+      const work = (/** @type {{option: boolean}} */ { option }) =>
+        ask("POST", `podium/v1/${path}/${action}`, { body: option ? { force: true } : {}, warn });
+      const loud = action !== "undrain";
+      const found = await askPerson(this.page, { title: `${about}: ${title}`, action, loud, work, ...more });
       return found ? [`${about}: ${said[Number(found.changed)]}`, ...warnings].join("; ") : "";
     });
-  }
-
-  /** @param {Row} found */
-  #showFreshness(found) {
-    /** @type {[string, Row][]} */
-    const sinks = Object.entries(found.notifications ?? {});
-    this.#freshness.show([
-      ["fresh share", found.fresh_share !== null && `${Number((found.fresh_share * 100).toFixed(3))} %`],
-      ["oldest reading", found.oldest !== null && age(found.oldest * 1000)], ...factsOf(found, ...FRESHNESS),
-      ...found.unread.map((/** @type {Row} */ one) => [one.why, one.nodes]),
-      ...sinks.map(([name, its]) => /** @type {[string, string]} */ ([`notifications to ${name}`, its.failing
-        ? `failing, ${this.ago(its.failing_since)}: ${its.last_error}` : `${its.delivered} delivered`])),
-      ["figures written", this.ago(found.statistics_at)],
-    ]);
   }
 }
 

@@ -1,27 +1,22 @@
-/**
- * One node: what is known of it, what can be asked of it, and what happened to it.
- *
- * @typedef {import("../showing/table.js").Row} Row here a node
- */
+/** One node: what is known of it, what can be asked of it, and what happened to it. */
+import "../acting/podium-actions.js";
+import { link } from "../core/address.js";
 import { ask } from "../core/api.js";
 import { h } from "../core/elements.js";
 import { stateOf } from "../core/words.js";
 import { Choice } from "../fleet/choice.js";
-import { Facts, Table, factsOf } from "../showing/table.js";
+import { Facts, Table } from "../showing/table.js";
 import { View, marked } from "../showing/view.js";
-import "../acting/podium-actions.js";
-import "./podium-history.js";
 
-/** Fields that say where a node belongs. */
-const PLACE = [
-  "conductor", "conductor_group", "driver", "owner", "lessee", "provision_state", "resource_class",
-  "instance_name", "instance_uuid", "reserved_for", "retired", "parent_node", "description", "uuid",
-];
+const SHOWN = 50;
 /** Entries that people and drivers chose, by field. */
 const ENTRIES = {
   properties: "Properties", extra: "Extra", driver_info: "Settings of the driver",
   driver_internal_info: "Collected by the driver", record: "Record",
 };
+
+/** What somebody should know of, and what somebody has to look at. @type {Record<string, string>} */
+const SEVERITY = { "out-of-band": "warning", "failed request": "critical", fault: "critical" };
 
 /** The node `name`. */
 export class PodiumNode extends View {
@@ -32,11 +27,19 @@ export class PodiumNode extends View {
   #sensors = new Table("Sensors", [
     "name", ["value", (one) => one.value !== null && `${one.value} ${one.unit}`],
     // Without a reading nothing is known to be well, whatever the thresholds say.
-    ["status", ({ value, status }) => (value ?? status) !== "OK" && status,
-      ({ status }) => marked("health", status)],
+    ["status", ({ value, status }) => (value ?? status) !== "OK" && status, (one) => health(one.status)],
   ], (one) => one.name);
 
+  #history = new Table("History, the newest first", [
+    ["when", ({ at }) => this.ago(at), ({ at }) => h("time", { datetime: at, title: at }, this.ago(at))],
+    ["change", (one) => [one.from_state, one.to_state].filter(Boolean).join(" → ")],
+    ["cause", ({ cause }) => cause, ({ cause }) => marked("severity", SEVERITY[cause] ?? "fine", cause)],
+    ["who", (one) => one.who ?? (one.conductor && `conductor ${one.conductor}`)], "reason",
+    ["operation", ({ operation_id: id }) => id, operation],
+  ], ({ id }) => id);
+
   show() {
+    let most = SHOWN;
     const { page, name } = this;
     const choice = new Choice(page.fleet);
     this.ends.signal.addEventListener("abort", () => choice.end());
@@ -44,35 +47,42 @@ export class PodiumNode extends View {
     delete sensors.dataset["action"]; // readers may, too: nothing changes
     const state = h("div", { class: "parts" }, this.#state.element, this.#place.element,
       h("section", {}, sensors, this.#sensors.element));
+    const more = h("button", { hidden: true, onclick: () => { most += SHOWN; this.soon(); } }, "Show more");
     const entries = h("div", { class: "parts" }, this.#entries.map(({ facts }) => facts.element));
-    const history = Object.assign(h("podium-history", { page }), { name });
-    this.begin(5, async (signal) => {
-      const node = await ask("GET", `podium/v1/nodes/${encodeURIComponent(name)}`, { signal });
-      this.#show(node);
-      if (page.fleet.nodes.has(node.uuid)) choice.set([node.uuid]);
-    }, this.#title, h("podium-actions", { page, choice }), state, history, entries);
     this.listen(page.fleet, "change", ({ detail }) => {
       if (detail.order || detail.nodes.has(page.fleet.named(name))) this.soon();
     });
+    this.listen(page.fleet, "event", ({ detail }) => detail.event.node_name === name && this.soon());
+    this.begin(5, async (signal) => {
+      const path = `podium/v1/nodes/${encodeURIComponent(name)}`;
+      const node = await ask("GET", path, { signal });
+      this.#tell(node);
+      if (page.fleet.nodes.has(node.uuid)) choice.set([node.uuid]);
+      const query = { newest: most + 1, limit: most + 1 };
+      const { items } = await ask("GET", `${path}/history`, { query, signal });
+      this.#history.show(items.reverse().slice(0, most));
+      more.hidden = items.length <= most;
+    }, this.#title, h("podium-actions", { page, choice }), state, this.#history.element, more, entries);
   }
 
-  /** @param {Row} node */
-  #show(node) {
-    const { health, target_power_state: target, power_requested_by: who } = node;
+  /** @param {any} node */
+  #tell(node) {
+    const { health: its, target_power_state: target, power_requested_by: who } = node;
     const state = stateOf(node);
     Object.assign(this.dataset, { node: node.name, state });
     this.#title.replaceChildren(`${node.name}: `, marked("state", state));
-    this.#state.show([
-      ["power", state, () => marked("state", state)], ["changed", this.ago(node.power_changed_at)],
-      ["read", this.ago(node.power_checked_at) || "never"], ["failed reads", node.power_failures],
+    this.#state.show(node, ["power", state, () => marked("state", state)],
+      ["changed", this.ago(node.power_changed_at)], ["read", this.ago(node.power_checked_at) || "never"],
+      ["failed reads", node.power_failures], "last_error",
       ["under way", target && `${target}, requested ${this.ago(node.power_requested_at)} by ${who}`],
-      ...factsOf(node, "wanted_power_state", "power_policy", "enforcement", "last_error"),
-      ["health", health?.status, () => marked("health", health.status)],
-      ["because", health?.reasons.join("; ")], ["health reported", this.ago(node.health_checked_at)],
-      ["maintenance", node.maintenance && (node.maintenance_reason ?? "yes")], ...factsOf(node, "fault"),
-    ]);
-    this.#place.show(factsOf(node, ...PLACE));
-    for (const { field, facts } of this.#entries) facts.show(Object.entries(node[field] ?? {}));
+      "wanted_power_state", "power_policy", "enforcement",
+      ["health", its?.status, () => health(its.status)], ["because", its?.reasons.join("; ")],
+      ["health reported", this.ago(node.health_checked_at)],
+      ["maintenance", node.maintenance && (node.maintenance_reason ?? "yes")], "fault");
+    this.#place.show(node, "conductor", "conductor_group", "driver", "owner", "lessee", "provision_state",
+      "resource_class", "instance_name", "instance_uuid", "reserved_for", "retired", "parent_node",
+      "description", "uuid");
+    for (const { field, facts } of this.#entries) facts.show({}, ...Object.entries(node[field] ?? {}));
   }
 
   async #read() {
@@ -84,5 +94,11 @@ export class PodiumNode extends View {
     return `${what} ${this.ago(found.read_at)} by ${found.conductor}`;
   }
 }
+
+/** @param {any} event */
+const operation = ({ operation_id: id }) => h("a", { href: link("operations", id) }, id);
+
+/** @param {string} status */
+const health = (status) => marked("health", status);
 
 customElements.define("podium-node", PodiumNode);

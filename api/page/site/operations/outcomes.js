@@ -1,10 +1,7 @@
-/**
- * The results of many nodes in few lines, in the words of `podium operation show`.
- *
- * @typedef {import("../showing/table.js").Row} Row here a request, an operation's share in one node
- * @typedef {{state: string, names: string[], nodes: string, outcome: string}} Result of nodes that fared so
- */
+/** The results of many nodes in few lines, in the words of `podium operation show`. */
 import { folded } from "../core/racks.js";
+
+/** @typedef {{state: string, names: string[], nodes: string, outcome: string}} Result of like nodes */
 
 /** States in the order in which results are shown; and words that say all. @type {Record<string, string>} */
 const STATES = {
@@ -20,7 +17,7 @@ const WHOSE = /** @type {[RegExp, string][]} */ ([
   [new RegExp(ADDRESS, "g"), "its address"],
 ]);
 
-/** @param {Row} request @returns {string} its result in words, or how far it is */
+/** @param {any} request an operation's share in a node @returns {string} its result, or how far it is */
 export function outcomeOf({ state, action, error, power_state: power }) {
   if (state === "failed") return `failed: ${error}`;
   if (state !== "done") return STATES[state] || error;
@@ -33,7 +30,7 @@ export class Outcomes {
   /** @type {Map<string, {state: string, names: string[], words: Set<string>}>} */
   #alike = new Map();
 
-  /** @param {Row[]} requests */
+  /** @param {any[]} requests */
   add(requests) {
     for (const request of requests) {
       const outcome = outcomeOf(request);

@@ -1,8 +1,4 @@
-/**
- * The newest operations, and how far they are.
- *
- * @typedef {import("../showing/table.js").Row} Row here an operation
- */
+/** The newest operations, and how far they are. */
 import { link } from "../core/address.js";
 import { ask } from "../core/api.js";
 import { h, setText } from "../core/elements.js";
@@ -15,32 +11,31 @@ const WORDS = {
   cancelled: "cancelled", replaced: "replaced",
 };
 
-/** @param {Row} one @returns {string} how far it is, in words */
+/** @param {any} one an operation @returns {string} how far it is, in words */
 export function progressOf(one) {
   const rest = Object.entries(WORDS).map(([state, words]) => one[state] && `, ${one[state]} ${words}`);
   return `${one.done} of ${one.nodes} done${rest.filter(Boolean).join("")}`;
 }
 
-/** Return what shows how far an operation is. @param {Row} one */
+/** Return what shows how far an operation is. @param {any} one */
 export function bar(one) {
   const value = one.nodes - one.held - one.waiting - one.begun;
   const shown = h("progress", { max: one.nodes, value, "aria-label": `progress of operation ${one.id}` });
   return h("span", {}, shown, ` ${progressOf(one)}`);
 }
 
-/** @param {Row} one */
+/** @param {any} one */
 export const actionOf = ({ action, what }) => (what ? `${action}, ${what}` : action);
 
-/** @param {View} view @param {Row} one */
-export const mayCancel = (view, one) => view.page.session.may("operator") && one.held + one.waiting > 0;
-
-/** Return a button that cancels what has not begun. @param {View} view @param {Row} one */
-export function cancelling(view, { id }) {
-  return view.button("cancel", `operation ${id}`, async () => {
-    const found = await ask("POST", `podium/v1/operations/${id}/cancel`, { body: {} });
-    const rest = `${found.under_way} under way, ${found.ended} had ended`;
-    return `operation ${id}: ${found.cancelled} cancelled, ${rest}`;
-  });
+/** @param {View} view @param {any} one @returns {[string, boolean, () => Node]} cancels what has not begun */
+export function cancelling(view, { id, held, waiting }) {
+  const work = async () => {
+    const done = await ask("POST", `podium/v1/operations/${id}/cancel`, { body: {} });
+    const rest = `${done.under_way} under way, ${done.ended} had ended`;
+    return `operation ${id}: ${done.cancelled} cancelled, ${rest}`;
+  };
+  const isOpen = view.page.session.may("operator") && held + waiting > 0;
+  return ["actions", isOpen, () => view.button("cancel", `operation ${id}`, work)];
 }
 
 /** The list of operations, the newest first. */
@@ -50,7 +45,8 @@ export class PodiumOperations extends View {
     const table = new Table("Operations, the newest first", [
       ["id", ({ id }) => id, ({ id }) => h("a", { href: link("operations", id) }, id)],
       ["action", actionOf], ["progress", progressOf, bar], ["requested", (one) => this.ago(one.requested_at)],
-      "requested_by", "reason", ["actions", (one) => mayCancel(this, one), (one) => cancelling(this, one)],
+      "requested_by", "reason",
+      ["actions", (one) => cancelling(this, one)[1], (one) => cancelling(this, one)[2]()],
     ], ({ id }) => id);
     const note = h("p", {}, "Loading the operations…");
     const onclick = () => { limit += SHOWN; this.soon(); };

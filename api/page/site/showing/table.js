@@ -1,10 +1,10 @@
 /**
- * Tables that change while people read them.
+ * Tables that change while people read them. Rows are records as the API has them.
  *
- * @typedef {any} Row a record as the API has it
- * @typedef {string | [string, (row: Row) => unknown, ((row: Row) => Node)?]} Column the name of a field; or a
+ * @typedef {string | [string, (row: any) => unknown, ((row: any) => Node)?]} Column the name of a field; or a
  *   head, what a cell says, and what is shown instead: a cell changes only when it says something else
- * @typedef {[string, unknown, (() => Node)?]} Fact
+ * @typedef {string | [string, unknown, (() => Node)?]} Fact the name of a field; or a name, a value, and what
+ *   is shown instead
  */
 import { h } from "../core/elements.js";
 
@@ -14,35 +14,27 @@ export class Table {
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
 
-  /**
-   * @param {string} caption
-   * @param {Column[]} columns
-   * @param {(row: Row) => unknown} key
-   * @param {(row: Row) => Record<string, string>} mark the `data-` attributes of a row
-   */
-  constructor(caption, columns, key, mark = () => ({})) {
+  /** @param {string} title @param {Column[]} columns @param {(row: any) => unknown} key */
+  constructor(title, columns, key) {
     this.columns = columns.map((one) => (typeof one === "string" ? field(one) : one));
     this.key = key;
-    this.mark = mark;
     const heads = this.columns.filter(([label]) => label).map(([label]) => h("th", { scope: "col" }, label));
-    const head = heads.length && h("thead", {}, h("tr", {}, heads));
-    const title = h("caption", {}, h("h2", {}, caption));
-    this.element = h("table", { hidden: true }, title, head || null, this.#body);
+    const head = heads.length > 0 && h("thead", {}, h("tr", {}, heads));
+    this.element = h("table", { hidden: true }, h("caption", {}, h("h2", {}, title)), head, this.#body);
   }
 
-  /** @param {Row[]} rows in the order in which they are shown */
+  /** @param {any[]} rows in the order in which they are shown */
   show(rows) {
     const before = this.#rows;
     this.#rows = new Map(rows.map((row, place) => {
       const key = String(this.key(row));
-      const element = before.get(key) ?? h("tr", {}, this.columns.map(([label], at) =>
+      const element = before.get(key) ?? h("tr", { "data-key": key }, this.columns.map(([label], at) =>
         h(at ? "td" : "th", { scope: at ? null : "row", "data-label": label })));
       const here = this.#body.children[place];
       if (here !== element) this.#body.insertBefore(element, here ?? null);
-      Object.assign(element.dataset, this.mark(row));
-      for (const [at, [, text, make]] of this.columns.entries()) {
-        put(element.children[at], inWords(text(row)), () => make?.(row));
-      }
+      this.columns.forEach(([, says, make], at) => {
+        put(element.children[at], inWords(says(row)), () => make?.(row));
+      });
       return [key, element];
     }));
     for (const [key, element] of before) if (!this.#rows.has(key)) element.remove();
@@ -50,25 +42,29 @@ export class Table {
   }
 }
 
-/** What is known of one thing: a name, a value, and what is shown instead; what is empty is left out. */
-export class Facts extends Table {
-  /** @param {string} caption */
-  constructor(caption) {
-    const said = /** @type {Column} */ (["", ([, value]) => value, ([, , make]) => make?.()]);
-    super(caption, [["", ([name]) => name], said], ([name]) => name);
+/** What is known of one thing; what is empty, or 0, is left out. */
+export class Facts {
+  #table;
+
+  /** @param {string} title */
+  constructor(title) {
+    const says = /** @type {Column} */ (["", ([, value]) => value, ([, , make]) => make?.()]);
+    this.#table = new Table(title, [["", ([name]) => name], says], ([name]) => name);
+    this.element = this.#table.element;
   }
 
-  /** @override @param {Fact[]} facts */
-  show(facts) {
-    super.show(facts.filter(([, value]) => value !== 0 && inWords(value)));
+  /** @param {any} row @param {...Fact} facts */
+  show(row, ...facts) {
+    const whole = facts.map((one) => (typeof one === "string" ? [wordsOf(one), row[one]] : one));
+    this.#table.show(whole.filter(([, value]) => value !== 0 && inWords(value)));
   }
 }
 
-/** @param {string} name @returns {[string, (row: Row) => unknown]} */
-const field = (name) => [name.replaceAll("_", " "), (row) => row[name]];
+/** @param {string} name of a field */
+const wordsOf = (name) => name.replaceAll("_", " ");
 
-/** @param {Row} row @param {string[]} names @returns {Fact[]} these fields */
-export const factsOf = (row, ...names) => names.map((name) => [name.replaceAll("_", " "), row[name]]);
+/** @param {string} name @returns {[string, (row: any) => unknown, ((row: any) => Node)?]} */
+const field = (name) => [wordsOf(name), (row) => row[name]];
 
 /** @param {Element} cell @param {string} words @param {() => Node | undefined} make */
 function put(cell, words, make) {
@@ -79,7 +75,7 @@ function put(cell, words, make) {
   if (hadFocus) /** @type {HTMLElement | null} */ (cell.querySelector("button, a"))?.focus();
 }
 
-/** @param {unknown} value of JSON @returns {string} as people read it */
+/** @param {any} value of JSON @returns {string} as people read it */
 export function inWords(value) {
   if (value === null || value === undefined || value === false) return "";
   if (Array.isArray(value)) return value.map(inWords).join(", ");
@@ -89,6 +85,4 @@ export function inWords(value) {
 }
 
 /** @param {number | null} seconds */
-export function inSeconds(seconds) {
-  return seconds === null ? "" : `${Number(seconds.toFixed(seconds < 10 ? 1 : 0))} s`;
-}
+export const inSeconds = (seconds) => seconds && `${Number(seconds.toFixed(seconds < 10 ? 1 : 0))} s`;

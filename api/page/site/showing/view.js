@@ -16,14 +16,16 @@ export class View extends Part {
   /** When to load again, and when at the earliest. */
   #due = 0;
   #earliest = 0;
+  #look = () => {};
 
   /**
+   * Show what is loaded, again and again.
    * @param {number} seconds from one request to the next; more where answers take long
-   * @param {(signal: AbortSignal) => Promise<void>} load loads, and shows what came
+   * @param {(signal: AbortSignal) => Promise<void>} load
    * @param {...Node} children
    */
   begin(seconds, load, ...children) {
-    this.load = async () => {
+    this.#look = async () => {
       if (document.hidden || this.#isLoading || Date.now() < Math.max(this.#due, this.#earliest)) return;
       const begun = Date.now();
       [this.#isLoading, this.#due] = [true, begun + seconds * 1000];
@@ -31,24 +33,22 @@ export class View extends Part {
       [this.#isLoading, this.#earliest] = [false, Date.now() + Math.max(LEAST, 3 * (Date.now() - begun))];
       setText(this.#fault, fault);
       this.#fault.hidden = !fault;
-      this.toggleAttribute("data-old", Boolean(fault));
+      this.toggleAttribute("data-old", fault !== "");
     };
     this.replaceChildren(...children, this.#fault, this.#said);
-    this.every(1, this.load);
-    this.load();
+    this.every(1, () => this.#look());
+    this.#look();
   }
 
   /** Load again, but not too often. */
   refresh() {
     this.#due = 0;
-    this.load?.();
+    this.#look();
   }
 
   /**
-   * Return a button that does something, once at a time, and says what came of it.
-   * @param {string} action as `data-action` names it
-   * @param {string} about what it is about, for those who hear it alone
-   * @param {() => Promise<string>} work
+   * Return a button that does something, once at a time, and says what came of it; `about` is only heard.
+   * @param {string} action @param {string} about @param {() => Promise<string>} work
    */
   button(action, about, work) {
     const label = `${action} ${about}`;
@@ -68,9 +68,9 @@ export class View extends Part {
     setText(this.#said, text);
   }
 
-  /** @param {string | null | undefined} time @returns {string} how long ago it was, by the server's clock */
+  /** Return how long ago something was, by the server's clock. @param {string | null} time */
   ago(time) {
-    return time ? age(this.page.fleet.now() - Date.parse(time)) : "";
+    return time && age(this.page.fleet.now() - Date.parse(time));
   }
 }
 

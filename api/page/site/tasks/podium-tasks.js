@@ -1,9 +1,4 @@
-/**
- * Periodic tasks: how they fare, and what can be asked of them.
- *
- * @typedef {import("../showing/table.js").Row} Row here a task of a conductor
- * @typedef {"run" | "enable" | "disable"} Action
- */
+/** Periodic tasks: how they fare, and what can be asked of them. */
 import { ask } from "../core/api.js";
 import { h, setText } from "../core/elements.js";
 import { natural } from "../core/natural.js";
@@ -14,7 +9,7 @@ import { View, marked } from "../showing/view.js";
 const STATES = {
   failing: [0, "critical"], late: [1, "warning"], slowed: [2, "warning"], disabled: [4, ""], offline: [5, ""],
 };
-/** Seconds for which an answer is waited for. */
+/** Seconds for which an answer is waited for. @type {Record<string, number>} */
 const PATIENCE = { run: 300, enable: 30, disable: 30 };
 
 /** All tasks of all conductors: failing ones first, then late ones. */
@@ -28,7 +23,7 @@ export class PodiumTasks extends View {
       ["took", (one) => inSeconds(one.duration)],
       "runs", "failures", "skipped", "deadline_misses", "last_error",
       ["actions", (one) => this.#actions(one), (one) => h("span", { class: "row" }, this.#buttons(one))],
-    ], keyOf, ({ task, conductor }) => ({ task, conductor }));
+    ], (one) => `${one.task} on ${one.conductor}`);
     this.begin(5, async (signal) => {
       const { items } = await ask("GET", "podium/v1/tasks", { signal });
       table.show(items.sort(byUrgency));
@@ -36,14 +31,14 @@ export class PodiumTasks extends View {
     }, note, table.element);
   }
 
-  /** @param {Row} one @returns {Action[]} what may be asked of it */
+  /** @param {any} one a task @returns {string[]} what may be asked of it */
   #actions({ state }) {
     const { session } = this.page;
     if (state === "offline" || !session.may("operator")) return [];
     return session.may("admin") ? ["run", state.endsWith("disabled") ? "enable" : "disable"] : ["run"];
   }
 
-  /** @param {Row} one */
+  /** @param {any} one */
   #buttons(one) {
     const about = `${one.task} on ${one.conductor}`;
     return this.#actions(one).map((action) => this.button(action, about, async () => {
@@ -53,44 +48,35 @@ export class PodiumTasks extends View {
   }
 }
 
-/** @param {string} state such as `late, disabled` @returns {[number, string]} */
+/** @param {string} state such as `late, disabled` */
 const rankOf = (state) => STATES[state.split(", ")[0]] ?? [3, "fine"];
 
-/** @param {Row} one */
-const keyOf = ({ task, conductor }) => `${natural(task)} ${natural(conductor)}`;
-
-/** Sorts tasks so that people see first what they have to look at. @param {Row} one @param {Row} other */
-export const byUrgency = (one, other) =>
-  rankOf(one.state)[0] - rankOf(other.state)[0] || (keyOf(one) < keyOf(other) ? -1 : 1);
+/** Sorts tasks: what people have to look at comes first. @param {any} one @param {any} other */
+function byUrgency(one, other) {
+  const [here, there] = [one, other].map(({ task, conductor }) => `${natural(task)} ${natural(conductor)}`);
+  return rankOf(one.state)[0] - rankOf(other.state)[0] || (here < there ? -1 : 1);
+}
 
 /**
- * Ask a conductor for something about one of its tasks, and return its answer, in the words of `podium task`.
- * @param {Action} action
- * @param {Row} one
- * @param {AbortSignal} signal ends the waiting, not what was asked for
+ * Ask a conductor for something about a task, and return its answer. The signal ends the waiting alone.
+ * @param {string} action @param {any} one @param {AbortSignal} signal @returns {Promise<string>}
  */
 async function answered(action, { task, conductor }, signal) {
   const path = `podium/v1/tasks/${encodeURIComponent(task)}/${action}`;
-  const { commands: asked, changed } = await ask("POST", path, { body: { conductor } });
-  const numbers = Object.values(asked).flat();
+  const asked = await ask("POST", path, { body: { conductor } });
+  const query = { numbers: Object.values(asked.commands).flat() };
   for (let second = 0; second < PATIENCE[action]; second += 1) {
-    const { commands, conductors } = await ask("GET", "podium/v1/commands", { query: { numbers }, signal });
-    const isOver = (/** @type {Row} */ { finished_at: at }) => at;
-    if (commands.every(isOver)) return outcome(commands, action, changed);
-    if (!conductors.every((/** @type {Row} */ one) => one.online)) {
-      throw new Error(`failed: the conductor ${conductor} ended before it answered`);
+    const { commands, conductors } = await ask("GET", "podium/v1/commands", { query, signal });
+    const error = commands.find((/** @type {any} */ one) => one.error)?.error;
+    if (error) throw new Error(error.startsWith("failed for ") ? error : `failed: ${error}`);
+    if (commands.every((/** @type {any} */ one) => one.finished_at)) {
+      if (action !== "run") return `${action}d${asked.changed ? "" : " already"}`;
+      return `done in ${Math.max(0, ...commands.map((/** @type {any} */ one) => one.duration)).toFixed(1)} s`;
     }
+    if (conductors.some((/** @type {any} */ one) => !one.online)) throw new Error(`${conductor} is gone`);
     await new Promise((go) => { setTimeout(go, 1000); });
   }
   throw new Error(`not finished after ${PATIENCE[action]} s`);
-}
-
-/** @param {Row[]} commands to a conductor's workers @param {Action} action @param {boolean} hasChanged */
-function outcome(commands, action, hasChanged) {
-  const error = commands.find((one) => one.error)?.error;
-  if (error) throw new Error(error.startsWith("failed for ") ? error : `failed: ${error}`);
-  if (action !== "run") return `${action}d${hasChanged ? "" : " already"}`;
-  return `done in ${Math.max(0, ...commands.map((one) => one.duration ?? 0)).toFixed(1)} s`;
 }
 
 customElements.define("podium-tasks", PodiumTasks);
