@@ -11,8 +11,9 @@ import { once, pause } from './stream.js';
 
 /** @typedef {import('./loading.js').Node} Node */
 
-/** Milliseconds from one 'change' to the next, at least. */
+/** Milliseconds from one 'change' to the next, at least; and while the others are still to come. */
 const CHANGE_EVERY = 100;
+const MORE_EVERY = 300;
 /** Milliseconds after which a list is asked for again that failed. */
 const AGAIN = 2000;
 /** Columns besides the base. */
@@ -227,7 +228,8 @@ export class Fleet extends EventTarget {
   #note() {
     if (!this.#untold) {
       this.#untold = { changed: new Set(), come: [], gone: new Set() };
-      setTimeout(() => nextFrame(() => this.#flush()), CHANGE_EVERY);
+      const isMore = this.phase === 'loading' && this.ordered.length > 0;
+      setTimeout(() => nextFrame(() => this.#flush()), isMore ? MORE_EVERY : CHANGE_EVERY);
     }
     return this.#untold;
   }

@@ -34,6 +34,7 @@ export class Status extends EventTarget {
   history = [];
   /** @type {number[]} */
   #clocks = [];
+  #ahead = 0;
   /** @type {AbortController|null} */
   #running = null;
 
@@ -51,7 +52,7 @@ export class Status extends EventTarget {
 
   /** The server's time in milliseconds: an answer may be some seconds old, so that the latest counts. */
   now() {
-    return Date.now() + (this.#clocks.length ? Math.max(...this.#clocks) : 0);
+    return Date.now() + this.#ahead;
   }
 
   /** @param {AbortSignal} signal */
@@ -75,6 +76,7 @@ export class Status extends EventTarget {
     const at = Date.parse(answer.at);
     this.#clocks.push(at - Date.now());
     if (this.#clocks.length > MOST_CLOCKS) this.#clocks.shift();
+    this.#ahead = Math.max(...this.#clocks);
     this.last = answer;
     this.failure = '';
     const before = this.history.at(-1);
