@@ -14,14 +14,15 @@ const RARELY = 300_000;
 const SHARE = 1 / 20;
 /** Milliseconds after a change of conductors until their nodes have others; people ask at different times. */
 const SETTLED = 5000;
-/** Nodes that are on the screen, at most. */
-const MOST = 500;
+/** Nodes that are asked about at a time: conditions have at most 2,000 characters. */
+const AT_ONCE = 50;
 const WHEN_READ = ['uuid', 'power_checked_at'];
 
 /** Keeps current what is no news, while the stream is live. */
 export class Ages {
   /** @type {Node[]} */
   #watched = [];
+  #next = 0;
   /** @type {Set<object>} who needs the ages of all nodes */
   #readers = new Set();
   /** When to ask, by the browser's clock: for the nodes on the screen, the ages of all, and everything. */
@@ -47,7 +48,7 @@ export class Ages {
 
   /** @param {Node[]} nodes */
   watch(nodes) {
-    this.#watched = nodes.slice(0, MOST);
+    this.#watched = nodes;
   }
 
   /** @returns {() => void} ends it */
@@ -76,9 +77,11 @@ export class Ages {
           await this.#ask({ query: { fields: WHEN_READ.join(',') }, signal });
           due.ages = Date.now() + Math.max(ALL_EVERY, (Date.now() - now) / SHARE);
         } else if (now >= due.some && this.#watched.length) {
-          const nodes = this.#watched.map((node) => node.uuid);
-          await this.#ask({ body: { nodes, fields: UNSEEN }, signal });
-          due.some = Date.now() + SOME_EVERY;
+          if (this.#next >= this.#watched.length) this.#next = 0;
+          const some = this.#watched.slice(this.#next, (this.#next += AT_ONCE)).map((node) => node.uuid);
+          if (this.#next >= this.#watched.length) due.some = now + SOME_EVERY;
+          // Where they are not named, it is no error that one has been deleted.
+          await this.#ask({ body: { where: `uuid in (${some.join(', ')})`, fields: UNSEEN }, signal });
         }
       } catch {
         await pause(SOME_EVERY, signal);  // whether the API answers is the stream's to say
