@@ -2,7 +2,7 @@
 
 /** @typedef {{name: string, count: number}} Rack */
 
-const [MOST_ROWS, LONGEST_LABEL, LETTER, LINE, ENOUGH] = [20, 12, 6.4, 14, 12];
+const [MOST_ROWS, LONGEST_LABEL, LETTER, LINE, ENOUGH, APART] = [20, 12, 6.4, 14, 12, 6];
 
 /** Cells of racks: those of a rack go down its columns; the columns go along shelves of equal height. */
 export class Layout {
@@ -15,9 +15,9 @@ export class Layout {
 
   /**
    * @param {Rack[]} racks @param {number} width @param {number} unit @param {number} rows
-   * @param {number} size
+   * @param {number} size @param {number} more between racks than they need
    */
-  constructor(racks, width, unit, rows, size) {
+  constructor(racks, width, unit, rows, size, more = 0) {
     this.rows = rows;
     this.size = size;
     this.width = width;
@@ -29,7 +29,7 @@ export class Layout {
     const isAbove = columns * size >= room * racks.length;
     this.head = isAbove ? Math.round(LINE * unit) : 0;
     this.margin = isAbove ? 0 : Math.floor(Math.min(room + 4 * unit, width / 4));
-    this.between = Math.round(Math.min(10 * unit, Math.max(unit, size * (isAbove ? 0.6 : 0.4))));
+    this.between = Math.round(Math.min(10 * unit, Math.max(unit, size * (isAbove ? 0.6 : 0.4)))) + more;
     this.shelf = this.head + rows * size + this.between;
     for (const rack of racks) this.#add(rack, isAbove, LINE * unit);
     this.columnFirst.push(this.count);
@@ -113,6 +113,11 @@ export function layOut(racks, { width, height, unit, smallest, largest, expected
     const tried = new Layout(racks, width, unit, rows, middle);
     if (tried.height * growth <= height) [low, best] = [middle, tried];
     else high = middle - 1;
+  }
+  for (let more = 1; best.between < APART * unit; more++) {
+    const tried = new Layout(racks, width, unit, rows, best.size, more);
+    if (tried.height * growth > height) break;
+    best = tried;
   }
   return best;
 }

@@ -12,6 +12,8 @@ import { follow } from './pointing.js';
 const [LARGEST, SMALLEST, SMALLEST_TOUCHED, SWATCH] = [46, 2, 7, 14];
 /** More cells than these are drawn with all others. */
 const FEW = 300;
+/** While a fleet loads, how many times as long as it draws the page does something else. */
+const RESTS = 8;
 /** What has to be done anew: the colour of some nodes, of all, where the cells are. */
 const [SOME, ALL, PLACES] = [0, 1, 2];
 
@@ -28,6 +30,8 @@ export class PodiumHeatmap extends Part {
   /** @type {HTMLCanvasElement[]} of the legend */ #swatches = [];
   #stale = PLACES;
   #endAges = () => {};
+  /** Until when nodes may come before they are drawn. */
+  #rests = 0;
   #canvas = h('canvas', { role: 'img' });
   #spacer = h('div');
   pointer = h('div', { class: 'pointer', hidden: true });
@@ -94,6 +98,9 @@ export class PodiumHeatmap extends Part {
   }
 
   refresh() {
+    const begun = performance.now();
+    const early = this.#stale < PLACES ? 0 : this.#rests - begun;
+    if (early > 0) return void setTimeout(() => this.soon(), early);
     const [stale, changed] = [this.#stale, this.#changed];
     [this.#stale, this.#changed] = [SOME, new Set()];
     const layout = stale >= PLACES || !this.picture ? this.#arrange() : this.picture.layout;
@@ -102,10 +109,12 @@ export class PodiumHeatmap extends Part {
     const { picture } = this;
     if (picture && (stale >= ALL || picture.isNumbered)) {
       this.#counts = this.#swatches.map(() => 0);
-      this.nodes.forEach((node, place) => this.#counts[(this.#codes[place] = this.#codeOf(node)) >> 1]++);
+      const now = this.page.fleet.now();
+      this.nodes.forEach((node, at) => this.#counts[(this.#codes[at] = this.#codeOf(node, now)) >> 1]++);
       picture.draw(this.#codes, this.nodes, Math.round(this.scroller.scrollTop * picture.unit));
     } else picture?.drawSome(this.#recode(changed), this.#codes);
     this.#count();
+    this.#rests = this.page.fleet.phase === 'loading' ? begun + RESTS * (performance.now() - begun) : 0;
   }
 
   /** Find the racks and the place of each cell, and give the canvas the size of what is in view. */
@@ -152,17 +161,18 @@ export class PodiumHeatmap extends Part {
     });
   }
 
-  /** @param {Node} node */
-  #codeOf(node) {
-    const shade = shadeOf(node, this.#colouring, this.page.fleet.now());
+  /** @param {Node} node @param {number} now */
+  #codeOf(node, now) {
+    const shade = shadeOf(node, this.#colouring, now);
     return 2 * SHADES[this.#colouring].indexOf(shade) + Number(this.page.choice.has(node.uuid));
   }
 
   /** @param {Set<Node>} changed @returns {number[]} the places of those that look different now */
   #recode(changed) {
+    const now = this.page.fleet.now();
     const places = this.#places ??= new Map(this.nodes.map((node, place) => [node, place]));
     return [...changed].flatMap((node) => {
-      const [place, code] = [places.get(node), this.#codeOf(node)];
+      const [place, code] = [places.get(node), this.#codeOf(node, now)];
       if (place === undefined || this.#codes[place] === code) return [];
       this.#counts[this.#codes[place] >> 1]--;
       this.#counts[code >> 1]++;
