@@ -9,7 +9,6 @@ import '../selection/podium-filter.js';
 class PodiumFleet extends Part {
   show() {
     const { page } = this;
-    if (!page.shown) return;
     this.count = h('p', { class: 'quiet', role: 'status' });
     this.replaceChildren(
       h('podium-counts', { page }),
