@@ -73,7 +73,7 @@ test("all that is shown is added to what is chosen", () => {
   choice.set([of("n1")]);
   choice.all(fleet.ordered.slice(1));
   assert.equal(choice.size, 3);
-  choice.clear();
+  choice.set([]);
   assert.equal(choice.size, 0);
 });
 

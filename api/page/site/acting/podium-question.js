@@ -21,7 +21,6 @@ class PodiumQuestion extends Part {
   /** @type {(found: any) => void} */ answered = () => {};
   #dialog = h("dialog", { "aria-labelledby": "podium-question" });
   #fault = h("p", { class: "fault", role: "alert", hidden: true });
-  #said = h("p", { class: "hidden", role: "status" });
   #reason = h("input", { name: "reason", maxlength: 1000, autocomplete: "off" });
   #option = h("input", { name: "option", type: "checkbox" });
   #count = h("input", { name: "count", inputmode: "numeric", autocomplete: "off" });
@@ -35,9 +34,10 @@ class PodiumQuestion extends Part {
     const { title, action, loud, lines = [], warnings = [], reason, option, count } = this.question;
     const close = () => this.#dialog.close();
     const form = h("form", { method: "dialog" }, h("h2", { id: "podium-question" }, title),
-      lines.map((line) => h("p", {}, line)), warnings.map((line) => h("p", { class: "warning" }, line)),
+      lines.map((line) => h("p", {}, line)),
+      h("ul", { class: "warning", hidden: !warnings.length }, warnings.map((line) => h("li", {}, line))),
       reason && h("label", {}, "Reason", this.#reason), option && h("label", {}, this.#option, option),
-      this.#typed, this.#fault, this.#said, h("div", { class: "row" },
+      this.#typed, this.#fault, h("div", { class: "row" },
         h("button", { class: loud ? "loud" : "primary", "data-action": action }, action),
         h("button", { type: "button", "data-action": "close", onclick: close }, "Cancel")));
     if (count !== undefined) this.#askFor(count);
@@ -45,11 +45,11 @@ class PodiumQuestion extends Part {
       event.preventDefault();
       if (!this.#isBusy) void this.#carryOut();
     });
-    this.listen(this.#dialog, "cancel", (event) => { if (this.#isBusy) event.preventDefault(); });
-    this.listen(this.#dialog, "close", () => { if (this.page.session.state === "somebody") this.remove(); });
+    this.listen(this.#dialog, "cancel", (event) => this.#isBusy && event.preventDefault());
+    this.listen(this.#dialog, "close", () => this.#isIn && this.remove());
     this.listen(this.page.session, "change", () => this.#makeRoom());
-    this.#dialog.replaceChildren(form);
-    this.replaceChildren(this.#dialog);
+    this.#dialog.append(form);
+    this.append(this.#dialog);
     this.#makeRoom();
     /** @type {HTMLElement | null} */ (form.querySelector("label:not([hidden]) input"))?.focus();
   }
@@ -60,14 +60,14 @@ class PodiumQuestion extends Part {
     this.answered(this.#found);
   }
 
+  get #isIn() {
+    return this.page.session.state === "somebody";
+  }
+
   /** Where the session has ended, wait until the person has logged in again. */
   #makeRoom() {
-    const isIn = this.page.session.state === "somebody";
-    if (!isIn) this.#dialog.close();
-    else if (!this.#dialog.open) {
-      this.#fault.hidden = true;
-      this.#dialog.showModal();
-    }
+    if (!this.#isIn) this.#dialog.close();
+    else if (!this.#dialog.open) this.#dialog.showModal();
   }
 
   /** @param {number} count */
@@ -79,43 +79,29 @@ class PodiumQuestion extends Part {
   }
 
   async #carryOut() {
-    const answer = { reason: this.#reason.value.trim() || null, option: this.#option.checked,
-      confirmed: this.#count.required };
+    const reason = this.#reason.value.trim() || null;
+    const answer = { reason, option: this.#option.checked, confirmed: this.#count.required };
     const asked = JSON.stringify(answer);
-    if (asked !== this.#asked) [this.#asked, this.#key] = [asked, newKey()];
-    this.#wait(true);
+    if (asked !== this.#asked) this.#key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    [this.#asked, this.#isBusy, this.#fault.hidden, this.#dialog.ariaBusy] = [asked, true, true, "true"];
     try {
       this.#found = await this.question.work(answer, this.#key);
       this.#dialog.close();
     } catch (error) {
-      const { status = 0, nodes } = /** @type {Partial<import("../core/api.js").ApiError>} */ (error);
+      const { status, nodes } = /** @type {Partial<import("../core/api.js").ApiError>} */ (error);
       if (status) this.#asked = ""; // it was answered: what comes next is another request
       if (nodes !== undefined) this.#askFor(nodes);
       setText(this.#fault, wordsOf(error));
-      this.#fault.hidden = false;
+      this.#fault.hidden = status === 401;
     }
-    this.#wait(false);
+    [this.#isBusy, this.#dialog.ariaBusy] = [false, "false"];
   }
-
-  /** @param {boolean} isBusy */
-  #wait(isBusy) {
-    this.#isBusy = isBusy;
-    if (isBusy) this.#fault.hidden = true;
-    this.#dialog.setAttribute("aria-busy", String(isBusy));
-    setText(this.#said, isBusy ? "Waiting for the answer" : "");
-  }
-}
-
-/** A key of a request, which is then done once however often it is sent. */
-function newKey() {
-  return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(16)).join("-");
 }
 
 /**
  * Ask the person a question, and do what it is about.
  *
- * @param {import("../main.js").Page} page
- * @param {Question} question
+ * @param {import("../main.js").Page} page @param {Question} question
  * @returns {Promise<any>} what its work returned; null where the person thought better of it
  */
 export function askPerson(page, question) {

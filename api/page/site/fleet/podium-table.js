@@ -22,9 +22,9 @@ class PodiumTable extends Part {
   #place = 0;
   #height = 28;
   #all = h("input", { type: "checkbox", "aria-label": "Choose all nodes that are shown" });
-  #head = h("div", { role: "row", "aria-rowindex": 1 }, ...NAMES.map((name, place) =>
+  #head = h("div", { role: "row", "aria-rowindex": 1 }, NAMES.map((name, place) =>
     h("div", { role: "columnheader", "aria-colindex": place + 1, class: name }, place ? name : this.#all)));
-  #body = h("div", { role: "rowgroup" });
+  #body = h("div", { role: "rowgroup", class: "body" });
   #grid = h("div", { role: "grid", "aria-label": "Nodes", "aria-describedby": "podium-table-keys",
     "aria-multiselectable": "true", "aria-colcount": NAMES.length },
     h("div", { role: "rowgroup", class: "head" }, this.#head), this.#body);
@@ -36,29 +36,29 @@ class PodiumTable extends Part {
     this.replaceChildren(this.#view, h("p", { id: "podium-table-keys", class: "hidden" }, KEYS));
     this.listen(shown, "change", () => this.#take());
     this.listen(choice, "change", () => this.#follow());
-    this.listen(fleet, "change", ({ detail }) => this.#showNodes(detail.nodes));
-    this.listen(fleet, "phase", () => this.soon());
-    this.listen(session, "change", () => this.soon());
-    this.listen(stream, "state", () => this.soon());
-    this.listen(this.#view, "scroll", () => this.soon());
+    this.listen(fleet, "change", ({ detail }) => this.#update(({ node }) => detail.nodes.has(node)));
+    const soon = () => this.soon();
+    this.listen(fleet, "phase", soon);
+    this.listen(session, "change", soon);
+    this.listen(stream, "state", soon);
+    this.listen(this.#view, "scroll", soon);
     this.listen(this.#body, "click", (event) => this.#click(event));
-    this.listen(this.#body, "focusin", (event) => this.#activate(this.#placeOf(event)));
-    this.listen(this.#grid, "keydown", (event) => this.#key(event));
-    this.listen(this.#all, "change", () => (this.#all.checked ? choice.all(this.#list) : choice.clear()));
-    this.every(1, () => document.hidden || this.#showNodes(this.#inPage)); // ages grow
-    const sizes = new ResizeObserver(() => this.soon());
+    this.listen(this.#body, "focusin", (event) => this.#activate(placeOf(event)));
+    this.listen(this.#grid, "keydown", (event) => this.#key(event) && event.preventDefault());
+    this.listen(this.#all, "change", () => (this.#all.checked ? choice.all(this.#list) : choice.set([])));
+    this.every(1, () => document.hidden || this.#update(() => true)); // ages grow
+    const sizes = new ResizeObserver(soon);
     sizes.observe(this.#view);
     this.ends.signal.addEventListener("abort", () => sizes.disconnect());
     this.#take();
   }
 
   #take() {
-    const hadFocus = this.#rows.get(this.#active)?.element.contains(document.activeElement);
+    const hadFocus = this.#body.contains(document.activeElement);
     this.#list = this.page.shown.nodes;
     const place = this.#list.findIndex(({ uuid }) => uuid === this.#active);
     this.#activate(place < 0 ? Math.min(this.#place, this.#list.length - 1) : place);
     if (hadFocus && place < 0) this.#goTo(this.#place);
-    this.soon();
   }
 
   /** Go to a node that was chosen elsewhere. */
@@ -69,10 +69,10 @@ class PodiumTable extends Part {
     this.soon();
   }
 
-  /** @param {Iterable<Node>} nodes that may not be as they were */
-  #showNodes(nodes) {
+  /** @param {(row: NodeRow) => boolean} which */
+  #update(which) {
     const now = this.page.fleet.now();
-    for (const node of nodes) this.#rows.get(node.uuid)?.show(node, now);
+    for (const row of this.#rows.values()) if (row.node && which(row)) row.show(row.node, now);
   }
 
   refresh() {
@@ -83,13 +83,11 @@ class PodiumTable extends Part {
     this.#height = this.#head.offsetHeight || this.#height;
     this.#grid.ariaRowCount = String(count + 1);
     this.#body.style.height = `${count * this.#height}px`;
-    this.#empty.hidden = count > 0;
-    const isLoading = fleet.phase === "loading" && !fleet.nodes.size;
-    const none = "No nodes yet: podium node import enrols some";
-    const reason = fleet.nodes.size ? "No node meets the filter" : none;
-    setText(this.#empty, count ? "" : isLoading ? "Loading the nodes" : reason);
+    const isLoading = fleet.phase === "loading";
+    const none = isLoading ? "Loading the nodes" : "No nodes yet: podium node import enrols some";
+    setText(this.#empty, count ? "" : fleet.nodes.size ? "No node meets the filter" : none);
     this.#draw();
-    const chosen = choice.size ? this.#list.reduce((sum, { uuid }) => sum + Number(choice.has(uuid)), 0) : 0;
+    const chosen = choice.size ? this.#list.filter(({ uuid }) => choice.has(uuid)).length : 0;
     this.#all.checked = count > 0 && chosen === count;
     this.#all.indeterminate = chosen > 0 && chosen < count;
   }
@@ -98,38 +96,31 @@ class PodiumTable extends Part {
   #draw() {
     const { fleet, choice } = this.page;
     const places = this.#placesInView();
-    const wanted = new Set(places.map((place) => this.#list[place].uuid));
-    const spare = [...this.#rows.values()].filter(({ uuid }) => !wanted.has(uuid));
-    for (const { uuid, element } of spare) {
+    const nodes = places.map((place) => this.#list[place]);
+    const wanted = new Set(nodes.map(({ uuid }) => uuid));
+    const spare = [...this.#rows].filter(([uuid]) => !wanted.has(uuid));
+    for (const [uuid, row] of spare) {
       this.#rows.delete(uuid);
-      element.remove();
+      row.element.remove();
     }
-    const now = fleet.now();
     let next = this.#body.firstElementChild;
-    for (const place of places) {
-      const node = this.#list[place];
-      const row = this.#rows.get(node.uuid) ?? spare.pop() ?? new NodeRow();
+    nodes.forEach((node, at) => {
+      const row = this.#rows.get(node.uuid) ?? spare.pop()?.[1] ?? new NodeRow();
       this.#rows.set(node.uuid, row);
-      row.show(node, now);
-      row.put(place, place * this.#height, choice.has(node.uuid), place === this.#place);
+      row.show(node, fleet.now());
+      row.put(places[at], places[at] * this.#height, choice.has(node.uuid), places[at] === this.#place);
       if (row.element === next) next = next.nextElementSibling;
       else this.#body.insertBefore(row.element, next);
-    }
-    fleet.watch(this.#inPage);
-  }
-
-  /** The nodes of the rows that are elements. */
-  get #inPage() {
-    return [...this.#rows.keys()].flatMap((uuid) => this.page.fleet.nodes.get(uuid) ?? []);
+    });
+    fleet.watch(nodes);
   }
 
   #placesInView() {
     const first = Math.max(0, Math.floor(this.#view.scrollTop / this.#height) - SPARE);
     const last = Math.min(this.#list.length, first + this.#inView + 2 * SPARE);
     const places = Array.from({ length: Math.max(0, last - first) }, (_, more) => first + more);
-    if (this.#place in this.#list && this.#place < first) places.unshift(this.#place);
-    else if (this.#place in this.#list && this.#place >= last) places.push(this.#place);
-    return places;
+    if (!this.#active || places.includes(this.#place)) return places;
+    return this.#place < first ? [this.#place, ...places] : [...places, this.#place];
   }
 
   get #inView() {
@@ -145,53 +136,49 @@ class PodiumTable extends Part {
 
   /** Bring a row into view, with the focus or without. @param {number} place @param {boolean} [hasFocus] */
   #goTo(place, hasFocus = true) {
-    this.#activate(Math.max(0, Math.min(place, this.#list.length - 1)));
+    this.#activate(Math.min(place, this.#list.length - 1));
     const top = this.#place * this.#height;
-    const most = top + 2 * this.#height - this.#view.clientHeight;
-    this.#view.scrollTop = Math.max(most, Math.min(top, this.#view.scrollTop));
+    const least = top + 2 * this.#height - this.#view.clientHeight;
+    this.#view.scrollTop = Math.max(least, Math.min(top, this.#view.scrollTop));
     this.#draw();
     if (hasFocus) this.#rows.get(this.#active)?.element.focus({ preventScroll: true });
-  }
-
-  /** @param {Event} event @returns {number} the place of the row that it is of; negative without one */
-  #placeOf({ target }) {
-    return Number(/** @type {Element} */ (target).closest("[data-node]")?.ariaRowIndex ?? 0) - 2;
   }
 
   /** @param {MouseEvent} event */
   #click(event) {
     const { choice } = this.page;
-    const target = /** @type {Element} */ (event.target);
-    const uuid = this.#list[this.#placeOf(event)]?.uuid;
-    if (!uuid || target.closest("a")) return;
+    const { classList, localName } = /** @type {Element} */ (event.target);
+    const uuid = this.#list[placeOf(event)]?.uuid;
+    if (!uuid || localName === "a") return;
     if (event.shiftKey) choice.range(choice.anchor ?? uuid, uuid, this.#list, event.ctrlKey);
-    else if (event.ctrlKey || event.metaKey || target.closest(".choose")) choice.toggle(uuid);
+    else if (event.ctrlKey || event.metaKey || classList.contains("choose")) choice.toggle(uuid);
     else choice.set([uuid]);
   }
 
-  /** @param {KeyboardEvent} event */
+  /** Do what a key is for. @param {KeyboardEvent} event @returns {boolean} whether it is one of those */
   #key(event) {
     const { choice } = this.page;
-    if ((event.ctrlKey || event.metaKey) && event.key === "a") choice.all(this.#list);
-    else if (event.key === "Escape") choice.clear();
-    else if (event.altKey || this.#placeOf(event) < 0 || !this.#step(event)) return;
-    event.preventDefault();
-  }
-
-  /** Do what a key of a row is for. @param {KeyboardEvent} event @returns {boolean} whether it is one */
-  #step({ key, shiftKey, ctrlKey }) {
-    const { choice } = this.page;
+    const { key, shiftKey, ctrlKey, metaKey, altKey } = event;
     /** @type {Record<string, number>} */
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: this.#inView, PageUp: -this.#inView,
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: this.#inView, PageUp: -this.#inView, " ": 0,
       Home: -Infinity, End: Infinity };
     const from = choice.anchor ?? this.#active;
-    if (key in steps) this.#goTo(this.#place + steps[key]);
+    if ((ctrlKey || metaKey) && key === "a") choice.all(this.#list);
+    else if (key === "Escape") choice.set([]);
+    else if (altKey || placeOf(event) < 0 || !(key in steps || key === "Enter")) return false;
     else if (key === "Enter") this.#rows.get(this.#active)?.element.querySelector("a")?.click();
-    else if (key !== " ") return false;
-    if (shiftKey) choice.range(from, this.#active, this.#list, ctrlKey);
-    else if (key === " ") choice.toggle(this.#active);
+    else {
+      this.#goTo(this.#place + steps[key]);
+      if (shiftKey) choice.range(from, this.#active, this.#list, ctrlKey);
+      else if (key === " ") choice.toggle(this.#active);
+    }
     return true;
   }
+}
+
+/** @param {Event} event @returns {number} the place of the row that it is of; negative without one */
+function placeOf({ target }) {
+  return Number(/** @type {Element} */ (target).closest("[data-node]")?.ariaRowIndex ?? 0) - 2;
 }
 
 customElements.define("podium-table", PodiumTable);

@@ -4,9 +4,8 @@ import { age, stateOf } from "../core/words.js";
 
 /** @typedef {import("../core/fleet.js").Node} Node */
 
-/** What the columns of the table say. @type {Record<string, (node: Node, now: number) => string>} */
+/** What columns say, after that for choosing. @type {Record<string, (node: Node, now: number) => string>} */
 const COLUMNS = {
-  "choose": () => "",
   "name": ({ name }) => name,
   "power": stateOf,
   "under way": (node) => node.target_power_state ?? "",
@@ -14,32 +13,35 @@ const COLUMNS = {
   "age": (node, now) => (node.power_checked_at === null ? "never read" : age(now - node.power_checked_at)),
   "maintenance": (node) => (node.maintenance ? node.fault ?? "yes" : ""),
   "rack": ({ rack }) => rack,
-  "conductor": (node) => node.conductor ?? "none",
+  "conductor": (node) => node.conductor?.split("/")[0] ?? "none",
   "error": (node) => node.last_error ?? "",
 };
-export const NAMES = Object.keys(COLUMNS);
+export const NAMES = ["choose", ...Object.keys(COLUMNS)];
 
 /** A row of the table, which shows one node after the other while people scroll. */
 export class NodeRow {
-  uuid = "";
+  /** @type {Node | null} */ node = null;
   #link = h("a", { tabindex: -1 });
-  #cells = NAMES.map((name, place) => h("div", {
-    role: name === "name" ? "rowheader" : "gridcell", "aria-colindex": place + 1, class: name,
-  }, name === "name" && this.#link));
+  #cells = NAMES.map((name, place) => h("div", { role: name === "name" ? "rowheader" : "gridcell",
+    "aria-colindex": place + 1, class: /power|health/.test(name) ? `${name} mark` : name }));
   element = h("div", { role: "row" }, ...this.#cells);
+
+  constructor() {
+    this.#cells[1].append(this.#link);
+  }
 
   /** @param {Node} node @param {number} now the server's time in milliseconds */
   show(node, now) {
-    this.uuid = node.uuid;
-    const { dataset } = this.element;
-    if (dataset.node !== node.name) this.#link.href = link("nodes", node.name);
-    Object.assign(dataset, { node: node.name, state: stateOf(node), health: node.health?.status ?? "" });
-    NAMES.forEach((name, place) => {
-      const text = COLUMNS[name](node, now);
-      if (name !== "choose" && this.#cells[place].textContent !== text) {
-        setText(name === "name" ? this.#link : this.#cells[place], text);
-        this.#cells[place].title = text;
-      }
+    this.node = node;
+    this.#link.href = link("nodes", node.name);
+    const [state, health] = [stateOf(node), node.health?.status ?? ""];
+    Object.assign(this.element.dataset, { node: node.name, state });
+    this.#cells[2].dataset.state = state;
+    this.#cells[4].dataset.health = health;
+    Object.values(COLUMNS).forEach((say, place) => {
+      const cell = this.#cells[place + 1];
+      cell.title = say(node, now);
+      setText(place ? cell : this.#link, cell.title);
     });
   }
 
