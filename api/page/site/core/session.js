@@ -20,8 +20,11 @@ export class Session extends EventTarget {
 
   constructor() {
     super();
-    onRefused(() => {
-      if (this.state === "somebody") this.#become("ended", { ...this.#answer, role: null });
+    onRefused(async () => {
+      if (this.state !== "somebody") return;
+      // What was asked before a login can be refused after it, and says nothing of the new session.
+      const answer = await ask("GET", PATH).catch(() => this.#answer);
+      if (answer.name === null && answer.login && this.state === "somebody") this.#become("ended", answer);
     });
   }
 
