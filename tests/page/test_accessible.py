@@ -23,12 +23,14 @@ def test_axe_finds_nothing_wrong(where: str, pose: Pose, user: str | None, site:
     look.expect(UNREACHABLE)
     page = look(site.url, where, user=user, password=PASSWORD)
     pose(page, site)
-    found = {}
+    found = []
     for size, how in SIZES.items():
         page.set_viewport_size({"width": how["width"], "height": how["height"]})
         page.emulate_media(color_scheme="dark" if how.get("dark") else "light")
-        found[size] = axe(page)
-        found[f"{size}, sideways"] = page.evaluate(_SIDEWAYS) or []
-    if site.door.api.process.poll() is not None:
+        found += [f"{size}: {fault}" for fault in axe(page)]
+        if (pixels := page.evaluate(_SIDEWAYS)) > 0:
+            found.append(f"{size}: {pixels} px are to be scrolled to sideways")
+    process = site.door.api.process
+    if process is not None and process.poll() is not None:
         site.door.start()
-    assert not any(found.values()), found
+    assert not found, "\n".join(found)
