@@ -4,35 +4,38 @@
  * @typedef {object} Page what the parts share, as their property `page`
  * @property {Session} session
  * @property {Address} address
- * @property {any} status
- * @property {any} stream
- * @property {any} fleet
- * @property {any} shown
- * @property {any} choice
+ * @property {Status} status
+ * @property {Stream} stream
+ * @property {Fleet} fleet
+ * @property {Shown} shown
+ * @property {Choice} choice
  */
 import { Address } from "./core/address.js";
 import { watchInput } from "./core/api.js";
+import { Fleet } from "./core/fleet.js";
 import { Session } from "./core/session.js";
+import { Status } from "./core/status.js";
+import { Stream } from "./core/stream.js";
+import { Choice } from "./fleet/choice.js";
+import { Shown } from "./selection/shown.js";
 import { PodiumPage } from "./shell/podium-page.js";
-
-const known = async (/** @type {string} */ path) => import(`./${path}.js`).catch(() => ({}));
-const [{ Fleet }, { Status }, { Stream }, { Choice }, { Shown }] = await Promise.all([
-  "core/fleet", "core/status", "core/stream", "fleet/choice", "selection/shown",
-  "conductors/podium-conductors", "fleet/podium-fleet", "node/podium-node", "operations/podium-operation",
-  "operations/podium-operations", "tasks/podium-tasks",
-].map(known));
+import "./conductors/podium-conductors.js";
+import "./fleet/podium-fleet.js";
+import "./node/podium-node.js";
+import "./operations/podium-operation.js";
+import "./operations/podium-operations.js";
+import "./tasks/podium-tasks.js";
 
 const session = new Session();
-const status = Status && new Status();
-const stream = Stream && new Stream(status);
-const fleet = Fleet && new Fleet(stream, status);
-const shown = Shown && new Shown(fleet);
-const choice = Choice && new Choice(fleet);
+const address = new Address();
+const status = new Status();
+const stream = new Stream(status);
+const fleet = new Fleet(stream, status);
+const shown = new Shown(fleet);
 /** @type {Page} */
-const page = { session, address: new Address(), status, stream, fleet, shown, choice };
+const page = { session, address, status, stream, fleet, shown, choice: new Choice(fleet) };
 
 session.addEventListener("change", () => {
-  if (!fleet) return;
   for (const part of [status, stream]) part[session.may("reader") ? "start" : "stop"]();
   if (!session.may("reader")) fleet.clear();  // nothing of what was shown stays in the browser
 });
