@@ -22,8 +22,10 @@ def test_conductors_say_what_they_own_and_how_they_keep_up(serve: Callable[..., 
     expect(sweep).to_contain_text("58 s")
     expect(sweep).to_contain_text("unreachable: 1234")
     expect(sweep).to_contain_text("late")
-    expect(page.get_by_role("table", name="Freshness")).to_contain_text("failing_since")
+    expect(page.get_by_role("table", name="Freshness")).to_contain_text("failing since")
     expect(page.locator("main [data-action]")).to_have_count(0)
+    mine.get_by_role("link", name="53").click()
+    expect(page.locator("[data-role=filter]")).to_have_value("conductor=c1")
 
 
 def test_an_admin_drains_a_conductor_and_puts_it_back(site: Site, look: Windows) -> None:

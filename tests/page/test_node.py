@@ -26,6 +26,15 @@ def test_a_node_says_how_it_is_and_why(site: Site, look: Windows) -> None:
     expect(fact(page, "Extra", "zone")).to_have_text("north")
 
 
+def test_entries_are_shown_whatever_they_are(site: Site, look: Windows) -> None:
+    site.change(["r1n01"], {"extra": {"spare": False, "fans": 0, "slots": [1, 2], "by": {"who": "ada"}}})
+    page = look(site.url, "#/nodes/r1n01")
+    expect(fact(page, "Extra", "spare")).to_have_text("false")
+    expect(fact(page, "Extra", "fans")).to_have_text("0")
+    expect(fact(page, "Extra", "slots")).to_have_text("[1,2]")
+    expect(fact(page, "Extra", "by")).to_have_text('{"who":"ada"}')
+
+
 def test_what_was_never_read_is_unknown(site: Site, look: Windows) -> None:
     page = look(site.url, "#/nodes/r1n05")
     expect(fact(page, "State", "power")).to_have_text("unknown")

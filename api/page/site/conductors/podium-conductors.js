@@ -1,6 +1,8 @@
 /** Conductors: who is there, what each owns, and how they keep up with it. */
 import { askPerson } from "../acting/podium-question.js";
+import { link } from "../core/address.js";
 import { ask } from "../core/api.js";
+import { h } from "../core/elements.js";
 import { age } from "../core/words.js";
 import { Facts, Table, inSeconds, inWords } from "../showing/table.js";
 import { View, marked } from "../showing/view.js";
@@ -34,7 +36,9 @@ export class PodiumConductors extends View {
   #frozen = new Facts("Enforcement");
   #freshness = new Facts("Freshness of all nodes");
   #table = new Table("Conductors", [
-    "hostname", ["state", (one) => this.#state(one), (one) => mark(one.state, this.#state(one))], "nodes",
+    "hostname", ["state", (one) => this.#state(one), (one) => mark(one.state, this.#state(one))],
+    ["nodes", ({ nodes }) => nodes, ({ hostname, nodes }) =>
+      h("a", { href: link("fleet", "", { where: `conductor=${hostname}` }) }, nodes)],
     ["share", (one) => this.#total > 0 && `${inWords(one.nodes / this.#total * 100)} %`], "workers",
     ["lease renewed", (one) => one.lease_age !== null && age(one.lease_age * 1000)],
     ["shares taken", (one) => one.generation !== null && `${one.acknowledged} of ${one.generation}`],

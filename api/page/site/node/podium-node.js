@@ -82,7 +82,11 @@ export class PodiumNode extends View {
     this.#place.show(node, "conductor", "conductor_group", "driver", "owner", "lessee", "provision_state",
       "resource_class", "instance_name", "instance_uuid", "reserved_for", "retired", "parent_node",
       "description", "uuid");
-    for (const { field, facts } of this.#entries) facts.show({}, ...Object.entries(node[field] ?? {}));
+    for (const { field, facts } of this.#entries) {
+      const entries = Object.entries(node[field] ?? {});
+      facts.show({}, ...entries.map(/** @returns {[string, string]} */ ([name, value]) =>
+        [name, typeof value === "string" ? value : JSON.stringify(value)]));
+    }
   }
 
   async #read() {

@@ -75,13 +75,14 @@ function put(cell, words, make) {
   if (hadFocus) /** @type {HTMLElement | null} */ (cell.querySelector("button, a"))?.focus();
 }
 
-/** @param {any} value of JSON @returns {string} as people read it */
+/** @param {any} value of JSON @returns {string} as people read it; of what has parts, those that are not 0 */
 export function inWords(value) {
   if (value === null || value === undefined || value === false) return "";
   if (Array.isArray(value)) return value.map(inWords).join(", ");
   if (typeof value === "number") return String(Number(value.toFixed(Math.abs(value) >= 1 ? 1 : 5)));
   if (typeof value !== "object") return String(value);
-  return Object.entries(value).map(([name, inside]) => `${name}: ${inWords(inside)}`).join("; ");
+  const parts = Object.entries(value).filter(([, inside]) => inside && inWords(inside));
+  return parts.map(([name, inside]) => `${wordsOf(name)}: ${inWords(inside)}`).join("; ");
 }
 
 /** @param {number | null} seconds */
