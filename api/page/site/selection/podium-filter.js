@@ -59,7 +59,7 @@ class PodiumFilter extends Part {
   }
 
   refresh() {
-    const { shown } = this.page;
+    const { shown, fleet } = this.page;
     const { value } = this.#input;
     shown.filter = value;
     const { fault, isWaiting } = shown;
@@ -69,7 +69,7 @@ class PodiumFilter extends Part {
     this.#place.hidden = !fault?.at;
     if (fault?.at) this.#point(value, fault.at);
     const isAtEnd = this.#input.selectionStart === value.length && this.#input === document.activeElement;
-    const words = isAtEnd ? suggestions(value, shown.nodes) : [];
+    const words = isAtEnd ? suggestions(value, fleet.ordered) : [];
     this.#words.replaceChildren(...words.map((one) => h('option', { value: one })));
   }
 
