@@ -59,7 +59,7 @@ export function seconds(text) {
 }
 
 const FIRST_DAY = Date.parse('0001-01-01T00:00Z');
-const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ]((?!24)\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 
 /** A moment in milliseconds, without an offset one of UTC. @type {Reading} */
 export function time(text) {

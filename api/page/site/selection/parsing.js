@@ -130,9 +130,10 @@ class Reader {
     const isNot = isNotIn || ['!=', '!~'].includes(sign.text);
     const operator = !isOne || sign.text === '==' ? '=' : sign.text;
     const plain = isNot && isOne ? operator.slice(1) : operator;
+    const goes = OPERATORS[field.kind].includes(operator);
+    if (!isOne && !goes) throw new Fault(sign);
     const values = isOne ? [this.value(field, plain)] : this.list(field);
-    const isForMissing = isOne && values[0] === null && plain === '=';
-    if (!isForMissing && !OPERATORS[field.kind].includes(operator)) throw new Fault(sign);
+    if (!goes && !(values[0] === null && plain === '=')) throw new Fault(sign); // anything may be missing
     /** @type {Tree} */
     const inner = { type: 'condition', field, key, operator: plain, values };
     return isNot ? { type: 'not', inner } : inner;

@@ -16,6 +16,7 @@ const EXAMPLES = [
 /** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
 class PodiumFilter extends Part {
   #timer = 0;
+  #suggestedFor = '';
   #words = h('datalist', { id: 'podium-filter-words' });
   #reason = h('span', { role: 'status' });
   #place = h('code', { hidden: true });
@@ -68,7 +69,9 @@ class PodiumFilter extends Part {
     this.#reason.className = fault?.text ? 'fault' : 'quiet';
     this.#place.hidden = !fault?.at;
     if (fault?.at) this.#point(value, fault.at);
-    const isAtEnd = this.#input.selectionStart === value.length && this.#input === document.activeElement;
+    if (value === this.#suggestedFor) return; // the list is not made anew under the hands of who chooses
+    this.#suggestedFor = value;
+    const isAtEnd = this.#input.selectionStart === value.length;
     const words = isAtEnd ? suggestions(value, fleet.ordered) : [];
     this.#words.replaceChildren(...words.map((one) => h('option', { value: one })));
   }
@@ -81,9 +84,13 @@ class PodiumFilter extends Part {
 
   #help() {
     const rows = EXAMPLES.map(([text, means]) => [h('dt', {}, h('code', {}, text)), h('dd', {}, means)]);
-    return h('details', {}, h('summary', {}, 'Help'), h('div', { class: 'panel' }, h('dl', {}, ...rows),
-      h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
-        'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.')));
+    const close = (/** @type {KeyboardEvent} */ { key, currentTarget }) => {
+      if (key === 'Escape') /** @type {HTMLDetailsElement} */ (currentTarget).open = false;
+    };
+    const fields = h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
+      'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.');
+    return h('details', { onkeydown: close }, h('summary', {}, 'Help'),
+      h('div', { class: 'panel' }, h('dl', {}, ...rows), fields));
   }
 }
 

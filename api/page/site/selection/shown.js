@@ -13,6 +13,8 @@ import { Fault } from './parsing.js';
 
 /** Milliseconds for which nobody has typed, before the server is asked. */
 const QUIET = 200;
+/** Columns that are asked for, at the most: each is one more of every node. */
+const MOST_COLUMNS = BASE.length + 40;
 const PATH = 'podium/v1/selection';
 /** Milliseconds after which what time alone changes is looked at again. */
 const AGAIN = 3000;
@@ -90,6 +92,9 @@ export class Shown extends EventTarget {
       const fault = isUnsure && await this.#ask(signal, { where: this.#text });
       if (signal.aborted) return;
       if (fault) throw new Error(fault);
+      if (this.#columns.size + more.length > MOST_COLUMNS) {
+        throw new Error('That are more fields than the page can keep; load it again');
+      }
       if (more.length) await this.#fleet.need(more);
       for (const column of more) this.#columns.add(column);
     } catch (error) {
