@@ -37,6 +37,11 @@ def _settled(page: Page, _: Site) -> None:
     expect(page.locator("podium-page")).to_have_attribute("data-connection", "live")
 
 
+def _node(page: Page, site: Site) -> None:
+    _settled(page, site)
+    expect(page.locator("[data-action='power off']")).to_be_visible()
+
+
 def _login(page: Page, _: Site) -> None:
     expect(page.locator("[data-action='log in']")).to_be_visible()
 
@@ -68,7 +73,7 @@ STATES: Final[Sequence[tuple[str, str, Pose, str | None]]] = (
     ("under-way", "#/fleet?colour=under way", _rows, "operator"),
     ("question", "#/fleet", _asked, "operator"),
     ("reader", "#/fleet", _rows, "reader"),
-    ("node", "#/nodes/r1n09", _settled, "operator"),
+    ("node", "#/nodes/r1n09", _node, "operator"),
     ("operations", "#/operations", _settled, "operator"),
     ("operation", "#/operations/1", _settled, "operator"),
     ("conductors", "#/conductors", _settled, "admin"),
@@ -110,6 +115,7 @@ def tell(site: Site) -> None:
     site.ask("power off", "r1n[02-03]", "the new boards come")
     site.conductor.failures = {"r2n02": "BMC says: power supply 2 has failed"}
     site.ask("power on", "r2n[01-04]", "back after the move")
+    site.ask("rebooting", "r1n09", "its fan was changed")
     site.wait_for_operations()
     site.switch(["r1n09"], "power off")
     site.switch(["r1n09"], "power on")

@@ -26,4 +26,4 @@ from watched import Site
 def test_the_page_is_served_at_the_root(site: Site, look: Windows) -> None:
     look.expect("favicon")
     page = look(site.url)
-    expect(page).to_have_title("Podium")
+    expect(page).to_have_title("Fleet · Podium")
