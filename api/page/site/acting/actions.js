@@ -1,24 +1,20 @@
-import { folded } from "../core/racks.js";
-
 /**
- * What people may ask of nodes: the words for it, the request, and the result in words.
+ * What people may ask of nodes: the words for it, the request, and the result in words. @ stands for nodes,
+ * `option` can be wanted too, what `stops` ends what runs on nodes, `set` is for maintenance alone.
  *
- * @typedef {import("../core/fleet.js").Node} Node
- * @typedef {object} Action
- * @property {string} name as `data-action` and the API have it
- * @property {string} title of the question, with the nodes in the place of @
- * @property {string} [meaning]
- * @property {string} [option] something that can be wanted too
- * @property {boolean} [stops] whether it stops what runs on the nodes
- * @property {boolean} [set] of maintenance, which is no matter of drivers: whether it begins
+ * @typedef {import("../core/fleet.js").Node} Node @typedef {import("./podium-question.js").Answer} Answer
+ * @typedef {{name: string, title: string, meaning?: string, option?: string, stops?: boolean,
+ *   set?: boolean}} Action
  */
+import { folded } from "../core/racks.js";
 
 const AT_ONCE = "At once, without asking their operating systems.";
 const SOFT = { meaning: "Their operating systems are asked to shut down.", stops: true,
   option: "Switch off those still on after the timeout" };
-/** Characters of names that people read, and of those in one text of a request. */
+/** Characters of names that people read; lines of a result; nodes in one text of a request. */
 const LONGEST = 300;
-const MOST_NAMED = 60_000;
+const MOST = 50;
+const TOGETHER = 250;
 
 /** @type {readonly Action[]} */
 export const ACTIONS = [
@@ -57,30 +53,23 @@ export function places(nodes) {
 
 /**
  * What people should know before they agree.
- *
- * @param {Action} action @param {Node[]} nodes
- * @param {(node: Node) => boolean} able whether its driver can do it
- * @param {number} hidden how many the filter does not show
+ * @param {Action} action @param {Node[]} nodes @param {(node: Node) => boolean} able so says its driver
  */
-export function warnings({ stops, set }, nodes, able, hidden) {
-  const count = (/** @type {(node: Node) => unknown} */ meets) => nodes.filter(meets).length;
-  /** @type {[string, number][]} */
-  const power = set !== undefined ? [] : [
-    ["On now, and stopped by this", stops ? count((node) => node.power_state === "power on") : 0],
-    ["In maintenance", count((node) => node.maintenance)],
-    ["With a change under way", count((node) => node.target_power_state)],
-    ["Without a conductor, so that nothing happens for now", count((node) => node.conductor === null)],
-    ["Refused, because their driver cannot do it", count((node) => !able(node))],
+export function warnings({ stops, set }, nodes, able) {
+  const count = (/** @type {string} */ text, /** @type {(node: Node) => unknown} */ meets) => {
+    const its = nodes.filter(meets).length;
+    return its ? [`${text}: ${counted(its)}`] : [];
+  };
+  return set !== undefined ? [] : [
+    ...count("On now, and stopped by this", (node) => stops && node.power_state === "power on"),
+    ...count("In maintenance", (node) => node.maintenance),
+    ...count("With a change under way", (node) => node.target_power_state),
+    ...count("Without a conductor, so that nothing happens for now", (node) => node.conductor === null),
+    ...count("Refused, because their driver cannot do it", (node) => !able(node)),
   ];
-  /** @type {[string, number][]} */
-  const all = [["Not shown by the filter", hidden], ...power];
-  return all.flatMap(([text, its]) => (its ? `${text}: ${counted(its)}` : []));
 }
 
-/**
- * @param {Action} action @param {Node[]} nodes @param {import("./podium-question.js").Answer} answer
- * @returns {[method: string, path: string, body: object]}
- */
+/** @param {Action} action @param {Node[]} nodes @param {Answer} answer @returns {[string, string, object]} */
 export function requestOf({ name, set }, nodes, { reason, option, confirmed }) {
   const more = { nodes: named(nodes), ...(reason && { reason }) };
   if (set !== undefined) return ["PUT", "podium/v1/nodes/maintenance", { maintenance: set, ...more }];
@@ -90,26 +79,20 @@ export function requestOf({ name, set }, nodes, { reason, option, confirmed }) {
 
 /** Names as ranges, in texts as long as the API takes. @param {Node[]} nodes @returns {string[]} */
 export function named(nodes) {
-  /** @type {string[][]} */
-  const groups = [];
-  let room = 0;
-  for (const { name, uuid } of nodes) {
-    const known = /^[A-Za-z0-9_.:-]+$/.test(name) ? name : uuid; // other signs mean something in ranges
-    if (room <= known.length) room = groups.push([]) && MOST_NAMED;
-    groups[groups.length - 1].push(known);
-    room -= known.length + 1;
-  }
-  return groups.map(folded);
+  // Signs that others have mean something in ranges.
+  const known = nodes.map(({ name, uuid }) => (/^[A-Za-z0-9_.:-]+$/.test(name) ? name : uuid));
+  const count = Math.ceil(known.length / TOGETHER);
+  return Array.from({ length: count }, (_, at) => folded(known.slice(at * TOGETHER, (at + 1) * TOGETHER)));
 }
 
 /** What the API answered, in words. @param {Action} action @param {any} found */
 export function outcomeOf({ set }, { changed, unchanged, operation = null, ...asked }) {
-  const how = `${set ? "in" : "out of"} maintenance`;
-  const already = unchanged ? `, ${unchanged} already` : "";
-  if (set !== undefined) return { text: `${changed} ${how}${already}`, operation, lines: [] };
+  const how = `${set ? "in" : "out of"} maintenance${unchanged ? `, ${unchanged} already` : ""}`;
+  if (set !== undefined) return { text: `${changed} ${how}`, operation, lines: [] };
   const replaced = asked.replaced ? `; ${asked.replaced} replaced an earlier request` : "";
   const text = operation === null ? "nothing was requested" : `${asked.requested} requested${replaced}`;
-  return { text, operation, lines: [...foldedLines(asked.refused), ...asked.warnings] };
+  const lines = [...foldedLines(asked.refused), ...asked.warnings];
+  return { text, operation, lines: lines.length > MOST ? [...lines.slice(0, MOST), "and more"] : lines };
 }
 
 /** Lines `NAME: TEXT`, with the names that share a text as ranges. @param {string[]} lines */

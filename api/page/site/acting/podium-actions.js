@@ -6,9 +6,7 @@ import { askPerson } from "./podium-question.js";
 
 /** @typedef {import("./actions.js").Action} Action @typedef {import("../core/fleet.js").Node} Node */
 
-/** Lines of a result. */
-const MOST = 50;
-/** What drivers can do; nothing yet, or [] where nobody knows. @type {Map<string, string[]>} */
+/** What drivers can do; [] while or where nobody knows. @type {Map<string, string[]>} */
 const abilities = new Map();
 
 /** @param {Action} action @returns {(node: Node) => boolean} whether its driver can do it, or nobody knows */
@@ -29,16 +27,14 @@ class PodiumActions extends Part {
 
   show() {
     const { fleet, session, shown } = this.page;
-    const common = this.choice === null && [this.#count, this.#clear];
-    this.replaceChildren(h("div", { class: "row" }, ...common || [], this.#buttons), this.#outcome);
+    this.replaceChildren(h("div", { class: "row" }, this.#count, this.#clear, this.#buttons), this.#outcome);
     for (const one of [this.#chosen, session, shown]) this.listen(one, "change", () => this.soon());
     this.listen(fleet, "operation", ({ detail }) => this.#follow(detail.operation));
+    this.#count.hidden = this.choice !== null;
     this.refresh();
   }
 
-  get #chosen() {
-    return this.choice ?? this.page.choice;
-  }
+  get #chosen() { return this.choice ?? this.page.choice; }
 
   /** How many of the chosen nodes the filter does not show. */
   get #hidden() {
@@ -54,7 +50,7 @@ class PodiumActions extends Part {
     const nodes = this.#chosen.nodes();
     const some = `${counted(nodes.length)} chosen${this.#hidden ? `, ${this.#hidden} not shown` : ""}`;
     setText(this.#count, nodes.length ? some : "Choose nodes to act on them");
-    this.#clear.hidden = !nodes.length;
+    this.#clear.hidden = this.choice !== null || !nodes.length;
     for (const driver of new Set(nodes.map((node) => node.driver))) void this.#learn(driver);
     this.#buttons.forEach((button, place) => { button.hidden = !nodes.some(can(ACTIONS[place])); });
   }
@@ -73,15 +69,16 @@ class PodiumActions extends Part {
     /** @type {Node[]} */
     const nodes = this.#chosen.nodes();
     const isMany = action.set === undefined && nodes.length > this.page.session.confirm_above;
+    const hidden = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
     const found = await askPerson(this.page, {
       title: action.title.replace("@", () => (nodes.length === 1 ? nodes[0].name : counted(nodes.length))),
       action: action.name,
       loud: action.stops === true,
       lines: [...(action.meaning ? [action.meaning] : []), ...places(nodes)],
-      warnings: warnings(action, nodes, can(action), this.#hidden),
+      warnings: [...hidden, ...warnings(action, nodes, can(action))],
       reason: action.set !== false,
-      option: action.option ?? "",
-      ...(isMany && { count: nodes.length }),
+      option: action.option,
+      count: isMany ? nodes.length : undefined,
       work: (answer, key) => {
         const [method, path, body] = requestOf(action, nodes, answer);
         return ask(method, path, { body, key, seconds: 60 });
@@ -94,15 +91,13 @@ class PodiumActions extends Part {
   #tell({ name }, { text, operation, lines }) {
     const place = operation === null ? "" : link("operations", operation);
     if (place && !this.isConnected) location.hash = place; // whoever had to log in has a new view
-    const dismiss = h("button", { class: "plain", "data-action": "dismiss" }, "Dismiss");
-    dismiss.onclick = () => { this.#outcome.hidden = true; };
-    const rest = lines.length > MOST ? [`and ${lines.length - MOST} more`] : [];
     const about = place ? h("a", { href: place }, `operation ${operation}`) : name;
+    const onclick = () => { this.#outcome.hidden = true; };
     this.#operation = operation;
     this.#progress.textContent = "";
-    this.#outcome.replaceChildren(h("p", {}, about, `: ${text}`, this.#progress, dismiss),
-      h("ul", { class: "warning", hidden: !lines.length },
-        [...lines.slice(0, MOST), ...rest].map((line) => h("li", {}, line))));
+    this.#outcome.replaceChildren(h("p", {}, about, `: ${text}`, this.#progress,
+      h("button", { class: "plain", "data-action": "dismiss", onclick }, "Dismiss")),
+    h("ul", { class: "warning", hidden: !lines.length }, lines.map((line) => h("li", {}, line))));
     this.#outcome.hidden = false;
   }
 

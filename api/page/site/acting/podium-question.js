@@ -1,21 +1,16 @@
+/**
+ * A question before something is done, such as `Switch 40 nodes off?`. The action names the button that
+ * agrees; what is loud takes something from people; the option can be wanted too; a count is to be typed, so
+ * that nobody agrees by habit. `work` does it; its key stays the same where no answer came to the same.
+ *
+ * @typedef {{reason: string | null, option: boolean, confirmed: boolean}} Answer
+ * @typedef {{title: string, action: string, loud?: boolean, lines?: string[], warnings?: string[],
+ *   reason?: boolean, option?: string | undefined, count?: number | undefined,
+ *   work: (answer: Answer, key: string) => Promise<any>}} Question
+ */
 import { h, Part, setText, wordsOf } from "../core/elements.js";
 
-/**
- * @typedef {{reason: string | null, option: boolean, confirmed: boolean}} Answer confirmed: by a typed number
- * @typedef {object} Question
- * @property {string} title the question itself, such as `Switch 40 nodes off?`
- * @property {string} action of the button that agrees, and its `data-action`
- * @property {boolean} [loud] whether it takes something from people who may be using it
- * @property {string[]} [lines] what will happen, and to what
- * @property {string[]} [warnings]
- * @property {boolean} [reason] whether to ask for a reason
- * @property {string} [option] the label of something that can be wanted too
- * @property {number} [count] to be typed, so that nobody agrees by habit
- * @property {(answer: Answer, key: string) => Promise<any>} work does it; the key is the same where the same
- *     is asked again because no answer came
- */
-
-/** A question before something is done. What goes wrong is said here, and nothing that was typed is lost. */
+/** What goes wrong is said in the question, and nothing that was typed is lost. */
 class PodiumQuestion extends Part {
   /** @type {Question} */ question = { title: "", action: "", work: async () => null };
   /** @type {(found: any) => void} */ answered = () => {};
@@ -41,10 +36,7 @@ class PodiumQuestion extends Part {
         h("button", { class: loud ? "loud" : "primary", "data-action": action }, action),
         h("button", { type: "button", "data-action": "close", onclick: close }, "Cancel")));
     if (count !== undefined) this.#askFor(count);
-    this.listen(form, "submit", (event) => {
-      event.preventDefault();
-      if (!this.#isBusy) void this.#carryOut();
-    });
+    this.listen(form, "submit", (event) => this.#carryOut(event));
     this.listen(this.#dialog, "cancel", (event) => this.#isBusy && event.preventDefault());
     this.listen(this.#dialog, "close", () => this.#isIn && this.remove());
     this.listen(this.page.session, "change", () => this.#makeRoom());
@@ -60,9 +52,7 @@ class PodiumQuestion extends Part {
     this.answered(this.#found);
   }
 
-  get #isIn() {
-    return this.page.session.state === "somebody";
-  }
+  get #isIn() { return this.page.session.state === "somebody"; }
 
   /** Where the session has ended, wait until the person has logged in again. */
   #makeRoom() {
@@ -78,7 +68,10 @@ class PodiumQuestion extends Part {
     this.#typed.hidden = false;
   }
 
-  async #carryOut() {
+  /** @param {SubmitEvent} event */
+  async #carryOut(event) {
+    event.preventDefault();
+    if (this.#isBusy) return;
     const reason = this.#reason.value.trim() || null;
     const answer = { reason, option: this.#option.checked, confirmed: this.#count.required };
     const asked = JSON.stringify(answer);
@@ -99,15 +92,12 @@ class PodiumQuestion extends Part {
 }
 
 /**
- * Ask the person a question, and do what it is about.
- *
- * @param {import("../main.js").Page} page @param {Question} question
+ * Ask a question, and do what it is about. @param {import("../main.js").Page} page @param {Question} question
  * @returns {Promise<any>} what its work returned; null where the person thought better of it
  */
 export function askPerson(page, question) {
-  return new Promise((answered) => {
-    document.body.append(Object.assign(h("podium-question"), { page, question, answered }));
-  });
+  const element = Object.assign(h("podium-question"), { page, question });
+  return new Promise((answered) => { document.body.append(Object.assign(element, { answered })); });
 }
 
 customElements.define("podium-question", PodiumQuestion);

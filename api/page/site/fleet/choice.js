@@ -9,35 +9,24 @@ export class Choice extends EventTarget {
   anchor;
   #ends = new AbortController();
   #fleet;
-  #uuids;
+  #uuids = new Set();
 
-  /** @param {Fleet} fleet @param {Iterable<string>} uuids */
-  constructor(fleet, uuids = []) {
+  /** @param {Fleet} fleet */
+  constructor(fleet) {
     super();
     this.#fleet = fleet;
-    this.#uuids = new Set(uuids);
     const forget = () => this.#become([...this.#uuids].filter((uuid) => fleet.nodes.has(uuid)));
     fleet.addEventListener("change", (/** @type {any} */ { detail }) => detail.order && forget(), this.#ends);
   }
 
-  /** Follow the fleet no longer. */
-  end() {
-    this.#ends.abort();
-  }
-
-  get size() {
-    return this.#uuids.size;
-  }
+  end() { this.#ends.abort(); }
+  get size() { return this.#uuids.size; }
 
   /** @param {string} uuid */
-  has(uuid) {
-    return this.#uuids.has(uuid);
-  }
+  has(uuid) { return this.#uuids.has(uuid); }
 
   /** Those chosen, in natural order of their names. @returns {Node[]} */
-  nodes() {
-    return this.size ? this.#fleet.ordered.filter(({ uuid }) => this.has(uuid)) : [];
-  }
+  nodes() { return this.size ? this.#fleet.ordered.filter(({ uuid }) => this.has(uuid)) : []; }
 
   /** Choose these, and no others. @param {string[]} uuids */
   set(uuids) {
@@ -53,28 +42,23 @@ export class Choice extends EventTarget {
 
   /**
    * Choose what stands between two nodes of a list; the second alone where the first is not in it.
-   *
-   * @param {string} from @param {string} to @param {Node[]} list
-   * @param {boolean} [keep] whether what was chosen stays so
+   * @param {string} from @param {string} to @param {Node[]} list @param {boolean} [keep] the others too
    */
   range(from, to, list, keep = false) {
-    const end = list.findIndex(({ uuid }) => uuid === to);
-    const start = list.findIndex(({ uuid }) => uuid === from);
+    const [start, end] = [from, to].map((uuid) => list.findIndex((node) => node.uuid === uuid));
     this.anchor = start < 0 ? to : from;
-    const [first, last] = start < 0 ? [end, end] : [Math.min(start, end), Math.max(start, end)];
-    this.#become([...(keep ? this.#uuids : []), ...list.slice(first, last + 1).map(({ uuid }) => uuid)]);
+    const between = list.slice(start < 0 ? end : Math.min(start, end), Math.max(start, end) + 1);
+    this.#become([...(keep ? this.#uuids : []), ...between.map(({ uuid }) => uuid)]);
   }
 
   /** Choose all of a list, beside what is chosen. @param {Node[]} list */
-  all(list) {
-    this.#become([...this.#uuids, ...list.map(({ uuid }) => uuid)]);
-  }
+  all(list) { this.#become([...this.#uuids, ...list.map(({ uuid }) => uuid)]); }
 
   /** @param {string[]} uuids */
   #become(uuids) {
     const before = this.#uuids;
     this.#uuids = new Set(uuids);
-    const isSame = before.size === this.size && [...before].every((uuid) => this.has(uuid));
+    const isSame = before.size === this.size && uuids.every((uuid) => before.has(uuid));
     if (!isSame) this.dispatchEvent(new Event("change"));
   }
 }

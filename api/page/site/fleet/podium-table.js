@@ -3,7 +3,7 @@ import { NAMES, NodeRow } from "./row.js";
 
 /** @typedef {import("../core/fleet.js").Node} Node */
 
-/** Rows above and below the view that are there before somebody scrolls to them. */
+/** Rows above and below the view. */
 const SPARE = 6;
 const KEYS = "Arrow keys, Page Up, Page Down, Home and End move; with Shift they choose a range."
   + " Space chooses a node, Control A all that are shown, Escape none. Enter opens the node.";
@@ -123,9 +123,7 @@ class PodiumTable extends Part {
     return this.#place < first ? [this.#place, ...places] : [...places, this.#place];
   }
 
-  get #inView() {
-    return Math.max(1, Math.floor(this.#view.clientHeight / this.#height) - 1);
-  }
+  get #inView() { return Math.max(1, Math.floor(this.#view.clientHeight / this.#height) - 1); }
 
   /** @param {number} place */
   #activate(place) {
@@ -147,11 +145,11 @@ class PodiumTable extends Part {
   /** @param {MouseEvent} event */
   #click(event) {
     const { choice } = this.page;
-    const { classList, localName } = /** @type {Element} */ (event.target);
+    const target = /** @type {Element} */ (event.target);
     const uuid = this.#list[placeOf(event)]?.uuid;
-    if (!uuid || localName === "a") return;
+    if (!uuid || target.matches("a")) return;
     if (event.shiftKey) choice.range(choice.anchor ?? uuid, uuid, this.#list, event.ctrlKey);
-    else if (event.ctrlKey || event.metaKey || classList.contains("choose")) choice.toggle(uuid);
+    else if (event.ctrlKey || event.metaKey || target.matches(".choose")) choice.toggle(uuid);
     else choice.set([uuid]);
   }
 

@@ -4,8 +4,9 @@ import { age, stateOf } from "../core/words.js";
 
 /** @typedef {import("../core/fleet.js").Node} Node */
 
-/** What columns say, after that for choosing. @type {Record<string, (node: Node, now: number) => string>} */
+/** What the columns say. @type {Record<string, (node: Node, now: number) => string>} */
 const COLUMNS = {
+  "choose": () => "",
   "name": ({ name }) => name,
   "power": stateOf,
   "under way": (node) => node.target_power_state ?? "",
@@ -16,40 +17,34 @@ const COLUMNS = {
   "conductor": (node) => node.conductor?.split("/")[0] ?? "none",
   "error": (node) => node.last_error ?? "",
 };
-export const NAMES = ["choose", ...Object.keys(COLUMNS)];
+export const NAMES = Object.keys(COLUMNS);
 
 /** A row of the table, which shows one node after the other while people scroll. */
 export class NodeRow {
   /** @type {Node | null} */ node = null;
   #link = h("a", { tabindex: -1 });
-  #cells = NAMES.map((name, place) => h("div", { role: name === "name" ? "rowheader" : "gridcell",
-    "aria-colindex": place + 1, class: /power|health/.test(name) ? `${name} mark` : name }));
-  element = h("div", { role: "row" }, ...this.#cells);
-
-  constructor() {
-    this.#cells[1].append(this.#link);
-  }
+  #cells = NAMES.map((name, place) => h("div", { "role": name === "name" ? "rowheader" : "gridcell",
+    "aria-colindex": place + 1, "class": /power|health/.test(name) ? `${name} mark` : name },
+  name === "name" && this.#link));
+  element = h("div", { role: "row" }, this.#cells);
 
   /** @param {Node} node @param {number} now the server's time in milliseconds */
   show(node, now) {
     this.node = node;
     this.#link.href = link("nodes", node.name);
-    const [state, health] = [stateOf(node), node.health?.status ?? ""];
-    Object.assign(this.element.dataset, { node: node.name, state });
-    this.#cells[2].dataset.state = state;
-    this.#cells[4].dataset.health = health;
-    Object.values(COLUMNS).forEach((say, place) => {
-      const cell = this.#cells[place + 1];
-      cell.title = say(node, now);
-      setText(place ? cell : this.#link, cell.title);
+    this.#cells.forEach((cell, place) => {
+      cell.title = COLUMNS[NAMES[place]](node, now);
+      setText(place === 1 ? this.#link : cell, cell.title);
     });
+    const state = this.#cells[2].dataset.state = stateOf(node);
+    this.#cells[4].dataset.health = node.health?.status ?? "";
+    Object.assign(this.element.dataset, { node: node.name, state });
   }
 
   /** @param {number} place from 0 @param {number} top @param {boolean} isChosen @param {boolean} isActive */
   put(place, top, isChosen, isActive) {
+    const tabIndex = isActive ? 0 : -1; // Tab leads to one row alone; the head is the first of all
+    Object.assign(this.element, { tabIndex, ariaRowIndex: place + 2, ariaSelected: isChosen });
     this.element.style.top = `${top}px`;
-    this.element.tabIndex = isActive ? 0 : -1; // Tab leads to one row alone
-    this.element.ariaRowIndex = String(place + 2); // the head is the first
-    this.element.ariaSelected = String(isChosen);
   }
 }

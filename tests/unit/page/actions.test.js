@@ -1,0 +1,70 @@
+/** What is asked of nodes, and what came of it, in words. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  ACTIONS, named, outcomeOf, places, requestOf, warnings,
+} from "../../../api/page/site/acting/actions.js";
+
+/** @param {string} name @param {object} more */
+const node = (name, more = {}) => /** @type {any} */ ({
+  uuid: `uuid of ${name}`, name, rack: name.slice(0, 2), driver: "ipmi", power_state: "power on",
+  target_power_state: null, maintenance: false, conductor: "c1/0@1", ...more,
+});
+const action = (/** @type {string} */ name) => ACTIONS.filter((one) => one.name === name)[0];
+const ANSWER = { reason: null, option: false, confirmed: false };
+
+test("the question names racks and nodes as ranges", () => {
+  assert.deepEqual(places([node("r1n01"), node("r1n02"), node("r2n01")]), [
+    "2 racks: r[1-2]", "Nodes: r1n[01-02],r2n01",
+  ]);
+  assert.deepEqual(places([node("r1n01")]), ["1 rack: r1"]);
+});
+
+test("who stops machines is told how many run, and whose change is under way", () => {
+  const nodes = [node("r1n01"), node("r1n02", { power_state: "power off", maintenance: true }),
+    node("r1n03", { target_power_state: "power off", conductor: null })];
+  const able = (/** @type {any} */ { name }) => name !== "r1n02";
+  assert.deepEqual(warnings(action("power off"), nodes, able), [
+    "On now, and stopped by this: 2 nodes", "In maintenance: 1 node", "With a change under way: 1 node",
+    "Without a conductor, so that nothing happens for now: 1 node",
+    "Refused, because their driver cannot do it: 1 node",
+  ]);
+  assert.deepEqual(warnings(action("power on"), [node("r1n01")], () => true), []);
+  assert.deepEqual(warnings(action("maintenance set"), nodes, able), []);
+});
+
+test("a request names nodes by range, and those whose names mean something there by UUID", () => {
+  assert.deepEqual(named([node("r1n01"), node("r1n02")]), ["r1n[01-02]"]);
+  assert.deepEqual(named([node("a,b")]), ["uuid of a,b"]);
+});
+
+test("no text of a request is longer than the API takes, whatever the names", () => {
+  const long = Array.from({ length: 2000 }, (_, place) => node(`${"x".repeat(240)}${place ** 2}`));
+  for (const text of named(long)) assert.ok(text.length <= 65_536);
+});
+
+test("what is asked for is sent, and nothing else", () => {
+  const nodes = [node("r1n01")];
+  const answer = { reason: "why", option: true, confirmed: true };
+  assert.deepEqual(requestOf(action("soft power off"), nodes, answer), [
+    "POST", "podium/v1/operations",
+    { action: "soft power off", nodes: ["r1n01"], reason: "why", then_off: true, confirmed: true },
+  ]);
+  assert.deepEqual(requestOf(action("maintenance unset"), nodes, ANSWER), [
+    "PUT", "podium/v1/nodes/maintenance", { maintenance: false, nodes: ["r1n01"] },
+  ]);
+});
+
+test("refusals for the same reason share a line", () => {
+  const refused = ["r1n01: it is protected: yes", "r1n02: it is protected: yes", "r1n03: it is gone"];
+  const found = { operation: 7, requested: 2, replaced: 1, refused, warnings: ["no conductor"] };
+  assert.deepEqual(outcomeOf(action("power on"), found), {
+    text: "2 requested; 1 replaced an earlier request", operation: 7,
+    lines: ["r1n[01-02]: it is protected: yes", "r1n03: it is gone", "no conductor"],
+  });
+  const none = { operation: null, requested: 0, replaced: 0, refused, warnings: [] };
+  assert.equal(outcomeOf(action("power on"), none).text, "nothing was requested");
+  assert.equal(outcomeOf(action("maintenance set"), { changed: 2, unchanged: 1 }).text,
+    "2 in maintenance, 1 already");
+});
