@@ -98,3 +98,21 @@ def entry(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]:
         truth = sa.func.json_type(column, path)
         return sa.case((truth.in_(("true", "false")), truth), else_=sa.cast(found, sa.Text))
     return sa.collate(sa.func.json_unquote(found), "utf8mb4_bin")
+
+
+def entry_as_json(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]:
+    """Return an entry in a JSON column as JSON; NULL where there is none. The others are not read by Python.
+
+    :param kind: of the database
+    :param key: without quotation marks and backslashes
+    """
+    path = f'$."{key}"'
+    if kind == "postgresql":
+        is_fit = sa.func.strpos(sa.cast(column, sa.Text), r"\u0000") == 0
+        return sa.case((is_fit, sa.cast(sa.func.json_extract_path(column, key), sa.Text)))
+    found = sa.func.json_extract(column, path, type_=sa.Text)
+    if kind == "sqlite":
+        what = sa.func.json_type(column, path)
+        words = sa.case((what.in_(("true", "false", "null")), what), else_=sa.func.json_quote(found))
+        return sa.case((what.is_not(None), words))
+    return found

@@ -43,7 +43,8 @@ def select_nodes(
 ) -> list[dict[str, Any]]:
     """Some columns of the nodes that meet every condition, in natural order or, when wanted, as given.
 
-    :param shown: the columns to read, or ``conductor``: the number of the member that has the node's slot
+    :param shown: the columns to read; ``conductor``: the number of the member that has the node's slot; or
+        entries such as ``extra.rack``, as JSON
     :param wanted: names or UUIDs of the only nodes to look at; None for all
     :param failing: only those whose last read of the power failed, or that nobody reads: without an owner, or
         reserved by one, that has not ended
@@ -65,10 +66,10 @@ def select_nodes(
     :raises podium.errors.BadRequest: nodes are wanted, and ``after`` is none of them
     """
     names = tuple(shown)
-    read = [_OWNER if name == CONDUCTOR else node_columns([name])[0] for name in names]
+    kind = connection.dialect.name
+    read = [_read(kind, name) for name in names]
     if sealed:
         read = [as_sealed(one) for one in read]
-    kind = connection.dialect.name
     query = sa.select(nodes.c.id, *read).where(
         *(nodes.c[column] == value for column, value in equal.items()),
         *(node_conditions.entry(kind, nodes.c.extra, key) == value for key, value in extra.items()),
@@ -108,6 +109,13 @@ def select_nodes(
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
             found[number] = dict(zip(names, values, strict=True))
     return [found[number] for number in order if number in found][:limit]
+
+
+def _read(kind: str, name: str) -> sa.ColumnElement[Any]:
+    if name == CONDUCTOR:
+        return _OWNER
+    column, _, key = name.partition(".")
+    return node_conditions.entry_as_json(kind, nodes.c[column], key) if key else node_columns([name])[0]
 
 
 def names_by(

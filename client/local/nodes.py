@@ -1,7 +1,8 @@
 """Answers about nodes."""
 
+import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -70,24 +71,37 @@ def _is_entry(field: str) -> bool:
     return mapping in MAPPINGS and re.search(KEY, key) is not None
 
 
-def _entries(fields: Sequence[str]) -> dict[str, list[str]]:
-    """Return the entries to show of each mapping that is not shown as a whole."""
-    found: dict[str, list[str]] = {}
-    for field in fields:
-        mapping, dot, key = field.partition(".")
-        if dot and mapping not in fields:
-            found.setdefault(mapping, []).append(key)
-    return found
+def _columns(fields: Sequence[str]) -> list[str]:
+    """Return fields without the entries of mappings that are shown as a whole."""
+    return [field for field in fields if "." not in field or field.partition(".")[0] not in fields]
 
 
-def _leave(rows: list[dict[str, Any]], name: str, keys: Sequence[str], backend: Backend) -> None:
-    """Leave these entries of a mapping alone; a setting that is missing is None where the driver knows it."""
-    known: dict[str, Collection[str]] = {}
+def _put_entries(
+    backend: Backend, dialect: sa.Dialect, rows: Sequence[dict[str, Any]], fields: Sequence[str]
+) -> None:
+    """Put single entries into mappings. Many nodes have the same, which is read and masked once.
+
+    A setting that is missing is None where the driver knows it.
+    """
+    entries = [(field, *field.split(".", 1)) for field in fields]
+    shown: dict[tuple[str, str, str | None], Any] = {}
     for row in rows:
-        driver, held = row["driver"], row[name] or {}
-        if name == "driver_info" and driver not in known:
-            known[driver] = backend.catalog.open_names(driver)
-        row[name] = {key: held.get(key) for key in keys if key in held or key in known.get(driver, ())}
+        row.update({mapping: {} for _, mapping, _ in entries})
+        for field, mapping, key in entries:
+            known = row["driver"], field, row.pop(field)
+            if known not in shown:
+                its = {
+                    "driver": row["driver"],
+                    mapping: _entry(backend, row["driver"], mapping, key, known[2]),
+                }
+                shown[known] = readable(dialect, backend.catalog.masked(its)[mapping])
+            row[mapping] |= shown[known]
+
+
+def _entry(backend: Backend, driver: str, mapping: str, key: str, text: str | None) -> dict[str, Any]:
+    if text is not None:
+        return {key: json.loads(text)}
+    return {key: None} if mapping == "driver_info" and key in backend.catalog.open_names(driver) else {}
 
 
 def select(
@@ -132,16 +146,14 @@ def select(
         from podium.client.local import unknown_values  # which lists with nodes need not
 
         unknown_values.check(connection, chosen)
-    entries = _entries(fields)
-    for name, keys in entries.items():
-        _leave(rows, name, keys, backend)
-    if shown := {*fields, *entries}.intersection(MAPPINGS):
+    if shown := {*fields}.intersection(MAPPINGS):
         rows = [backend.catalog.masked(row) for row in rows]
         for row in rows:
             row.update({name: readable(connection.dialect, row[name]) for name in shown})
+    if entries := [name for name in read if "." in name]:
+        _put_entries(backend, connection.dialect, rows, entries)
     owners = roster.names(connection) if CONDUCTOR in fields else {}
-    steps = _steps(fields, owners, now)
-    unwanted = [name for name in read if name not in fields and name not in entries]
+    steps, unwanted = _steps(fields, owners, now), [name for name in read if name not in fields]
     for row in rows:  # of which there may be 100,000
         for step in steps:
             step(row)
@@ -190,7 +202,7 @@ def required_names(
 
 def _read(fields: Sequence[str]) -> list[str]:
     """Return the columns that are read for these fields; the name always, for the next page."""
-    needed = dict.fromkeys(["name", "driver", *(field.partition(".")[0] for field in fields)])
+    needed = dict.fromkeys(["name", "driver", *_columns(fields)])
     if "health" in needed:
         needed |= dict.fromkeys(_HEALTH)
     if AGE in needed:

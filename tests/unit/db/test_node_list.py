@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -93,3 +94,29 @@ def test_all_entries_must_be_there(database: Database) -> None:
         create_nodes(connection, [{"name": "n1", "driver": "fake", "extra": {"rack": "r7", "row": 1}}])
     assert names(database, extra={"rack": "r7", "row": "1"}) == ["n1"]
     assert names(database, extra={"rack": "r7", "row": "2"}) == []
+
+
+def test_single_entries_are_read_as_json_whatever_they_are(database: Database) -> None:
+    values = {
+        "text": 'r7 "東" \\ \n é',
+        "empty": "",
+        "number": 4711,
+        "share": 0.1,
+        "truth": True,
+        "lie": False,
+        "nothing": None,
+        "list": [1, {"a": "b"}],
+        "mapping": {"inside": [True, None], "": 1},
+        "odd key, with. signs": "there",
+        "json": "[1, 2]",
+    }
+    with database.write() as connection:
+        node = {"name": "n1", "driver": "fake", "extra": values, "properties": {"text": "another"}}
+        create_nodes(connection, [node])
+    shown = [*(f"extra.{key}" for key in values), "properties.text", "extra.missing"]
+    with database.read() as connection:
+        (row,) = node_list.select_nodes(connection, shown, sealed=True)
+    read = {name: None if text is None else json.loads(text) for name, text in row.items()}
+    expected = {f"extra.{key}": value for key, value in values.items()}
+    assert read == {**expected, "properties.text": "another", "extra.missing": None}
+    assert (row["extra.nothing"], row["extra.missing"]) == ("null", None)
