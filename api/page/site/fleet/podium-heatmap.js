@@ -36,7 +36,8 @@ export class PodiumHeatmap extends Part {
   #spacer = h('div');
   pointer = h('div', { class: 'pointer', hidden: true });
   tip = h('div', { class: 'tip', hidden: true });
-  scroller = h('div', { class: 'scroller' }, this.#canvas, this.#spacer, this.pointer);
+  scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map' },
+    this.#canvas, this.#spacer, this.pointer);
   #buttons = COLOURINGS.map((one) => h('button', { 'data-colour': one, onclick: () => this.#ask(one) }, one));
   #legend = h('ul', { class: 'row', 'aria-label': 'Nodes shown' });
 
@@ -100,7 +101,7 @@ export class PodiumHeatmap extends Part {
   refresh() {
     const begun = performance.now();
     const early = this.#stale < PLACES ? 0 : this.#rests - begun;
-    if (early > 0) return void setTimeout(() => this.soon(), early);
+    if (early > 0) return void setTimeout(() => this.isConnected && this.soon(), early);
     const [stale, changed] = [this.#stale, this.#changed];
     [this.#stale, this.#changed] = [SOME, new Set()];
     const layout = stale >= PLACES || !this.picture ? this.#arrange() : this.picture.layout;
@@ -144,6 +145,7 @@ export class PodiumHeatmap extends Part {
     Object.assign(this.#canvas, { width: Math.max(1, width), height: seen });
     Object.assign(this.#canvas.style, { width: `${width / unit}px`, height: `${seen / unit}px` });
     this.#spacer.style.height = `${(layout.height - seen) / unit}px`;
+    this.scroller.tabIndex = layout.height > seen ? 0 : -1; // keys scroll what has the focus
     return layout;
   }
 
