@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from chromium import UNREACHABLE, Windows, axe
 from watched import PASSWORD, Site
@@ -97,6 +98,34 @@ def test_for_many_nodes_their_number_is_to_be_typed(serve: Callable[..., Site], 
     question.get_by_label("Type 60 to go on").fill("60")
     agree(question, "power on")
     expect(page.get_by_text("60 requested")).to_be_visible()
+
+
+def test_the_number_is_asked_for_too_where_only_the_api_knows_that_it_must_be(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    """The limit has become lower since the page was loaded."""
+    look.expect("400")
+    site = serve(racks=5)
+    page = look(site.url, "#/tasks")
+    page.route("**/podium/v1/session", lambda route: route.fulfill(json=loosened(route)))
+    page.goto(f"{site.url}/#/fleet")
+    page.reload()
+    expect(page.locator('[data-node="r1n01"]')).to_be_visible()
+    choose_all(page)
+    question = ask(page, "power on")
+    expect(question.get_by_label("Type 60 to go on")).to_have_count(0)
+    question.get_by_label("Reason").fill("all hands")
+    agree(question, "power on")
+    expect(question.get_by_role("alert")).to_contain_text("confirm_above")
+    question.get_by_label("Type 60 to go on").fill("60")
+    agree(question, "power on")
+    expect(page.get_by_text("60 requested")).to_be_visible()
+    assert site.door.http.get("/podium/v1/operations").json()["items"][0]["reason"] == "all hands"
+
+
+def loosened(route: Route) -> Any:
+    """Return what the API says of the session, with a limit that no question reaches."""
+    return route.fetch().json() | {"confirm_above": 1000}
 
 
 def test_what_is_refused_is_shown_for_each_reason(site: Site, look: Windows) -> None:

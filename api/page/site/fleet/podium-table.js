@@ -42,6 +42,8 @@ class PodiumTable extends Part {
     this.listen(session, "change", soon);
     this.listen(stream, "state", soon);
     this.listen(this.#view, "scroll", soon);
+    // Shift is for ranges of nodes: without it, text can be selected.
+    this.listen(this.#body, "mousedown", (event) => event.shiftKey && event.preventDefault());
     this.listen(this.#body, "click", (event) => this.#click(event));
     this.listen(this.#body, "focusin", (event) => this.#activate(placeOf(event)));
     this.listen(this.#grid, "keydown", (event) => this.#key(event) && event.preventDefault());
@@ -49,7 +51,10 @@ class PodiumTable extends Part {
     this.every(1, () => document.hidden || this.#update(() => true)); // ages grow
     const sizes = new ResizeObserver(soon);
     sizes.observe(this.#view);
-    this.ends.signal.addEventListener("abort", () => sizes.disconnect());
+    this.ends.signal.addEventListener("abort", () => {
+      sizes.disconnect();
+      fleet.watch([]);
+    });
     this.#take();
   }
 
