@@ -51,7 +51,6 @@ export class Ages {
     this.#watched = nodes;
   }
 
-  /** @returns {() => void} ends it */
   watchAll() {
     const reader = {};
     this.#readers.add(reader);

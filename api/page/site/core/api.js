@@ -1,15 +1,10 @@
 // Requests to podium-api, which are not waited for without end, and their errors in the API's own words.
 
 /**
- * @typedef {object} Options of a request
- * @property {Record<string, unknown>} [query] lists repeat; what is null is left out
- * @property {unknown} [body] sent as JSON
- * @property {AbortSignal|undefined} [signal] ends it
- * @property {number} [seconds] within which an answer has to begin, and to go on
- * @property {string} [key] of what is done once however often it is sent
- * @property {string} [accept] the type of the answer
- * @property {() => void} [opened] called when the answer begins
- * @property {(texts: string[]) => void} [warn] gets what the API warns of
+ * Of a request: lists in the query repeat; an answer has to begin and go on within some seconds; what has a
+ * key is done once however often it is sent. It says when the answer begins, and what the API warns of.
+ * @typedef {{query?: Record<string, unknown>, body?: unknown, signal?: AbortSignal, seconds?: number,
+ *   key?: string, accept?: string, opened?: () => void, warn?: (texts: string[]) => void}} Options
  */
 
 /** Milliseconds of work after which the browser gets room for other things. */
@@ -56,10 +51,9 @@ export function silence() {
 }
 
 /**
- * Make a request, and return what it answers: JSON, or null where there is nothing.
+ * Make a request, and return what it answers: JSON, or null where there is nothing. All raise ApiError.
  * @param {string} method @param {string} path such as podium/v1/status @param {Options} [options]
  * @returns {Promise<any>}
- * @throws {ApiError} or the reason of the signal
  */
 export async function ask(method, path, options) {
   let whole = '';
@@ -70,7 +64,6 @@ export async function ask(method, path, options) {
 /**
  * Read a list as a whole, in batches as they come. With a body it is a POST.
  * @param {string} path @param {Options} [options] @returns {AsyncGenerator<any[], void, void>}
- * @throws {ApiError} also where the list breaks off
  */
 export async function* lines(path, options = {}) {
   let rest = '';
@@ -87,7 +80,6 @@ export async function* lines(path, options = {}) {
  * Read an answer while it comes, with room for the browser in between.
  * @param {string} method @param {string} path @param {Options} [options]
  * @returns {AsyncGenerator<string, void, void>}
- * @throws {ApiError}
  */
 export async function* texts(method, path, { signal, seconds = 20, ...options } = {}) {
   const silent = new AbortController();

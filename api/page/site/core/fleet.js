@@ -29,8 +29,7 @@ export class Fleet extends EventTarget {
   nodes = new Map();
   /** @type {Node[]} in natural order; it may be another list after a change of the order */
   ordered = [];
-  /** @type {'loading'|'whole'} */
-  phase = 'loading';
+  phase = /** @type {'loading'|'whole'} */ ('loading');
   /** How many nodes are expected. */
   total = 0;
   /** Why they cannot be listed, in one line. */
@@ -86,8 +85,7 @@ export class Fleet extends EventTarget {
 
   /**
    * Know more columns of every node, such as extra.zone, from now on.
-   * @param {string[]} fields @returns {Promise<void>} when all nodes have them
-   * @throws {import('./api.js').ApiError} there is no such column
+   * @param {string[]} fields @returns {Promise<void>} when all nodes have them; ApiError where there is none
    */
   async need(fields) {
     const { signal } = this.#running;

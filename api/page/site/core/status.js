@@ -4,14 +4,10 @@ import { ApiError, ask, silence } from './api.js';
 import { pause } from './stream.js';
 
 /**
- * The answer as client/calls/status.py has it.
+ * What the page looks at of the answer that client/calls/status.py has.
  * @typedef {{kind: string, severity: 'critical'|'warning', text: string, since: string|null,
  *            nodes: number|null, names: string|null, where: string|null, command: string}} Finding
- * @typedef {{at: string, attention: Finding[], nodes: Record<string, number>,
- *            readings: {max_age: number, fresh_share: number, oldest: number|null},
- *            conductors: {hostname: string, state: string, nodes: number}[],
- *            enforcement: {frozen_at: string|null, frozen_reason: string|null},
- *            changes: {operations: number, waiting: number, begun: number, newest: any[]}}} Answer
+ * @typedef {{at: string, attention: Finding[], nodes: Record<string, number>, [part: string]: any}} Answer
  * @typedef {{at: number, counts: Record<string, number>}} Sample
  */
 

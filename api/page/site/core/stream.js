@@ -4,12 +4,7 @@
 
 import { ApiError, texts } from './api.js';
 
-/** @typedef {'live'|'connecting'|'lost'} State */
-/**
- * A message as client/calls/changes.py has it.
- * @typedef {{kind: 'started'|'reset'|'dropped'|'nodes'|'operations'|'events'|'conductors', cursor: string,
- *            [rest: string]: any}} Message
- */
+/** @typedef {{kind: string, cursor: string, [rest: string]: any}} Message see client/calls/changes.py */
 
 /** Seconds of silence after which the connection is lost; the server breaks it every 15 s. */
 const SILENCE = 25;
@@ -20,8 +15,7 @@ const HIDDEN = 30_000;
 
 /** Events: 'state'; 'messages' with some of them as detail, in order; 'opened'. */
 export class Stream extends EventTarget {
-  /** @type {State} */
-  state = 'connecting';
+  state = /** @type {'live'|'connecting'|'lost'} */ ('connecting');
   /** Since when, by the browser's clock in milliseconds. */
   since = Date.now();
   /** Why it is lost, in one line. */
@@ -93,9 +87,11 @@ export class Stream extends EventTarget {
       if (signal.aborted) return;
       this.#connection = new AbortController();
       const ending = this.#connection.signal;
+      const begun = Date.now();
       try {
         await this.#read(ending);
-        failures = 0;
+        if (ending.aborted) continue;
+        failures = Date.now() - begun < 1000 ? failures + 1 : 0;
         this.#become('', this.#doubt, false);
       } catch (error) {
         if (ending.aborted) continue;
