@@ -38,7 +38,8 @@ export class PodiumHeatmap extends Part {
   tip = h('div', { class: 'tip', hidden: true });
   scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map' },
     this.#canvas, this.#spacer, this.pointer);
-  #buttons = COLOURINGS.map((one) => h('button', { 'data-colour': one, onclick: () => this.#ask(one) }, one));
+  #buttons = COLOURINGS.map((colour) =>
+    h('button', { onclick: () => this.page.address.write({ colour }, { replace: true }) }, colour));
   #legend = h('ul', { class: 'row', 'aria-label': 'Nodes shown' });
 
   show() {
@@ -55,10 +56,8 @@ export class PodiumHeatmap extends Part {
     }
     const resizing = new ResizeObserver(() => this.#redo(PLACES));
     resizing.observe(this.scroller);
-    this.ends.signal.addEventListener('abort', () => {
-      resizing.disconnect();
-      this.#endAges();
-    });
+    this.ends.signal.addEventListener('abort', () => resizing.disconnect());
+    this.ends.signal.addEventListener('abort', () => this.#endAges());
     this.every(5, () => this.#colouring === 'age' && this.#redo(ALL));
     follow(this);
     this.#recolour();
@@ -75,11 +74,6 @@ export class PodiumHeatmap extends Part {
     const isMany = nodes.size + this.#changed.size > FEW;
     if (!isMany) for (const node of nodes) this.#changed.add(node);
     this.#redo(isMany ? ALL : SOME);
-  }
-
-  /** @param {string} colour */
-  #ask(colour) {
-    this.page.address.write({ colour: colour === COLOURINGS[0] ? null : colour }, { replace: true });
   }
 
   #recolour() {
@@ -121,17 +115,10 @@ export class PodiumHeatmap extends Part {
   /** Find the racks and the place of each cell, and give the canvas the size of what is in view. */
   #arrange() {
     const { fleet, shown } = this.page;
-    /** @type {Map<string, Node[]>} */
-    const racks = new Map();
-    for (const node of shown.nodes) {
-      const others = racks.get(node.rack);
-      if (others) others.push(node);
-      else racks.set(node.rack, [node]);
-    }
-    const sorted = [...racks].map(([name, nodes]) =>
+    const racks = [...Map.groupBy(shown.nodes, (/** @type {Node} */ { rack }) => rack)].map(([name, nodes]) =>
       ({ name, nodes, count: nodes.length, key: natural(name) }));
-    sorted.sort((one, other) => (one.key < other.key ? -1 : 1));
-    this.nodes = sorted.flatMap(({ nodes }) => nodes);
+    racks.sort((one, other) => (one.key < other.key ? -1 : 1));
+    this.nodes = racks.flatMap(({ nodes }) => nodes);
     this.#codes = new Uint8Array(this.nodes.length);
     this.#places = null;
     const [unit, most] = [devicePixelRatio, parseFloat(getComputedStyle(this.scroller).maxHeight)];
@@ -140,7 +127,7 @@ export class PodiumHeatmap extends Part {
     const isTouched = matchMedia('(pointer: coarse)').matches || this.scroller.clientWidth < 600;
     const smallest = (isTouched ? SMALLEST_TOUCHED : SMALLEST) * unit;
     const expected = fleet.phase === 'loading' && !shown.filter ? fleet.total : 0;
-    const layout = layOut(sorted, { width, height, unit, smallest, largest: LARGEST * unit, expected });
+    const layout = layOut(racks, { width, height, unit, smallest, largest: LARGEST * unit, expected });
     const seen = Math.max(1, Math.min(layout.height, height));
     Object.assign(this.#canvas, { width: Math.max(1, width), height: seen });
     Object.assign(this.#canvas.style, { width: `${width / unit}px`, height: `${seen / unit}px` });
