@@ -47,9 +47,7 @@ export class Ages {
   }
 
   /** @param {Node[]} nodes */
-  watch(nodes) {
-    this.#watched = nodes;
-  }
+  watch(nodes) { this.#watched = nodes; }
 
   watchAll() {
     const reader = {};
@@ -58,9 +56,7 @@ export class Ages {
   }
 
   /** Conductors have changed, and with them who has which node. */
-  expectOthers() {
-    this.#due.all = Math.min(this.#due.all, Date.now() + SETTLED * (1 + Math.random()));
-  }
+  expectOthers() { this.#due.all = Math.min(this.#due.all, Date.now() + SETTLED * (1 + Math.random())); }
 
   /** @param {AbortSignal} signal */
   async #run(signal) {

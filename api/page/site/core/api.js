@@ -46,9 +46,7 @@ export function onRefused(listener) {
 }
 
 /** Seconds since anything came from the API. */
-export function silence() {
-  return (performance.now() - lastHeard) / 1000;
-}
+export function silence() { return (performance.now() - lastHeard) / 1000; }
 
 /**
  * Make a request, and return what it answers: JSON, or null where there is nothing. All raise ApiError.

@@ -66,14 +66,10 @@ export class Fleet extends EventTarget {
   }
 
   /** @param {string} name */
-  named(name) {
-    return this.#names.get(name);
-  }
+  named(name) { return this.#names.get(name); }
 
   /** The server's time, in milliseconds. */
-  now() {
-    return this.#status.now();
-  }
+  now() { return this.#status.now(); }
 
   /** Forget everything, as when somebody logs out. */
   clear() {
@@ -106,14 +102,10 @@ export class Fleet extends EventTarget {
   }
 
   /** Keep the ages of these nodes current, which are those on the screen. @param {Node[]} nodes */
-  watch(nodes) {
-    this.#ages.watch(nodes);
-  }
+  watch(nodes) { this.#ages.watch(nodes); }
 
   /** Keep the ages of all nodes current. @returns {() => void} ends that */
-  watchAll() {
-    return this.#ages.watchAll();
-  }
+  watchAll() { return this.#ages.watchAll(); }
 
   /**
    * Take rows of a list, but of the nodes that the stream reports meanwhile.
@@ -139,9 +131,7 @@ export class Fleet extends EventTarget {
     }
   }
 
-  get #fields() {
-    return [...BASE, ...this.#columns];
-  }
+  get #fields() { return [...BASE, ...this.#columns]; }
 
   /** Read lists one after another. @param {(signal: AbortSignal) => Promise<void>} read */
   #queue(read) {
@@ -247,9 +237,7 @@ export class Fleet extends EventTarget {
   }
 
   /** @param {string} name @param {object} detail */
-  #tell(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
-  }
+  #tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
 }
 
 /** @param {() => void} work done before the browser paints, or soon where it does not */

@@ -22,6 +22,4 @@ export function merged(items, others) {
 }
 
 /** @param {{key: string}} one @param {{key: string}} other */
-export function byKey(one, other) {
-  return one.key < other.key ? -1 : one.key > other.key ? 1 : 0;
-}
+export function byKey(one, other) { return one.key < other.key ? -1 : one.key > other.key ? 1 : 0; }

@@ -35,9 +35,7 @@ export class Status extends EventTarget {
   #running = null;
 
   /** Ask until stop(), while somebody looks at the page. */
-  start() {
-    if (!this.#running) void this.#run((this.#running = new AbortController()).signal);
-  }
+  start() { if (!this.#running) void this.#run((this.#running = new AbortController()).signal); }
 
   /** End it, and forget everything. */
   stop() {
@@ -47,9 +45,7 @@ export class Status extends EventTarget {
   }
 
   /** The server's time in milliseconds: an answer may be some seconds old, so that the latest counts. */
-  now() {
-    return Date.now() + this.#ahead;
-  }
+  now() { return Date.now() + this.#ahead; }
 
   /** @param {AbortSignal} signal */
   async #run(signal) {

@@ -68,9 +68,7 @@ export class Stream extends EventTarget {
   }
 
   /** Wait until messages come with the fields that are wanted. @param {AbortSignal} signal */
-  async whenOpen(signal) {
-    while (!this.isOpen && !signal.aborted) await once(this, 'opened', signal);
-  }
+  async whenOpen(signal) { while (!this.isOpen && !signal.aborted) await once(this, 'opened', signal); }
 
   /** @param {AbortSignal} signal */
   async #rest(signal) {
