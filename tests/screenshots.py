@@ -30,6 +30,13 @@ Pose = Callable[[Page, Site], None]
 
 def _rows(page: Page, _: Site) -> None:
     expect(page.locator("[data-node]").first).to_be_visible()
+    expect(page.locator("podium-fleet .filter > [role=status]")).to_contain_text("nodes")  # all are here
+    expect(page.locator("podium-counts")).to_contain_text("power on")
+
+
+def _node(page: Page, site: Site) -> None:
+    _settled(page, site)
+    expect(page.locator("[data-action='power on']:visible").first).to_be_enabled()
 
 
 def _settled(page: Page, _: Site) -> None:
@@ -86,7 +93,7 @@ STATES: Final[Sequence[tuple[str, str, Pose, str | None]]] = (
 #: Fleets by their names. Of the large ones there are only pictures of all nodes.
 FLEETS: Final[dict[str, dict[str, Any]]] = {
     "small": {"racks": 4, "each": 12},
-    "middle": {"racks": 10, "each": 48},
+    "middle": {"racks": 12, "each": 32},
     "worn": {"racks": 4, "each": 12, "worn": True},
     "5000": {"racks": 100, "each": 50},
     "100000": {"racks": 1000, "each": 100},

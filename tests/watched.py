@@ -51,7 +51,7 @@ def fleet(racks: int, each: int, now: datetime | None = None) -> Iterator[dict[s
         for place in range(1, each + 1):
             state = "power on" if place % 4 else "power off"
             yield {
-                "name": f"r{rack}n{place:0{max(2, len(str(each)))}}",
+                "name": f"r{rack}n{place:02}",
                 "driver": "fake",
                 "power_state": state,
                 "wanted_power_state": state,
