@@ -1,7 +1,8 @@
 // The fields of a node that conditions are about, and what each is compared with, as `--where` has them.
 
 /** @typedef {'text'|'word'|'number'|'truth'|'age'|'time'|'stale'|'entry'} Kind */
-/** @typedef {{name: string, kind: Kind, words: Readonly<Record<string, string>>}} Field */
+/** @typedef {ReadonlyMap<string, string | boolean>} Words what a field may be, by what is written for it */
+/** @typedef {{name: string, kind: Kind, words: Words}} Field */
 
 const ORDER = ['<', '<=', '>', '>='];
 const TEXTS = ['=', '!=', '~', '!~'];
@@ -11,14 +12,16 @@ export const OPERATORS = {
   stale: ['>'], entry: [...TEXTS, ...ORDER],
 };
 
-const POWER = { 'power on': 'power on', 'power off': 'power off', error: 'error' };
-const STATES = { on: 'power on', off: 'power off', ...POWER };
+/** Words that stand for themselves. @param {string} words */
+const same = (words) => Object.fromEntries(words.split(',').map((one) => [one, one]));
+const STATES = { on: 'power on', off: 'power off', ...same('power on,power off,error') };
 const ACTIONS = 'rebooting,soft power off,soft rebooting,power cycle,inject nmi,change credentials';
-const OTHERS = Object.fromEntries(ACTIONS.split(',').map((one) => [one, one]));
-const TARGETS = { ...STATES, ...OTHERS, reboot: 'rebooting' };
+const TARGETS = { ...STATES, ...same(ACTIONS), reboot: 'rebooting' };
+const TRUTHS = { yes: true, no: false, true: true, false: false };
 
-/** @param {Kind} kind @param {string} names @param {Record<string, string>} [words] @returns {Field[]} */
-const those = (kind, names, words = {}) => names.split(' ').map((name) => ({ name, kind, words }));
+/** @param {Kind} kind @param {string} names @param {Record<string, any>} [words] @returns {Field[]} */
+const those = (kind, names, words = {}) =>
+  names.split(' ').map((name) => ({ name, kind, words: new Map(Object.entries(words)) }));
 /** @param {Field[]} fields */
 const named = (fields) => new Map(fields.map((one) => [one.name, one]));
 
@@ -26,8 +29,8 @@ const named = (fields) => new Map(fields.map((one) => [one.name, one]));
 export const FIELDS = named([
   ...those('word', 'power_state', STATES),
   ...those('word', 'wanted_power_state target_power_state', TARGETS),
-  ...those('word', 'health', { ok: 'ok', warning: 'warning', critical: 'critical' }),
-  ...those('truth', 'failing unhealthy unserved would_enforce maintenance retired'),
+  ...those('word', 'health', same('ok,warning,critical')),
+  ...those('truth', 'failing unhealthy unserved would_enforce maintenance retired', TRUTHS),
   ...those('age', 'age'),
   ...those('stale', 'stale'),
   ...those('text', 'name driver conductor conductor_group owner last_error power_requested_by uuid fault'),
@@ -58,15 +61,21 @@ export function seconds(text) {
   return given <= LONGEST_AGE ? given : undefined;
 }
 
-const FIRST_DAY = Date.parse('0001-01-01T00:00Z');
 const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ]((?!24)\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 
 /** A moment in milliseconds, without an offset one of UTC. @type {Reading} */
 export function time(text) {
-  const [, date, clock = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
-  const day = Date.parse(`${date}T00:00Z`);
-  const moment = Date.parse(`${date}T${clock}${zone}`);
+  const [, date = '', clock = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
   // There is no 31st of June, and no year 0.
-  const isDay = day >= FIRST_DAY && new Date(day).toISOString().startsWith(`${date}T`);
+  const isDay = date > '0001' && new Date(`${date}T00:00Z`).toJSON()?.startsWith(date);
+  const moment = Date.parse(`${date}T${clock}${zone}`);
   return isDay && !isNaN(moment) ? moment : undefined;
 }
+
+/** @typedef {(text: string, words: Words) => string | number | boolean | undefined} Reader */
+/** @type {Reader} */
+const word = (text, words) => words.get(text.toLowerCase());
+/** @type {Reader} */
+const text = (given) => given;
+/** What makes values of what is written, by the kind of field. @type {Readonly<Record<Kind, Reader>>} */
+export const READINGS = { text, word, number, truth: word, age: seconds, time, stale: seconds, entry: text };

@@ -3,17 +3,13 @@
 
 import { ENTRIES, find } from './fields.js';
 import { columns, compiled, fitting } from './matching.js';
-import { Fault, conditions, parse } from './parsing.js';
+import { Fault, parse } from './parsing.js';
 import { expand, isRange } from './ranges.js';
 
-/**
- * @typedef {object} Filter
- * @property {import('./matching.js').Test} fits
- * @property {readonly string[]} columns of the nodes, that it looks at
- * @property {boolean} hasEntries whether the server has a say in what it may look at
- * @property {boolean} hasAges whether it depends on when nodes were read, and time alone changes it
- * @property {boolean} hasOthers whether it depends on what belongs to no node; see World
- */
+/** @typedef {{fits: import('./matching.js').Test, columns: readonly string[]}} Filter */
+
+/** Patterns at the most: each is tried on the name of every node. */
+const MOST_PATTERNS = 128;
 
 /** Whether a text is a condition, and not names. @param {string} text */
 export function isCondition(text) {
@@ -32,38 +28,26 @@ export function isCondition(text) {
  */
 export function understood(text) {
   if (!text.trim()) return null;
-  const plain = { columns: [], hasEntries: false, hasAges: false, hasOthers: false };
-  if (!isCondition(text)) return { ...plain, fits: named(text) };
+  if (!isCondition(text)) return { fits: named(text), columns: [] };
   const tree = parse(text);
-  const fields = [...conditions(tree)].map(({ field }) => field);
-  return {
-    fits: compiled(tree),
-    columns: columns(tree),
-    hasEntries: fields.some(({ kind }) => kind === 'entry'),
-    hasAges: fields.some(({ kind }) => kind === 'age' || kind === 'stale'),
-    hasOthers: fields.some(({ name }) => name === 'failing' || name === 'would_enforce'),
-  };
+  return { fits: compiled(tree), columns: columns(tree) };
 }
 
 /** @param {string} text @returns {import('./matching.js').Test} */
 function named(text) {
   const names = new Set();
-  const patterns = new Set();
-  const pieces = new Set();
+  /** @type {RegExp[]} */
+  const patterns = [];
   for (const { 0: word, index: start } of text.matchAll(/(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu)) {
-    const range = isRange(word);
-    const given = range ? expand(word) : [word];
-    if (!given) throw new Fault({ start, end: start + word.length }, true);
+    const given = isRange(word) ? expand(word) : [word];
     for (const one of given) {
-      if (/[*?]/.test(one)) patterns.add(one);
-      else (range ? names : pieces).add(range ? one : one.toLowerCase());
+      if (/[*?]/.test(one)) patterns.push(fitting(one));
+      else names.add(one);
+      if (one === word && names.has(one)) patterns.push(fitting(`*${one}*`, 'sui'));
+      if (patterns.length > MOST_PATTERNS) break;
     }
+    const isTooMuch = !given.length || patterns.length > MOST_PATTERNS;
+    if (isTooMuch) throw new Fault({ start, end: start + word.length });
   }
-  const fits = [...patterns].map(fitting);
-  const parts = [...pieces];
-  return ({ name, uuid }) => {
-    const lower = parts.length ? name.toLowerCase() : '';
-    const isFound = names.has(name) || names.has(uuid) || parts.some((one) => lower.includes(one));
-    return isFound || pieces.has(uuid) || fits.some((one) => one.test(name));
-  };
+  return ({ name, uuid }) => names.has(name) || names.has(uuid) || patterns.some((one) => one.test(name));
 }

@@ -2,7 +2,6 @@
 // about a missing value is false, and what is not chosen is chosen by `not`.
 
 import { number } from './fields.js';
-import { conditions } from './parsing.js';
 
 /** @typedef {import('./parsing.js').Tree} Tree */
 /** @typedef {import('./parsing.js').Condition} Condition */
@@ -21,21 +20,20 @@ import { conditions } from './parsing.js';
 /** Milliseconds by which a time may lie ahead of the server's without being wrong. */
 const AHEAD = 5000;
 
-/** What conditions need to know besides the columns of their own names. @type {Record<string, string[]>} */
+/** Of fields that are no columns, those to look at beside what is known of all nodes.
+ * @type {Record<string, string[]>} */
 const COLUMNS = {
-  age: ['power_checked_at'],
-  stale: ['power_checked_at', 'maintenance', 'provision_state'],
-  failing: ['power_failures', 'maintenance', 'power_policy', 'reservation', 'conductor', 'provision_state'],
-  unhealthy: ['health'],
-  unserved: ['conductor', 'provision_state'],
-  would_enforce: ['enforcement', 'power_state', 'wanted_power_state', 'maintenance', 'power_policy'],
+  age: ['power_checked_at'], stale: ['power_checked_at'], unhealthy: [], unserved: [],
+  failing: ['power_policy', 'reservation'], would_enforce: ['power_policy', 'enforcement'],
 };
 
-/** Return the columns of nodes that conditions look at. @param {Tree} tree */
+/** Return the columns of nodes that conditions look at. @param {Tree} tree @returns {string[]} */
 export function columns(tree) {
-  const names = [...conditions(tree)].flatMap(({ field, key }) =>
-    key ? [`${field.name}.${key}`] : (COLUMNS[field.name] ?? [field.name]));
-  return [...new Set(names)];
+  if (tree.type !== 'condition') {
+    return [...new Set((tree.type === 'not' ? [tree.inner] : tree.parts).flatMap(columns))];
+  }
+  const { field: { name }, key } = tree;
+  return key ? [`${name}.${key}`] : (COLUMNS[name] ?? [name]);
 }
 
 /** Return what says whether a node meets conditions. @param {Tree} tree @returns {Test} */
@@ -52,31 +50,23 @@ export function compiled(tree) {
 }
 
 /** Return a pattern with `*` and `?` as a regular expression, which takes no longer for many `*`.
- * @param {string} pattern */
-export function fitting(pattern) {
+ * @param {string} pattern @param {string} [flags] */
+export function fitting(pattern, flags = 'su') {
   const [first = '', ...parts] = pattern.split('*').map((part) =>
     part.replace(/[\\^$.+()[\]{}|/]/g, '\\$&').replaceAll('?', '.'));
   const last = parts.pop();
-  if (last === undefined) return new RegExp(`^${first}$`, 'su');
+  if (last === undefined) return new RegExp(`^${first}$`, flags);
   // A group in a look-ahead is not tried again: the first place where a part fits is the best one.
   const between = parts.map((part, place) => `(?=(.*?${part}))\\${place + 1}`);
-  return new RegExp(`^${first}${between.join('')}.*${last}$`, 'su');
+  return new RegExp(`^${first}${between.join('')}.*${last}$`, flags);
 }
 
 /** @param {Condition} one @returns {Test} */
 function condition({ field, key, operator, values }) {
   const wanted = values.filter((value) => value !== null);
   const mayMiss = wanted.length < values.length;
-  if (field.kind === 'truth') {
-    const test = TRUTHS[field.name] ?? ((node) => node[field.name] === true);
-    return (node, world) => wanted.some((value) => value === test(node, world));
-  }
-  if (field.kind === 'stale') {
-    return (node, world) => isConducted(node) &&
-      node['maintenance'] === false && (age(node, world) ?? Infinity) > Number(wanted[0]);
-  }
   const compares = field.kind === 'entry' ? entry(operator, wanted) : compared(operator, wanted);
-  const read = reader(field.name, key);
+  const read = reader(field, key);
   return (node, world) => {
     const value = read(node, world);
     // What a node's driver does not know may be secret there, and is compared with nothing.
@@ -86,56 +76,43 @@ function condition({ field, key, operator, values }) {
   };
 }
 
-/** @param {string} name @param {string} key @returns {(node: Node, world: World) => any} */
-function reader(name, key) {
-  switch (name) {
-    case 'age': return age;
-    case 'health': return (node) => node['health']?.status.toLowerCase() ?? null;
-    case 'conductor': return (node) => node['conductor']?.replace(/\/[^/]*$/, '') ?? null;
-  }
-  const column = `${name}.${key}`;
+/** @param {Condition['field']} field @param {string} key @returns {(node: Node, world: World) => any} */
+function reader({ name, kind }, key) {
+  const column = key ? `${name}.${key}` : name;
+  if (name in OWN) return OWN[name];
+  if (kind === 'truth') return (node) => node[name] === true;
   if (name === 'driver_info') return (node) => (node[column] === '******' ? undefined : node[column]);
-  if (key) return (node) => node[column] ?? null;
-  const isTime = /_at$/.test(name);
-  return (node) => {
-    const value = node[name] ?? null;
-    return isTime && typeof value === 'string' ? Date.parse(value) : value;
-  };
+  return (node) => node[column] ?? null;
 }
 
-/** @param {string} operator @param {readonly Value[]} wanted @returns {(value: any) => boolean} */
+/** @typedef {(value: any) => boolean} Comparison */
+/** @param {string} operator @param {readonly Value[]} wanted @returns {Comparison} */
 function compared(operator, wanted) {
-  const among = new Set(wanted);
-  const patterns = operator === '~' ? wanted.map((value) => fitting(String(value))) : [];
   const bound = Number(wanted[0]);
   switch (operator) {
-    case '~': return (value) => patterns.some((pattern) => pattern.test(value));
     case '<': return (value) => value < bound;
     case '<=': return (value) => value <= bound;
     case '>': return (value) => value > bound;
     case '>=': return (value) => value >= bound;
   }
-  return (value) => among.has(value);
+  if (operator === '=') return (value) => wanted.includes(value);
+  const patterns = wanted.map((value) => fitting(String(value)));
+  return (value) => patterns.some((pattern) => pattern.test(value));
 }
 
-/** @param {string} operator @param {readonly Value[]} wanted @returns {(value: any) => boolean} */
+/** @param {string} operator @param {readonly Value[]} wanted @returns {Comparison} */
 function entry(operator, wanted) {
   const compares = compared(operator, wanted);
+  const isText = (/** @type {any} */ value) => typeof value === 'string' || typeof value === 'boolean';
   if (operator === '~') {
-    return (value) => ['string', 'boolean'].includes(typeof value) && !String(value).includes('://') &&
-      compares(String(value));
+    return (value) => isText(value) && !String(value).includes('://') && compares(String(value));
   }
-  if (operator !== '=') {
-    return (value) => {
-      const amount = typeof value === 'string' ? number(value) : value;
-      return typeof amount === 'number' && compares(amount);
-    };
+  if (operator === '=') {
+    const amounts = wanted.map((value) => number(String(value)));
+    return (value) => (isText(value) ? compares(String(value)) : amounts.includes(value));
   }
-  const amounts = new Set(wanted.map((value) => number(String(value))));
-  return (value) => {
-    if (typeof value === 'number') return amounts.has(value);
-    return ['string', 'boolean'].includes(typeof value) && compares(String(value));
-  };
+  const amount = (/** @type {any} */ value) => (typeof value === 'string' ? number(value) : value);
+  return (value) => typeof amount(value) === 'number' && compares(amount(value));
 }
 
 /** Seconds since the power was read; null for never, or where that lies ahead.
@@ -149,13 +126,20 @@ function age(node, world) {
 /** @param {Node} node */
 const isConducted = (node) => node['provision_state'] !== 'enroll';
 
-/** @type {Record<string, Test>} */
-const TRUTHS = {
+/** What is no column, or none as it is. @type {Record<string, (node: Node, world: World) => any>} */
+const OWN = {
+  age,
+  conductor: (node) => node['conductor']?.replace(/\/[^/]*$/, '') ?? null,
   failing(node, { members }) {
     const isRead = node['maintenance'] === false && node['power_policy'] !== 'ignore';
     const isHeld = node['reservation'] && !members.has(node['reservation']);
     const isLeft = isRead && (isHeld || !node['conductor']);
-    return isConducted(node) && (node['power_failures'] > 0 || Boolean(isLeft));
+    return isConducted(node) && Boolean(node['power_failures'] || isLeft);
+  },
+  health: (node) => node['health']?.status.toLowerCase() ?? null,
+  stale(node, world) {
+    const isRead = isConducted(node) && node['maintenance'] === false;
+    return isRead ? (age(node, world) ?? Infinity) : null;
   },
   unhealthy: (node) => ['Warning', 'Critical'].includes(node['health']?.status),
   unserved: (node) => isConducted(node) && !node['conductor'],

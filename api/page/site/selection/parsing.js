@@ -1,7 +1,7 @@
 // Reads conditions as `--where` has them: `or` binds less than `and`, and that less than `not`. What is wrong
 // has a place here; its words are the server's, which is asked for them.
 
-import { ENTRIES, OPERATORS, find, number, seconds, time } from './fields.js';
+import { ENTRIES, OPERATORS, READINGS, find } from './fields.js';
 
 /** @typedef {import('./fields.js').Field} Field */
 /** @typedef {string | number | boolean | null} Value */
@@ -23,10 +23,9 @@ const JOINING = ['and', 'or', 'not'];
 
 /** Where a text is wrong. */
 export class Fault extends Error {
-  /** @param {{start: number, end: number}} place @param {boolean} [isRange] and no condition */
-  constructor({ start, end }, isRange = false) {
+  /** @param {{start: number, end: number}} place */
+  constructor({ start, end }) {
     super('This cannot be understood');
-    this.isRange = isRange;
     this.start = start;
     this.end = end;
   }
@@ -56,45 +55,33 @@ export function parse(text) {
   if (text.length > LONGEST) throw new Fault({ start: LONGEST, end: text.length });
   const reader = new Reader(words(text));
   const tree = reader.any();
-  if (reader.next.kind !== 'end') throw new Fault(reader.next);
+  if (reader.words[0].kind !== 'end') throw new Fault(reader.words[0]);
   return tree;
-}
-
-/** Yield the conditions of a tree. @param {Tree} tree @returns {Generator<Condition, void>} */
-export function* conditions(tree) {
-  if (tree.type === 'condition') yield tree;
-  else for (const part of tree.type === 'not' ? [tree.inner] : tree.parts) yield* conditions(part);
 }
 
 /** Reads the words of one expression from the first to the last. */
 class Reader {
-  /** @param {Word[]} all */
-  constructor(all) {
-    this.all = all;
-    this.place = 0;
+  /** @param {Word[]} words */
+  constructor(words) {
+    this.words = words;
   }
 
   /** @returns {Word} */
-  get next() {
-    return this.all[Math.min(this.place, this.all.length - 1)];
-  }
-
   take() {
-    const word = this.next;
-    this.place++;
+    const [word] = this.words;
+    if (word.kind !== 'end') this.words.shift();
     return word;
   }
 
   /** Take the next word if it is one of these. @param {readonly string[]} texts */
   takes(...texts) {
-    const found = this.next.kind !== 'quoted' && texts.includes(this.next.text.toLowerCase());
-    if (found) this.place++;
-    return found;
+    const { kind, text } = this.words[0];
+    return (kind === 'sign' || kind === 'plain') && texts.includes(text.toLowerCase()) && this.take().text;
   }
 
   /** @param {string} sign */
   require(sign) {
-    if (!this.takes(sign)) throw new Fault(this.next);
+    if (!this.takes(sign)) throw new Fault(this.words[0]);
   }
 
   any() {
@@ -120,8 +107,8 @@ class Reader {
   /** @returns {Tree} */
   condition() {
     const { field, key } = this.field(this.take());
-    const sign = this.next;
-    const isNotIn = this.all[this.place + 1]?.text.toLowerCase() === 'in' && this.takes('not');
+    const sign = this.words[0];
+    const isNotIn = this.words[1]?.text.toLowerCase() === 'in' && this.takes('not');
     const isOne = !this.takes('in');
     if (isOne && !this.takes('==', ...OPERATORS.entry)) {
       if (field.kind !== 'truth') throw new Fault(sign);
@@ -141,11 +128,11 @@ class Reader {
 
   /** @param {Word} word */
   field(word) {
-    const isPlain = word.kind === 'plain' && !JOINING.includes(word.text.toLowerCase());
     const [name = '', ...rest] = word.text.split('.');
     const field = find(word.text) ?? ENTRIES.get(name);
-    if (!isPlain || !field) throw new Fault(word);
-    const isQuoted = word.text === `${name}.` && this.next.kind === 'quoted' && this.next.start === word.end;
+    if (!isText(word) || word.kind === 'quoted' || !field) throw new Fault(word);
+    const [{ kind, start }] = this.words;
+    const isQuoted = word.text === `${name}.` && kind === 'quoted' && start === word.end;
     const key = isQuoted ? this.take().text : rest.join('.');
     if (field.kind === 'entry' && !key) throw new Fault(word);
     return { field, key };
@@ -154,38 +141,25 @@ class Reader {
   /** @param {Field} field @returns {Value[]} */
   list(field) {
     this.require('(');
-    const found = [this.value(field, '=')];
-    while (this.takes(',')) found.push(this.value(field, '='));
+    const found = [];
+    do found.push(this.value(field, '=')); while (this.takes(','));
     this.require(')');
     return found;
   }
 
   /** @param {Field} field @param {string} operator @returns {Value} */
-  value(field, operator) {
+  value({ kind, words }, operator) {
     const word = this.take();
-    const text = word.text.toLowerCase();
-    const isPlain = word.kind === 'plain' && !JOINING.includes(text);
-    if (!isPlain && word.kind !== 'quoted') throw new Fault(word);
-    const mayMiss = operator === '=' && field.kind !== 'truth' && field.kind !== 'stale';
-    if (mayMiss && isPlain && text === 'none') return null;
-    const found = converted(field, operator, word.text);
+    const mayMiss = operator === '=' && kind !== 'truth' && kind !== 'stale';
+    if (mayMiss && word.kind === 'plain' && word.text.toLowerCase() === 'none') return null;
+    const isAmount = kind === 'entry' && operator !== '=' && operator !== '~';
+    const found = isText(word) ? READINGS[isAmount ? 'number' : kind](word.text, words) : undefined;
     if (found === undefined) throw new Fault(word);
     return found;
   }
 }
 
-/** @type {Readonly<Record<string, boolean>>} */
-const TRUTHS = { yes: true, true: true, no: false, false: false };
-
-/** @param {Field} field @param {string} operator @param {string} text @returns {Value | undefined} */
-function converted({ kind, words }, operator, text) {
-  switch (kind) {
-    case 'word': return new Map(Object.entries(words)).get(text.toLowerCase());
-    case 'truth': return new Map(Object.entries(TRUTHS)).get(text.toLowerCase());
-    case 'number': return number(text);
-    case 'time': return time(text);
-    case 'age': case 'stale': return seconds(text);
-    case 'entry': return operator === '=' || operator === '~' ? text : number(text);
-    default: return text;
-  }
+/** Whether a word may be a value. @param {Word} word */
+function isText({ kind, text }) {
+  return kind === 'quoted' || (kind === 'plain' && !JOINING.includes(text.toLowerCase()));
 }

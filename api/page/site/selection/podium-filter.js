@@ -2,8 +2,6 @@ import { h, Part, setText } from '../core/elements.js';
 import { FIELDS } from './fields.js';
 import { suggestions } from './suggesting.js';
 
-/** Milliseconds for which nobody has typed, before the address is changed: browsers bound how often. */
-const QUIET = 250;
 const EXAMPLES = [
   ['r1n[01-40], r2*', 'names, ranges and patterns'],
   ['gpu', 'a part of names, in capitals or not'],
@@ -15,8 +13,6 @@ const EXAMPLES = [
 
 /** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
 class PodiumFilter extends Part {
-  #timer = 0;
-  #suggestedFor = '';
   #words = h('datalist', { id: 'podium-filter-words' });
   #reason = h('span', { role: 'status' });
   #place = h('code', { hidden: true });
@@ -30,37 +26,21 @@ class PodiumFilter extends Part {
     const { shown, address } = this.page;
     this.replaceChildren(this.#input, this.#words, this.#help(),
       h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place));
-    this.listen(this.#input, 'input', () => this.#typed());
-    this.listen(this.#input, 'change', () => this.#write());
+    this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }, { replace: true }));
     this.listen(address, 'change', () => this.#read());
     this.listen(shown, 'change', () => this.soon());
-    this.ends.signal.addEventListener('abort', () => clearTimeout(this.#timer));
-    this.#timer = 0;
     this.#read();
   }
 
-  /** Show what the address says, unless something is being typed. */
   #read() {
     const { where = '' } = this.page.address.read().query;
-    if (this.#timer) return;
     if (this.#input.value !== where) this.#input.value = where;
+    this.#words.replaceChildren(...suggestions(where).map((value) => h('option', { value })));
     this.soon();
-  }
-
-  #typed() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#write(), QUIET);
-    this.soon();
-  }
-
-  #write() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.page.address.write({ where: this.#input.value }, { replace: true });
   }
 
   refresh() {
-    const { shown, fleet } = this.page;
+    const { shown } = this.page;
     const { value } = this.#input;
     shown.filter = value;
     const { fault, isWaiting } = shown;
@@ -69,11 +49,6 @@ class PodiumFilter extends Part {
     this.#reason.className = fault?.text ? 'fault' : 'quiet';
     this.#place.hidden = !fault?.at;
     if (fault?.at) this.#point(value, fault.at);
-    if (value === this.#suggestedFor) return; // the list is not made anew under the hands of who chooses
-    this.#suggestedFor = value;
-    const isAtEnd = this.#input.selectionStart === value.length;
-    const words = isAtEnd ? suggestions(value, fleet.ordered) : [];
-    this.#words.replaceChildren(...words.map((one) => h('option', { value: one })));
   }
 
   /** @param {string} text @param {{start: number, end: number}} wrong */
@@ -84,12 +59,9 @@ class PodiumFilter extends Part {
 
   #help() {
     const rows = EXAMPLES.map(([text, means]) => [h('dt', {}, h('code', {}, text)), h('dd', {}, means)]);
-    const close = (/** @type {KeyboardEvent} */ { key, currentTarget }) => {
-      if (key === 'Escape') /** @type {HTMLDetailsElement} */ (currentTarget).open = false;
-    };
     const fields = h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
       'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.');
-    return h('details', { onkeydown: close }, h('summary', {}, 'Help'),
+    return h('details', {}, h('summary', {}, 'Help'),
       h('div', { class: 'panel' }, h('dl', {}, ...rows), fields));
   }
 }

@@ -3,7 +3,7 @@
 import { ask } from '../core/api.js';
 import { BASE } from '../core/loading.js';
 import { pause } from '../core/stream.js';
-import { understood } from './filters.js';
+import { isCondition, understood } from './filters.js';
 import { Fault } from './parsing.js';
 
 /** @typedef {import('../core/fleet.js').Fleet} Fleet */
@@ -39,78 +39,65 @@ export class Shown extends EventTarget {
   #columns = new Set(BASE);
   #world = { now: 0, members: new Set(), enforcedByDefault: false };
   #typing = new AbortController();
-  #ends = () => {};
+  /** @type {() => unknown} */
+  #ends = () => undefined;
   #fleet;
 
   /** @param {Fleet} fleet */
   constructor(fleet) {
     super();
     this.#fleet = fleet;
-    fleet.addEventListener('change', (event) => {
-      const { nodes, order } = /** @type {CustomEvent<{nodes: Set<Node>, order: boolean}>} */ (event).detail;
-      this.#follow(nodes, order);
-    });
+    const follow = (/** @type {any} */ { detail }) => this.#follow(detail.nodes, detail.order);
+    fleet.addEventListener('change', follow);
   }
 
-  get filter() {
-    return this.#text;
-  }
-
+  get filter() { return this.#text; }
   set filter(text) {
     if (text === this.#text) return;
     this.#text = text;
     this.#typing.abort();
     this.#typing = new AbortController();
-    const { signal } = this.#typing;
+    void this.#take(this.#typing.signal);
+  }
+
+  /** Apply the text, at once if all is there that it looks at. @param {AbortSignal} signal */
+  async #take(signal) {
+    this.fault = null;
     try {
-      const filter = understood(text);
+      const filter = understood(this.#text);
       const more = filter ? filter.columns.filter((one) => !this.#columns.has(one)) : [];
-      this.isWaiting = Boolean(filter && (more.length || filter.hasOthers));
-      this.fault = null;
-      if (filter && this.isWaiting) void this.#prepare(filter, more, signal);
-      else this.#apply(filter);
+      this.isWaiting = more.length > 0 || dependsOnOthers(filter);
+      if (filter && this.isWaiting) await this.#prepare(filter, more, signal);
+      if (signal.aborted) return;
+      this.#apply(filter);
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      this.isWaiting = false;
-      this.fault = { text: '', at: error };
-      void this.#explain(error, signal);
+      if (signal.aborted) return;
+      const at = error instanceof Fault ? error : null;
+      this.fault = { text: at ? '' : /** @type {Error} */ (error).message, at };
+      if (at) void this.#explain(at, signal);
     }
+    this.isWaiting = false;
     this.#tell(false);
   }
 
-  /**
-   * Have what a filter looks at, and apply it.
-   *
-   * @param {Filter} filter
-   * @param {string[]} more columns
-   * @param {AbortSignal} signal
-   */
+  /** Have what it looks at. @param {Filter} filter @param {string[]} more @param {AbortSignal} signal */
   async #prepare(filter, more, signal) {
-    try {
-      if (filter.hasEntries) await pause(QUIET, signal);
-      const isUnsure = filter.hasEntries || filter.hasOthers;
-      const fault = isUnsure && await this.#ask(signal, { where: this.#text });
-      if (signal.aborted) return;
-      if (fault) throw new Error(fault);
-      if (this.#columns.size + more.length > MOST_COLUMNS) {
-        throw new Error('That are more fields than the page can keep; load it again');
-      }
-      if (more.length) await this.#fleet.need(more);
-      for (const column of more) this.#columns.add(column);
-    } catch (error) {
-      if (signal.aborted) return;
-      this.fault = { text: error instanceof Error ? error.message : String(error), at: null };
-    }
-    if (signal.aborted) return;
-    this.isWaiting = false;
-    if (!this.fault) this.#apply(filter);
     this.#tell(false);
+    const hasEntries = more.some((one) => one.includes('.'));
+    if (hasEntries) await pause(QUIET, signal);
+    const isUnsure = hasEntries || dependsOnOthers(filter);
+    const fault = isUnsure && await this.#ask(signal, { where: this.#text });
+    if (fault) throw new Error(fault);
+    if (this.#columns.size > MOST_COLUMNS) throw new Error('These are too many fields: load the page again');
+    if (more.length) await this.#fleet.need(more);
+    for (const column of more) this.#columns.add(column);
   }
 
   /** Have the server say what is wrong. @param {Fault} at @param {AbortSignal} signal */
   async #explain(at, signal) {
     await pause(QUIET, signal);
-    const query = at.isRange ? { nodes: this.#text.slice(at.start, at.end) } : { where: this.#text };
+    const range = this.#text.slice(at.start, at.end);
+    const query = isCondition(this.#text) ? { where: this.#text } : { nodes: range };
     const text = await this.#ask(signal, query).catch(() => '');
     if (signal.aborted) return;
     this.fault = { text: text || at.message, at };
@@ -127,19 +114,19 @@ export class Shown extends EventTarget {
   async #ask(signal, query) {
     const { fault, members, enforced_by_default: byDefault } = await ask('GET', PATH, { query, signal });
     Object.assign(this.#world, { members: new Set(members), enforcedByDefault: byDefault });
-    return wordsOf(fault ?? '');
+    const [line = ''] = (fault ?? '').split('\n'); // the others show the place
+    return line.replace(/^where: /, '').replace('--where help lists', 'the help lists');
   }
 
   /** @param {Filter | null} filter */
   #apply(filter) {
     this.#ends();
     this.#filter = filter;
-    const unwatch = filter?.hasAges ? this.#fleet.watchAll() : () => {};
-    const timer = filter?.hasAges || filter?.hasOthers ? setInterval(() => this.#look(filter), AGAIN) : 0;
-    this.#ends = () => {
-      unwatch();
-      clearInterval(timer);
-    };
+    const hasAges = filter?.columns.includes('power_checked_at');
+    const isTimed = filter && (hasAges || dependsOnOthers(filter));
+    const timer = isTimed ? setInterval(() => this.#look(filter), AGAIN) : 0;
+    const unwatch = hasAges && this.#fleet.watchAll();
+    this.#ends = () => [clearInterval(timer), unwatch && unwatch()];
     this.#chosen.clear();
     this.#follow(this.#fleet.ordered, true);
   }
@@ -147,7 +134,7 @@ export class Shown extends EventTarget {
   /** @param {Filter} filter that time changes */
   async #look(filter) {
     if (document.hidden) return;
-    if (filter.hasOthers) await this.#ask(this.#typing.signal, {}).catch(() => undefined);
+    if (dependsOnOthers(filter)) await this.#ask(this.#typing.signal, {}).catch(() => undefined);
     if (this.#filter === filter) this.#follow(this.#fleet.ordered, false);
   }
 
@@ -176,8 +163,5 @@ export class Shown extends EventTarget {
   }
 }
 
-/** The first line of what the server says: the others show the place. @param {string} fault */
-function wordsOf(fault) {
-  const [line = ''] = fault.split('\n');
-  return line.replace(/^where: /, '').replace('--where help lists', 'the help lists');
-}
+/** Whether more than the nodes decides, see World. @param {Filter | null} filter */
+const dependsOnOthers = (filter) => Boolean(filter?.columns.includes('power_policy'));
