@@ -47,8 +47,8 @@ export class PodiumConductors extends View {
     ["actions", (one) => this.#duty(one), (one) => this.#button(this.#duty(one) || "drain", one.hostname)],
   ], (one) => one.hostname);
   #sweeps = new Table("Sweeps", [
-    "conductor", "driver", "nodes", ["every", (one) => inSeconds(one.interval)],
-    ["last took", (one) => inSeconds(one.sweep_duration)], "reads_per_second", "failures",
+    "conductor", "driver", "nodes", ["last took", (one) => inSeconds(one.sweep_duration)], "reads_per_second",
+    "queued", "failures",
     ["keeps up", (one) => (one.late ? "late" : "yes"), (one) => mark(one.late ? "late" : "yes")],
   ], (one) => `${one.conductor} ${one.driver}`);
 
