@@ -20,7 +20,7 @@ def test_conductors_say_what_they_own_and_how_they_keep_up(serve: Callable[..., 
     expect(page.locator("tr[data-key=gone]")).to_contain_text("gone")
     sweep = page.get_by_role("table", name="Sweeps").get_by_role("row").nth(1)
     expect(sweep).to_contain_text("58 s")
-    expect(sweep).to_contain_text("unreachable: 1234")
+    expect(sweep).to_contain_text("unreachable: 4936")
     expect(sweep).to_contain_text("late")
     expect(page.get_by_role("table", name="Freshness")).to_contain_text("failing since")
     expect(page.locator("main [data-action]")).to_have_count(0)

@@ -22,17 +22,17 @@ def test_a_node_says_how_it_is_and_why(site: Site, look: Windows) -> None:
     expect(fact(page, "State", "because")).to_have_text("FAN3: 0 rpm")
     expect(fact(page, "State", "read")).to_contain_text("ago")
     expect(fact(page, "Place", "conductor")).to_contain_text("c1")
-    expect(fact(page, "Properties", "cpus")).to_have_text("64")
-    expect(fact(page, "Extra", "zone")).to_have_text("north")
+    expect(fact(page, "Entries", "properties.cpus")).to_have_text("64")
+    expect(fact(page, "Entries", "extra.zone")).to_have_text("north")
 
 
 def test_entries_are_shown_whatever_they_are(site: Site, look: Windows) -> None:
     site.change(["r1n01"], {"extra": {"spare": False, "fans": 0, "slots": [1, 2], "by": {"who": "ada"}}})
     page = look(site.url, "#/nodes/r1n01")
-    expect(fact(page, "Extra", "spare")).to_have_text("false")
-    expect(fact(page, "Extra", "fans")).to_have_text("0")
-    expect(fact(page, "Extra", "slots")).to_have_text("[1,2]")
-    expect(fact(page, "Extra", "by")).to_have_text('{"who":"ada"}')
+    expect(fact(page, "Entries", "extra.spare")).to_have_text("false")
+    expect(fact(page, "Entries", "extra.fans")).to_have_text("0")
+    expect(fact(page, "Entries", "extra.slots")).to_have_text("[1,2]")
+    expect(fact(page, "Entries", "extra.by")).to_have_text('{"who":"ada"}')
 
 
 def test_what_was_never_read_is_unknown(site: Site, look: Windows) -> None:
@@ -85,7 +85,7 @@ def test_a_reader_asks_for_sensors_and_for_nothing_else(serve: Callable[..., Sit
 
 def test_secrets_are_masked(serve: Callable[..., Site], look: Windows) -> None:
     page = look(serve(worn=True).url, "#/nodes/r1n01")
-    expect(fact(page, "Settings of the driver", "ipmi_password")).to_have_text("******")
+    expect(fact(page, "Entries", "driver_info.ipmi_password")).to_have_text("******")
 
 
 def test_a_node_that_is_not_there_is_said_to_be_missing(site: Site, look: Windows) -> None:

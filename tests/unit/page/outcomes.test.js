@@ -48,7 +48,7 @@ test("failures that differ only in the address of a BMC are one", () => {
     failed("r1n02", "BMC 10.0.0.2:623 does not answer"),
     failed("r1n03", "10.0.0.3: no route"),
     failed("r1n04", "10.0.0.4: no route"),
-  ]), ["r1n[01-02]: failed: BMC does not answer", "r1n[03-04]: failed: no route"]);
+  ]), ["r1n[01-02]: failed: BMC does not answer", "r1n[03-04]: failed: BMC: no route"]);
 });
 
 test("the address of one BMC alone is named", () => {

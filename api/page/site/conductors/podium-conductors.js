@@ -7,26 +7,21 @@ import { age } from "../core/words.js";
 import { Facts, Table, inSeconds, inWords } from "../showing/table.js";
 import { View, marked } from "../showing/view.js";
 
-/** What people ask of conductors: the question, what it means, and the words for what came of it. */
+/** What people ask of conductors: the question, the words for what came of it, and what it means. */
 const DUTIES = {
   drain: {
     title: "Take it out of service?", said: ["drained already", "drained from now on"],
-    lines: ["Others take over its nodes; changes under way end there first.",
-      "It stays out of service, also after a restart, until it is undrained."],
+    lines: ["Others take over its nodes. It stays out of service until it is undrained, even if restarted."],
     option: "Even if nobody else serves some of its nodes, which it then keeps",
   },
   undrain: {
     title: "Put it back into service?", said: ["in service already", "in service again"],
-    lines: ["It gets its share of the nodes again."],
   },
   thaw: {
     title: "Let all conductors restore power states again?", said: ["is not frozen", "goes on"],
-    lines: ["They froze because many nodes changed or vanished at once, which looks like an outage.",
-      "They thaw by themselves when that is over."],
+    lines: ["They froze because of what looks like an outage, and thaw by themselves when it is over."],
   },
 };
-/** Conductors whose sweeps are shown. */
-const MOST = 50;
 /** @type {Record<string, string>} */
 const SEVERITY = { alive: "fine", silent: "critical", yes: "fine" };
 
@@ -47,10 +42,10 @@ export class PodiumConductors extends View {
     ["actions", (one) => this.#duty(one), (one) => this.#button(this.#duty(one) || "drain", one.hostname)],
   ], (one) => one.hostname);
   #sweeps = new Table("Sweeps", [
-    "conductor", "driver", "nodes", ["last took", (one) => inSeconds(one.sweep_duration)], "reads_per_second",
+    "driver", "nodes", ["last took", (one) => inSeconds(one.sweep_duration)], "reads_per_second",
     "queued", "failures",
     ["keeps up", (one) => (one.late ? "late" : "yes"), (one) => mark(one.late ? "late" : "yes")],
-  ], (one) => `${one.conductor} ${one.driver}`);
+  ], (one) => one.driver);
 
   show() {
     const tables = [this.#frozen, this.#table, this.#sweeps, this.#freshness];
@@ -73,12 +68,7 @@ export class PodiumConductors extends View {
       ["fresh share", all.fresh_share !== null && `${Number((all.fresh_share * 100).toFixed(3))} %`],
       ["oldest reading", all.oldest !== null && age(all.oldest * 1000)], "power_state_ages", "out_of_reach",
       "unread", "queues", "load", "notifications", ["figures written", this.ago(all.statistics_at)]);
-    const sweeps = [];
-    for (const { hostname: conductor } of items.filter((one) => one.online).slice(0, MOST)) {
-      const its = await ask("GET", `podium/v1/conductors/${encodeURIComponent(conductor)}`, { signal });
-      const reads = Object.entries(its.power_reads ?? {});
-      sweeps.push(...reads.map(([driver, figures]) => ({ ...figures, conductor, driver })));
-    }
+    const sweeps = Object.entries(all.power_reads ?? {}).map(([driver, reads]) => ({ ...reads, driver }));
     this.#sweeps.show(sweeps.filter((one) => one.nodes || one.reads));
   }
 

@@ -8,12 +8,10 @@ import { Choice } from "../fleet/choice.js";
 import { Facts, Table } from "../showing/table.js";
 import { View, marked } from "../showing/view.js";
 
-const SHOWN = 50;
-/** Entries that people and drivers chose, by field. */
-const ENTRIES = {
-  properties: "Properties", extra: "Extra", driver_info: "Settings of the driver",
-  driver_internal_info: "Collected by the driver", record: "Record",
-};
+/** How many events are shown. */
+const NEWEST = 200;
+/** Fields whose entries people and drivers chose. */
+const MAPPINGS = ["properties", "extra", "driver_info", "driver_internal_info", "record"];
 
 /** What somebody should know of, and what somebody has to look at. @type {Record<string, string>} */
 const SEVERITY = { "out-of-band": "warning", "failed request": "critical", fault: "critical" };
@@ -23,7 +21,7 @@ export class PodiumNode extends View {
   #title = h("h2");
   #state = new Facts("State");
   #place = new Facts("Place");
-  #entries = Object.entries(ENTRIES).map(([field, title]) => ({ field, facts: new Facts(title) }));
+  #entries = new Facts("Entries");
   #sensors = new Table("Sensors", [
     "name", ["value", (one) => one.value !== null && `${one.value} ${one.unit}`],
     // Without a reading nothing is known to be well, whatever the thresholds say.
@@ -39,16 +37,12 @@ export class PodiumNode extends View {
   ], ({ id }) => id);
 
   show() {
-    let most = SHOWN;
     const { page, name } = this;
     const choice = new Choice(page.fleet);
     this.ends.signal.addEventListener("abort", () => choice.end());
     const sensors = this.button("read sensors", `of ${name}`, () => this.#read());
     delete sensors.dataset["action"]; // readers may, too: nothing changes
-    const state = h("div", { class: "parts" }, this.#state.element, this.#place.element,
-      h("section", {}, sensors, this.#sensors.element));
-    const more = h("button", { hidden: true, onclick: () => { most += SHOWN; this.soon(); } }, "Show more");
-    const entries = h("div", { class: "parts" }, this.#entries.map(({ facts }) => facts.element));
+    const facts = [this.#state, this.#place, this.#entries].map(({ element }) => element);
     this.listen(page.fleet, "change", ({ detail }) => {
       if (detail.order || detail.nodes.has(page.fleet.named(name))) this.soon();
     });
@@ -58,11 +52,10 @@ export class PodiumNode extends View {
       const node = await ask("GET", path, { signal });
       this.#tell(node);
       if (page.fleet.nodes.has(node.uuid)) choice.set([node.uuid]);
-      const query = { newest: most + 1, limit: most + 1 };
-      const { items } = await ask("GET", `${path}/history`, { query, signal });
-      this.#history.show(items.reverse().slice(0, most));
-      more.hidden = items.length <= most;
-    }, this.#title, h("podium-actions", { page, choice }), state, this.#history.element, more, entries);
+      const query = { newest: NEWEST, limit: NEWEST };
+      this.#history.show((await ask("GET", `${path}/history`, { query, signal })).items.reverse());
+    }, this.#title, h("podium-actions", { page, choice }), h("div", { class: "parts" }, facts),
+    this.#history.element, sensors, this.#sensors.element);
   }
 
   /** @param {any} node */
@@ -82,11 +75,9 @@ export class PodiumNode extends View {
     this.#place.show(node, "conductor", "conductor_group", "driver", "owner", "lessee", "provision_state",
       "resource_class", "instance_name", "instance_uuid", "reserved_for", "retired", "parent_node",
       "description", "uuid");
-    for (const { field, facts } of this.#entries) {
-      const entries = Object.entries(node[field] ?? {});
-      facts.show({}, ...entries.map(/** @returns {[string, string]} */ ([name, value]) =>
-        [name, typeof value === "string" ? value : JSON.stringify(value)]));
-    }
+    this.#entries.show({}, ...MAPPINGS.flatMap((field) => Object.entries(node[field] ?? {}).map(
+      /** @returns {[string, string]} */ ([name, value]) =>
+        [`${field}.${name}`, typeof value === "string" ? value : JSON.stringify(value)])));
   }
 
   async #read() {
@@ -94,8 +85,7 @@ export class PodiumNode extends View {
     const path = `podium/v1/nodes/${encodeURIComponent(this.name)}/sensors`;
     const found = await ask("POST", path, { body: {}, seconds: 60, signal: this.ends.signal });
     this.#sensors.show(found.sensors);
-    const what = found.sensors.length ? "sensors read" : "it has no sensors; asked";
-    return `${what} ${this.ago(found.read_at)} by ${found.conductor}`;
+    return `${found.sensors.length} sensors, read by ${found.conductor} ${this.ago(found.read_at)}`;
   }
 }
 

@@ -10,12 +10,8 @@ const STATES = {
 };
 const ORDER = Object.keys(STATES);
 const ADDRESS = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?`;
-/** The parts of a driver's messages that only name the BMC, and their replacements. */
-const WHOSE = /** @type {[RegExp, string][]} */ ([
-  [new RegExp(`^(failed: )?(?:(?:BMC )?${ADDRESS}: |${ADDRESS} )`), "$1"],
-  [new RegExp(String.raw`\bBMC (?:${ADDRESS}|\S+:\d+)`, "g"), "BMC"],
-  [new RegExp(ADDRESS, "g"), "its address"],
-]);
+/** What only names a BMC in a driver's message. */
+const WHOSE = new RegExp(String.raw`(?:BMC )?${ADDRESS}|\bBMC \S+:\d+`, "g");
 
 /** @param {any} request an operation's share in a node @returns {string} its result, or how far it is */
 export function outcomeOf({ state, action, error, power_state: power }) {
@@ -27,25 +23,25 @@ export function outcomeOf({ state, action, error, power_state: power }) {
 
 /** Gathers requests as pages of them come; outcomes that differ only in an address become one. */
 export class Outcomes {
-  /** @type {Map<string, {state: string, names: string[], words: Set<string>}>} */
+  /** @type {Map<string, Omit<Result, "nodes">>} */
   #alike = new Map();
 
   /** @param {any[]} requests */
   add(requests) {
     for (const request of requests) {
       const outcome = outcomeOf(request);
-      const shared = WHOSE.reduce((text, [what, instead]) => text.replace(what, instead), outcome);
-      let its = this.#alike.get(shared);
-      if (!its) this.#alike.set(shared, its = { state: request.state, names: [], words: new Set() });
+      const shared = outcome.replace(WHOSE, "BMC");
+      /** @type {Omit<Result, "nodes">} */
+      const its = this.#alike.get(shared) ?? { state: request.state, outcome, names: [] };
+      if (its.outcome !== outcome) its.outcome = shared;
       its.names.push(request.node_name);
-      if (its.words.size < 2) its.words.add(outcome);
+      this.#alike.set(shared, its);
     }
   }
 
   /** @returns {Result[]} */
   results() {
-    const found = [...this.#alike].map(([shared, { state, names, words }]) =>
-      ({ state, names, nodes: folded(names), outcome: words.size > 1 ? shared : [...words][0] }));
+    const found = [...this.#alike.values()].map((one) => ({ ...one, nodes: folded(one.names) }));
     return found.sort((one, other) =>
       ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || other.names.length - one.names.length);
   }

@@ -1,6 +1,6 @@
 /** One operation: who asked for what, how far it is, and its results. */
 import { link } from "../core/address.js";
-import { ask } from "../core/api.js";
+import { ask, lines } from "../core/api.js";
 import { h, setText } from "../core/elements.js";
 import { Facts, Table, inSeconds } from "../showing/table.js";
 import { View, marked } from "../showing/view.js";
@@ -38,10 +38,11 @@ export class PodiumOperation extends View {
         ["cancelled", one.cancelled_at && `${this.ago(one.cancelled_at)} by ${one.cancelled_by}`],
         cancelling(this, one));
       if (progressOf(one) === this.#seen) return;
-      const found = await outcomes(path, signal);
-      const left = found.length - MOST;
+      const outcomes = new Outcomes();
+      for await (const some of lines(`${path}/requests`, { signal })) outcomes.add(some);
+      const found = outcomes.results();
       results.show(found.slice(0, MOST));
-      setText(rest, left > 0 ? `and ${left} more; see: podium operation show ${this.name}` : "");
+      setText(rest, found[MOST] ? `There are more; see: podium operation show ${this.name}` : "");
       this.#seen = progressOf(one);
     }, h("h2", {}, `Operation ${this.name}`), facts.element, results.element, rest);
   }
@@ -51,17 +52,6 @@ export class PodiumOperation extends View {
 function linked({ nodes, names }) {
   if (nodes.length > LONGEST) return h("span", {}, `${nodes.slice(0, LONGEST)}…`);
   return h("a", { href: names[1] ? link("fleet", "", { where: nodes }) : link("nodes", nodes) }, nodes);
-}
-
-/** @param {string} path @param {AbortSignal} signal */
-async function outcomes(path, signal) {
-  const found = new Outcomes();
-  for (let marker; marker !== null;) {
-    const page = await ask("GET", `${path}/requests`, { query: { marker }, signal });
-    found.add(page.items);
-    marker = page.next;
-  }
-  return found.results();
 }
 
 customElements.define("podium-operation", PodiumOperation);

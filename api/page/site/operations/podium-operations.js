@@ -2,10 +2,11 @@
 import { link } from "../core/address.js";
 import { ask } from "../core/api.js";
 import { h, setText } from "../core/elements.js";
-import { Table } from "../showing/table.js";
+import { Table, inWords } from "../showing/table.js";
 import { View } from "../showing/view.js";
 
-const SHOWN = 50;
+/** How many are shown. */
+const NEWEST = 100;
 const WORDS = {
   held: "waiting for canaries", waiting: "not begun", begun: "under way", failed: "failed",
   cancelled: "cancelled", replaced: "replaced",
@@ -24,16 +25,14 @@ export function bar(one) {
   return h("span", {}, shown, ` ${progressOf(one)}`);
 }
 
-/** @param {any} one */
-export const actionOf = ({ action, what }) => (what ? `${action}, ${what}` : action);
+/** @param {any} one @returns {string} what was asked for, as people ask for it */
+export const actionOf = ({ action, what }) =>
+  inWords([action.replace("rebooting", "reboot"), ...(what ? [what] : [])]);
 
 /** @param {View} view @param {any} one @returns {[string, boolean, () => Node]} cancels what has not begun */
 export function cancelling(view, { id, held, waiting }) {
-  const work = async () => {
-    const done = await ask("POST", `podium/v1/operations/${id}/cancel`, { body: {} });
-    const rest = `${done.under_way} under way, ${done.ended} had ended`;
-    return `operation ${id}: ${done.cancelled} cancelled, ${rest}`;
-  };
+  const work = async () =>
+    `operation ${id}: ${inWords(await ask("POST", `podium/v1/operations/${id}/cancel`, { body: {} }))}`;
   const isOpen = view.page.session.may("operator") && held + waiting > 0;
   return ["actions", isOpen, () => view.button("cancel", `operation ${id}`, work)];
 }
@@ -41,7 +40,6 @@ export function cancelling(view, { id, held, waiting }) {
 /** The list of operations, the newest first. */
 export class PodiumOperations extends View {
   show() {
-    let limit = SHOWN;
     const table = new Table("Operations, the newest first", [
       ["id", ({ id }) => id, ({ id }) => h("a", { href: link("operations", id) }, id)],
       ["action", actionOf], ["progress", progressOf, bar], ["requested", (one) => this.ago(one.requested_at)],
@@ -49,15 +47,12 @@ export class PodiumOperations extends View {
       ["actions", (one) => cancelling(this, one)[1], (one) => cancelling(this, one)[2]()],
     ], ({ id }) => id);
     const note = h("p", {}, "Loading the operations…");
-    const onclick = () => { limit += SHOWN; this.soon(); };
-    const more = h("button", { hidden: true, onclick }, "Show more");
     this.listen(this.page.fleet, "operation", () => this.soon());
     this.begin(5, async (signal) => {
-      const { items, next } = await ask("GET", "podium/v1/operations", { query: { limit }, signal });
+      const { items } = await ask("GET", "podium/v1/operations", { query: { limit: NEWEST }, signal });
       table.show(items);
       setText(note, items.length ? "" : "Nothing was requested yet.");
-      more.hidden = !next;
-    }, note, table.element, more);
+    }, note, table.element);
   }
 }
 

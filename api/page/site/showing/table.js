@@ -16,10 +16,10 @@ export class Table {
 
   /** @param {string} title @param {Column[]} columns @param {(row: any) => unknown} key */
   constructor(title, columns, key) {
-    this.columns = columns.map((one) => (typeof one === "string" ? field(one) : one));
+    this.columns = columns.map(column);
     this.key = key;
-    const heads = this.columns.filter(([label]) => label).map(([label]) => h("th", { scope: "col" }, label));
-    const head = heads.length > 0 && h("thead", {}, h("tr", {}, heads));
+    const heads = h("tr", {}, this.columns.map(([label]) => h("th", { scope: "col" }, label)));
+    const head = h("thead", { hidden: !this.columns[0][0] }, heads);
     this.element = h("table", { hidden: true }, h("caption", {}, h("h2", {}, title)), head, this.#body);
   }
 
@@ -60,11 +60,11 @@ export class Facts {
   }
 }
 
+/** @param {Column} one @returns {Exclude<Column, string>} */
+const column = (one) => (typeof one === "string" ? [wordsOf(one), (row) => row[one]] : one);
+
 /** @param {string} name of a field */
 const wordsOf = (name) => name.replaceAll("_", " ");
-
-/** @param {string} name @returns {[string, (row: any) => unknown, ((row: any) => Node)?]} */
-const field = (name) => [wordsOf(name), (row) => row[name]];
 
 /** @param {Element} cell @param {string} words @param {() => Node | undefined} make */
 function put(cell, words, make) {

@@ -11,7 +11,6 @@ export class View extends Part {
   name = "";
   #fault = h("p", { role: "alert", class: "fault", hidden: true });
   #said = h("p", { role: "status" });
-  #busy = new Set();
   #isLoading = false;
   /** When to load again, and when at the earliest. */
   #due = 0;
@@ -51,15 +50,17 @@ export class View extends Part {
    * @param {string} action @param {string} about @param {() => Promise<string>} work
    */
   button(action, about, work) {
-    const label = `${action} ${about}`;
-    const onclick = async () => {
-      if (this.#busy.has(label)) return;
-      this.#busy.add(label);
-      await work().then((text) => this.say(text), (fault) => this.say(wordsOf(fault), "fault"));
-      this.#busy.delete(label);
-      this.soon();
+    let isBusy = false;
+    const onclick = () => {
+      if (isBusy) return;
+      isBusy = true;
+      const said = work().then((text) => this.say(text), (fault) => this.say(wordsOf(fault), "fault"));
+      said.finally(() => {
+        isBusy = false;
+        this.soon();
+      });
     };
-    return h("button", { "data-action": action, "aria-label": label, onclick }, action);
+    return h("button", { "data-action": action, "aria-label": `${action} ${about}`, onclick }, action);
   }
 
   /** Say what came of what somebody did. @param {string} text @param {string} kind */

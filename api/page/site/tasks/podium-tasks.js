@@ -1,7 +1,6 @@
 /** Periodic tasks: how they fare, and what can be asked of them. */
 import { ask } from "../core/api.js";
 import { h, setText } from "../core/elements.js";
-import { natural } from "../core/natural.js";
 import { Table, inSeconds } from "../showing/table.js";
 import { View, marked } from "../showing/view.js";
 
@@ -9,8 +8,8 @@ import { View, marked } from "../showing/view.js";
 const STATES = {
   failing: [0, "critical"], late: [1, "warning"], slowed: [2, "warning"], disabled: [4, ""], offline: [5, ""],
 };
-/** Seconds for which an answer is waited for. @type {Record<string, number>} */
-const PATIENCE = { run: 300, enable: 30, disable: 30 };
+/** Seconds for which an answer is waited for. */
+const PATIENCE = 300;
 
 /** All tasks of all conductors: failing ones first, then late ones. */
 export class PodiumTasks extends View {
@@ -25,8 +24,9 @@ export class PodiumTasks extends View {
       ["actions", (one) => this.#actions(one), (one) => h("span", { class: "row" }, this.#buttons(one))],
     ], (one) => `${one.task} on ${one.conductor}`);
     this.begin(5, async (signal) => {
-      const { items } = await ask("GET", "podium/v1/tasks", { signal });
-      table.show(items.sort(byUrgency));
+      /** @type {any[]} */
+      const items = (await ask("GET", "podium/v1/tasks", { signal })).items;
+      table.show(items.sort((one, other) => rankOf(one.state)[0] - rankOf(other.state)[0]));
       setText(note, items.length ? "" : "No conductor has tasks yet.");
     }, note, table.element);
   }
@@ -51,12 +51,6 @@ export class PodiumTasks extends View {
 /** @param {string} state such as `late, disabled` */
 const rankOf = (state) => STATES[state.split(", ")[0]] ?? [3, "fine"];
 
-/** Sorts tasks: what people have to look at comes first. @param {any} one @param {any} other */
-function byUrgency(one, other) {
-  const [here, there] = [one, other].map(({ task, conductor }) => `${natural(task)} ${natural(conductor)}`);
-  return rankOf(one.state)[0] - rankOf(other.state)[0] || (here < there ? -1 : 1);
-}
-
 /**
  * Ask a conductor for something about a task, and return its answer. The signal ends the waiting alone.
  * @param {string} action @param {any} one @param {AbortSignal} signal @returns {Promise<string>}
@@ -65,7 +59,7 @@ async function answered(action, { task, conductor }, signal) {
   const path = `podium/v1/tasks/${encodeURIComponent(task)}/${action}`;
   const asked = await ask("POST", path, { body: { conductor } });
   const query = { numbers: Object.values(asked.commands).flat() };
-  for (let second = 0; second < PATIENCE[action]; second += 1) {
+  for (let second = 0; second < PATIENCE; second += 1) {
     const { commands, conductors } = await ask("GET", "podium/v1/commands", { query, signal });
     const error = commands.find((/** @type {any} */ one) => one.error)?.error;
     if (error) throw new Error(error.startsWith("failed for ") ? error : `failed: ${error}`);
@@ -76,7 +70,7 @@ async function answered(action, { task, conductor }, signal) {
     if (conductors.some((/** @type {any} */ one) => !one.online)) throw new Error(`${conductor} is gone`);
     await new Promise((go) => { setTimeout(go, 1000); });
   }
-  throw new Error(`not finished after ${PATIENCE[action]} s`);
+  throw new Error(`not finished after ${PATIENCE} s`);
 }
 
 customElements.define("podium-tasks", PodiumTasks);
