@@ -75,11 +75,16 @@ def test_the_counts_are_there_as_text(page: Page) -> None:
     expect(counts.get_by_role("img", name="power on: always 28 in the last 1 min")).to_be_visible()
 
 
+def test_a_plot_shows_how_a_count_went(site: Site, page: Page) -> None:
+    site.switch(["r1n01", "r1n02"], "power off")
+    expect(page.get_by_role("img", name="power on: between 26 and 28, now 26, in the last")).to_be_visible()
+
+
 def test_the_heat_map_says_in_words_what_it_shows(page: Page) -> None:
-    words = "28 power on, 12 power off, 4 error, 4 unknown. The table has the same"
+    words = "28 power on, 12 power off, 4 error, 4 unknown, 4 failing. The table has the same"
     expect(heat_map(page, f"48 nodes by rack and power: {words}")).to_be_visible()
     legend = page.get_by_role("list", name="Nodes shown").get_by_role("listitem")
-    expect(legend).to_have_text(["power on28", "power off12", "error4", "unknown4"])
+    expect(legend).to_have_text(["power on28", "power off12", "error4", "unknown4", "failing4"])
 
 
 def test_a_machine_that_is_switched_behind_ones_back_has_another_colour(site: Site, page: Page) -> None:
@@ -89,6 +94,13 @@ def test_a_machine_that_is_switched_behind_ones_back_has_another_colour(site: Si
     expect(heat_map(page, "27 power on, 13 power off")).to_be_visible()
     assert colour(page, "r1n01") == off
     assert colour(page, "r1n02") == on
+
+
+def test_a_rack_that_dies_is_seen_at_once(site: Site, page: Page) -> None:
+    before = colour(page, "r2n01")
+    site.silence([f"r2n{place:02}" for place in range(1, 13)])
+    expect(heat_map(page, "28 power on, 12 power off, .* 15 failing")).to_be_visible()
+    assert colour(page, "r2n01") != before
 
 
 def test_the_address_says_what_the_colours_mean(page: Page, site: Site, look: Windows) -> None:

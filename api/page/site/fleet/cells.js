@@ -10,11 +10,13 @@ export const [MARKED, CLEAR, NUMBERED] = [6, 12, 24];
 const MARKS = {
   off: 'hollow', 'to-off': 'hollow', none: 'hollow', error: 'cross', critical: 'cross', old: 'cross',
   warning: 'slash', hour: 'slash', reboot: 'slash', other: 'bar', unknown: 'hatch', never: 'hatch',
+  failing: 'old',
 };
 /** @type {Record<string, number[][]>} lines across a cell: from x, y to x, y */
 const LINES = {
   slash: [[0.2, 0.8, 0.8, 0.2]],
   bar: [[0.2, 0.5, 0.8, 0.5]],
+  old: [[0.5, 0.1, 0.5, 0.6], [0.5, 0.75, 0.5, 0.95]],
   cross: [[0.22, 0.22, 0.78, 0.78], [0.22, 0.78, 0.78, 0.22]],
   hatch: [[0, 0.4, 0.4, 0], [0, 0.8, 0.8, 0], [0.2, 1, 1, 0.2], [0.6, 1, 1, 0.6]],
 };
@@ -22,7 +24,7 @@ const LINES = {
 /** @param {HTMLElement} swatch has the colour @param {string} text @param {string} ground @returns {Look} */
 export function lookOf(swatch, text, ground) {
   const mark = MARKS[swatch.dataset.shade ?? ''] ?? '';
-  const ink = mark === 'hollow' || mark === 'hatch' ? text : ground;
+  const ink = ['hollow', 'hatch', 'old'].includes(mark) ? text : ground;
   return { fill: getComputedStyle(swatch).backgroundColor, ink, mark };
 }
 
@@ -43,12 +45,13 @@ export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring
   context.fillStyle = fill;
   context.fill();
   context.fillStyle = ground;
-  context.globalAlpha *= isMarked ? 0.85 : 0.45;
-  if (mark === 'hollow') context.fill();
+  const isPale = mark === 'hollow' || mark === 'old';
+  context.globalAlpha *= mark === 'old' ? 0.7 : isMarked ? 0.85 : 0.45;
+  if (isPale) context.fill();
   context.globalAlpha = opacity;
   const thick = Math.max(unit, Math.round(side / 12));
   if (!isMarked) return;
-  if (mark === 'hollow') frame(fill, thick);
+  if (isPale) frame(fill, thick);
   if (ring) frame(ground, thick + unit);
   if (ring) frame(ring, thick);
   const [left, top, part] = side >= NUMBERED * unit ? [0.56 * side, 0.08 * side, 0.36 * side] : [0, 0, side];

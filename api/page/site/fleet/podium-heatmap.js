@@ -14,6 +14,8 @@ const [LARGEST, SMALLEST, SMALLEST_TOUCHED, SWATCH] = [46, 2, 7, 14];
 const FEW = 300;
 /** While a fleet loads, how many times as long as it draws the page does something else. */
 const RESTS = 8;
+/** Of the legend too: what the power was is shown, but is no longer sure. */
+const FAILING = { key: 'failing', label: 'failing' };
 /** What has to be done anew: the colour of some nodes, of all, where the cells are. */
 const [SOME, ALL, PLACES] = [0, 1, 2];
 
@@ -22,10 +24,11 @@ export class PodiumHeatmap extends Part {
   /** @type {Node[]} in the order of their cells */ nodes = [];
   /** @type {Picture | null} */ picture = null;
   /** @type {Map<Node, number> | null} */ #places = null;
-  /** Of each node twice its shade, and one more if it is chosen. */
+  /** Of each node four times its shade, two more if it fails, and one more if it is chosen. */
   #codes = new Uint8Array();
   /** @type {Set<Node>} */ #changed = new Set();
   /** @type {import('../core/words.js').Colouring} */ #colouring = 'power';
+  /** @type {readonly import('../core/words.js').Shade[]} */ #shades = [];
   /** @type {number[]} how many nodes have each shade */ #counts = [];
   /** @type {HTMLCanvasElement[]} of the legend */ #swatches = [];
   #stale = PLACES;
@@ -83,9 +86,10 @@ export class PodiumHeatmap extends Part {
     this.#endAges = this.#colouring === 'age' ? this.page.fleet.watchAll() : () => {};
     COLOURINGS.forEach((one, at) => { this.#buttons[at].ariaPressed = String(one === this.#colouring); });
     this.#swatches = [];
-    this.#legend.replaceChildren(...SHADES[this.#colouring].map(({ key, label }) => {
+    this.#shades = [...SHADES[this.#colouring], ...(this.#colouring === 'power' ? [FAILING] : [])];
+    this.#legend.replaceChildren(...this.#shades.map(({ key, label }) => {
       const swatch = h('canvas', { 'data-shade': key });
-      swatch.style.background = `var(--${this.#colouring.replace(' ', '-')}-${key})`;
+      swatch.style.background = `var(--${this.#colouring.replace(' ', '-')}-${key}, var(--power-on))`;
       this.#swatches.push(swatch);
       return h('li', {}, swatch, label, h('b'));
     }));
@@ -105,7 +109,7 @@ export class PodiumHeatmap extends Part {
     if (picture && (stale >= ALL || picture.isNumbered)) {
       this.#counts = this.#swatches.map(() => 0);
       const now = this.page.fleet.now();
-      this.nodes.forEach((node, at) => this.#counts[(this.#codes[at] = this.#codeOf(node, now)) >> 1]++);
+      this.nodes.forEach((node, at) => this.#tally(this.#codes[at] = this.#codeOf(node, now), 1));
       picture.draw(this.#codes, this.nodes, Math.round(this.scroller.scrollTop * picture.unit));
     } else picture?.drawSome(this.#recode(changed), this.#codes);
     this.#count();
@@ -142,7 +146,8 @@ export class PodiumHeatmap extends Part {
     const { color: text, backgroundColor: ground, fontFamily: font } = style;
     const looks = this.#swatches.map((swatch) => lookOf(swatch, text, ground));
     const colours = { text, ground, font, quiet: style.getPropertyValue('--quiet') };
-    this.picture = new Picture(this.#canvas, layout, unit, looks, colours, isFaint);
+    const both = looks.flatMap((look) => [look, { ...look, mark: 'old', ink: text }]);
+    this.picture = new Picture(this.#canvas, layout, unit, both, colours, isFaint);
     this.#swatches.forEach((swatch, at) => {
       swatch.width = swatch.height = SWATCH * unit;
       const context = swatch.getContext('2d');
@@ -152,8 +157,15 @@ export class PodiumHeatmap extends Part {
 
   /** @param {Node} node @param {number} now */
   #codeOf(node, now) {
-    const shade = shadeOf(node, this.#colouring, now);
-    return 2 * SHADES[this.#colouring].indexOf(shade) + Number(this.page.choice.has(node.uuid));
+    const shade = this.#shades.indexOf(shadeOf(node, this.#colouring, now));
+    const fails = this.#colouring === 'power' && node.power_failures > 0;
+    return 4 * shade + 2 * Number(fails) + Number(this.page.choice.has(node.uuid));
+  }
+
+  /** @param {number} code @param {number} by */
+  #tally(code, by) {
+    this.#counts[code >> 2] += by;
+    if (code & 2) this.#counts[this.#shades.length - 1] += by;
   }
 
   /** @param {Set<Node>} changed @returns {number[]} the places of those that look different now */
@@ -163,8 +175,8 @@ export class PodiumHeatmap extends Part {
     return [...changed].flatMap((node) => {
       const [place, code] = [places.get(node), this.#codeOf(node, now)];
       if (place === undefined || this.#codes[place] === code) return [];
-      this.#counts[this.#codes[place] >> 1]--;
-      this.#counts[code >> 1]++;
+      this.#tally(this.#codes[place], -1);
+      this.#tally(code, 1);
       this.#codes[place] = code;
       return [place];
     });
@@ -173,7 +185,7 @@ export class PodiumHeatmap extends Part {
   #count() {
     const counts = this.#counts.map((count) => count.toLocaleString('en'));
     this.#legend.querySelectorAll('b').forEach((count, at) => setText(count, counts[at]));
-    const words = SHADES[this.#colouring].map((shade, at) => `${counts[at]} ${shade.label}`).join(', ');
+    const words = this.#shades.map((shade, at) => `${counts[at]} ${shade.label}`).join(', ');
     const all = this.nodes.length.toLocaleString('en');
     const label = `${all} nodes by rack and ${this.#colouring}: ${words}. The table has the same.`;
     if (this.#canvas.ariaLabel !== label) this.#canvas.ariaLabel = label;
