@@ -80,9 +80,8 @@ function condition({ field, key, operator, values }) {
 function reader({ name, kind }, key) {
   const column = key ? `${name}.${key}` : name;
   if (name in OWN) return OWN[name];
-  if (kind === 'truth') return (node) => node[name] === true;
   if (name === 'driver_info') return (node) => (node[column] === '******' ? undefined : node[column]);
-  return (node) => node[column] ?? null;
+  return (node) => node[column] ?? (kind === 'truth' ? false : null);
 }
 
 /** @typedef {(value: any) => boolean} Comparison */

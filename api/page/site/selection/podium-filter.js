@@ -7,8 +7,7 @@ const EXAMPLES = [
   ['gpu', 'a part of names, in capitals or not'],
   ['power_state=off and extra.rack=r1', 'conditions, as --where takes them; also or, not, parentheses'],
   ['owner="high energy" or last_error~"*timeout*"', 'texts to the letter; ~ is for patterns'],
-  ['age>5m and health!=ok', '90s, 5m, 2h, 90d; != is also true of what is not known'],
-  ['power_state in (off, none)', 'none is what is missing'],
+  ['age>5m and health in (warning, none)', '90s, 5m, 2h, 90d; none is what is missing'],
 ];
 
 /** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
