@@ -233,6 +233,16 @@ def test_readers_see_no_buttons(serve: Callable[..., Site], look: Windows) -> No
     assert page.locator("podium-actions button:visible").count() == 0
 
 
+def test_one_node_is_acted_on_from_its_own_view_on_a_narrow_screen(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n02", width=360)
+    question = ask(page, "power off")
+    expect(question).to_have_accessible_name("Switch r1n02 off?")
+    agree(question, "power off")
+    expect(page.get_by_text("1 requested")).to_be_visible()
+    expect(page.locator('[data-node="r1n02"][data-state="power off"]')).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_question_is_there_for_all(

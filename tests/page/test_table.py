@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from chromium import Windows, axe
+from chromium import UNREACHABLE, Windows, axe
 from watched import PASSWORD, Site
 
 
@@ -141,6 +141,16 @@ def test_what_is_chosen_stays_so_while_the_filter_does_not_show_it(page: Page) -
     expect(page.get_by_text("1 node chosen, 1 not shown")).to_be_visible()
     page.locator("[data-role=filter]").fill("")
     expect(row(page, "r1n03")).to_have_attribute("aria-selected", "true")
+
+
+def test_what_is_old_looks_old_until_the_connection_is_back(page: Page, site: Site, look: Windows) -> None:
+    look.expect(UNREACHABLE)
+    state = row(page, "r1n01").get_by_role("gridcell", name="power on")
+    expect(state).to_have_css("font-style", "normal")
+    site.door.kill()
+    expect(state).to_have_css("font-style", "italic")
+    site.door.start()
+    expect(state).to_have_css("font-style", "normal")
 
 
 def test_a_filter_that_no_node_meets_says_so(page: Page) -> None:
