@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from podium.api.callers import SCOPE_KEY, Caller
+from podium.client.calls.wire import AS_BODY
 
 #: A logger of its own, so that its lines can go elsewhere.
 LOG = log.getLogger("podium.api.audit")
@@ -53,6 +54,8 @@ class Audit:
         :param headers: of the answer
         """
         caller: Caller | None = scope.get(SCOPE_KEY)
+        if caller is not None and scope["path"].endswith(AS_BODY):
+            return  # it asks for what is so, and pages that are open do so every few seconds
         address = scope["client"][0] if scope.get("client") else "this host"
         if caller is None and TRIED not in scope:
             self._count(address)

@@ -36,6 +36,14 @@ def test_who_is_known_has_a_line_for_each_request(audit: Audit, caplog: pytest.L
     ]
 
 
+def test_a_question_with_a_body_is_no_request_for_a_change(
+    audit: Audit, caplog: pytest.LogCaptureFixture
+) -> None:
+    question = write("192.0.2.1", Caller("ada", "192.0.2.1", Role.READER))
+    audit.note({**question, "method": "POST", "path": "/podium/v1/nodes/query"}, 200, Headers())
+    assert caplog.records == []
+
+
 def test_strangers_are_counted_by_address_for_a_minute(
     audit: Audit, later: list[Callable[[], None]], caplog: pytest.LogCaptureFixture
 ) -> None:
