@@ -129,7 +129,7 @@ function only(node, fields) {
   const found = {};
   for (const field of fields) {
     const [mapping, key] = field.split(".");
-    const value = node[mapping]?.[key];
+    const value = Object.hasOwn(node[mapping] ?? {}, key) ? node[mapping][key] : undefined;
     if (key === undefined) found[field] = node[field] ?? null;
     else found[mapping] = value === undefined ? { ...found[mapping] } : { ...found[mapping], [key]: value };
   }

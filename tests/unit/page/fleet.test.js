@@ -136,6 +136,16 @@ test("columns that are needed are there, and stay current", async () => {
   await until("the change", () => fleet.named("n2")?.["extra.zone"] === "south");
 });
 
+test("a key that objects inherit is one of a node only where the node has it", async () => {
+  const odd = JSON.parse('{"__proto__": "x", "constructor": "y"}');
+  await loaded(node("n1"), node("n2", { extra: odd }));
+  const columns = ["extra.__proto__", "extra.constructor", "extra.toString"];
+  await fleet.need(columns);
+  const found = fleet.ordered.map((one) => columns.map((column) => one[column]));
+  assert.deepEqual(found, [[null, null, null], ["x", "y", null]]);
+  assert.ok(!Object.isFrozen(Object.prototype));
+});
+
 test("columns that are needed before the list are in it", async () => {
   api.nodes = [node("n1", { extra: { zone: "north" } })];
   const needed = fleet.need(["extra.zone"]);

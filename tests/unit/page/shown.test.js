@@ -144,6 +144,14 @@ test('a column that cannot be had is a fault, in the words of who refuses it', a
   assert.deepEqual(names(), ['n1', 'n2']);
 });
 
+test('a key that cannot be asked for is refused', async () => {
+  const { fleet, shown } = made(node('n1'));
+  shown.filter = 'extra."a,name"=x';
+  await new Promise((resolve) => { setTimeout(() => resolve(undefined)); });
+  assert.match(shown.fault?.text ?? '', /comma/);
+  assert.deepEqual(fleet.needed, []);
+});
+
 test('the ages of all nodes are asked for as long as a filter is about them', () => {
   const { fleet, shown } = made(node('n1'));
   const readers = ['age>5m', 'n1', 'stale>5m', 'age>1h', ''].map((filter) => {

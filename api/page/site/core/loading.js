@@ -57,7 +57,8 @@ export class Records {
    */
   put(node, row, entries) {
     for (const [column, mapping, key] of entries) {
-      const value = row[mapping]?.[key];
+      const entries = row[mapping] ?? {};
+      const value = Object.hasOwn(entries, key) ? entries[key] : undefined;
       row[column] = mapping === 'driver_info' ? value : (value ?? null); // there it is unknown, not missing
     }
     let isNew = false;

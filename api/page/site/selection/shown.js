@@ -15,6 +15,8 @@ import { Fault } from './parsing.js';
 const QUIET = 200;
 /** Columns that are asked for, at the most: each is one more of every node. */
 const MOST_COLUMNS = BASE.length + 40;
+/** Commas part the fields that the server is asked for. */
+const WITH_COMMA = 'Here no key of an entry may have a comma; on the command line it may';
 const PATH = 'podium/v1/selection';
 /** Milliseconds after which what time alone changes is looked at again. */
 const AGAIN = 3000;
@@ -82,6 +84,7 @@ export class Shown extends EventTarget {
 
   /** Have what it looks at. @param {Filter} filter @param {string[]} more @param {AbortSignal} signal */
   async #prepare(filter, more, signal) {
+    if (more.some((one) => one.includes(','))) throw new Error(WITH_COMMA);
     this.#tell(false);
     const hasEntries = more.some((one) => one.includes('.'));
     if (hasEntries) await pause(QUIET, signal);
