@@ -45,6 +45,22 @@ def test_what_is_typed_is_what_is_shown(site: Site, look: Windows) -> None:
         expect(box(page)).to_have_attribute("aria-invalid", "false")
 
 
+def test_a_link_that_is_too_long_is_refused_at_once(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/fleet?where=a" + "+" * 200_000 + "b")
+    expect(page.get_by_text("A filter has at most 2000 characters")).to_be_visible()
+    box(page).fill("r1n01")
+    shows(page, "r1n01")
+
+
+def test_keys_that_every_object_of_a_browser_has_are_of_no_node(site: Site, look: Windows) -> None:
+    site.change(["r1n02"], {"extra": {"rack": "r1", "constructor": "us"}})
+    page = look(site.url)
+    box(page).fill("not extra.constructor=none")
+    shows(page, "r1n02")
+    box(page).fill("name=r1n01 and extra.__proto__=none")
+    shows(page, "r1n01")
+
+
 def test_a_node_comes_into_the_filter_and_goes_as_it_changes(site: Site, look: Windows) -> None:
     page = look(site.url, "#/fleet?where=power_state%3Derror")
     shows(page, "r1n06", "r2n06", "r3n06", "r4n06")

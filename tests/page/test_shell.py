@@ -111,6 +111,12 @@ def test_an_address_that_leads_nowhere_says_so(site: Site, look: Windows) -> Non
     heading(page, "Fleet")
 
 
+@pytest.mark.parametrize("where", ["#/nodes/.", "#/nodes/..", "#/operations/..", "#/operations/1%2Fcancel"])
+def test_an_address_leads_out_of_no_view(site: Site, look: Windows, where: str) -> None:
+    page = look(site.url, where)
+    expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+
+
 def test_the_views_are_reached_by_keyboard_and_say_where_one_is(site: Site, look: Windows) -> None:
     page = look(site.url)
     heading(page, "Fleet")

@@ -22,3 +22,8 @@ test("what is missing is not in the address", () => {
 test("an address that somebody typed wrongly is read as it stands", () => {
   assert.deepEqual(parse("#/nodes/100%?where=%"), { view: "nodes", name: "100%", query: { where: "%" } });
 });
+
+test("a link that is too long for every view is not read to its end", () => {
+  const { where } = parse(`#/fleet?where=a${"+".repeat(100_000)}b`).query;
+  assert.deepEqual([where.length, where.trim()], [2001, "a"]);
+});

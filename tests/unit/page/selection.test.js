@@ -119,3 +119,10 @@ test('a filter says which columns it needs', () => {
     ...['extra.zone', 'power_checked_at', 'power_policy', 'reservation'],
   ]);
 });
+
+test('a text that is longer than the server reads is refused before anybody tries to understand it', () => {
+  for (const text of [`a${' '.repeat(1_000_000)}b`, `name=${'a'.repeat(2000)}`]) {
+    assert.throws(() => understood(text), /at most 2000 characters/);
+  }
+  assert.ok(understood(`name=${'a'.repeat(1995)}`));
+});

@@ -5,11 +5,15 @@
  * @typedef {Record<string, string | number | null | undefined>} Query null, undefined and "" take a key away
  */
 
+/** More than any view can use; what is as long is too long there. */
+const LONGEST = 2001;
+
 /** @param {string} hash an empty one means the fleet @returns {Place} */
 export function parse(hash) {
   const [, path = "", search = ""] = /^#?\/?([^?]*)\??(.*)$/s.exec(hash) ?? [];
   const [, view = "", name = ""] = /^([^/]*)\/?(.*)$/s.exec(path) ?? [];
-  const query = Object.fromEntries(new URLSearchParams(search));
+  const given = [...new URLSearchParams(search)];
+  const query = Object.fromEntries(given.map(([key, value]) => [key, value.slice(0, LONGEST)]));
   return { view: decode(view) || "fleet", name: decode(name), query };
 }
 

@@ -8,6 +8,8 @@ import { expand, isRange } from './ranges.js';
 
 /** @typedef {{fits: import('./matching.js').Test, columns: readonly string[]}} Filter */
 
+/** Characters of the longest text that the server reads. */
+const LONGEST = 2000;
 /** Patterns at the most: each is tried on the name of every node. */
 const MOST_PATTERNS = 128;
 
@@ -25,8 +27,10 @@ export function isCondition(text) {
  * @param {string} text
  * @returns {Filter | null} null for all nodes
  * @throws {Fault}
+ * @throws {Error} where it is longer than anybody reads
  */
 export function understood(text) {
+  if (text.length > LONGEST) throw new Error(`A filter has at most ${LONGEST} characters`);
   if (!text.trim()) return null;
   if (!isCondition(text)) return { fits: named(text), columns: [] };
   const tree = parse(text);

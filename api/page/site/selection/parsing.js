@@ -17,8 +17,6 @@ import { ENTRIES, OPERATORS, READINGS, find } from './fields.js';
 /** @typedef {Condition | Several | {type: 'not', inner: Tree}} Tree */
 /** @typedef {{kind: 'sign' | 'quoted' | 'plain' | 'end', text: string, start: number, end: number}} Word */
 
-/** Characters of the longest text that the server reads. */
-const LONGEST = 2000;
 const JOINING = ['and', 'or', 'not'];
 
 /** Where a text is wrong. */
@@ -52,7 +50,6 @@ function words(text) {
 
 /** Return what an expression means. @param {string} text @returns {Tree} @throws {Fault} */
 export function parse(text) {
-  if (text.length > LONGEST) throw new Fault({ start: LONGEST, end: text.length });
   const reader = new Reader(words(text));
   const tree = reader.any();
   if (reader.words[0].kind !== 'end') throw new Fault(reader.words[0]);

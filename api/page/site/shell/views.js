@@ -16,6 +16,8 @@ export const VIEWS = {
 export function viewOf({ view, name }) {
   const found = Object.hasOwn(VIEWS, view) ? VIEWS[view] : undefined;
   const element = name ? found?.one : found?.all;
-  if (!found || !element) return null;
+  // Browsers take dots for steps within a path, even where they are encoded.
+  const isOne = view === "operations" ? /^\d{0,18}$/ : /^(?!\.{1,2}$)/;
+  if (!found || !element || !isOne.test(name)) return null;
   return { element, title: !name ? found.title : view === "nodes" ? name : `Operation ${name}` };
 }
