@@ -15,6 +15,7 @@
     ├── NotFound                  there is no such thing: operation, conductor, task ...
     │   └── NodeNotFound
     ├── Conflict                  as things are now, this cannot be done: it may be later on
+    │   ├── OtherUser             the page was loaded for somebody else than who is logged in now
     │   └── NodeConflict          the node is not in a state that allows this
     │       └── NodeProtected     somebody has protected the node from that
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
@@ -74,6 +75,7 @@ __all__ = [
     "NotUnderstood",
     "NotificationRefused",
     "OtherFleet",
+    "OtherUser",
     "PasswordRefused",
     "PodiumError",
     "SchemaMismatch",
@@ -150,6 +152,10 @@ class NodeNotFound(NotFound):
 
 class Conflict(PodiumError):
     """As things are now, what was asked cannot be done; the text says what would have to change."""
+
+
+class OtherUser(Conflict):
+    """The page believes to be somebody else's than who is logged in now."""
 
 
 class NodeConflict(Conflict):

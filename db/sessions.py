@@ -26,12 +26,14 @@ class Limits(NamedTuple):
 class Session(NamedTuple):
     """A session, see :data:`podium.db.models.sessions`.
 
+    :param digest: of its secret
     :param role: of the token that began it
     :param used_at: when its user last did something, as far as it was written down
     :param idle: seconds since then
     """
 
     id: int
+    digest: str
     name: str
     login: str | None
     role: str | None
@@ -47,8 +49,8 @@ def begin(
     *,
     login: str | None = None,
     token: int | None = None,
-) -> None:
-    """Begin a session, and delete those that are over.
+) -> Session | None:
+    """Begin a session, and delete those that are over; return it, None if the token has ended meanwhile.
 
     :param login: a digest of the user's line in the file of users
     :param token: the number of the token that was given instead of a password
@@ -61,13 +63,14 @@ def begin(
         connection.execute(sa.delete(sessions).where(its.id.in_(over)))
     row = {"name": name, "digest": digest(secret), "login": login, "token_id": token}
     connection.execute(sa.insert(sessions).values(**row, created_at=now, used_at=now))
+    return valid(connection, secret, limits)
 
 
 def valid(connection: sa.Connection, secret: str, limits: Limits) -> Session | None:
     """Return the session of a secret; None if there is none, or it or the token that began it is over."""
     now, its, token = clock.now(connection), sessions.c, api_tokens.c
     query = (
-        sa.select(its.id, its.name, its.login, its.token_id, its.used_at, token.role, token.expires_at)
+        sa.select(sessions, token.role, token.expires_at)
         .outerjoin(api_tokens, sa.and_(token.id == its.token_id, token.revoked_at.is_(None)))
         .where(its.digest == digest(secret), _lasts(now, limits))
     )
@@ -77,7 +80,7 @@ def valid(connection: sa.Connection, secret: str, limits: Limits) -> Session | N
     if row.expires_at is not None and now >= row.expires_at:
         return None
     idle = max((now - row.used_at).total_seconds(), 0.0)
-    return Session(row.id, row.name, row.login, row.role, row.used_at, idle)
+    return Session(row.id, row.digest, row.name, row.login, row.role, row.used_at, idle)
 
 
 def note_use(connection: sa.Connection, number: int, idle: float, limits: Limits) -> None:
@@ -88,9 +91,9 @@ def note_use(connection: sa.Connection, number: int, idle: float, limits: Limits
     connection.execute(noted.values(used_at=at))
 
 
-def end(connection: sa.Connection, secret: str) -> None:
-    """End the session of a secret, if there is one."""
-    connection.execute(sa.delete(sessions).where(sessions.c.digest == digest(secret)))
+def end(connection: sa.Connection, number: int) -> None:
+    """End a session, if it is still there."""
+    connection.execute(sa.delete(sessions).where(sessions.c.id == number))
 
 
 def _lasts(now: datetime, limits: Limits) -> sa.ColumnElement[bool]:

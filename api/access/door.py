@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
@@ -33,6 +34,8 @@ from podium.db.sessions import Session
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Baremetal API"'}
 #: For the page, which asks for a login itself; at Ironic's, browsers would ask for one of their own.
 _QUIET: Final = {"WWW-Authenticate": 'Bearer realm="Podium"'}
+#: With which the page says, percent-encoded, whose it believes to be.
+_USER: Final = "Podium-User"
 
 
 class _Door:
@@ -47,8 +50,10 @@ class _Door:
         """Return who has sent a request.
 
         :raises podium.api.faults.Fault: 401 if nobody knows who it is, 403 if they may not
+        :raises podium.errors.OtherUser: the request is somebody else's
         """
         caller = await self.identify(request)
+        _check_user(request, caller)
         require(caller, role, self._roles.groups(role) if PEER in request.scope else ())
         return caller
 
@@ -136,7 +141,7 @@ class HttpBasic(_Door):
                 request.scope[TRIED] = who
             raise
         secret = await self._sessions.begin(caller.name, login=login, token=number)
-        if (former := request.cookies.get(cookie_name(request))) is not None:
+        if (former := await self._session(request)) is not None:
             await self._sessions.end(former)
         request.scope[SCOPE_KEY] = caller
         return caller, secret
@@ -144,22 +149,20 @@ class HttpBasic(_Door):
     async def log_out(self, request: Request) -> Caller | None:
         """End the session of a request; return whose it was, None if it has none."""
         _check_origin(request)
-        secret = request.cookies.get(cookie_name(request))
-        if secret is None:
+        session = await self._session(request)
+        if session is None:
             return None
-        caller = None
-        with contextlib.suppress(Fault):
-            request.scope[SCOPE_KEY] = caller = await self._by_cookie(secret, request)
-        await self._sessions.end(secret)
+        request.scope[SCOPE_KEY] = caller = self._caller(session, request)
+        await self._sessions.end(session)
         return caller
 
     async def _identify(self, request: Request) -> Caller:
         given = request.headers.get("Authorization")
-        if given is None and (secret := request.cookies.get(cookie_name(request))) is not None:
+        if given is None and cookie_name(request) in request.cookies:
             if request.method not in READS:
                 _check_origin(request)
-            request.scope[LASTS_KEY] = functools.partial(self._lasts, secret, request)
-            return await self._by_cookie(secret, request, _idle(request))
+            request.scope[LASTS_KEY] = functools.partial(self._lasts, request)
+            return await self._by_cookie(request, _idle(request))
         if given is None and (caller := self._peer(request)) is not None:
             return caller
         address = self._address(request)
@@ -172,23 +175,29 @@ class HttpBasic(_Door):
                 return caller
         raise _unknown("this needs a user and a password, or a token")
 
-    async def _lasts(self, secret: str, request: Request) -> bool:
-        """Return whether whoever began a stream with a session may still look; in doubt yes."""
+    async def _lasts(self, request: Request) -> bool | None:
+        """Return whether whoever began a stream with a session may still look; None if nobody knows."""
         try:
-            require(await self._by_cookie(secret, request), Role.READER)
+            require(await self._by_cookie(request), Role.READER)
         except errors.DatabaseError:
-            return True
+            return None
         except Fault as fault:
-            return fault.status not in (401, 403)
+            return False if fault.status in (401, 403) else None
         return True
 
-    async def _by_cookie(self, secret: str, request: Request, idle: float | None = None) -> Caller:
-        address = self._address(request)
-        session = await self._sessions.find(secret, address, idle)
+    async def _by_cookie(self, request: Request, idle: float | None = None) -> Caller:
+        session = await self._session(request, idle)
         if session is None or not await self._counts(session):
             raise _unknown("the session is over; log in again")
+        return self._caller(session, request)
+
+    async def _session(self, request: Request, idle: float | None = None) -> Session | None:
+        secret = request.cookies.get(cookie_name(request))
+        return None if secret is None else await self._sessions.find(secret, idle)
+
+    def _caller(self, session: Session, request: Request) -> Caller:
         own = None if session.role is None else Role[session.role.upper()]
-        return Caller(session.name, address, self._roles.of(session.name, own=own))
+        return Caller(session.name, self._address(request), self._roles.of(session.name, own=own))
 
     async def _counts(self, session: Session) -> bool:
         """Return whether the login that began a session would still be right."""
@@ -254,6 +263,18 @@ def _idle(request: Request) -> float | None:
     except (KeyError, ValueError):
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _check_user(request: Request, caller: Caller) -> None:
+    """Make sure that nobody acts in the name of another, who has logged in at the same browser since.
+
+    :raises podium.errors.OtherUser: it is another
+    """
+    believed = request.headers.get(_USER)
+    if believed is not None and unquote(believed) != caller.name:
+        raise errors.OtherUser(
+            f"{caller.name} is logged in at this browser now; look at what you asked for, and ask again"
+        )
 
 
 def _check_origin(request: Request) -> None:

@@ -5,6 +5,9 @@ trades either for a cookie, whose value is the secret of a session.
 """
 
 import asyncio
+import contextlib
+import functools
+import math
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,7 +17,6 @@ from oslo_log import log
 from starlette.requests import HTTPConnection
 
 from podium import errors
-from podium.api.access.slowing import Slowing
 from podium.api.faults import Fault
 from podium.api.sql import Sql
 from podium.db import sessions
@@ -32,6 +34,8 @@ _FRESH: Final = 5.0
 _NOTED: Final = 30.0
 _LONGEST: Final = 100
 _MOST_KNOWN: Final = 1000
+#: Secrets that nobody has seen yet: how many are looked up at a time, and how many wait for that.
+_AT_A_TIME, _MOST_ASKED = 2, 1000
 
 
 def cookie_name(request: HTTPConnection) -> str:
@@ -54,9 +58,10 @@ class Sessions:
         self._options = options
         self._sql = sql
         self._clock = clock
-        self._slowing = Slowing(clock)  # its own: the cookie of a session that is over delays no login
-        self._known: OrderedDict[str, tuple[float, Session | None]] = OrderedDict()
-        self._under_way: dict[tuple[str, str], asyncio.Task[Session | None]] = {}
+        #: By the digest of the secret, when a session was looked up, and what it was then.
+        self._known: OrderedDict[str, tuple[float, Session]] = OrderedDict()
+        self._under_way: dict[str, asyncio.Task[Session | None]] = {}
+        self._of_strangers = asyncio.Semaphore(_AT_A_TIME)
         self._notes: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -71,64 +76,71 @@ class Sessions:
         :raises podium.errors.DatabaseUnavailable: it cannot be written down
         """
         secret = secrets.token_urlsafe(32)
-        await self._sql.write(sessions.begin, name, secret, self._limits, login=login, token=token)
+        session = await self._sql.write(sessions.begin, name, secret, self._limits, login=login, token=token)
+        self._keep(digest(secret), session)
         return secret
 
-    async def end(self, secret: str) -> None:
+    async def end(self, session: Session) -> None:
         """End a session, in this process at once and in others within five seconds."""
-        await self._sql.write(sessions.end, secret)
-        self._keep(digest(secret), None)
+        await self._sql.write(sessions.end, session.id)
+        self._known.pop(session.digest, None)
+        self._under_way.pop(session.digest, None)  # which may have read it before
 
-    async def find(self, secret: str, address: str, idle: float | None) -> Session | None:
+    async def find(self, secret: str, idle: float | None = None) -> Session | None:
         """Return the session that has a secret.
 
+        Nobody guesses one, so that wrong ones slow nobody down. They wait for each other, and sessions that
+        are known do not wait for them.
+
         :param idle: seconds since its user last did something; None if the request does not say
-        :raises podium.api.faults.Fault: too many have been wrong
+        :raises podium.api.faults.Fault: too many wait
         :raises podium.errors.DatabaseUnavailable: it cannot be looked up
         """
         if len(secret) > _LONGEST:
             return None
         key = digest(secret)
-        until, session = self._known.get(key, (0.0, None))
-        if until <= self._clock():
-            session = await self._look_up(key, secret, address)
+        at, session = self._known.get(key, (-math.inf, None))
+        if at + _FRESH <= self._clock():
+            session = await self._look_up(key, secret)
         if session is not None and idle is not None:
-            self._renew(session, key, idle)
+            self._renew(session, idle)
         return session
 
-    async def _look_up(self, key: str, secret: str, address: str) -> Session | None:
-        shared = self._under_way.get((key, address))
-        if shared is None:
-            shared = self._under_way[key, address] = asyncio.ensure_future(self._ask(key, secret, address))
-            shared.add_done_callback(lambda _: self._under_way.pop((key, address), None))
-        return await asyncio.shield(shared)
+    async def _look_up(self, key: str, secret: str) -> Session | None:
+        task = self._under_way.get(key)
+        if task is None:
+            if key not in self._known and len(self._under_way) >= _MOST_ASKED:
+                raise Fault(503, "too many sessions are looked up; try again later", {"Retry-After": "5"})
+            task = self._under_way[key] = asyncio.ensure_future(self._ask(key, secret))
+            task.add_done_callback(functools.partial(self._note_answer, key))
+        return await asyncio.shield(task)
 
-    async def _ask(self, key: str, secret: str, address: str) -> Session | None:
-        await self._slowing.turn(address, key.encode())
-        try:
-            session = await self._sql.read(sessions.valid, secret, self._limits)
-        except (errors.DatabaseError, Fault):
-            self._slowing.take_back(address, key.encode())
-            raise
-        if session is not None:
-            self._slowing.succeed(address, key.encode())
-        self._keep(key, session)
-        return session
+    async def _ask(self, key: str, secret: str) -> Session | None:
+        async with contextlib.nullcontext() if key in self._known else self._of_strangers:
+            return await self._sql.read(sessions.valid, secret, self._limits)
+
+    def _note_answer(self, key: str, task: "asyncio.Task[Session | None]") -> None:
+        if self._under_way.get(key) is not task:
+            return  # the session was ended meanwhile
+        del self._under_way[key]
+        if not task.cancelled() and task.exception() is None:
+            self._keep(key, task.result())
 
     def _keep(self, key: str, session: Session | None) -> None:
-        self._known[key] = (self._clock() + _FRESH, session)
-        self._known.move_to_end(key)
+        self._known.pop(key, None)
+        if session is not None:
+            self._known[key] = self._clock(), session
         while len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def _renew(self, session: Session, key: str, idle: float) -> None:
+    def _renew(self, session: Session, idle: float) -> None:
         """Have it written down that a session's user did something, unless that is known well enough."""
-        until, _ = self._known.get(key, (0.0, None))
-        passed = self._clock() - (until - _FRESH)  # since it was looked up
-        if session.idle + passed - idle < min(_NOTED, self._limits.idle / 10) or session.id in self._notes:
+        at, known = self._known.get(session.digest, (0.0, None))
+        passed = self._clock() - at  # since it was looked up
+        is_news = session.idle + passed - idle >= min(_NOTED, self._limits.idle / 10)
+        if known is None or not is_news or session.id in self._notes:
             return
-        if until:
-            self._known[key] = until, session._replace(idle=idle - passed)
+        self._known[session.digest] = at, session._replace(idle=idle - passed)
         self._notes[session.id] = note = asyncio.create_task(
             self._note(session, idle), name="use of a session"
         )

@@ -31,8 +31,8 @@ from podium.db import news
 from podium.db.engine import Database
 from podium.db.news import Place
 
-#: Says whether the session of a request lasts.
-Lasts: TypeAlias = Callable[[], Awaitable[bool]]
+#: Says whether the session of a request lasts; None: it cannot be looked up.
+Lasts: TypeAlias = Callable[[], Awaitable[bool | None]]
 
 #: Streams of one process.
 _MOST_STREAMS: Final = 2000
@@ -40,6 +40,8 @@ _MOST_STREAMS: Final = 2000
 _SILENCE: Final = 15.0
 #: Seconds between two looks whether the session of a stream lasts; one that has none, see _LONGEST.
 _LOOK_EVERY: Final = 5.0
+#: How many of these may have no answer, one after the other, before the stream ends.
+_MOST_DOUBTS: Final = 2
 #: Seconds after which a stream ends, so that who asks is looked at again when it is resumed.
 _LONGEST: Final = 900.0
 #: Milliseconds after which browsers resume a stream.
@@ -149,6 +151,7 @@ class Sender:
         self._send = send
         self._bell = bell
         self._lasts = lasts
+        self._doubts = 0
         self._loop = asyncio.get_running_loop()
         self._began_at = self._sent_at = self._looked_at = self._loop.time()
         #: The chunk that is sent next; None before the queue is reached.
@@ -213,11 +216,13 @@ class Sender:
         await self.send(encode(Dropped(cursor=str(self._place), reason=reason)))
 
     async def _is_over(self) -> bool:
-        """Return whether the session ended with which the stream began."""
+        """Return whether the session ended with which the stream began, or nobody knows for some time."""
         if self._lasts is None or self._loop.time() < self._looked_at + _LOOK_EVERY:
             return False
         self._looked_at = self._loop.time()
-        return not await self._lasts()
+        lasts = await self._lasts()
+        self._doubts = 0 if lasts else self._doubts + 1
+        return lasts is False or self._doubts >= _MOST_DOUBTS
 
     async def _wait(self) -> None:
         """Wait for the feed, and break the silence."""

@@ -114,7 +114,10 @@ def test_the_idlest_session_of_a_user_with_too_many_is_ended(database: Database,
 
 def test_an_ended_session_is_not_found(database: Database) -> None:
     begin(database, "one")
-    with database.write() as connection:
-        sessions.end(connection, "one")
-        sessions.end(connection, "another")
+    begin(database, "two")
+    number = find(database, "one").id
+    for _ in range(2):
+        with database.write() as connection:
+            sessions.end(connection, number)
     assert find(database, "one") is None
+    assert find(database, "two") is not None

@@ -12,13 +12,14 @@ import bcrypt
 import httpx
 import pytest
 
-from podium import conf
+from podium import conf, errors
 from podium.api import app
 from podium.api.access import door
 from podium.api.access.door import HttpBasic
 from podium.api.access.guard import Guard
 from podium.api.access.roles import Roles
 from podium.api.callers import LASTS_KEY
+from podium.api.faults import Fault
 from podium.api.operations import OPERATIONS
 from podium.api.services import Services
 from podium.api.serving.peers import PEER
@@ -299,7 +300,7 @@ async def test_the_database_is_asked_for_a_session_once_in_five_seconds(world: W
     cookie = await process.log_in()
     assert (await process.ask("GET", PATH, cookie)).json()["name"] == "rita"
     with world.database.write() as connection:
-        sessions.end(connection, cookie.partition("=")[2])
+        sessions.end(connection, world.rows()[0].id)
     process.now += 4.9
     assert (await process.ask("GET", PATH, cookie)).json()["name"] == "rita"
     process.now += 0.2
@@ -316,6 +317,155 @@ async def test_a_session_is_over_after_an_hour_without_input_whatever_the_page_a
         world.wait(600, process)
     world.wait(6, process)
     assert (await process.ask("GET", READ, cookie, headers={"Podium-Idle": "0"})).status_code == 401
+
+
+async def refuse(*_: Any, **__: Any) -> None:
+    raise AssertionError("the database was asked")
+
+
+class Held:
+    """Look-ups of sessions in one process, whose answers wait until they are let go.
+
+    :ivar asked: the secrets that have been looked up
+    """
+
+    def __init__(self, process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = process._sql.read
+        self.asked: list[str] = []
+        self.go = asyncio.Event()
+
+        async def read(what: Any, *rest: Any) -> Any:
+            found = await real(what, *rest)
+            if what is sessions.valid:
+                self.asked.append(rest[0])
+                await self.go.wait()
+            return found
+
+        monkeypatch.setattr(process._sql, "read", read)
+
+    async def has(self, secret: str) -> None:
+        """Wait until this has been read."""
+        while secret not in self.asked:
+            await asyncio.sleep(0)
+
+
+@run
+async def test_strangers_with_invented_cookies_keep_nobody_out(world: World) -> None:
+    old = await world.process().log_in()
+    process = world.process()  # which has seen no session yet
+    for number in range(60):
+        assert (await process.ask("GET", READ, f"podium_session=invented-{number}")).status_code == 401
+    assert (await process.ask("GET", READ, old)).status_code == 200
+    assert (await process.ask("GET", READ, await process.log_in())).status_code == 200
+
+
+def test_sessions_that_are_known_wait_for_no_invented_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        process = world.process()
+        cookie = await process.log_in()
+        process.now += 5
+        held = Held(process, monkeypatch)
+        strangers = [
+            asyncio.ensure_future(process.ask("GET", READ, f"podium_session=invented-{number}"))
+            for number in range(1001)
+        ]
+        done, _ = await asyncio.wait(strangers, return_when=asyncio.FIRST_COMPLETED)
+        assert [one.result().status_code for one in done] == [503]  # they wait, but not without end
+        known = asyncio.ensure_future(process.ask("GET", READ, cookie))
+        await held.has(cookie.partition("=")[2])
+        assert len(held.asked) <= 3
+        held.go.set()
+        assert (await known).status_code == 200
+        await asyncio.gather(*strangers)
+
+    asyncio.run(test())
+
+
+def test_strangers_who_log_out_write_nothing_and_displace_no_session(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        process = world.process()
+        cookie = await process.log_in()
+        with monkeypatch.context() as patched:
+            patched.setattr(process._sql, "write", refuse)
+            for number in range(1001):
+                answer = await process.ask("DELETE", PATH, f"podium_session=invented-{number}", headers=OWN)
+                assert (answer.status_code, answer.json()["name"]) == (200, None)
+        assert SimpleCookie(answer.headers["Set-Cookie"])["podium_session"]["max-age"] == "0"
+        monkeypatch.setattr(process._sql, "read", refuse)
+        assert (await process.ask("GET", PATH, cookie)).json()["name"] == "rita"
+
+    asyncio.run(test())
+
+
+def test_who_logs_out_while_a_request_is_looked_up_is_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        process = world.process()
+        cookie = await process.log_in()
+        assert (await process.ask("GET", READ, cookie)).status_code == 200
+        with monkeypatch.context() as patched:
+            held = Held(process, patched)
+            process.now += 5
+            late = asyncio.ensure_future(process.ask("GET", READ, cookie))
+            await held.has(cookie.partition("=")[2])
+            out = asyncio.ensure_future(process.ask("DELETE", PATH, cookie, headers=OWN))
+            process.now -= 5  # the logout finds what is known, and overtakes the request
+            assert (await out).status_code == 200
+            held.go.set()
+            await late
+        assert (await process.ask("GET", READ, cookie)).status_code == 401
+
+    asyncio.run(test())
+
+
+def test_a_stream_is_no_reason_to_believe_in_a_session_that_cannot_be_looked_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise errors.DatabaseUnavailable("no route")
+
+    async def full(*_: Any) -> None:
+        raise Fault(503, "too many requests wait for the database")
+
+    async def test() -> None:
+        process = world.process()
+        cookie = await process.log_in()
+        await process.ask("GET", READ, cookie)
+        lasts = process.scope[LASTS_KEY]
+        process.now += 5
+        for read in (away, full):
+            with monkeypatch.context() as patched:
+                patched.setattr(process._sql, "read", read)
+                assert await lasts() is None
+        assert await lasts() is True
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("user", "status"), [("otto", 200), ("rita", 409), ("%C3%B6tto", 409), (None, 200), ("%6Ftto", 200)]
+)
+def test_a_page_that_takes_its_user_for_another_changes_nothing(
+    world: World, user: str | None, status: int
+) -> None:
+    async def test() -> None:
+        process = world.process()
+        cookie = await process.log_in({"name": "otto", "password": "otto-pw"})
+        headers = OWN | ({"Podium-User": user} if user else {})
+        body = {"nodes": [], "maintenance": True}
+        answer = await process.ask("PUT", "/podium/v1/nodes/maintenance", cookie, json=body, headers=headers)
+        assert (answer.status_code == 409) is (status == 409), answer.text
+        assert (await process.ask("GET", PATH, cookie, headers=headers)).json()["name"] == "otto"
+        if status == 409:
+            assert answer.json()["error"]["code"] == "OtherUser"
+            assert "otto" in answer.json()["error"]["message"]
+
+    asyncio.run(test())
 
 
 @run

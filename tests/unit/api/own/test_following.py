@@ -155,6 +155,23 @@ def test_a_stream_ends_in_order_soon_after_the_session_that_it_began_with(is_bus
     streamed(test)
 
 
+@pytest.mark.parametrize(("looks", "end"), [((True, None, True, None, None), 25), ((None, False), 10)])
+def test_a_stream_whose_session_nobody_can_look_up_goes_on_for_one_look(
+    looks: tuple[bool | None, ...], end: float
+) -> None:
+    async def test(feed: Feed) -> None:
+        left = iter(looks)
+
+        async def lasts() -> bool | None:
+            return next(left)
+
+        client = Client(feed, lasts=lasts)
+        await client.ended
+        assert asyncio.get_running_loop().time() == end
+
+    streamed(test)
+
+
 def test_streams_end_with_the_reason_of_their_feed() -> None:
     async def test(feed: Feed) -> None:
         client = Client(feed)
