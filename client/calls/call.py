@@ -30,6 +30,9 @@ Place: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 LONGEST_LINE: Final = 1000
 #: A text for people, in one line.
 Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_LINE)]
+#: The exclusive or of the UUIDs of the nodes that are meant, as 32 hexadecimal digits: whoever has looked at
+#: nodes makes sure with it that their names have not become those of others meanwhile.
+UuidsXor: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 #: The greatest number of items on a page; None for no limit of the caller's.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from podium.client.calls.call import Call, Line, Nodes, Record, Where
+from podium.client.calls.call import Call, Line, Nodes, Record, UuidsXor, Where
 
 
 class Changed(Record, frozen=True, kw_only=True):
@@ -24,6 +24,8 @@ class SetMaintenance(Call[Changed], frozen=True):
     :param maintenance: false to hand them back
     :param reason: for other people; without it a node keeps the one that it has
     :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param uuids_xor: the exclusive or of the UUIDs of the nodes that are meant, as 32 hexadecimal digits;
+        nothing is changed where the nodes are others
     """
 
     method = "PUT"
@@ -34,6 +36,7 @@ class SetMaintenance(Call[Changed], frozen=True):
     maintenance: bool = True
     reason: Line | None = None
     where: Where | None = None
+    uuids_xor: UuidsXor | None = None
 
 
 class SetNodes(Call[Changed], frozen=True):

@@ -7,7 +7,18 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from podium import states
-from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds, Where
+from podium.client.calls.call import (
+    Call,
+    Limit,
+    Line,
+    Nodes,
+    Page,
+    Positive,
+    Record,
+    Seconds,
+    UuidsXor,
+    Where,
+)
 from podium.client.calls.nodes import Filter
 
 RequestState: TypeAlias = Literal["held", "waiting", "begun", "done", "failed", "cancelled", "replaced"]
@@ -44,6 +55,8 @@ class AskPower(Call[Asked], frozen=True):
     :param then_off: whether nodes still on after a soft power off or reboot are switched off hard
     :param stagger: ``[N, SECONDS]``: begin with N nodes, and add N every so many seconds
     :param confirmed: needed for more nodes than ``[conductor] confirm_above``
+    :param uuids_xor: the exclusive or of the UUIDs of the nodes that are meant, as 32 hexadecimal digits;
+        nothing is requested where the nodes are others
     """
 
     method = "POST"
@@ -59,6 +72,7 @@ class AskPower(Call[Asked], frozen=True):
     then_off: bool = False
     stagger: tuple[_AtOnce, Seconds] | None = None
     confirmed: bool = False
+    uuids_xor: UuidsXor | None = None
 
 
 class Operation(Record, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenanc
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.node_set import set_nodes
 from podium.client.local.nodes import required_names
-from podium.client.local.operations import check_number
+from podium.client.local.operations import check_meant, check_number
 from podium.client.records import maintenance, record_rules
 from podium.db import api, credential_changes
 from podium.db.changes import next_change
@@ -29,6 +29,7 @@ def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
 
     def work(connection: sa.Connection) -> Changed:
         found = api.find_keys(connection, required_names(backend, connection, call.nodes, call.where))
+        check_meant(found, call.uuids_xor)
         numbers = [node.id for node in found]
         so_already = api.with_values(connection, numbers, compared)
         api.update_nodes(connection, {number: values for number in numbers if number not in so_already})

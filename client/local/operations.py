@@ -1,5 +1,7 @@
 """Answers about operations."""
 
+import functools
+import operator
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -57,6 +59,7 @@ def _check(call: AskPower) -> None:
 
 def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
     nodes = chosen(backend, connection, call.nodes, call.where)
+    check_meant(nodes, call.uuids_xor)
     _check_supported(nodes, backend.catalog, call)
     if not call.confirmed:
         check_number(backend, len(nodes))
@@ -93,6 +96,21 @@ def check_number(backend: Backend, count: int) -> None:
             " nothing was requested",
             nodes=count,
             limit=most,
+        )
+
+
+def check_meant(nodes: Sequence[NodeKey], uuids_xor: str | None) -> None:
+    """Make sure that names still are those of the nodes that somebody has looked at.
+
+    :param uuids_xor: of these nodes; None if they have not been looked at
+    :raises podium.errors.NodeConflict: they are those of others
+    """
+    if uuids_xor is None:
+        return
+    found = functools.reduce(operator.xor, (int(node.uuid.replace("-", ""), 16) for node in nodes), 0)
+    if found != int(uuids_xor, 16):
+        raise errors.NodeConflict(
+            "names have become those of other nodes than are meant; nothing was done: look at the nodes again"
         )
 
 

@@ -35,6 +35,16 @@ def test_maintenance_is_set_and_unset(podium: Podium, enrol: Enrol, database: Da
     assert (node(database, "n2").maintenance, node(database, "n1").maintenance) == (False, True)
 
 
+def test_names_of_other_nodes_than_are_meant_change_nothing(podium: Podium, enrol: Enrol) -> None:
+    meant, other = enrol("n1", "n2")
+    seen = uuid.UUID(meant.uuid).hex
+    with pytest.raises(errors.NodeConflict, match="other nodes than are meant; nothing was done"):
+        podium.set_maintenance("n2", uuids_xor=seen)
+    assert not any(one.maintenance for one in podium.nodes())
+    assert podium.set_maintenance("n1", uuids_xor=seen).changed == 1
+    assert podium.set_maintenance([other.uuid], uuids_xor=uuid.UUID(other.uuid).hex).changed == 1
+
+
 def test_a_maintenance_that_is_so_already_is_counted_apart(
     podium: Podium, enrol: Enrol, database: Database
 ) -> None:

@@ -1,6 +1,7 @@
 """Operations, asked on the database and over HTTP."""
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,7 +19,9 @@ from podium.client.local.operations import patience_for
 from podium.client.podium import AsyncPodium, Podium
 from podium.client.remote.remote import Remote
 from podium.client.remote.server import Server
+from podium.db import api
 from podium.db.api import NodeRecord
+from podium.db.engine import Database
 from podium.drivers.fake import FakeDriver
 from served import Everybody
 
@@ -107,6 +110,21 @@ def test_so_many_nodes_need_a_confirmation(podium: Podium, enrol: Enrol) -> None
     assert (refused.value.nodes, refused.value.limit) == (51, 50)
     assert not list(podium.operations())
     assert podium.power("power off", "n[00-50]", confirmed=True).requested == 51
+
+
+def test_names_that_have_become_those_of_other_nodes_ask_nothing(
+    podium: Podium, enrol: Enrol, database: Database
+) -> None:
+    first, second, _ = enrol("n1", "n2", "n3")
+    seen = f"{uuid.UUID(first.uuid).int ^ uuid.UUID(second.uuid).int:032x}"
+    with database.write() as connection:
+        api.update_nodes(connection, {first.id: {"name": "old"}})
+        api.update_nodes(connection, {second.id: {"name": "n1"}})
+    for nodes in ("n1", "n[1,3]", ["n1", "old", "n3"]):
+        with pytest.raises(errors.NodeConflict, match="other nodes than are meant; nothing was done"):
+            podium.power("power off", nodes, uuids_xor=seen)
+    assert not list(podium.operations())
+    assert podium.power("power off", ["n1", "old"], uuids_xor=seen).requested == 2
 
 
 def test_nodes_that_are_being_changed_are_refused_and_the_others_asked(
