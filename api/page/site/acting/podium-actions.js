@@ -1,10 +1,10 @@
-import { link } from "../core/address.js";
-import { ask } from "../core/api.js";
-import { h, Part, setText } from "../core/elements.js";
-import { ACTIONS, counted, outcomeOf, places, requestOf, warnings } from "./actions.js";
-import { askPerson } from "./podium-question.js";
+import { link } from '../core/address.js';
+import { ask } from '../core/api.js';
+import { h, Part, setText } from '../core/elements.js';
+import { ACTIONS, counted, outcomeOf, places, requestOf, warnings } from './actions.js';
+import { askPerson } from './podium-question.js';
 
-/** @typedef {import("./actions.js").Action} Action @typedef {import("../core/fleet.js").Node} Node */
+/** @typedef {import('./actions.js').Action} Action @typedef {import('../core/fleet.js').Node} Node */
 
 /** What drivers can do; [] while or where nobody knows. @type {Map<string, string[]>} */
 const abilities = new Map();
@@ -15,21 +15,21 @@ const can = ({ name, set }) => ({ driver }) =>
 
 /** What those who may can do with nodes, and what came of it. */
 class PodiumActions extends Part {
-  /** Of one's own; by default that of the fleet. @type {import("../fleet/choice.js").Choice | null} */
+  /** Of one's own; by default that of the fleet. @type {import('../fleet/choice.js').Choice | null} */
   choice = null;
-  #count = h("span", { role: "status" });
-  #clear = h("button", { class: "plain", onclick: () => this.page.choice.set([]) }, "Clear");
+  #count = h('span', { role: 'status' });
+  #clear = h('button', { class: 'plain', onclick: () => this.page.choice.set([]) }, 'Clear');
   #buttons = ACTIONS.map((action) =>
-    h("button", { "data-action": action.name, onclick: () => this.#ask(action) }, action.name));
-  #outcome = h("div", { role: "status", hidden: true });
-  #progress = h("span");
+    h('button', { 'data-action': action.name, onclick: () => this.#ask(action) }, action.name));
+  #outcome = h('div', { role: 'status', hidden: true });
+  #progress = h('span');
   /** What the outcome is about. @type {number | null} */ #operation = null;
 
   show() {
     const { fleet, session, shown } = this.page;
-    this.replaceChildren(h("div", { class: "row" }, this.#count, this.#clear, this.#buttons), this.#outcome);
-    for (const one of [this.#chosen, session, shown]) this.listen(one, "change", () => this.soon());
-    this.listen(fleet, "operation", ({ detail }) => this.#follow(detail.operation));
+    this.replaceChildren(h('div', { class: 'row' }, this.#count, this.#clear, this.#buttons), this.#outcome);
+    for (const one of [this.#chosen, session, shown]) this.listen(one, 'change', () => this.soon());
+    this.listen(fleet, 'operation', ({ detail }) => this.#follow(detail.operation));
     this.#count.hidden = this.choice !== null;
     this.refresh();
   }
@@ -44,12 +44,12 @@ class PodiumActions extends Part {
   }
 
   refresh() {
-    this.hidden = !this.page.session.may("operator");
+    this.hidden = !this.page.session.may('operator');
     if (this.hidden) return;
     /** @type {Node[]} */
     const nodes = this.#chosen.nodes();
-    const some = `${counted(nodes.length)} chosen${this.#hidden ? `, ${this.#hidden} not shown` : ""}`;
-    setText(this.#count, nodes.length ? some : "Choose nodes to act on them");
+    const some = `${counted(nodes.length)} chosen${this.#hidden ? `, ${this.#hidden} not shown` : ''}`;
+    setText(this.#count, nodes.length ? some : 'Choose nodes to act on them');
     this.#clear.hidden = this.choice !== null || !nodes.length;
     for (const driver of new Set(nodes.map((node) => node.driver))) void this.#learn(driver);
     this.#buttons.forEach((button, place) => { button.hidden = !nodes.some(can(ACTIONS[place])); });
@@ -59,7 +59,7 @@ class PodiumActions extends Part {
   async #learn(driver) {
     if (abilities.has(driver)) return;
     abilities.set(driver, []);
-    const found = await ask("GET", `podium/v1/drivers/${encodeURIComponent(driver)}`).catch(() => null);
+    const found = await ask('GET', `podium/v1/drivers/${encodeURIComponent(driver)}`).catch(() => null);
     abilities.set(driver, found?.power_actions ?? []);
     this.soon();
   }
@@ -71,7 +71,7 @@ class PodiumActions extends Part {
     const isMany = action.set === undefined && nodes.length > this.page.session.confirm_above;
     const hidden = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
     const found = await askPerson(this.page, {
-      title: action.title.replace("@", () => (nodes.length === 1 ? nodes[0].name : counted(nodes.length))),
+      title: action.title.replace('@', () => (nodes.length === 1 ? nodes[0].name : counted(nodes.length))),
       action: action.name,
       loud: action.stops === true,
       lines: [...(action.meaning ? [action.meaning] : []), ...places(nodes)],
@@ -89,15 +89,15 @@ class PodiumActions extends Part {
 
   /** @param {Action} action @param {ReturnType<typeof outcomeOf>} outcome */
   #tell({ name }, { text, operation, lines }) {
-    const place = operation === null ? "" : link("operations", operation);
+    const place = operation === null ? '' : link('operations', operation);
     if (place && !this.isConnected) location.hash = place; // whoever had to log in has a new view
-    const about = place ? h("a", { href: place }, `operation ${operation}`) : name;
+    const about = place ? h('a', { href: place }, `operation ${operation}`) : name;
     const onclick = () => { this.#outcome.hidden = true; };
     this.#operation = operation;
-    this.#progress.textContent = "";
-    this.#outcome.replaceChildren(h("p", {}, about, `: ${text}`, this.#progress,
-      h("button", { class: "plain", "data-action": "dismiss", onclick }, "Dismiss")),
-    h("ul", { class: "warning", hidden: !lines.length }, lines.map((line) => h("li", {}, line))));
+    this.#progress.textContent = '';
+    this.#outcome.replaceChildren(h('p', {}, about, `: ${text}`, this.#progress,
+      h('button', { class: 'plain', 'data-action': 'dismiss', onclick }, 'Dismiss')),
+    h('ul', { class: 'warning', hidden: !lines.length }, lines.map((line) => h('li', {}, line))));
     this.#outcome.hidden = false;
   }
 
@@ -105,9 +105,9 @@ class PodiumActions extends Part {
   #follow({ id, waiting, begun, ...ended }) {
     if (id !== this.#operation) return;
     const counts = { ...ended, left: waiting + begun };
-    const words = ["done", "failed", "cancelled", "replaced", "left"].filter((word) => counts[word]);
-    setText(this.#progress, `; ${words.map((word) => `${counts[word]} ${word}`).join(", ")}`);
+    const words = ['done', 'failed', 'cancelled', 'replaced', 'left'].filter((word) => counts[word]);
+    setText(this.#progress, `; ${words.map((word) => `${counts[word]} ${word}`).join(', ')}`);
   }
 }
 
-customElements.define("podium-actions", PodiumActions);
+customElements.define('podium-actions', PodiumActions);

@@ -1,73 +1,73 @@
 /** Conductors: who is there, what each owns, and how they keep up with it. */
-import { askPerson } from "../acting/podium-question.js";
-import { link } from "../core/address.js";
-import { ask } from "../core/api.js";
-import { h } from "../core/elements.js";
-import { age } from "../core/words.js";
-import { Facts, Table, inSeconds, inWords } from "../showing/table.js";
-import { View, marked } from "../showing/view.js";
+import { askPerson } from '../acting/podium-question.js';
+import { link } from '../core/address.js';
+import { ask } from '../core/api.js';
+import { h } from '../core/elements.js';
+import { age } from '../core/words.js';
+import { Facts, Table, inSeconds, inWords } from '../showing/table.js';
+import { View, marked } from '../showing/view.js';
 
 /** What people ask of conductors: the question, the words for what came of it, and what it means. */
 const DUTIES = {
   drain: {
-    title: "Take it out of service?", said: ["drained already", "drained from now on"],
-    lines: ["Others take over its nodes. It stays out of service until it is undrained, even if restarted."],
-    option: "Even if nobody else serves some of its nodes, which it then keeps",
+    title: 'Take it out of service?', said: ['drained already', 'drained from now on'],
+    lines: ['Others take over its nodes. It stays out of service until it is undrained, even if restarted.'],
+    option: 'Even if nobody else serves some of its nodes, which it then keeps',
   },
   undrain: {
-    title: "Put it back into service?", said: ["in service already", "in service again"],
+    title: 'Put it back into service?', said: ['in service already', 'in service again'],
   },
   thaw: {
-    title: "Let all conductors restore power states again?", said: ["is not frozen", "goes on"],
-    lines: ["They froze because of what looks like an outage, and thaw by themselves when it is over."],
+    title: 'Let all conductors restore power states again?', said: ['is not frozen', 'goes on'],
+    lines: ['They froze because of what looks like an outage, and thaw by themselves when it is over.'],
   },
 };
 /** @type {Record<string, string>} */
-const SEVERITY = { alive: "fine", silent: "critical", yes: "fine" };
+const SEVERITY = { alive: 'fine', silent: 'critical', yes: 'fine' };
 
 /** All conductors, and the freshness of what they read. */
 export class PodiumConductors extends View {
   #total = 0;
-  #frozen = new Facts("Enforcement");
-  #freshness = new Facts("Freshness of all nodes");
-  #table = new Table("Conductors", [
-    "hostname", ["state", (one) => this.#state(one), (one) => mark(one.state, this.#state(one))],
-    ["nodes", ({ nodes }) => nodes, ({ hostname, nodes }) =>
-      h("a", { href: link("fleet", "", { where: `conductor=${hostname}` }) }, nodes)],
-    ["share", (one) => this.#total > 0 && `${inWords(one.nodes / this.#total * 100)} %`], "workers",
-    ["lease renewed", (one) => one.lease_age !== null && age(one.lease_age * 1000)],
-    ["shares taken", (one) => one.generation !== null && `${one.acknowledged} of ${one.generation}`],
-    ["groups", (one) => one.conductor_groups?.map((/** @type {string} */ group) => group || "none")],
-    "drivers", "version", "differs_in",
-    ["actions", (one) => this.#duty(one), (one) => this.#button(this.#duty(one) || "drain", one.hostname)],
+  #frozen = new Facts('Enforcement');
+  #freshness = new Facts('Freshness of all nodes');
+  #table = new Table('Conductors', [
+    'hostname', ['state', (one) => this.#state(one), (one) => mark(one.state, this.#state(one))],
+    ['nodes', ({ nodes }) => nodes, ({ hostname, nodes }) =>
+      h('a', { href: link('fleet', '', { where: `conductor=${hostname}` }) }, nodes)],
+    ['share', (one) => this.#total > 0 && `${inWords(one.nodes / this.#total * 100)} %`], 'workers',
+    ['lease renewed', (one) => one.lease_age !== null && age(one.lease_age * 1000)],
+    ['shares taken', (one) => one.generation !== null && `${one.acknowledged} of ${one.generation}`],
+    ['groups', (one) => one.conductor_groups?.map((/** @type {string} */ group) => group || 'none')],
+    'drivers', 'version', 'differs_in',
+    ['actions', (one) => this.#duty(one), (one) => this.#button(this.#duty(one) || 'drain', one.hostname)],
   ], (one) => one.hostname);
-  #sweeps = new Table("Sweeps", [
-    "driver", "nodes", ["last took", (one) => inSeconds(one.sweep_duration)], "reads_per_second",
-    "queued", "failures",
-    ["keeps up", (one) => (one.late ? "late" : "yes"), (one) => mark(one.late ? "late" : "yes")],
+  #sweeps = new Table('Sweeps', [
+    'driver', 'nodes', ['last took', (one) => inSeconds(one.sweep_duration)], 'reads_per_second',
+    'queued', 'failures',
+    ['keeps up', (one) => (one.late ? 'late' : 'yes'), (one) => mark(one.late ? 'late' : 'yes')],
   ], (one) => one.driver);
 
   show() {
     const tables = [this.#frozen, this.#table, this.#sweeps, this.#freshness];
-    this.listen(this.page.fleet, "conductor", () => this.soon());
+    this.listen(this.page.fleet, 'conductor', () => this.soon());
     this.begin(5, (signal) => this.#load(signal), ...tables.map((one) => one.element));
   }
 
   /** @param {AbortSignal} signal */
   async #load(signal) {
     /** @type {any[]} */
-    const items = (await ask("GET", "podium/v1/conductors", { signal })).items;
+    const items = (await ask('GET', 'podium/v1/conductors', { signal })).items;
     this.#total = items.reduce((sum, { nodes }) => sum + nodes, 0);
     this.#table.show(items);
     const { frozen_at: since, frozen_reason: why } = items.find((one) => one.frozen_at) ?? {};
-    const mayThaw = since && this.page.session.may("admin");
-    this.#frozen.show({}, ["frozen", since && `${this.ago(since)}: ${why}`],
-      ["actions", mayThaw, () => this.#button("thaw", "enforcement")]);
-    const all = await ask("GET", "podium/v1/freshness", { signal });
-    this.#freshness.show(all, "failing", "never_read", "unreadable", "unowned", "held_by_ended",
-      ["fresh share", all.fresh_share !== null && `${Number((all.fresh_share * 100).toFixed(3))} %`],
-      ["oldest reading", all.oldest !== null && age(all.oldest * 1000)], "power_state_ages", "out_of_reach",
-      "unread", "queues", "load", "notifications", ["figures written", this.ago(all.statistics_at)]);
+    const mayThaw = since && this.page.session.may('admin');
+    this.#frozen.show({}, ['frozen', since && `${this.ago(since)}: ${why}`],
+      ['actions', mayThaw, () => this.#button('thaw', 'enforcement')]);
+    const all = await ask('GET', 'podium/v1/freshness', { signal });
+    this.#freshness.show(all, 'failing', 'never_read', 'unreadable', 'unowned', 'held_by_ended',
+      ['fresh share', all.fresh_share !== null && `${Number((all.fresh_share * 100).toFixed(3))} %`],
+      ['oldest reading', all.oldest !== null && age(all.oldest * 1000)], 'power_state_ages', 'out_of_reach',
+      'unread', 'queues', 'load', 'notifications', ['figures written', this.ago(all.statistics_at)]);
     const sweeps = Object.entries(all.power_reads ?? {}).map(([driver, reads]) => ({ ...reads, driver }));
     this.#sweeps.show(sweeps.filter((one) => one.nodes || one.reads));
   }
@@ -77,29 +77,29 @@ export class PodiumConductors extends View {
     return since ? `${state}, ${this.ago(since)}` : state;
   }
 
-  /** @param {any} one @returns {"" | "drain" | "undrain"} what may be asked of it */
+  /** @param {any} one @returns {'' | 'drain' | 'undrain'} what may be asked of it */
   #duty({ state }) {
-    if (!this.page.session.may("admin") || state === "gone") return "";
-    return state.startsWith("drain") ? "undrain" : "drain";
+    if (!this.page.session.may('admin') || state === 'gone') return '';
+    return state.startsWith('drain') ? 'undrain' : 'drain';
   }
 
   /** @param {keyof typeof DUTIES} action @param {string} about a conductor, or enforcement */
   #button(action, about) {
     const { title, said, ...more } = DUTIES[action];
-    const path = action === "thaw" ? "enforcement" : `conductors/${encodeURIComponent(about)}`;
+    const path = action === 'thaw' ? 'enforcement' : `conductors/${encodeURIComponent(about)}`;
     return this.button(action, about, async () => {
       const warnings = /** @type {string[]} */ ([]);
       const warn = (/** @type {string[]} */ texts) => void warnings.push(...texts);
       const work = (/** @type {{option: boolean}} */ { option }) =>
-        ask("POST", `podium/v1/${path}/${action}`, { body: option ? { force: true } : {}, warn });
-      const loud = action !== "undrain";
+        ask('POST', `podium/v1/${path}/${action}`, { body: option ? { force: true } : {}, warn });
+      const loud = action !== 'undrain';
       const found = await askPerson(this.page, { title: `${about}: ${title}`, action, loud, work, ...more });
-      return found ? [`${about}: ${said[Number(found.changed)]}`, ...warnings].join("; ") : "";
+      return found ? [`${about}: ${said[Number(found.changed)]}`, ...warnings].join('; ') : '';
     });
   }
 }
 
 /** @param {string} state @param {string} words */
-const mark = (state, words = state) => marked("severity", SEVERITY[state] ?? "warning", words);
+const mark = (state, words = state) => marked('severity', SEVERITY[state] ?? 'warning', words);
 
-customElements.define("podium-conductors", PodiumConductors);
+customElements.define('podium-conductors', PodiumConductors);

@@ -1,4 +1,4 @@
-/** @typedef {import("../core/fleet.js").Fleet} Fleet @typedef {import("../core/fleet.js").Node} Node */
+/** @typedef {import('../core/fleet.js').Fleet} Fleet @typedef {import('../core/fleet.js').Node} Node */
 
 /**
  * The nodes that a person has chosen to act on, by UUID: they stay chosen when they change, are renamed or
@@ -16,7 +16,7 @@ export class Choice extends EventTarget {
     super();
     this.#fleet = fleet;
     const forget = () => this.#become([...this.#uuids].filter((uuid) => fleet.nodes.has(uuid)));
-    fleet.addEventListener("change", (/** @type {any} */ { detail }) => detail.order && forget(), this.#ends);
+    fleet.addEventListener('change', (/** @type {any} */ { detail }) => detail.order && forget(), this.#ends);
   }
 
   end() { this.#ends.abort(); }
@@ -59,6 +59,6 @@ export class Choice extends EventTarget {
     const before = this.#uuids;
     this.#uuids = new Set(uuids);
     const isSame = before.size === this.size && uuids.every((uuid) => before.has(uuid));
-    if (!isSame) this.dispatchEvent(new Event("change"));
+    if (!isSame) this.dispatchEvent(new Event('change'));
   }
 }

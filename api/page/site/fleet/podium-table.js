@@ -1,12 +1,12 @@
-import { h, Part, setText } from "../core/elements.js";
-import { NAMES, NodeRow } from "./row.js";
+import { h, Part, setText } from '../core/elements.js';
+import { NAMES, NodeRow } from './row.js';
 
-/** @typedef {import("../core/fleet.js").Node} Node */
+/** @typedef {import('../core/fleet.js').Node} Node */
 
 /** Rows above and below the view. */
 const SPARE = 6;
-const KEYS = "Arrow keys, Page Up, Page Down, Home and End move; with Shift they choose a range."
-  + " Space chooses a node, Control A all that are shown, Escape none. Enter opens the node.";
+const KEYS = 'Arrow keys, Page Up, Page Down, Home and End move; with Shift they choose a range.'
+  + ' Space chooses a node, Control A all that are shown, Escape none. Enter opens the node.';
 
 /**
  * The shown nodes as a table. Only the rows in view, and that with the focus, are elements.
@@ -18,40 +18,40 @@ class PodiumTable extends Part {
   /** @type {Node[]} */ #list = [];
   /** By the UUIDs of their nodes. @type {Map<string, NodeRow>} */ #rows = new Map();
   /** Of the row that Tab leads to: its node, and the place in the list. */
-  #active = "";
+  #active = '';
   #place = 0;
   #height = 28;
-  #all = h("input", { type: "checkbox", "aria-label": "Choose all nodes that are shown" });
-  #head = h("div", { role: "row", "aria-rowindex": 1 }, NAMES.map((name, place) =>
-    h("div", { role: "columnheader", "aria-colindex": place + 1, class: name }, place ? name : this.#all)));
-  #body = h("div", { role: "rowgroup", class: "body" });
-  #grid = h("div", { role: "grid", "aria-label": "Nodes", "aria-describedby": "podium-table-keys",
-    "aria-multiselectable": "true", "aria-colcount": NAMES.length },
-    h("div", { role: "rowgroup", class: "head" }, this.#head), this.#body);
-  #empty = h("p", { role: "status", class: "quiet" });
-  #view = h("div", { class: "view" }, this.#grid, this.#empty);
+  #all = h('input', { type: 'checkbox', 'aria-label': 'Choose all nodes that are shown' });
+  #head = h('div', { role: 'row', 'aria-rowindex': 1 }, NAMES.map((name, place) =>
+    h('div', { role: 'columnheader', 'aria-colindex': place + 1, class: name }, place ? name : this.#all)));
+  #body = h('div', { role: 'rowgroup', class: 'body' });
+  #grid = h('div', { role: 'grid', 'aria-label': 'Nodes', 'aria-describedby': 'podium-table-keys',
+    'aria-multiselectable': 'true', 'aria-colcount': NAMES.length },
+    h('div', { role: 'rowgroup', class: 'head' }, this.#head), this.#body);
+  #empty = h('p', { role: 'status', class: 'quiet' });
+  #view = h('div', { class: 'view' }, this.#grid, this.#empty);
 
   show() {
     const { fleet, shown, choice, session, stream } = this.page;
-    this.replaceChildren(this.#view, h("p", { id: "podium-table-keys", class: "hidden" }, KEYS));
-    this.listen(shown, "change", () => this.#take());
-    this.listen(choice, "change", () => this.#follow());
-    this.listen(fleet, "change", ({ detail }) => this.#update(({ node }) => detail.nodes.has(node)));
+    this.replaceChildren(this.#view, h('p', { id: 'podium-table-keys', class: 'hidden' }, KEYS));
+    this.listen(shown, 'change', () => this.#take());
+    this.listen(choice, 'change', () => this.#follow());
+    this.listen(fleet, 'change', ({ detail }) => this.#update(({ node }) => detail.nodes.has(node)));
     const soon = () => this.soon();
-    this.listen(fleet, "phase", soon);
-    this.listen(session, "change", soon);
-    this.listen(stream, "state", soon);
-    this.listen(this.#view, "scroll", soon);
+    this.listen(fleet, 'phase', soon);
+    this.listen(session, 'change', soon);
+    this.listen(stream, 'state', soon);
+    this.listen(this.#view, 'scroll', soon);
     // Shift is for ranges of nodes: without it, text can be selected.
-    this.listen(this.#body, "mousedown", (event) => event.shiftKey && event.preventDefault());
-    this.listen(this.#body, "click", (event) => this.#click(event));
-    this.listen(this.#body, "focusin", (event) => this.#activate(placeOf(event)));
-    this.listen(this.#grid, "keydown", (event) => this.#key(event) && event.preventDefault());
-    this.listen(this.#all, "change", () => (this.#all.checked ? choice.all(this.#list) : choice.set([])));
+    this.listen(this.#body, 'mousedown', (event) => event.shiftKey && event.preventDefault());
+    this.listen(this.#body, 'click', (event) => this.#click(event));
+    this.listen(this.#body, 'focusin', (event) => this.#activate(placeOf(event)));
+    this.listen(this.#grid, 'keydown', (event) => this.#key(event) && event.preventDefault());
+    this.listen(this.#all, 'change', () => (this.#all.checked ? choice.all(this.#list) : choice.set([])));
     this.every(1, () => document.hidden || this.#update(() => true)); // ages grow
     const sizes = new ResizeObserver(soon);
     sizes.observe(this.#view);
-    this.ends.signal.addEventListener("abort", () => {
+    this.ends.signal.addEventListener('abort', () => {
       sizes.disconnect();
       fleet.watch([]);
     });
@@ -83,14 +83,14 @@ class PodiumTable extends Part {
   refresh() {
     const { fleet, session, stream, choice } = this.page;
     const count = this.#list.length;
-    this.toggleAttribute("data-watching", !session.may("operator"));
-    this.toggleAttribute("data-old", stream.state !== "live");
+    this.toggleAttribute('data-watching', !session.may('operator'));
+    this.toggleAttribute('data-old', stream.state !== 'live');
     this.#height = this.#head.offsetHeight || this.#height;
     this.#grid.ariaRowCount = String(count + 1);
     this.#body.style.height = `${count * this.#height}px`;
-    const isLoading = fleet.phase === "loading";
-    const none = isLoading ? "Loading the nodes" : "No nodes yet: podium node import enrols some";
-    setText(this.#empty, count ? "" : fleet.nodes.size ? "No node meets the filter" : none);
+    const isLoading = fleet.phase === 'loading';
+    const none = isLoading ? 'Loading the nodes' : 'No nodes yet: podium node import enrols some';
+    setText(this.#empty, count ? '' : fleet.nodes.size ? 'No node meets the filter' : none);
     this.#draw();
     const chosen = choice.size ? this.#list.filter(({ uuid }) => choice.has(uuid)).length : 0;
     this.#all.checked = count > 0 && chosen === count;
@@ -133,7 +133,7 @@ class PodiumTable extends Part {
   /** @param {number} place */
   #activate(place) {
     this.#place = Math.max(0, place);
-    this.#active = this.#list[this.#place]?.uuid ?? "";
+    this.#active = this.#list[this.#place]?.uuid ?? '';
     this.soon();
   }
 
@@ -152,9 +152,9 @@ class PodiumTable extends Part {
     const { choice } = this.page;
     const target = /** @type {Element} */ (event.target);
     const uuid = this.#list[placeOf(event)]?.uuid;
-    if (!uuid || target.matches("a")) return;
+    if (!uuid || target.matches('a')) return;
     if (event.shiftKey) choice.range(choice.anchor ?? uuid, uuid, this.#list, event.ctrlKey);
-    else if (event.ctrlKey || event.metaKey || target.matches(".choose")) choice.toggle(uuid);
+    else if (event.ctrlKey || event.metaKey || target.matches('.choose')) choice.toggle(uuid);
     else choice.set([uuid]);
   }
 
@@ -163,17 +163,17 @@ class PodiumTable extends Part {
     const { choice } = this.page;
     const { key, shiftKey, ctrlKey, metaKey, altKey } = event;
     /** @type {Record<string, number>} */
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: this.#inView, PageUp: -this.#inView, " ": 0,
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: this.#inView, PageUp: -this.#inView, ' ': 0,
       Home: -Infinity, End: Infinity };
     const from = choice.anchor ?? this.#active;
-    if ((ctrlKey || metaKey) && key === "a") choice.all(this.#list);
-    else if (key === "Escape") choice.set([]);
-    else if (altKey || placeOf(event) < 0 || !(key in steps || key === "Enter")) return false;
-    else if (key === "Enter") this.#rows.get(this.#active)?.element.querySelector("a")?.click();
+    if ((ctrlKey || metaKey) && key === 'a') choice.all(this.#list);
+    else if (key === 'Escape') choice.set([]);
+    else if (altKey || placeOf(event) < 0 || !(key in steps || key === 'Enter')) return false;
+    else if (key === 'Enter') this.#rows.get(this.#active)?.element.querySelector('a')?.click();
     else {
       this.#goTo(this.#place + steps[key]);
       if (shiftKey) choice.range(from, this.#active, this.#list, ctrlKey);
-      else if (key === " ") choice.toggle(this.#active);
+      else if (key === ' ') choice.toggle(this.#active);
     }
     return true;
   }
@@ -181,7 +181,7 @@ class PodiumTable extends Part {
 
 /** @param {Event} event @returns {number} the place of the row that it is of; negative without one */
 function placeOf({ target }) {
-  return Number(/** @type {Element} */ (target).closest("[data-node]")?.ariaRowIndex ?? 0) - 2;
+  return Number(/** @type {Element} */ (target).closest('[data-node]')?.ariaRowIndex ?? 0) - 2;
 }
 
-customElements.define("podium-table", PodiumTable);
+customElements.define('podium-table', PodiumTable);

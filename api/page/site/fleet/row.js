@@ -1,43 +1,43 @@
-import { link } from "../core/address.js";
-import { h, setText } from "../core/elements.js";
-import { age, stateOf } from "../core/words.js";
+import { link } from '../core/address.js';
+import { h, setText } from '../core/elements.js';
+import { age, stateOf } from '../core/words.js';
 
-/** @typedef {import("../core/fleet.js").Node} Node */
+/** @typedef {import('../core/fleet.js').Node} Node */
 
 /** What the columns say. @type {Record<string, (node: Node, now: number) => string>} */
 const COLUMNS = {
-  "choose": () => "",
-  "name": ({ name }) => name,
-  "power": stateOf,
-  "under way": (node) => node.target_power_state ?? "",
-  "health": (node) => node.health?.status ?? "",
-  "age": (node, now) => (node.power_checked_at === null ? "never read" : age(now - node.power_checked_at)),
-  "maintenance": (node) => (node.maintenance ? node.fault ?? "yes" : ""),
-  "rack": ({ rack }) => rack,
-  "conductor": (node) => node.conductor?.split("/")[0] ?? "none",
-  "error": (node) => node.last_error ?? "",
+  'choose': () => '',
+  'name': ({ name }) => name,
+  'power': stateOf,
+  'under way': (node) => node.target_power_state ?? '',
+  'health': (node) => node.health?.status ?? '',
+  'age': (node, now) => (node.power_checked_at === null ? 'never read' : age(now - node.power_checked_at)),
+  'maintenance': (node) => (node.maintenance ? node.fault ?? 'yes' : ''),
+  'rack': ({ rack }) => rack,
+  'conductor': (node) => node.conductor?.split('/')[0] ?? 'none',
+  'error': (node) => node.last_error ?? '',
 };
 export const NAMES = Object.keys(COLUMNS);
 
 /** A row of the table, which shows one node after the other while people scroll. */
 export class NodeRow {
   /** @type {Node | null} */ node = null;
-  #link = h("a", { tabindex: -1 });
-  #cells = NAMES.map((name, place) => h("div", { "role": name === "name" ? "rowheader" : "gridcell",
-    "aria-colindex": place + 1, "class": /power|health/.test(name) ? `${name} mark` : name },
-  name === "name" && this.#link));
-  element = h("div", { role: "row" }, this.#cells);
+  #link = h('a', { tabindex: -1 });
+  #cells = NAMES.map((name, place) => h('div', { 'role': name === 'name' ? 'rowheader' : 'gridcell',
+    'aria-colindex': place + 1, 'class': /power|health/.test(name) ? `${name} mark` : name },
+  name === 'name' && this.#link));
+  element = h('div', { role: 'row' }, this.#cells);
 
   /** @param {Node} node @param {number} now the server's time in milliseconds */
   show(node, now) {
     this.node = node;
-    this.#link.href = link("nodes", node.name);
+    this.#link.href = link('nodes', node.name);
     this.#cells.forEach((cell, place) => {
       cell.title = COLUMNS[NAMES[place]](node, now);
       setText(place === 1 ? this.#link : cell, cell.title);
     });
     const state = this.#cells[2].dataset.state = stateOf(node);
-    this.#cells[4].dataset.health = node.health?.status ?? "";
+    this.#cells[4].dataset.health = node.health?.status ?? '';
     Object.assign(this.element.dataset, { node: node.name, state });
   }
 

@@ -1,60 +1,60 @@
 /** One node: what is known of it, what can be asked of it, and what happened to it. */
-import "../acting/podium-actions.js";
-import { link } from "../core/address.js";
-import { ask } from "../core/api.js";
-import { h } from "../core/elements.js";
-import { stateOf } from "../core/words.js";
-import { Choice } from "../fleet/choice.js";
-import { Facts, Table } from "../showing/table.js";
-import { View, marked } from "../showing/view.js";
+import '../acting/podium-actions.js';
+import { link } from '../core/address.js';
+import { ask } from '../core/api.js';
+import { h } from '../core/elements.js';
+import { stateOf } from '../core/words.js';
+import { Choice } from '../fleet/choice.js';
+import { Facts, Table } from '../showing/table.js';
+import { View, marked } from '../showing/view.js';
 
 /** How many events are shown. */
 const NEWEST = 200;
 /** Fields whose entries people and drivers chose. */
-const MAPPINGS = ["properties", "extra", "driver_info", "driver_internal_info", "record"];
+const MAPPINGS = ['properties', 'extra', 'driver_info', 'driver_internal_info', 'record'];
 
 /** What somebody should know of, and what somebody has to look at. @type {Record<string, string>} */
-const SEVERITY = { "out-of-band": "warning", "failed request": "critical", fault: "critical" };
+const SEVERITY = { 'out-of-band': 'warning', 'failed request': 'critical', fault: 'critical' };
 
 /** The node `name`. */
 export class PodiumNode extends View {
-  #title = h("h2");
-  #state = new Facts("State");
-  #place = new Facts("Place");
-  #entries = new Facts("Entries");
-  #sensors = new Table("Sensors", [
-    "name", ["value", (one) => one.value !== null && `${one.value} ${one.unit}`],
+  #title = h('h2');
+  #state = new Facts('State');
+  #place = new Facts('Place');
+  #entries = new Facts('Entries');
+  #sensors = new Table('Sensors', [
+    'name', ['value', (one) => one.value !== null && `${one.value} ${one.unit}`],
     // Without a reading nothing is known to be well, whatever the thresholds say.
-    ["status", ({ value, status }) => (value ?? status) !== "OK" && status, (one) => health(one.status)],
+    ['status', ({ value, status }) => (value ?? status) !== 'OK' && status, (one) => health(one.status)],
   ], (one) => one.name);
 
-  #history = new Table("History, the newest first", [
-    ["when", ({ at }) => this.ago(at), ({ at }) => h("time", { datetime: at, title: at }, this.ago(at))],
-    ["change", (one) => [one.from_state, one.to_state].filter(Boolean).join(" → ")],
-    ["cause", ({ cause }) => cause, ({ cause }) => marked("severity", SEVERITY[cause] ?? "fine", cause)],
-    ["who", (one) => one.who ?? (one.conductor && `conductor ${one.conductor}`)], "reason",
-    ["operation", ({ operation_id: id }) => id, operation],
+  #history = new Table('History, the newest first', [
+    ['when', ({ at }) => this.ago(at), ({ at }) => h('time', { datetime: at, title: at }, this.ago(at))],
+    ['change', (one) => [one.from_state, one.to_state].filter(Boolean).join(' → ')],
+    ['cause', ({ cause }) => cause, ({ cause }) => marked('severity', SEVERITY[cause] ?? 'fine', cause)],
+    ['who', (one) => one.who ?? (one.conductor && `conductor ${one.conductor}`)], 'reason',
+    ['operation', ({ operation_id: id }) => id, operation],
   ], ({ id }) => id);
 
   show() {
     const { page, name } = this;
     const choice = new Choice(page.fleet);
-    this.ends.signal.addEventListener("abort", () => choice.end());
-    const sensors = this.button("read sensors", `of ${name}`, () => this.#read());
-    delete sensors.dataset["action"]; // readers may, too: nothing changes
+    this.ends.signal.addEventListener('abort', () => choice.end());
+    const sensors = this.button('read sensors', `of ${name}`, () => this.#read());
+    delete sensors.dataset['action']; // readers may, too: nothing changes
     const facts = [this.#state, this.#place, this.#entries].map(({ element }) => element);
-    this.listen(page.fleet, "change", ({ detail }) => {
+    this.listen(page.fleet, 'change', ({ detail }) => {
       if (detail.order || detail.nodes.has(page.fleet.named(name))) this.soon();
     });
-    this.listen(page.fleet, "event", ({ detail }) => detail.event.node_name === name && this.soon());
+    this.listen(page.fleet, 'event', ({ detail }) => detail.event.node_name === name && this.soon());
     this.begin(5, async (signal) => {
       const path = `podium/v1/nodes/${encodeURIComponent(name)}`;
-      const node = await ask("GET", path, { signal });
+      const node = await ask('GET', path, { signal });
       this.#tell(node);
       if (page.fleet.nodes.has(node.uuid)) choice.set([node.uuid]);
       const query = { newest: NEWEST, limit: NEWEST };
-      this.#history.show((await ask("GET", `${path}/history`, { query, signal })).items.reverse());
-    }, this.#title, h("podium-actions", { page, choice }), h("div", { class: "parts" }, facts),
+      this.#history.show((await ask('GET', `${path}/history`, { query, signal })).items.reverse());
+    }, this.#title, h('podium-actions', { page, choice }), h('div', { class: 'parts' }, facts),
     this.#history.element, sensors, this.#sensors.element);
   }
 
@@ -63,36 +63,36 @@ export class PodiumNode extends View {
     const { health: its, target_power_state: target, power_requested_by: who } = node;
     const state = stateOf(node);
     Object.assign(this.dataset, { node: node.name, state });
-    this.#title.replaceChildren(`${node.name}: `, marked("state", state));
-    this.#state.show(node, ["power", state, () => marked("state", state)],
-      ["changed", this.ago(node.power_changed_at)], ["read", this.ago(node.power_checked_at) || "never"],
-      ["failed reads", node.power_failures], "last_error",
-      ["under way", target && `${target}, requested ${this.ago(node.power_requested_at)} by ${who}`],
-      "wanted_power_state", "power_policy", "enforcement",
-      ["health", its?.status, () => health(its.status)], ["because", its?.reasons.join("; ")],
-      ["health reported", this.ago(node.health_checked_at)],
-      ["maintenance", node.maintenance && (node.maintenance_reason ?? "yes")], "fault");
-    this.#place.show(node, "conductor", "conductor_group", "driver", "owner", "lessee", "provision_state",
-      "resource_class", "instance_name", "instance_uuid", "reserved_for", "retired", "parent_node",
-      "description", "uuid");
+    this.#title.replaceChildren(`${node.name}: `, marked('state', state));
+    this.#state.show(node, ['power', state, () => marked('state', state)],
+      ['changed', this.ago(node.power_changed_at)], ['read', this.ago(node.power_checked_at) || 'never'],
+      ['failed reads', node.power_failures], 'last_error',
+      ['under way', target && `${target}, requested ${this.ago(node.power_requested_at)} by ${who}`],
+      'wanted_power_state', 'power_policy', 'enforcement',
+      ['health', its?.status, () => health(its.status)], ['because', its?.reasons.join('; ')],
+      ['health reported', this.ago(node.health_checked_at)],
+      ['maintenance', node.maintenance && (node.maintenance_reason ?? 'yes')], 'fault');
+    this.#place.show(node, 'conductor', 'conductor_group', 'driver', 'owner', 'lessee', 'provision_state',
+      'resource_class', 'instance_name', 'instance_uuid', 'reserved_for', 'retired', 'parent_node',
+      'description', 'uuid');
     this.#entries.show({}, ...MAPPINGS.flatMap((field) => Object.entries(node[field] ?? {}).map(
       /** @returns {[string, string]} */ ([name, value]) =>
-        [`${field}.${name}`, typeof value === "string" ? value : JSON.stringify(value)])));
+        [`${field}.${name}`, typeof value === 'string' ? value : JSON.stringify(value)])));
   }
 
   async #read() {
-    this.say("Its conductor asks the hardware…");
+    this.say('Its conductor asks the hardware…');
     const path = `podium/v1/nodes/${encodeURIComponent(this.name)}/sensors`;
-    const found = await ask("POST", path, { body: {}, seconds: 60, signal: this.ends.signal });
+    const found = await ask('POST', path, { body: {}, seconds: 60, signal: this.ends.signal });
     this.#sensors.show(found.sensors);
     return `${found.sensors.length} sensors, read by ${found.conductor} ${this.ago(found.read_at)}`;
   }
 }
 
 /** @param {any} event */
-const operation = ({ operation_id: id }) => h("a", { href: link("operations", id) }, id);
+const operation = ({ operation_id: id }) => h('a', { href: link('operations', id) }, id);
 
 /** @param {string} status */
-const health = (status) => marked("health", status);
+const health = (status) => marked('health', status);
 
-customElements.define("podium-node", PodiumNode);
+customElements.define('podium-node', PodiumNode);

@@ -1,57 +1,57 @@
 /** One operation: who asked for what, how far it is, and its results. */
-import { link } from "../core/address.js";
-import { ask, lines } from "../core/api.js";
-import { h, setText } from "../core/elements.js";
-import { Facts, Table, inSeconds } from "../showing/table.js";
-import { View, marked } from "../showing/view.js";
-import { Outcomes } from "./outcomes.js";
-import { actionOf, bar, cancelling, progressOf } from "./podium-operations.js";
+import { link } from '../core/address.js';
+import { ask, lines } from '../core/api.js';
+import { h, setText } from '../core/elements.js';
+import { Facts, Table, inSeconds } from '../showing/table.js';
+import { View, marked } from '../showing/view.js';
+import { Outcomes } from './outcomes.js';
+import { actionOf, bar, cancelling, progressOf } from './podium-operations.js';
 
 /** Lines of results, and the characters of an address, that are not too many. */
 const MOST = 200;
 const LONGEST = 2000;
 /** @type {Record<string, string>} */
-const SEVERITY = { failed: "critical", cancelled: "warning", replaced: "warning", done: "fine" };
+const SEVERITY = { failed: 'critical', cancelled: 'warning', replaced: 'warning', done: 'fine' };
 
 /** The operation whose number is the name. */
 export class PodiumOperation extends View {
   /** How far it was when its results were read. */
-  #seen = "";
+  #seen = '';
 
   show() {
     const path = `podium/v1/operations/${encodeURIComponent(this.name)}`;
-    const facts = new Facts("What was asked for");
-    const results = new Table("Results, like nodes folded", [
-      ["nodes", ({ nodes }) => nodes, linked], ["number", ({ names }) => names.length],
-      ["result", (one) => one.outcome, (one) => marked("severity", SEVERITY[one.state], one.outcome)],
+    const facts = new Facts('What was asked for');
+    const results = new Table('Results, like nodes folded', [
+      ['nodes', ({ nodes }) => nodes, linked], ['number', ({ names }) => names.length],
+      ['result', (one) => one.outcome, (one) => marked('severity', SEVERITY[one.state], one.outcome)],
     ], ({ outcome }) => outcome);
-    const rest = h("p");
-    this.listen(this.page.fleet, "operation", ({ detail }) => {
+    const rest = h('p');
+    this.listen(this.page.fleet, 'operation', ({ detail }) => {
       if (String(detail.operation.id) === this.name) this.soon();
     });
     this.begin(2, async (signal) => {
-      const one = await ask("GET", path, { signal });
-      facts.show(one, ["action", actionOf(one)], ["progress", progressOf(one), () => bar(one)], "reason",
-        ["requested", `${this.ago(one.requested_at)} by ${one.requested_by}`],
-        ["timeout", inSeconds(one.timeout)],
-        ["then off", one.then_off && "those still on after the timeout are switched off"],
-        ["cancelled", one.cancelled_at && `${this.ago(one.cancelled_at)} by ${one.cancelled_by}`],
+      const one = await ask('GET', path, { signal });
+      facts.show(one, ['action', actionOf(one)], ['progress', progressOf(one), () => bar(one)], 'reason',
+        ['requested', `${this.ago(one.requested_at)} by ${one.requested_by}`],
+        ['timeout', inSeconds(one.timeout)],
+        ['then off', one.then_off && 'those still on after the timeout are switched off'],
+        ['cancelled', one.cancelled_at && `${this.ago(one.cancelled_at)} by ${one.cancelled_by}`],
         cancelling(this, one));
       if (progressOf(one) === this.#seen) return;
       const outcomes = new Outcomes();
       for await (const some of lines(`${path}/requests`, { signal })) outcomes.add(some);
       const found = outcomes.results();
       results.show(found.slice(0, MOST));
-      setText(rest, found[MOST] ? `There are more; see: podium operation show ${this.name}` : "");
+      setText(rest, found[MOST] ? `There are more; see: podium operation show ${this.name}` : '');
       this.#seen = progressOf(one);
-    }, h("h2", {}, `Operation ${this.name}`), facts.element, results.element, rest);
+    }, h('h2', {}, `Operation ${this.name}`), facts.element, results.element, rest);
   }
 }
 
-/** @param {import("./outcomes.js").Result} result */
+/** @param {import('./outcomes.js').Result} result */
 function linked({ nodes, names }) {
-  if (nodes.length > LONGEST) return h("span", {}, `${nodes.slice(0, LONGEST)}…`);
-  return h("a", { href: names[1] ? link("fleet", "", { where: nodes }) : link("nodes", nodes) }, nodes);
+  if (nodes.length > LONGEST) return h('span', {}, `${nodes.slice(0, LONGEST)}…`);
+  return h('a', { href: names[1] ? link('fleet', '', { where: nodes }) : link('nodes', nodes) }, nodes);
 }
 
-customElements.define("podium-operation", PodiumOperation);
+customElements.define('podium-operation', PodiumOperation);

@@ -1,59 +1,59 @@
 /** The newest operations, and how far they are. */
-import { link } from "../core/address.js";
-import { ask } from "../core/api.js";
-import { h, setText } from "../core/elements.js";
-import { Table, inWords } from "../showing/table.js";
-import { View } from "../showing/view.js";
+import { link } from '../core/address.js';
+import { ask } from '../core/api.js';
+import { h, setText } from '../core/elements.js';
+import { Table, inWords } from '../showing/table.js';
+import { View } from '../showing/view.js';
 
 /** How many are shown. */
 const NEWEST = 100;
 const WORDS = {
-  held: "waiting for canaries", waiting: "not begun", begun: "under way", failed: "failed",
-  cancelled: "cancelled", replaced: "replaced",
+  held: 'waiting for canaries', waiting: 'not begun', begun: 'under way', failed: 'failed',
+  cancelled: 'cancelled', replaced: 'replaced',
 };
 
 /** @param {any} one an operation @returns {string} how far it is, in words */
 export function progressOf(one) {
   const rest = Object.entries(WORDS).map(([state, words]) => one[state] && `, ${one[state]} ${words}`);
-  return `${one.done} of ${one.nodes} done${rest.filter(Boolean).join("")}`;
+  return `${one.done} of ${one.nodes} done${rest.filter(Boolean).join('')}`;
 }
 
 /** Return what shows how far an operation is. @param {any} one */
 export function bar(one) {
   const value = one.nodes - one.held - one.waiting - one.begun;
-  const shown = h("progress", { max: one.nodes, value, "aria-label": `progress of operation ${one.id}` });
-  return h("span", {}, shown, ` ${progressOf(one)}`);
+  const shown = h('progress', { max: one.nodes, value, 'aria-label': `progress of operation ${one.id}` });
+  return h('span', {}, shown, ` ${progressOf(one)}`);
 }
 
 /** @param {any} one @returns {string} what was asked for, as people ask for it */
 export const actionOf = ({ action, what }) =>
-  inWords([action.replace("rebooting", "reboot"), ...(what ? [what] : [])]);
+  inWords([action.replace('rebooting', 'reboot'), ...(what ? [what] : [])]);
 
 /** @param {View} view @param {any} one @returns {[string, boolean, () => Node]} cancels what has not begun */
 export function cancelling(view, { id, held, waiting }) {
   const work = async () =>
-    `operation ${id}: ${inWords(await ask("POST", `podium/v1/operations/${id}/cancel`, { body: {} }))}`;
-  const isOpen = view.page.session.may("operator") && held + waiting > 0;
-  return ["actions", isOpen, () => view.button("cancel", `operation ${id}`, work)];
+    `operation ${id}: ${inWords(await ask('POST', `podium/v1/operations/${id}/cancel`, { body: {} }))}`;
+  const isOpen = view.page.session.may('operator') && held + waiting > 0;
+  return ['actions', isOpen, () => view.button('cancel', `operation ${id}`, work)];
 }
 
 /** The list of operations, the newest first. */
 export class PodiumOperations extends View {
   show() {
-    const table = new Table("Operations, the newest first", [
-      ["id", ({ id }) => id, ({ id }) => h("a", { href: link("operations", id) }, id)],
-      ["action", actionOf], ["progress", progressOf, bar], ["requested", (one) => this.ago(one.requested_at)],
-      "requested_by", "reason",
-      ["actions", (one) => cancelling(this, one)[1], (one) => cancelling(this, one)[2]()],
+    const table = new Table('Operations, the newest first', [
+      ['id', ({ id }) => id, ({ id }) => h('a', { href: link('operations', id) }, id)],
+      ['action', actionOf], ['progress', progressOf, bar], ['requested', (one) => this.ago(one.requested_at)],
+      'requested_by', 'reason',
+      ['actions', (one) => cancelling(this, one)[1], (one) => cancelling(this, one)[2]()],
     ], ({ id }) => id);
-    const note = h("p", {}, "Loading the operations…");
-    this.listen(this.page.fleet, "operation", () => this.soon());
+    const note = h('p', {}, 'Loading the operations…');
+    this.listen(this.page.fleet, 'operation', () => this.soon());
     this.begin(5, async (signal) => {
-      const { items } = await ask("GET", "podium/v1/operations", { query: { limit: NEWEST }, signal });
+      const { items } = await ask('GET', 'podium/v1/operations', { query: { limit: NEWEST }, signal });
       table.show(items);
-      setText(note, items.length ? "" : "Nothing was requested yet.");
+      setText(note, items.length ? '' : 'Nothing was requested yet.');
     }, note, table.element);
   }
 }
 
-customElements.define("podium-operations", PodiumOperations);
+customElements.define('podium-operations', PodiumOperations);

@@ -6,11 +6,11 @@
  * @typedef {string | [string, unknown, (() => Node)?]} Fact the name of a field; or a name, a value, and what
  *   is shown instead
  */
-import { h } from "../core/elements.js";
+import { h } from '../core/elements.js';
 
 /** A table whose rows stay the same elements while their keys do. */
 export class Table {
-  #body = h("tbody");
+  #body = h('tbody');
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
 
@@ -18,9 +18,9 @@ export class Table {
   constructor(title, columns, key) {
     this.columns = columns.map(column);
     this.key = key;
-    const heads = h("tr", {}, this.columns.map(([label]) => h("th", { scope: "col" }, label)));
-    const head = h("thead", { hidden: !this.columns[0][0] }, heads);
-    this.element = h("table", { hidden: true }, h("caption", {}, h("h2", {}, title)), head, this.#body);
+    const heads = h('tr', {}, this.columns.map(([label]) => h('th', { scope: 'col' }, label)));
+    const head = h('thead', { hidden: !this.columns[0][0] }, heads);
+    this.element = h('table', { hidden: true }, h('caption', {}, h('h2', {}, title)), head, this.#body);
   }
 
   /** @param {any[]} rows in the order in which they are shown */
@@ -28,8 +28,8 @@ export class Table {
     const before = this.#rows;
     this.#rows = new Map(rows.map((row, place) => {
       const key = String(this.key(row));
-      const element = before.get(key) ?? h("tr", { "data-key": key }, this.columns.map(([label], at) =>
-        h(at ? "td" : "th", { scope: at ? null : "row", "data-label": label })));
+      const element = before.get(key) ?? h('tr', { 'data-key': key }, this.columns.map(([label], at) =>
+        h(at ? 'td' : 'th', { scope: at ? null : 'row', 'data-label': label })));
       const here = this.#body.children[place];
       if (here !== element) this.#body.insertBefore(element, here ?? null);
       this.columns.forEach(([, says, make], at) => {
@@ -48,41 +48,41 @@ export class Facts {
 
   /** @param {string} title */
   constructor(title) {
-    const says = /** @type {Column} */ (["", ([, value]) => value, ([, , make]) => make?.()]);
-    this.#table = new Table(title, [["", ([name]) => name], says], ([name]) => name);
+    const says = /** @type {Column} */ (['', ([, value]) => value, ([, , make]) => make?.()]);
+    this.#table = new Table(title, [['', ([name]) => name], says], ([name]) => name);
     this.element = this.#table.element;
   }
 
   /** @param {any} row @param {...Fact} facts */
   show(row, ...facts) {
-    const whole = facts.map((one) => (typeof one === "string" ? [wordsOf(one), row[one]] : one));
+    const whole = facts.map((one) => (typeof one === 'string' ? [wordsOf(one), row[one]] : one));
     this.#table.show(whole.filter(([, value]) => value !== 0 && inWords(value)));
   }
 }
 
 /** @param {Column} one @returns {Exclude<Column, string>} */
-const column = (one) => (typeof one === "string" ? [wordsOf(one), (row) => row[one]] : one);
+const column = (one) => (typeof one === 'string' ? [wordsOf(one), (row) => row[one]] : one);
 
 /** @param {string} name of a field */
-const wordsOf = (name) => name.replaceAll("_", " ");
+const wordsOf = (name) => name.replaceAll('_', ' ');
 
 /** @param {Element} cell @param {string} words @param {() => Node | undefined} make */
 function put(cell, words, make) {
-  if (cell.getAttribute("data-says") === words) return;
+  if (cell.getAttribute('data-says') === words) return;
   const hadFocus = cell.contains(document.activeElement);
-  cell.setAttribute("data-says", words);
+  cell.setAttribute('data-says', words);
   cell.replaceChildren((words && make()) || words);
-  if (hadFocus) /** @type {HTMLElement | null} */ (cell.querySelector("button, a"))?.focus();
+  if (hadFocus) /** @type {HTMLElement | null} */ (cell.querySelector('button, a'))?.focus();
 }
 
 /** @param {any} value of JSON @returns {string} as people read it; of what has parts, those that are not 0 */
 export function inWords(value) {
-  if (value === null || value === undefined || value === false) return "";
-  if (Array.isArray(value)) return value.map(inWords).join(", ");
-  if (typeof value === "number") return String(Number(value.toFixed(Math.abs(value) >= 1 ? 1 : 5)));
-  if (typeof value !== "object") return String(value);
+  if (value === null || value === undefined || value === false) return '';
+  if (Array.isArray(value)) return value.map(inWords).join(', ');
+  if (typeof value === 'number') return String(Number(value.toFixed(Math.abs(value) >= 1 ? 1 : 5)));
+  if (typeof value !== 'object') return String(value);
   const parts = Object.entries(value).filter(([, inside]) => inside && inWords(inside));
-  return parts.map(([name, inside]) => `${wordsOf(name)}: ${inWords(inside)}`).join("; ");
+  return parts.map(([name, inside]) => `${wordsOf(name)}: ${inWords(inside)}`).join('; ');
 }
 
 /** @param {number | null} seconds */

@@ -1,6 +1,6 @@
 /** What views have in common: they load what they show again and again, and say what went wrong. */
-import { Part, h, setText, wordsOf } from "../core/elements.js";
-import { age } from "../core/words.js";
+import { Part, h, setText, wordsOf } from '../core/elements.js';
+import { age } from '../core/words.js';
 
 /** Milliseconds from one request to the next, however much happens. */
 const LEAST = 500;
@@ -8,9 +8,9 @@ const LEAST = 500;
 /** A part of the page that keeps itself current: one request at a time, and none while nobody looks. */
 export class View extends Part {
   /** Of what is shown, where it is one of many. */
-  name = "";
-  #fault = h("p", { role: "alert", class: "fault", hidden: true });
-  #said = h("p", { role: "status" });
+  name = '';
+  #fault = h('p', { role: 'alert', class: 'fault', hidden: true });
+  #said = h('p', { role: 'status' });
   #isLoading = false;
   /** When to load again, and when at the earliest. */
   #due = 0;
@@ -28,11 +28,11 @@ export class View extends Part {
       if (document.hidden || this.#isLoading || Date.now() < Math.max(this.#due, this.#earliest)) return;
       const begun = Date.now();
       [this.#isLoading, this.#due] = [true, begun + seconds * 1000];
-      const fault = await load(this.ends.signal).then(() => "", wordsOf);
+      const fault = await load(this.ends.signal).then(() => '', wordsOf);
       [this.#isLoading, this.#earliest] = [false, Date.now() + Math.max(LEAST, 3 * (Date.now() - begun))];
       setText(this.#fault, fault);
       this.#fault.hidden = !fault;
-      this.toggleAttribute("data-old", fault !== "");
+      this.toggleAttribute('data-old', fault !== '');
     };
     this.replaceChildren(...children, this.#fault, this.#said);
     this.every(1, () => this.#look());
@@ -54,17 +54,17 @@ export class View extends Part {
     const onclick = () => {
       if (isBusy) return;
       isBusy = true;
-      const said = work().then((text) => this.say(text), (fault) => this.say(wordsOf(fault), "fault"));
+      const said = work().then((text) => this.say(text), (fault) => this.say(wordsOf(fault), 'fault'));
       said.finally(() => {
         isBusy = false;
         this.soon();
       });
     };
-    return h("button", { "data-action": action, "aria-label": `${action} ${about}`, onclick }, action);
+    return h('button', { 'data-action': action, 'aria-label': `${action} ${about}`, onclick }, action);
   }
 
   /** Say what came of what somebody did. @param {string} text @param {string} kind */
-  say(text, kind = "") {
+  say(text, kind = '') {
     this.#said.className = kind;
     setText(this.#said, text);
   }
@@ -76,5 +76,5 @@ export class View extends Part {
 }
 
 /** Return words with a mark. @param {string} kind @param {string} [value] @param {string} [words] */
-export const marked = (kind, value = "", words = value) =>
-  h("span", { class: "mark", [`data-${kind}`]: value }, words);
+export const marked = (kind, value = '', words = value) =>
+  h('span', { class: 'mark', [`data-${kind}`]: value }, words);

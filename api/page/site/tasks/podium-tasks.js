@@ -1,12 +1,12 @@
 /** Periodic tasks: how they fare, and what can be asked of them. */
-import { ask } from "../core/api.js";
-import { h, setText } from "../core/elements.js";
-import { Table, inSeconds } from "../showing/table.js";
-import { View, marked } from "../showing/view.js";
+import { ask } from '../core/api.js';
+import { h, setText } from '../core/elements.js';
+import { Table, inSeconds } from '../showing/table.js';
+import { View, marked } from '../showing/view.js';
 
 /** The places of states in the list, and how bad they are. @type {Record<string, [number, string]>} */
 const STATES = {
-  failing: [0, "critical"], late: [1, "warning"], slowed: [2, "warning"], disabled: [4, ""], offline: [5, ""],
+  failing: [0, 'critical'], late: [1, 'warning'], slowed: [2, 'warning'], disabled: [4, ''], offline: [5, ''],
 };
 /** Seconds for which an answer is waited for. */
 const PATIENCE = 300;
@@ -14,28 +14,28 @@ const PATIENCE = 300;
 /** All tasks of all conductors: failing ones first, then late ones. */
 export class PodiumTasks extends View {
   show() {
-    const note = h("p", {}, "Loading the tasks…");
-    const table = new Table("Periodic tasks, failing and late ones first", [
-      "task", "conductor",
-      ["state", ({ state }) => state, ({ state }) => marked("severity", rankOf(state)[1], state)],
-      ["every", (one) => inSeconds(one.spacing)], ["last run", (one) => this.ago(one.last_run)],
-      ["took", (one) => inSeconds(one.duration)],
-      "runs", "failures", "skipped", "deadline_misses", "last_error",
-      ["actions", (one) => this.#actions(one), (one) => h("span", { class: "row" }, this.#buttons(one))],
+    const note = h('p', {}, 'Loading the tasks…');
+    const table = new Table('Periodic tasks, failing and late ones first', [
+      'task', 'conductor',
+      ['state', ({ state }) => state, ({ state }) => marked('severity', rankOf(state)[1], state)],
+      ['every', (one) => inSeconds(one.spacing)], ['last run', (one) => this.ago(one.last_run)],
+      ['took', (one) => inSeconds(one.duration)],
+      'runs', 'failures', 'skipped', 'deadline_misses', 'last_error',
+      ['actions', (one) => this.#actions(one), (one) => h('span', { class: 'row' }, this.#buttons(one))],
     ], (one) => `${one.task} on ${one.conductor}`);
     this.begin(5, async (signal) => {
       /** @type {any[]} */
-      const items = (await ask("GET", "podium/v1/tasks", { signal })).items;
+      const items = (await ask('GET', 'podium/v1/tasks', { signal })).items;
       table.show(items.sort((one, other) => rankOf(one.state)[0] - rankOf(other.state)[0]));
-      setText(note, items.length ? "" : "No conductor has tasks yet.");
+      setText(note, items.length ? '' : 'No conductor has tasks yet.');
     }, note, table.element);
   }
 
   /** @param {any} one a task @returns {string[]} what may be asked of it */
   #actions({ state }) {
     const { session } = this.page;
-    if (state === "offline" || !session.may("operator")) return [];
-    return session.may("admin") ? ["run", state.endsWith("disabled") ? "enable" : "disable"] : ["run"];
+    if (state === 'offline' || !session.may('operator')) return [];
+    return session.may('admin') ? ['run', state.endsWith('disabled') ? 'enable' : 'disable'] : ['run'];
   }
 
   /** @param {any} one */
@@ -49,7 +49,7 @@ export class PodiumTasks extends View {
 }
 
 /** @param {string} state such as `late, disabled` */
-const rankOf = (state) => STATES[state.split(", ")[0]] ?? [3, "fine"];
+const rankOf = (state) => STATES[state.split(', ')[0]] ?? [3, 'fine'];
 
 /**
  * Ask a conductor for something about a task, and return its answer. The signal ends the waiting alone.
@@ -57,14 +57,14 @@ const rankOf = (state) => STATES[state.split(", ")[0]] ?? [3, "fine"];
  */
 async function answered(action, { task, conductor }, signal) {
   const path = `podium/v1/tasks/${encodeURIComponent(task)}/${action}`;
-  const asked = await ask("POST", path, { body: { conductor } });
+  const asked = await ask('POST', path, { body: { conductor } });
   const query = { numbers: Object.values(asked.commands).flat() };
   for (let second = 0; second < PATIENCE; second += 1) {
-    const { commands, conductors } = await ask("GET", "podium/v1/commands", { query, signal });
+    const { commands, conductors } = await ask('GET', 'podium/v1/commands', { query, signal });
     const error = commands.find((/** @type {any} */ one) => one.error)?.error;
-    if (error) throw new Error(error.startsWith("failed for ") ? error : `failed: ${error}`);
+    if (error) throw new Error(error.startsWith('failed for ') ? error : `failed: ${error}`);
     if (commands.every((/** @type {any} */ one) => one.finished_at)) {
-      if (action !== "run") return `${action}d${asked.changed ? "" : " already"}`;
+      if (action !== 'run') return `${action}d${asked.changed ? '' : ' already'}`;
       return `done in ${Math.max(0, ...commands.map((/** @type {any} */ one) => one.duration)).toFixed(1)} s`;
     }
     if (conductors.some((/** @type {any} */ one) => !one.online)) throw new Error(`${conductor} is gone`);
@@ -73,4 +73,4 @@ async function answered(action, { task, conductor }, signal) {
   throw new Error(`not finished after ${PATIENCE} s`);
 }
 
-customElements.define("podium-tasks", PodiumTasks);
+customElements.define('podium-tasks', PodiumTasks);
