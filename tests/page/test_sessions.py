@@ -1,16 +1,28 @@
 """How long one stays logged in, and where the browser keeps that."""
 
+import os
+import signal
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from chromium import Windows
+from chromium import UNREACHABLE, Windows
 from watched import PASSWORD, Site
 
 #: What a browser logs by itself of the requests after which the page asks for a login.
 REFUSED = "status of 401"
 #: Seconds without input after which a session is over: real ones, because the browser's clock is real.
 SOON = 6
+
+
+def is_seen_as(page: Page, name: str, role: str | None = None) -> None:
+    expect(page.get_by_role("banner")).to_contain_text(f"{name} · {role or name}")
+
+
+def log_in(page: Page, name: str) -> None:
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("[data-action='log in']").click()
 
 
 def is_over(page: Page) -> None:
@@ -74,3 +86,79 @@ def test_a_changed_password_ends_what_was_begun_with_the_one_before(
     expect(page.get_by_role("banner")).to_contain_text("reader")
     site.passwords.write_text("reader:$2y$04$" + "a" * 53 + "\n")
     is_over(page)
+
+
+def test_who_is_idle_is_logged_out_without_a_connection_and_whatever_the_clock_is_set_to(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    look.expect(UNREACHABLE)
+    site = serve(users=True, settings=f"session_idle_timeout = {SOON}")
+    page = look(site.url, user="reader", password=PASSWORD)
+    expect(page.locator("[data-node=r1n01]")).to_be_visible()
+    page.evaluate("{ const now = Date.now; Date.now = () => now() - 3_600_000 }")
+    site.door.kill()
+    is_over(page)
+    expect(page.locator("[data-node]")).to_have_count(0)
+
+
+def test_a_window_in_use_keeps_the_login_of_another_that_is_not(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    site = serve(users=True, settings=f"session_idle_timeout = {SOON}")
+    used = look(site.url, user="reader", password=PASSWORD)
+    other = used.context.new_page()
+    other.goto("/")
+    is_seen_as(other, "reader")
+    for _ in range(2 * SOON):
+        used.mouse.move(10, 10)
+        used.mouse.move(20, 20)
+        used.wait_for_timeout(1000)
+    is_seen_as(other, "reader")
+    expect(other.locator("[data-node=r1n01]")).to_be_visible()
+
+
+def test_who_may_look_no_more_sees_nothing_more(serve: Callable[..., Site], look: Windows) -> None:
+    look.expect("status of 403")
+    site = serve(users=True)
+    page = look(site.url, user="operator", password=PASSWORD)
+    expect(page.locator("[data-node=r1n01]")).to_be_visible()
+    config = site.door.api.config
+    config.write_text(config.read_text().replace("operators = operator", "operators ="))
+    assert site.door.api.process is not None
+    os.kill(site.door.api.process.pid, signal.SIGHUP)
+    expect(page.get_by_role("heading", name="operator has no role here")).to_be_visible()
+    expect(page.locator("[data-node]")).to_have_count(0)
+
+
+def test_all_windows_say_who_is_logged_in(serve: Callable[..., Site], look: Windows) -> None:
+    look.expect(REFUSED)
+    site = serve(users=True)
+    one = look(site.url, user="operator", password=PASSWORD)
+    is_seen_as(one, "operator")
+    other = one.context.new_page()
+    other.goto("/")
+    is_seen_as(other, "operator")
+    one.locator("[data-action='log out']").click()
+    is_over(other)
+    log_in(other, "reader")
+    is_seen_as(one, "reader")
+
+
+def test_nothing_is_done_as_somebody_else_than_the_page_says(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    look.expect("status of 409")
+    site = serve(users=True)
+    page = look(site.url, user="operator", password=PASSWORD)
+    page.locator("[data-node=r1n01] .choose").click()
+    page.locator("podium-actions [data-action='power off']").click()
+    # The page learns of it by its next request, so that this has to be the one.
+    page.route(
+        "**/podium/v1/**", lambda route: route.abort() if route.request.method == "GET" else route.fallback()
+    )
+    said = {"name": "admin", "password": PASSWORD}
+    page.context.request.post("/podium/v1/session", data=said, headers={"Origin": site.url})
+    page.get_by_role("dialog").locator("[data-action='power off']").click()
+    page.unroute_all()
+    is_seen_as(page, "admin")
+    assert site.door.http.get("/podium/v1/operations", auth=("admin", PASSWORD)).json()["items"] == []

@@ -11,8 +11,11 @@
 const ROOM = 12;
 /** What people do with a page that they look at. */
 const INPUTS = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'];
-let lastInput = Date.now();
+/** By both clocks: that of the day may be set, and the other stands still while the machine sleeps. */
+let lastInput = { date: Date.now(), time: performance.now() };
 let lastHeard = -Infinity;
+/** @type {string | null} */
+let caller = null;
 /** @type {Set<() => void>} */
 const refused = new Set();
 
@@ -35,11 +38,19 @@ export class ApiError extends Error {
 
 /** Notice what somebody does, which keeps a session. @param {EventTarget} target */
 export function watchInput(target) {
-  const note = () => { lastInput = Date.now(); };
+  const note = () => { lastInput = { date: Date.now(), time: performance.now() }; };
   for (const name of INPUTS) target.addEventListener(name, note, { passive: true, capture: true });
 }
 
-/** Call a listener when the API no longer knows who asks. @param {() => void} listener */
+/** Seconds since somebody did something. */
+export function idle() {
+  return Math.max(0, Date.now() - lastInput.date, performance.now() - lastInput.time) / 1000;
+}
+
+/** Ask as this person; for others, logged in in another window, it is refused. @param {string | null} name */
+export function askAs(name) { caller = name; }
+
+/** Call a listener when whoever asks may not, or is somebody else. @param {() => void} listener */
 export function onRefused(listener) {
   refused.add(listener);
   return () => refused.delete(listener);
@@ -116,7 +127,8 @@ async function send(method, path, options, signal) {
     for (const one of [value ?? []].flat()) url.searchParams.append(name, `${one}`);
   }
   const headers = new Headers({ Accept: accept });
-  headers.set('Podium-Idle', `${Math.max(0, Math.round((Date.now() - lastInput) / 1000))}`);
+  headers.set('Podium-Idle', `${Math.round(idle())}`);
+  if (caller !== null) headers.set('Podium-User', encodeURIComponent(caller));
   if (key) headers.set('Idempotency-Key', key);
   if (body !== undefined) headers.set('Content-Type', 'application/json');
   const response = await fetch(url, {
@@ -129,7 +141,7 @@ async function send(method, path, options, signal) {
     if (warnings) warn?.(parsed(warnings));
     return response;
   }
-  if (response.status === 401) for (const listener of refused) listener();
+  if ([401, 403, 409].includes(response.status)) for (const listener of refused) listener();
   const { error } = await response.json().catch(() => ({}));
   const words = error?.message ?? `podium-api answers with the status ${response.status}`;
   throw new ApiError(words, response.status, error ?? {});

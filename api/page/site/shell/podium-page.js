@@ -24,7 +24,6 @@ export class PodiumPage extends Part {
     this.replaceChildren(skip, head, this.#notice, this.#main);
     this.listen(page.session, "change", () => this.#showSession());
     this.listen(page.address, "change", () => this.#showView());
-    this.listen(document, "visibilitychange", () => this.#lookAgain());
     void this.#ask();
   }
 
@@ -39,13 +38,6 @@ export class PodiumPage extends Part {
         await new Promise((resolve) => { setTimeout(resolve, 2000); });
       }
     }
-  }
-
-  /** In another tab somebody may have logged in as somebody else, and their role may have changed. */
-  #lookAgain() {
-    const { session } = this.page;
-    if (document.hidden || session.state !== "somebody") return;
-    session.load().catch(() => {});  // a lost connection is shown anyhow
   }
 
   #showSession() {
