@@ -36,8 +36,8 @@ _MOST_BYTES: Final = 32 * 2**20
 _BREATH: Final = 0.1
 #: Seconds after which a database is asked again that did not answer.
 _AGAIN: Final = 1.0
-#: How many different selections there may be.
-_MOST_FEEDS: Final = 200
+#: How many streams there may be, and different selections.
+_MOST_STREAMS, _MOST_FEEDS = 2000, 200
 
 _CLOSED: Final = "podium-api ends"
 _FAILED: Final = "podium-api failed to read what changed; its log says why"
@@ -117,15 +117,15 @@ class Feeds:
 
     def __init__(self) -> None:
         self._feeds: dict[bytes, Feed] = {}
+        #: Of each stream the selection, and who has it.
+        self._streams: dict[Callable[[], object], tuple[bytes, str]] = {}
         self._reader: _Reader | None = None
         self.is_closed = False
 
-    def __len__(self) -> int:
-        return sum(len(feed.streams) for feed in self._feeds.values())
-
-    def join(self, key: bytes, make: Callable[[], Feed], wake: Callable[[], object]) -> Feed:
+    def join(self, key: bytes, who: str, make: Callable[[], Feed], wake: Callable[[], object]) -> Feed:
         """Return the feed of a selection, with one stream more.
 
+        :param who: whose stream it is
         :param make: makes it where there is none
         :param wake: called when there is something to send
         """
@@ -133,6 +133,7 @@ class Feeds:
         if feed is None or feed.end is not None:
             feed = self._feeds[key] = make()
         feed.streams.add(wake)
+        self._streams[wake] = key, who
         if self.is_closed:
             feed.stop(_CLOSED)
         elif self._reader is None or self._reader.is_over:
@@ -141,13 +142,23 @@ class Feeds:
             )
         return feed
 
-    def has_room(self, key: bytes) -> bool:
-        """Whether there may be a stream with this selection."""
-        return key in self._feeds or len(self._feeds) < _MOST_FEEDS
+    def has_room(self, key: bytes, who: str) -> bool:
+        """Whether somebody may have one more stream, with this selection.
+
+        Nobody has more streams, or selections, than are left: who has none yet finds room.
+        """
+        own = [taken for taken, other in self._streams.values() if other == who]
+        is_new = key not in self._feeds
+        return (
+            not self.is_closed
+            and len(own) < _MOST_STREAMS - len(self._streams)
+            and (not is_new or len(set(own)) < _MOST_FEEDS - len(self._feeds))
+        )
 
     def leave(self, key: bytes, feed: Feed, wake: Callable[[], object]) -> None:
         """Note that a stream has ended."""
         feed.streams.discard(wake)
+        self._streams.pop(wake, None)
         if not feed.streams and self._feeds.get(key) is feed:
             del self._feeds[key]
         if not self._feeds and self._reader is not None:

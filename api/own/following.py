@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from podium import errors
-from podium.api.callers import LASTS_KEY
+from podium.api.callers import LASTS_KEY, caller
 from podium.api.faults import Fault
 from podium.api.own import handling
 from podium.api.own.feeds import Feed, Feeds
@@ -34,8 +34,6 @@ from podium.db.news import Place
 #: Says whether the session of a request lasts; None: it cannot be looked up.
 Lasts: TypeAlias = Callable[[], Awaitable[bool | None]]
 
-#: Streams of one process.
-_MOST_STREAMS: Final = 2000
 #: Seconds without a message, after which there is a line without meaning.
 _SILENCE: Final = 15.0
 #: Seconds between two looks whether the session of a stream lasts; one that has none, see _LONGEST.
@@ -62,14 +60,16 @@ async def follow(request: Request) -> Response:
     if (cursor := request.headers.get(_CURSOR)) is not None:
         call = msgspec.structs.replace(call, after=cursor)
     key = msgspec.json.encode(msgspec.structs.replace(call, after=None))
-    if len(its.feeds) >= _MOST_STREAMS or not its.feeds.has_room(key) or its.feeds.is_closed:
-        raise Fault(503, "there are too many streams of changes; try again later", {"Retry-After": "5"})
     backend = _backend(its)
     selection, beginning = await its.sql.look(_prepare, backend, call)
+    who = caller(request).name
+    if not its.feeds.has_room(key, who):  # with nothing to wait for before it is taken
+        raise Fault(503, "there are too many streams of changes; try again later", {"Retry-After": "5"})
     if request.method == "HEAD":
         return Response(media_type=call.media, headers=_HEADERS)
     lasts = request.scope.get(LASTS_KEY)
-    return _EventStream(its, key, functools.partial(Feed, selection, backend), beginning, lasts)
+    join = functools.partial(its.feeds.join, key, who, functools.partial(Feed, selection, backend))
+    return _EventStream(its, key, join, beginning, lasts)
 
 
 def _backend(its: Services) -> Backend:
@@ -98,7 +98,7 @@ class _EventStream(Response):
         self,
         its: Services,
         key: bytes,
-        make: "functools.partial[Feed]",
+        join: Callable[[Callable[[], object]], Feed],
         beginning: Beginning,
         lasts: Lasts | None,
     ) -> None:
@@ -110,14 +110,14 @@ class _EventStream(Response):
         self._feeds: Feeds = its.feeds
         self._sql: Sql = its.sql
         self._key = key
-        self._make = make
+        self._join = join
         self._place, self._first = beginning
         self._lasts = lasts
         self._bell = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sender = Sender(self._sql, self._place, send, self._bell, self._lasts)
-        feed = self._feeds.join(self._key, self._make, self._bell.set)
+        feed = self._join(self._bell.set)
         gone = asyncio.ensure_future(_until_gone(receive))
         gone.add_done_callback(lambda _: self._bell.set())
         try:
