@@ -115,7 +115,7 @@ class _Endpoint:
                 LOG.error("%s %s failed: %s", request.method, operation.path, errors.one_line(error))
             raise fault from None
         versions.mark(response, minor)
-        if LASTS_KEY in request.scope:  # proxies know that of a request with Authorization, not of a cookie
+        if LASTS_KEY in request.scope:  # proxies know it of a request with Authorization, not of a cookie
             response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 #: Where the caller of a request is in its scope.
 SCOPE_KEY = "podium.caller"
-#: Where in the scope of a request with a session there is what says whether the caller still may look.
+#: Where in the scope of a request with a login there is what says whether the caller still may look.
 LASTS_KEY = "podium.lasts"
 
 

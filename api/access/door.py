@@ -7,8 +7,8 @@ import functools
 import math
 import socket
 import time
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -29,6 +29,9 @@ from podium.api.faults import Fault
 from podium.api.serving.peers import PEER, Peer
 from podium.api.sql import Sql
 from podium.db.sessions import Session
+from podium.db.tokens import Token
+
+_Again: TypeAlias = Callable[[], Awaitable[Caller]]
 
 #: As Ironic's.
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Baremetal API"'}
@@ -130,7 +133,8 @@ class HttpBasic(_Door):
         login, number = None, None
         try:
             if given.token is not None:
-                caller, number = await self._by_token(given.token.strip(), address)
+                token = await self._token(given.token.strip(), address)
+                caller, number = self._of_token(token, address), token.id
             else:
                 name, password = given.name or "", (given.password or "").encode("utf-8", "surrogatepass")
                 login = await self._line(name)  # before the password is checked: of an older line it is void
@@ -158,32 +162,28 @@ class HttpBasic(_Door):
 
     async def _identify(self, request: Request) -> Caller:
         given = request.headers.get("Authorization")
+        address = self._address(request)
+        scheme, _, value = (given or "").partition(" ")
+        again: _Again
         if given is None and cookie_name(request) in request.cookies:
             if request.method not in READS:
                 _check_origin(request)
-            request.scope[LASTS_KEY] = functools.partial(self._lasts, request)
-            return await self._by_cookie(request, _idle(request))
-        if given is None and (caller := self._peer(request)) is not None:
-            return caller
-        address = self._address(request)
-        scheme, _, value = (given or "").partition(" ")
-        match scheme.lower():
-            case "basic":
-                return await self._by_password(*_parsed(value), address)
-            case "bearer":
-                caller, _ = await self._by_token(value.strip(), address)
-                return caller
-        raise _unknown("this needs a user and a password, or a token")
-
-    async def _lasts(self, request: Request) -> bool | None:
-        """Return whether whoever began a stream with a session may still look; None if nobody knows."""
-        try:
-            require(await self._by_cookie(request), Role.READER)
-        except errors.DatabaseError:
-            return None
-        except Fault as fault:
-            return False if fault.status in (401, 403) else None
-        return True
+            caller = await self._by_cookie(request, _idle(request))
+            again = functools.partial(self._by_cookie, request)
+        elif given is None and (peer := self._peer(request)) is not None:
+            return peer
+        elif scheme.lower() == "basic":
+            name, password = _parsed(value)
+            line = await self._line(name)
+            caller = await self._by_password(name, password, address)
+            again = functools.partial(self._by_line, name, line, address)
+        elif scheme.lower() == "bearer":
+            again = functools.partial(self._by_token, value.strip(), address)
+            caller = await again()
+        else:
+            raise _unknown("this needs a user and a password, or a token")
+        request.scope[LASTS_KEY] = functools.partial(_lasts, again)
+        return caller
 
     async def _by_cookie(self, request: Request, idle: float | None = None) -> Caller:
         session = await self._session(request, idle)
@@ -205,12 +205,18 @@ class HttpBasic(_Door):
             return session.role is not None  # of the token, which is valid
         return session.login == await self._line(session.name)
 
-    async def _by_token(self, secret: str, address: str) -> tuple[Caller, int]:
+    async def _by_token(self, secret: str, address: str) -> Caller:
+        return self._of_token(await self._token(secret, address), address)
+
+    async def _token(self, secret: str, address: str) -> Token:
         token = await self._tokens.find(secret, address)
         if token is None:
             raise _unknown("the token is not known, has expired or was revoked")
+        return token
+
+    def _of_token(self, token: Token, address: str) -> Caller:
         name = f"token:{token.name}"
-        return Caller(name, address, self._roles.of(name, own=Role[token.role.upper()])), token.id
+        return Caller(name, address, self._roles.of(name, own=Role[token.role.upper()]))
 
     async def _by_password(self, name: str, password: bytes, address: str) -> Caller:
         with _users_read():
@@ -221,10 +227,30 @@ class HttpBasic(_Door):
             raise _unknown("the user or the password is wrong")
         return Caller(name, address, self._roles.of(name))
 
+    async def _by_line(self, name: str, line: str | None, address: str) -> Caller:
+        """Return whose line in the file it is, if that has not changed since the password was right."""
+        if line is None or line != await self._line(name):
+            raise _unknown("the user or the password is no longer right")
+        return Caller(name, address, self._roles.of(name))
+
     async def _line(self, name: str) -> str | None:
         """Return a digest of a user's line in the file, and so of the password; None if there is none."""
         with _users_read():
             return await self._passwords.line(name)
+
+
+async def _lasts(again: _Again) -> bool | None:
+    """Return whether somebody who has logged in may still look; None if nobody knows.
+
+    :param again: returns who it is
+    """
+    try:
+        require(await again(), Role.READER)
+    except errors.DatabaseError:
+        return None
+    except Fault as fault:
+        return False if fault.status in (401, 403) else None
+    return True
 
 
 @contextlib.contextmanager

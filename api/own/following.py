@@ -31,12 +31,12 @@ from podium.db import news
 from podium.db.engine import Database
 from podium.db.news import Place
 
-#: Says whether the session of a request lasts; None: it cannot be looked up.
+#: Says whether the login of a request lasts; None: it cannot be looked up.
 Lasts: TypeAlias = Callable[[], Awaitable[bool | None]]
 
 #: Seconds without a message, after which there is a line without meaning.
 _SILENCE: Final = 15.0
-#: Seconds between two looks whether the session of a stream lasts; one that has none, see _LONGEST.
+#: Seconds between two looks whether the login of a stream lasts.
 _LOOK_EVERY: Final = 5.0
 #: How many of these may have no answer, one after the other, before the stream ends.
 _MOST_DOUBTS: Final = 2
@@ -140,7 +140,7 @@ class Sender:
 
     :param place: that the stream follows
     :param bell: rings when there may be something to send
-    :param lasts: says whether the session that it began with lasts
+    :param lasts: says whether the login that it began with lasts
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class Sender:
         await self.send(encode(Dropped(cursor=str(self._place), reason=reason)))
 
     async def _is_over(self) -> bool:
-        """Return whether the session ended with which the stream began, or nobody knows for some time."""
+        """Return whether the login ended with which the stream began, or nobody knows for some time."""
         if self._lasts is None or self._loop.time() < self._looked_at + _LOOK_EVERY:
             return False
         self._looked_at = self._loop.time()

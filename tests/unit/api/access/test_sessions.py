@@ -295,6 +295,25 @@ async def test_a_stream_learns_that_its_session_is_over_or_has_no_role_any_more(
 
 
 @run
+async def test_a_stream_learns_that_its_token_was_revoked_or_its_user_is_gone(world: World) -> None:
+    process = world.process()
+    token = {"headers": {"Authorization": f"Bearer {world.token()}"}}
+    streams = []
+    for how in (token, {"auth": ("rita", "rita-pw")}, {"auth": ("otto", "otto-pw")}):
+        assert (await process.ask("GET", READ, **how)).status_code == 200
+        streams.append(process.scope[LASTS_KEY])
+    assert [await lasts() for lasts in streams] == [True, True, True]
+    with world.database.write() as connection:
+        tokens.revoke(connection, "wall", "ada")
+    lines = world.users.read_text().splitlines(keepends=True)
+    world.users.write_text(line("rita", "new") + "".join(one for one in lines if "rita" not in one))
+    process.now += 5
+    assert [await lasts() for lasts in streams] == [False, False, True]
+    process.access._roles = Roles(SimpleNamespace(readers=[], operators=[], admins=[]))
+    assert not await streams[2]()
+
+
+@run
 async def test_the_database_is_asked_for_a_session_once_in_five_seconds(world: World) -> None:
     process = world.process()
     cookie = await process.log_in()
