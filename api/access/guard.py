@@ -16,6 +16,11 @@ from podium.api.serving.peers import PEER
 
 #: Methods that change nothing.
 READS: Final = frozenset({"GET", "HEAD"})
+#: Of every answer: no page of others has a browser load it, and none is taken for what it is not.
+_HEADERS: Final = (
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 
 class Guard:
@@ -39,21 +44,19 @@ class Guard:
             self._check(scope, is_write)
         except Fault as fault:
             answer = refusal(Request(scope), fault)
-        if not is_write:
-            await answer(scope, receive, send)
-            return
-        is_noted = False
+        is_noted = not is_write
 
-        async def note(message: Message) -> None:
+        async def mark(message: Message) -> None:
             nonlocal is_noted
             if message["type"] == "http.response.start":
-                # Before the answer is sent: who has it finds the line.
-                is_noted = True
-                self._audit.note(scope, message["status"], Headers(raw=message.get("headers", [])))
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                if not is_noted:  # before the answer is sent: who has it finds the line
+                    is_noted = True
+                    self._audit.note(scope, message["status"], Headers(raw=message["headers"]))
             await send(message)
 
         try:
-            await answer(scope, receive, note)
+            await answer(scope, receive, mark)
         finally:
             if not is_noted:
                 self._audit.note(scope, None, Headers())

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import math
 import secrets
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ _LONGEST: Final = 100
 _MOST_KNOWN: Final = 1000
 #: Secrets that nobody has seen yet: how many are looked up at a time, and how many wait for that.
 _AT_A_TIME, _MOST_ASKED = 2, 1000
+#: How many sessions a user begins within how many seconds.
+_MOST_BEGUN, _MINUTE = 60, 60
 
 
 def cookie_name(request: HTTPConnection) -> str:
@@ -63,6 +65,8 @@ class Sessions:
         self._under_way: dict[str, asyncio.Task[Session | None]] = {}
         self._of_strangers = asyncio.Semaphore(_AT_A_TIME)
         self._notes: dict[int, asyncio.Task[None]] = {}
+        #: When each user has begun sessions of late. Who has no login is not in it.
+        self._begun: dict[str, deque[float]] = {}
 
     @property
     def _limits(self) -> Limits:
@@ -73,8 +77,15 @@ class Sessions:
 
         :param login: a digest of the user's line in the file of users
         :param token: the number of the token
+        :raises podium.api.faults.Fault: the user has begun too many
         :raises podium.errors.DatabaseUnavailable: it cannot be written down
         """
+        begun, now = self._begun.setdefault(name, deque(maxlen=_MOST_BEGUN)), self._clock()
+        if len(begun) == _MOST_BEGUN and now - begun[0] < _MINUTE:
+            seconds = str(math.ceil(begun[0] + _MINUTE - now))
+            text = f"{name} has logged in too often; try again in {seconds} s"
+            raise Fault(429, text, {"Retry-After": seconds})
+        begun.append(now)
         secret = secrets.token_urlsafe(32)
         session = await self._sql.write(sessions.begin, name, secret, self._limits, login=login, token=token)
         self._keep(digest(secret), session)

@@ -18,7 +18,7 @@ async def show(request: Request) -> Response:
     if prefers_html(request.headers.get("Accept", "")):
         return site()[INDEX].answer(request.headers, _VARY)
     answer = await show_root(request)
-    answer.headers["Vary"] = _VARY
+    answer.headers.update({"Vary": _VARY, "Cache-Control": "no-cache"})
     return answer
 
 

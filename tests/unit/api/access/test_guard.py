@@ -93,6 +93,28 @@ def world(tmp_path: Path, database: Database) -> World:
     return World(tmp_path, database)
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"auth": ("rita", "rita-pw")}, 200),
+        ({}, 401),
+        ({"url": "/nothing"}, 404),
+        ({"headers": {"Host": "evil.example"}}, 400),
+        ({"method": "PUT", "auth": ("rita", "rita-pw")}, 405),
+        ({"url": "/page/main.js"}, 200),
+        ({"url": "/page/nothing.js"}, 404),
+        ({"url": "/podium/v1/session"}, 200),
+    ],
+)
+def test_no_page_of_others_has_a_browser_load_an_answer_or_take_it_for_a_script(
+    world: World, asked: dict[str, Any], status: int
+) -> None:
+    (answer,) = world.ask(asked)
+    assert answer.status_code == status
+    assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    assert answer.headers.get_list("Cross-Origin-Resource-Policy") == ["same-origin"]
+
+
 def test_a_user_with_the_right_password_and_a_role_is_let_in(world: World) -> None:
     assert world.status(auth=("rita", "rita-pw")) == 200
 

@@ -573,6 +573,18 @@ async def test_a_user_has_twenty_sessions_and_the_idlest_goes(world: World) -> N
 
 
 @run
+async def test_a_user_begins_sixty_sessions_in_a_minute_and_no_more(world: World) -> None:
+    process = world.process()
+    for _ in range(60):
+        await process.log_in()
+    answer = await process.ask("POST", PATH, json=RITA, headers=OWN)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+    await process.log_in({"name": "otto", "password": "otto-pw"})
+    process.now += 60
+    await process.log_in()
+
+
+@run
 async def test_sessions_that_are_over_are_deleted_when_somebody_logs_in(world: World) -> None:
     process = world.process()
     await process.log_in()
