@@ -10,35 +10,30 @@
  * @property {Shown} shown
  * @property {Choice} choice
  */
-import { Address } from "./core/address.js";
-import { watchInput } from "./core/api.js";
-import { Fleet } from "./core/fleet.js";
-import { Session } from "./core/session.js";
-import { Status } from "./core/status.js";
-import { Stream } from "./core/stream.js";
-import { Choice } from "./fleet/choice.js";
-import { Shown } from "./selection/shown.js";
-import { PodiumPage } from "./shell/podium-page.js";
-import "./conductors/podium-conductors.js";
-import "./fleet/podium-fleet.js";
-import "./node/podium-node.js";
-import "./operations/podium-operation.js";
-import "./operations/podium-operations.js";
-import "./tasks/podium-tasks.js";
+import { Address } from './core/address.js';
+import { watchInput } from './core/api.js';
+import { h } from './core/elements.js';
+import { Fleet } from './core/fleet.js';
+import { Session } from './core/session.js';
+import { Status } from './core/status.js';
+import { Stream } from './core/stream.js';
+import { Choice } from './fleet/choice.js';
+import { Shown } from './selection/shown.js';
+import './shell/podium-page.js';
 
 const session = new Session();
-const address = new Address();
 const status = new Status();
 const stream = new Stream(status);
 const fleet = new Fleet(stream, status);
-const shown = new Shown(fleet);
-/** @type {Page} */
-const page = { session, address, status, stream, fleet, shown, choice: new Choice(fleet) };
-
-session.addEventListener("change", () => {
-  for (const part of [status, stream]) part[session.may("reader") ? "start" : "stop"]();
-  if (!session.may("reader")) fleet.clear();  // nothing of what was shown stays in the browser
+let running = new AbortController();
+session.addEventListener('change', () => {
+  running.abort();  // so that nothing of what was shown stays in the browser
+  running = new AbortController();
+  if (session.may('reader')) for (const part of [status, stream, fleet]) void part.run(running.signal);
 });
 watchInput(document);
-const shell = document.querySelector("podium-page");
-if (shell instanceof PodiumPage) shell.begin(page);
+/** @type {Page} */
+const page = {
+  session, status, stream, fleet, address: new Address(), shown: new Shown(fleet), choice: new Choice(fleet),
+};
+document.body.prepend(h('podium-page', { page }));

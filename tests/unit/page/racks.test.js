@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { merged, natural } from "../../../api/page/site/core/natural.js";
+import { natural } from "../../../api/page/site/core/natural.js";
 import { folded, rackOf } from "../../../api/page/site/core/racks.js";
-
-const named = (/** @type {string[]} */ ...names) => names.map((name) => ({ name, key: natural(name) }));
 
 test("the rack is the one that is noted", () => {
   assert.equal(rackOf({ name: "r1n01", "extra.rack": "B7" }), "B7");
@@ -39,13 +37,4 @@ test("names are in natural order", () => {
   const names = ["n10", "n2", "n02", "N1", "r1n01", "a"];
   names.sort((one, other) => (natural(one) < natural(other) ? -1 : 1));
   assert.deepEqual(names, ["N1", "a", "n02", "n2", "n10", "r1n01"]);
-});
-
-test("nodes that come are put in their places", () => {
-  const names = (/** @type {{name: string}[]} */ items) => items.map(({ name }) => name).join(" ");
-  assert.equal(names(merged([], named("n2", "n1"))), "n1 n2");
-  assert.equal(names(merged(named("n1", "n2"), named("n10", "n3"))), "n1 n2 n3 n10");
-  const some = merged(named("n2", "n4", "n9"), named("n10", "n3", "n1", "n5"));
-  assert.equal(names(some), "n1 n2 n3 n4 n5 n9 n10");
-  assert.equal(names(merged(named("n1"), [])), "n1");
 });

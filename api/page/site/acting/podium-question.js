@@ -8,7 +8,8 @@
  *   reason?: boolean, option?: string | undefined, count?: number | undefined,
  *   work: (answer: Answer, key: string) => Promise<any>}} Question
  */
-import { h, Part, setText, wordsOf } from '../core/elements.js';
+import { wordsOf } from '../core/api.js';
+import { h, Part, setText } from '../core/elements.js';
 
 /** What goes wrong is said in the question, and nothing that was typed is lost. */
 class PodiumQuestion extends Part {

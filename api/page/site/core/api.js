@@ -1,10 +1,12 @@
 // Requests to podium-api, which are not waited for without end, and their errors in the API's own words.
 
+import { nextTask } from './waiting.js';
+
 /**
  * Of a request: lists in the query repeat; an answer has to begin and go on within some seconds; what has a
- * key is done once however often it is sent. It says when the answer begins, and what the API warns of.
+ * key is done once however often it is sent. It says what the API warns of.
  * @typedef {{query?: Record<string, unknown>, body?: unknown, signal?: AbortSignal, seconds?: number,
- *   key?: string, accept?: string, opened?: () => void, warn?: (texts: string[]) => void}} Options
+ *   key?: string, accept?: string, warn?: (texts: string[]) => void}} Options
  */
 
 /** Milliseconds of work after which the browser gets room for other things. */
@@ -16,25 +18,21 @@ let lastInput = { date: Date.now(), time: performance.now() };
 let lastHeard = -Infinity;
 /** @type {string | null} */
 let caller = null;
-/** @type {Set<() => void>} */
-const refused = new Set();
+/** The event 'refused' comes when whoever asks may not, or is somebody else. */
+export const refusals = new EventTarget();
 
 /** A request that failed; the status is that of HTTP, or 0 where no answer came, or none in time. */
 export class ApiError extends Error {
-  /**
-   * @param {string} message @param {number} status
-   * @param {{code?: string, faults?: string[], nodes?: number, limit?: number}} [error] as the API has it;
-   *     nodes and limit are of what has to be confirmed
-   */
-  constructor(message, status, { code = '', faults = [], nodes, limit } = {}) {
+  /** @param {string} message @param {number} status @param {number} [nodes] that have to be confirmed */
+  constructor(message, status, nodes) {
     super(message);
     this.status = status;
-    this.code = code;
-    this.faults = faults;
     this.nodes = nodes;
-    this.limit = limit;
   }
 }
+
+/** What went wrong, for people. @param {unknown} error @returns {string} */
+export const wordsOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /** Notice what somebody does, which keeps a session. @param {EventTarget} target */
 export function watchInput(target) {
@@ -49,12 +47,6 @@ export function idle() {
 
 /** Ask as this person; for others, logged in in another window, it is refused. @param {string | null} name */
 export function askAs(name) { caller = name; }
-
-/** Call a listener when whoever asks may not, or is somebody else. @param {() => void} listener */
-export function onRefused(listener) {
-  refused.add(listener);
-  return () => refused.delete(listener);
-}
 
 /** Seconds since anything came from the API. */
 export function silence() { return (performance.now() - lastHeard) / 1000; }
@@ -121,7 +113,7 @@ export async function* texts(method, path, { signal, seconds = 20, ...options } 
 
 /** @param {string} method @param {string} path @param {Options} options @param {AbortSignal} signal */
 async function send(method, path, options, signal) {
-  const { query = {}, body, key, accept = 'application/json', opened, warn } = options;
+  const { query = {}, body, key, accept = 'application/json', warn } = options;
   const url = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(query)) {
     for (const one of [value ?? []].flat()) url.searchParams.append(name, `${one}`);
@@ -136,15 +128,14 @@ async function send(method, path, options, signal) {
   });
   lastHeard = performance.now();
   if (response.ok) {
-    opened?.();
     const warnings = response.headers.get('Podium-Warnings');
     if (warnings) warn?.(parsed(warnings));
     return response;
   }
-  if ([401, 403, 409].includes(response.status)) for (const listener of refused) listener();
+  if ([401, 403, 409].includes(response.status)) refusals.dispatchEvent(new Event('refused'));
   const { error } = await response.json().catch(() => ({}));
   const words = error?.message ?? `podium-api answers with the status ${response.status}`;
-  throw new ApiError(words, response.status, error ?? {});
+  throw new ApiError(words, response.status, error?.nodes);
 }
 
 /** @param {string} text */
@@ -154,13 +145,4 @@ function parsed(text) {
   } catch {
     throw new ApiError('what answers is not podium-api', 0);
   }
-}
-
-/** Wait until the browser has done what else it has to do. */
-function nextTask() {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => resolve(port1.close());
-    port2.postMessage(0);
-  });
 }

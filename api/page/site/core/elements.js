@@ -20,16 +20,16 @@ export function h(tag, given, ...children) {
 
 /** @param {keyof SVGElementTagNameMap} tag @param {object} [given] @param {...Child} children */
 export function svg(tag, given, ...children) {
-  return dressed(document.createElementNS("http://www.w3.org/2000/svg", tag), given, children);
+  return dressed(document.createElementNS('http://www.w3.org/2000/svg', tag), given, children);
 }
 
 /** @param {Element} element @param {object | undefined} given @param {(Child | Child[])[]} children */
 function dressed(element, given, children) {
   for (const [name, value] of Object.entries(given ?? {})) {
     const kind = typeof value;
-    if (kind === "function") element.addEventListener(name.slice(2), value);
-    else if (value && kind === "object" || name === "value") Object.assign(element, { [name]: value });
-    else if (isThere(value)) element.setAttribute(name, value === true ? "" : String(value));
+    if (kind === 'function') element.addEventListener(name.slice(2), value);
+    else if (value && kind === 'object' || name === 'value') Object.assign(element, { [name]: value });
+    else if (isThere(value)) element.setAttribute(name, value === true ? '' : String(value));
   }
   element.append(.../** @type {(string | Node)[]} */ (children.flat().filter(isThere)));
   return element;
@@ -45,11 +45,6 @@ export function setText(element, text) {
   if (element.textContent !== String(text)) element.textContent = String(text);
 }
 
-/** What went wrong, for people. @param {unknown} error @returns {string} */
-export function wordsOf(error) {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /**
  * An element of the page. When it is put in, `show()` makes its contents and begins to listen; `refresh()`
  * brings them up to date. What it listens to, and its timers, end when it is taken out.
@@ -58,7 +53,7 @@ export class Part extends HTMLElement {
   constructor() {
     super();
     /** What all parts share; set before the element is put in. */
-    this.page = /** @type {import("../main.js").Page} */ (/** @type {unknown} */ (undefined));
+    this.page = /** @type {import('../main.js').Page} */ (/** @type {unknown} */ (undefined));
     this.ends = new AbortController();
     this.frame = 0;
   }
@@ -90,6 +85,6 @@ export class Part extends HTMLElement {
   /** @param {number} seconds @param {() => void} act */
   every(seconds, act) {
     const timer = setInterval(act, seconds * 1000);
-    this.ends.signal.addEventListener("abort", () => clearInterval(timer));
+    this.ends.signal.addEventListener('abort', () => clearInterval(timer));
   }
 }

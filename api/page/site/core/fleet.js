@@ -4,244 +4,211 @@
 // its row in the list, which is left alone then; so nothing has to wait for the list to end.
 
 import { Ages } from './ages.js';
-import { ask, lines } from './api.js';
-import { BASE, Records, entriesOf } from './loading.js';
-import { merged } from './natural.js';
-import { once, pause } from './stream.js';
+import { ask, lines, wordsOf } from './api.js';
+import { Records } from './loading.js';
+import { byKey } from './natural.js';
+import { once, pause } from './waiting.js';
 
 /** @typedef {import('./loading.js').Node} Node */
 
 /** Milliseconds from one 'change' to the next, at least; and while the others are still to come. */
 const CHANGE_EVERY = 100;
 const MORE_EVERY = 300;
-/** Milliseconds after which a list is asked for again that failed. */
+/** Milliseconds from one look at what has to be read to the next, and after a list that failed. */
+const LOOK_EVERY = 1000;
 const AGAIN = 2000;
-/** Columns besides the base. */
-const MOST_COLUMNS = 40;
-const TOO_MANY = `the page has been asked for more than ${MOST_COLUMNS} columns; load it anew`;
+/** What else of the stream is told, and as what. @type {Record<string, string>} */
+const TOLD = { operations: 'operation', events: 'event', conductors: 'conductor' };
 
 /**
- * Events: 'change' with {nodes: Set<Node>, order: boolean} at most once in a frame, gone nodes among them;
- * 'phase'; and from the stream 'operation' {operation}, 'event' {event}, 'conductor' {hostname, conductor}.
+ * Events: 'change' with {nodes: Set<Node>, order: boolean}, gone nodes among them, a few times in a second;
+ * 'phase'; and with its messages from the stream 'operation', 'event' and 'conductor'.
  */
 export class Fleet extends EventTarget {
   /** @type {Map<string, Node>} by UUID */
   nodes = new Map();
-  /** @type {Node[]} in natural order; it may be another list after a change of the order */
+  /** @type {Node[]} in natural order; another list after a change of the order */
   ordered = [];
   phase = /** @type {'loading'|'whole'} */ ('loading');
-  /** How many nodes are expected. */
-  total = 0;
   /** Why they cannot be listed, in one line. */
   failure = '';
-  /** @type {Map<string, Node>} */
-  #names = new Map();
   #records = new Records();
-  /** @type {string[]} */
-  #columns = [];
-  /** @type {{changed: Set<Node>, come: Node[], gone: Set<Node>}|null} what 'change' has not told yet */
+  /** @type {{nodes: Set<Node>, order: boolean}|null} what 'change' has not told yet */
   #untold = null;
-  /** @type {Set<Set<string>>} the UUIDs that the stream reported, for each list that is being read */
-  #reported = new Set();
-  /** @type {Promise<unknown>} */
-  #lists = Promise.resolve();
-  #running = new AbortController();
+  /** @type {Set<string>|null} the UUIDs that the stream reported while a list is read */
+  #reported = null;
+  /** How often all nodes had to be read, and for which of these they have been. */
+  #wanted = 0;
+  #read = 0;
   #stream;
   #status;
-  #ages;
+  #ages = new Ages();
 
   /** @param {import('./stream.js').Stream} stream @param {import('./status.js').Status} status */
   constructor(stream, status) {
     super();
     this.#stream = stream;
     this.#status = status;
-    this.#ages = new Ages(this, stream);
-    stream.follow(this.#fields);
-    stream.addEventListener('messages', (event) => {
-      if (event instanceof CustomEvent) for (const message of event.detail) this.#take(message);
-    });
-    status.addEventListener('change', () => {
-      if (status.last) this.total = status.last.nodes.total + status.last.nodes.enroll;
+    stream.follow(this.#records.fields);
+    stream.addEventListener('messages', (/** @type {any} */ { detail }) => {
+      for (const message of detail) this.#take(message);
     });
   }
 
-  /** @param {string} name */
-  named(name) { return this.#names.get(name); }
+  /** How many nodes are expected. */
+  get total() {
+    const { total = 0, enroll = 0 } = this.#status.last?.nodes ?? {};
+    return total + enroll;
+  }
 
   /** The server's time, in milliseconds. */
   now() { return this.#status.now(); }
 
-  /** Forget everything, as when somebody logs out. */
-  clear() {
-    this.#running.abort();
-    this.#running = new AbortController();
-    for (const node of this.nodes.values()) this.#remove(node);
-    this.#become('loading');
+  /** Read what has to be read, one list after another, until the signal. @param {AbortSignal} signal */
+  async run(signal) {
+    signal.addEventListener('abort', () => this.#clear());
+    while (!signal.aborted) {
+      try {
+        const isQuiet = this.phase === 'whole' && this.#stream.state === 'live' && !document.hidden;
+        if (this.#isDue) await this.#load(signal);
+        else if (isQuiet) await this.#ages.refresh((options) => this.#list({ ...options, signal }));
+        if (!this.#isDue) await once(this, 'wanted', signal, LOOK_EVERY);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.failure = wordsOf(error);
+        this.#tell('phase');
+        await pause(AGAIN, signal);
+      }
+    }
   }
 
   /**
    * Know more columns of every node, such as extra.zone, from now on.
-   * @param {string[]} fields @returns {Promise<void>} when all nodes have them; ApiError where there is none
+   * @param {string[]} columns @returns {Promise<void>} when all nodes have them; ApiError where there is none
    */
-  async need(fields) {
-    const { signal } = this.#running;
-    const more = fields.filter((field) => !this.#fields.includes(field));
-    if (this.#columns.length + more.length > MOST_COLUMNS) throw new Error(TOO_MANY);
-    if (more.length) {
-      await ask('GET', 'podium/v1/nodes', { query: { fields: more.join(','), limit: 1 }, signal });
-      this.#columns = [...new Set([...this.#columns, ...more])];
-      this.#stream.follow(this.#fields);
-      void this.#queue(async () => {
-        if (this.phase !== 'whole') return;
-        await this.#stream.whenOpen(signal);
-        await this.#tried(['uuid', ...more], signal);
-      });
+  async need(columns) {
+    const isNew = (/** @type {string} */ column) => !this.#records.fields.includes(column);
+    const fields = columns.filter(isNew).join(',');
+    if (fields) {
+      await ask('GET', 'podium/v1/nodes', { query: { fields, limit: 1 } });
+      this.#records.add(columns.filter(isNew));
+      this.#stream.follow(this.#records.fields);
+      this.#want();
     }
-    await this.#lists;
-    while (this.phase !== 'whole' && !signal.aborted) await once(this, 'phase', signal);
+    while (this.#read < this.#wanted) await once(this, 'phase');
   }
 
   /** Keep the ages of these nodes current, which are those on the screen. @param {Node[]} nodes */
-  watch(nodes) { this.#ages.watch(nodes); }
+  watch(nodes) { this.#ages.watched = nodes; }
 
   /** Keep the ages of all nodes current. @returns {() => void} ends that */
-  watchAll() { return this.#ages.watchAll(); }
-
-  /**
-   * Take rows of a list, but of the nodes that the stream reports meanwhile.
-   * @param {AsyncIterable<Record<string, any>[]>} batches @param {string[]} fields
-   * @returns {Promise<Set<string>>} the UUIDs of all that are listed or reported
-   */
-  async read(batches, fields) {
-    const entries = entriesOf(fields);
-    const seen = new Set();
-    const reported = new Set();
-    this.#reported.add(reported);
-    try {
-      for await (const rows of batches) {
-        for (const row of rows) {
-          seen.add(row.uuid);
-          if (!reported.has(row.uuid)) this.#put(row, entries);
-        }
-      }
-      for (const uuid of reported) seen.add(uuid);
-      return seen;
-    } finally {
-      this.#reported.delete(reported);
-    }
+  watchAll() {
+    const reader = {};
+    this.#ages.readers.add(reader);
+    return () => void this.#ages.readers.delete(reader);
   }
 
-  get #fields() { return [...BASE, ...this.#columns]; }
+  get #isDue() { return this.#stream.state === 'live' && this.#read < this.#wanted; }
 
-  /** Read lists one after another. @param {(signal: AbortSignal) => Promise<void>} read */
-  #queue(read) {
-    const { signal } = this.#running;
-    this.#lists = this.#lists.then(() => (signal.aborted ? undefined : read(signal)));
+  #want() {
+    this.#wanted += 1;
+    this.#tell('wanted');
   }
 
-  /** @param {AbortSignal} signal */
+  /** Read all nodes: with all columns, or those that were added. @param {AbortSignal} signal */
   async #load(signal) {
-    this.#become('loading');
-    const seen = await this.#tried(this.#fields, signal);
-    if (signal.aborted) return;
+    const wanted = this.#wanted;
+    const { fields: all, added } = this.#records;
+    const fields = this.phase === 'whole' ? added : all;
+    const seen = await this.#list({ query: { fields: fields.join(',') }, signal });
     for (const [uuid, node] of this.nodes) if (!seen.has(uuid)) this.#remove(node);
-    this.#become('whole');
+    this.#read = wanted;
+    this.failure = '';
+    if (wanted === this.#wanted) this.phase = 'whole';
+    this.#tell('phase');
   }
 
   /**
-   * Read a list of all nodes, as often as it takes.
-   * @param {string[]} fields @param {AbortSignal} signal @returns {Promise<Set<string>>}
+   * Read a list of nodes, and take its rows but of those that the stream reports meanwhile.
+   * @param {import('./api.js').Options} options @returns {Promise<Set<string>>} the UUIDs of all
    */
-  async #tried(fields, signal) {
-    while (!signal.aborted) {
-      try {
-        const batches = lines('podium/v1/nodes', { query: { fields: fields.join(',') }, signal });
-        const seen = await this.read(batches, fields);
-        this.failure = '';
-        return seen;
-      } catch (error) {
-        if (signal.aborted) break;
-        this.failure = error instanceof Error ? error.message : String(error);
-        this.#become(this.phase);
-        await pause(AGAIN, signal);
+  async #list(options) {
+    const reported = this.#reported = new Set();
+    const seen = new Set();
+    for await (const rows of lines(options.body ? 'podium/v1/nodes/query' : 'podium/v1/nodes', options)) {
+      for (const row of rows) {
+        seen.add(row.uuid);
+        if (!reported.has(row.uuid)) this.#put(row);
       }
     }
-    return new Set();
+    for (const uuid of reported) seen.add(uuid);
+    this.#reported = null;
+    return seen;
   }
 
   /** @param {import('./stream.js').Message} message */
   #take({ kind, ...rest }) {
-    if (kind === 'started' || kind === 'reset') this.#queue((signal) => this.#load(signal));
-    else if (kind === 'nodes') this.#change(rest.node, rest.gone);
-    else if (kind === 'operations') this.#tell('operation', { operation: rest.operation });
-    else if (kind === 'events') this.#tell('event', { event: rest.event });
-    else if (kind === 'conductors') {
-      this.#ages.expectOthers();
-      this.#tell('conductor', { hostname: rest.hostname, conductor: rest.conductor });
+    if (kind === 'nodes') {
+      const known = this.nodes.get(rest.node.uuid);
+      this.#reported?.add(rest.node.uuid);
+      if (!rest.gone) this.#put(rest.node);
+      else if (known) this.#remove(known);
+    } else if (kind === 'started' || kind === 'reset') {
+      this.phase = 'loading';
+      this.#want();
+    } else if (kind in TOLD) {
+      if (kind === 'conductors') this.#ages.expectOthers();
+      this.#tell(TOLD[kind], rest);
     }
   }
 
-  /** @param {Record<string, any>} row @param {boolean} isGone */
-  #change(row, isGone) {
-    for (const reported of this.#reported) reported.add(row.uuid);
-    const known = this.nodes.get(row.uuid);
-    if (!isGone) this.#put(row, entriesOf(this.#fields));
-    else if (known) this.#remove(known);
-  }
-
-  /** @param {Record<string, any>} row @param {import('./loading.js').Entry[]} entries */
-  #put(row, entries) {
+  /** @param {Record<string, any>} row */
+  #put(row) {
     const known = this.nodes.get(row.uuid);
     if (known && (row.name ?? known.name) === known.name) {
-      if (this.#records.put(known, row, entries)) this.#note().changed.add(known);
+      if (this.#records.put(known, row)) this.#note(known, false);
       return;
     }
     if (known) this.#remove(known);
     if (!row.name) return;
-    const node = this.#records.made(row, entries);
+    const node = this.#records.made(row);
     this.nodes.set(node.uuid, node);
-    this.#names.set(node.name, node);
-    this.#note().changed.add(node);
-    this.#note().come.push(node);
+    this.#note(node, true);
   }
 
   /** @param {Node} node */
   #remove(node) {
     this.nodes.delete(node.uuid);
-    if (this.#names.get(node.name) === node) this.#names.delete(node.name);
-    this.#note().changed.add(node);
-    this.#note().gone.add(node);
+    this.#note(node, true);
   }
 
-  #note() {
+  /** Forget everything, as when somebody logs out. */
+  #clear() {
+    for (const node of this.nodes.values()) this.#remove(node);
+    this.#read = this.#wanted;
+    this.phase = 'loading';
+    this.#tell('phase');
+  }
+
+  /** Tell soon that a node has changed. @param {Node} node @param {boolean} order */
+  #note(node, order) {
     if (!this.#untold) {
-      this.#untold = { changed: new Set(), come: [], gone: new Set() };
+      this.#untold = { nodes: new Set(), order: false };
       const isMore = this.phase === 'loading' && this.ordered.length > 0;
-      setTimeout(() => nextFrame(() => this.#flush()), isMore ? MORE_EVERY : CHANGE_EVERY);
+      setTimeout(() => this.#flush(), isMore ? MORE_EVERY : CHANGE_EVERY);
     }
-    return this.#untold;
+    this.#untold.nodes.add(node);
+    this.#untold.order ||= order;
   }
 
   #flush() {
-    const { changed: nodes, come, gone } = this.#note();
+    const detail = this.#untold;
     this.#untold = null;
-    if (gone.size) this.ordered = this.ordered.filter((node) => !gone.has(node));
-    this.ordered = merged(this.ordered, come.filter((node) => !gone.has(node)));
-    this.#tell('change', { nodes, order: come.length + gone.size > 0 });
+    // They are in order but for a few, which makes this fast.
+    if (detail?.order) this.ordered = [...this.nodes.values()].sort(byKey);
+    this.#tell('change', detail);
   }
 
-  /** @param {'loading'|'whole'} phase */
-  #become(phase) {
-    this.phase = phase;
-    this.dispatchEvent(new Event('phase'));
-  }
-
-  /** @param {string} name @param {object} detail */
+  /** @param {string} name @param {object|null} [detail] */
   #tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
-}
-
-/** @param {() => void} work done before the browser paints, or soon where it does not */
-function nextFrame(work) {
-  if (document.hidden || !globalThis.requestAnimationFrame) setTimeout(work);
-  else requestAnimationFrame(work);
 }

@@ -4,7 +4,6 @@ import { natural } from './natural.js';
 import { rackOf } from './racks.js';
 
 /** @typedef {typeof BLANK & {[column: string]: any}} Node */
-/** @typedef {[column: string, mapping: string, key: string]} Entry such as extra.rack */
 
 const text = /** @type {string|null} */ (null);
 const time = /** @type {number|null} */ (null);
@@ -23,61 +22,56 @@ const BLANK = { ...ASKED, key: '', rack: '' };
 export const UNSEEN = [
   'uuid', 'power_checked_at', 'power_failures', 'health', 'health_checked_at', 'conductor',
 ];
-const MAPPINGS = new Set(['extra', 'properties', 'driver_info', 'driver_internal_info', 'record']);
 /** Texts that hardly two nodes have in common. */
 const OWN = new Set(['uuid', 'name']);
 /** Texts that are kept once, at the most; errors may differ for every node. */
 const MOST_TEXTS = 20_000;
 
-/** @param {string[]} fields @returns {Entry[]} those that are entries */
-export function entriesOf(fields) {
-  return fields.filter((field) => field.includes('.')).map((field) => {
-    const dot = field.indexOf('.');
-    return [field, field.slice(0, dot), field.slice(dot + 1)];
-  });
-}
-
 /** Makes records of rows; what is alike is kept once. */
 export class Records {
+  /** The columns of every node, and where rows have them: an entry such as extra.rack in a mapping. */
+  #columns = BASE.map(placeOf);
   /** @type {Map<string, any>} texts by themselves, and objects by their JSON */
   #kept = new Map();
 
-  /** @param {Record<string, any>} row @param {Entry[]} entries @returns {Node} what a row says */
-  made(row, entries) {
+  get fields() { return this.#columns.map(({ column }) => column); }
+
+  /** Of these, what is asked for to know those that were added: a mapping comes with all its entries. */
+  get added() { return ['uuid', 'extra.rack', ...this.fields.slice(BASE.length)]; }
+
+  /** Know more columns from now on. @param {string[]} columns */
+  add(columns) { this.#columns.push(...columns.map(placeOf)); }
+
+  /** @param {Record<string, any>} row @returns {Node} what a row says */
+  made(row) {
     const node = { ...BLANK, key: natural(row.name) };
-    this.put(node, row, entries);
+    this.put(node, row);
     return node;
   }
 
   /**
-   * Put what a row says into a node.
+   * Put what a row says into a node; a mapping in it has all entries that are known.
    * @param {Record<string, any>} node @param {Record<string, any>} row
-   * @param {Entry[]} entries that the row has in its mappings
    * @returns {boolean} whether anything is different
    */
-  put(node, row, entries) {
-    for (const [column, mapping, key] of entries) {
-      const entries = row[mapping] ?? {};
-      const value = Object.hasOwn(entries, key) ? entries[key] : undefined;
-      row[column] = mapping === 'driver_info' ? value : (value ?? null); // there it is unknown, not missing
-    }
+  put(node, row) {
     let isNew = false;
-    for (const name in row) {
-      if (MAPPINGS.has(name)) continue;
-      const value = this.#value(name, row[name]);
-      if (node[name] === value) continue;
-      node[name] = value;
+    for (const { column, field, key } of this.#columns) {
+      if (!(field in row)) continue;
+      const value = this.#value(column, key === undefined ? row[field] : entryOf(row, field, key));
+      if (node[column] === value) continue;
+      node[column] = value;
       isNew = true;
     }
-    if (isNew && 'extra.rack' in row) node.rack = this.#once(rackOf(/** @type {Node} */ (node)));
+    if (isNew && 'extra' in row) node.rack = this.#once(rackOf(/** @type {Node} */ (node)));
     return isNew;
   }
 
-  /** @param {string} name @param {any} value */
-  #value(name, value) {
+  /** @param {string} column @param {any} value */
+  #value(column, value) {
     if (typeof value === 'string') {
-      if (OWN.has(name)) return value;
-      return name.endsWith('_at') ? Date.parse(value) : this.#once(value);
+      if (OWN.has(column)) return value;
+      return column.endsWith('_at') ? Date.parse(value) : this.#once(value);
     }
     if (value === null || typeof value !== 'object') return value;
     return this.#once(`\0${JSON.stringify(value)}`, value);
@@ -91,4 +85,17 @@ export class Records {
     this.#kept.set(key, Object.freeze(value));
     return value;
   }
+}
+
+/** @param {string} column @returns {{column: string, field: string, key?: string}} */
+function placeOf(column) {
+  const [, field = column, key] = /^(.*?)\.(.*)$/s.exec(column) ?? [];
+  return { column, field, key };
+}
+
+/** @param {Record<string, any>} row @param {string} mapping @param {string} key */
+function entryOf(row, mapping, key) {
+  const entries = row[mapping] ?? {};
+  const value = Object.hasOwn(entries, key) ? entries[key] : undefined;
+  return mapping === 'driver_info' ? value : (value ?? null);  // there it is unknown, not missing
 }

@@ -9,17 +9,5 @@ export function natural(text) {
   return `${key}\u0001${text}`;
 }
 
-/**
- * Items in natural order with others among them; the same list where all others come behind.
- * @template {{key: string}} T with the keys of their names @param {T[]} items @param {T[]} others
- */
-export function merged(items, others) {
-  const last = items.at(-1);
-  others.sort(byKey);
-  if (last && others.length && others[0].key < last.key) return [...items, ...others].sort(byKey);
-  for (const item of others) items.push(item);
-  return items;
-}
-
 /** @param {{key: string}} one @param {{key: string}} other */
 export function byKey(one, other) { return one.key < other.key ? -1 : one.key > other.key ? 1 : 0; }

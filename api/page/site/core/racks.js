@@ -16,80 +16,43 @@ export function rackOf(node) {
 
 /** @param {Iterable<string>} names @returns {string} as ranges: r1n[01-40],r2n07 */
 export function folded(names) {
-  /** @type {Map<string, {texts: string[], rows: string[][]}>} those with the same texts between numbers */
+  const all = [...new Set(names)];
+  // Other signs mean something in ranges, and longer numbers would not be exact.
+  const isOdd = (/** @type {string} */ name) => /[^A-Za-z0-9_.:-]|[0-9]{16}/.test(name);
+  /** Texts and numbers in turns. */
+  let rows = all.filter((name) => !isOdd(name)).map((name) => name.split(/([0-9]+)/));
+  const longest = rows.reduce((most, { length }) => Math.max(most, length), 0);
+  for (let place = longest - 2; place > 0; place -= 2) rows = foldedAt(rows, place);
+  const found = rows.map((row) => ({ text: row.join(''), key: natural(row.join('').replaceAll('[', '')) }));
+  return [...found.sort(byKey).map(({ text }) => text), ...all.filter(isOdd)].join(',');
+}
+
+/** @param {string[][]} rows @param {number} place @returns those as one that differ in this place alone */
+function foldedAt(rows, place) {
+  /** @type {Map<string, {row: string[], numbers: string[]}>} */
   const alike = new Map();
-  const odd = [];
-  for (const name of new Set(names)) {
-    // Longer numbers would not be exact.
-    if (/[^A-Za-z0-9_.:-]|[0-9]{16}/.test(name)) odd.push(name);
-    else {
-      const pieces = name.split(/([0-9]+)/);
-      const texts = pieces.filter((_, place) => place % 2 === 0);
-      groupOf(alike, texts.join('\n'), () => ({ texts, rows: [] })).rows.push(
-        pieces.filter((_, place) => place % 2 === 1),
-      );
-    }
+  for (const row of rows) {
+    const key = row.map((piece, at) => (at === place ? '' : piece)).join('\n');
+    const group = alike.get(key);
+    if (group) group.numbers.push(row[place]);
+    else alike.set(key, { row, numbers: [row[place]] });
   }
-  const found = [...alike.values()].flatMap(({ texts, rows }) =>
-    foldedRows(rows, texts.length - 1).map((numbers) => {
-      const text = texts.map((one, place) => one + (numbers[place] ?? '')).join('');
-      return { text, key: natural(text.replaceAll('[', '')) };
-    }));
-  return [...found.sort(byKey).map(({ text }) => text), ...odd].join(',');
-}
-
-/** @template T @param {Map<string|number, T>} groups @param {string|number} key @param {() => T} make */
-function groupOf(groups, key, make) {
-  const group = groups.get(key) ?? make();
-  groups.set(key, group);
-  return group;
-}
-
-/**
- * Rows of numbers, with those as one that differ in one number alone, the last number first.
- * @param {string[][]} rows @param {number} count of numbers
- */
-function foldedRows(rows, count) {
-  rows.sort((one, other) => {
-    const place = one.findIndex((number, at) => Number(number) !== Number(other[at]));
-    return place < 0 ? 0 : Number(one[place]) - Number(other[place]);
-  });
-  for (let place = count - 1; place >= 0; place--) {
-    /** @type {Map<string, {row: string[], numbers: string[]}>} */
-    const groups = new Map();
-    for (const row of rows) {
-      const key = row.map((number, at) => (at === place ? '' : number)).join('\n');
-      groupOf(groups, key, () => ({ row, numbers: [] })).numbers.push(row[place]);
-    }
-    rows = [...groups.values()].map(({ row, numbers }) =>
-      row.map((number, at) => (at === place ? spans(numbers) : number)));
-  }
-  return rows;
+  return [...alike.values()].map(({ row, numbers }) =>
+    row.map((piece, at) => (at === place ? spans(numbers) : piece)));
 }
 
 /** @param {string[]} numbers @returns {string} [1-3,7]; one alone without brackets */
 function spans(numbers) {
   if (numbers.length === 1) return numbers[0];
-  const padded = new Set(numbers.filter((one) => /^0./.test(one)).map((one) => one.length));
-  /** @type {Map<number, number[]>} */
-  const widths = new Map();
+  const isPadded = (/** @type {string} */ number) => /^0./.test(number);
+  /** @type {[first: string, last: string][]} consecutive numbers, of the same length where that counts */
+  const runs = [];
+  numbers.sort((one, other) => one.length - other.length || Number(one) - Number(other));
   for (const number of numbers) {
-    const width = padded.has(number.length) ? number.length : 0;
-    groupOf(widths, width, () => []).push(Number(number));
+    const run = runs.at(-1);
+    const isAlike = number.length === run?.[0].length || !numbers.some(isPadded);
+    if (run && isAlike && Number(number) === Number(run[1]) + 1) run[1] = number;
+    else runs.push([number, number]);
   }
-  const found = [];
-  for (const [width, values] of [...widths].sort(([one], [other]) => one - other)) {
-    /** @type {[number, number][]} the first and last of consecutive numbers */
-    const runs = [];
-    for (const value of values.sort((one, other) => one - other)) {
-      const run = runs.at(-1);
-      if (run && value === run[1] + 1) run[1] = value;
-      else runs.push([value, value]);
-    }
-    for (const run of runs) {
-      const [first, last] = run.map((value) => String(value).padStart(width, '0'));
-      found.push(first === last ? first : `${first}-${last}`);
-    }
-  }
-  return `[${found.join(',')}]`;
+  return `[${runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(',')}]`;
 }

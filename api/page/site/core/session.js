@@ -1,39 +1,39 @@
-import { ApiError, ask, askAs, idle, onRefused } from "./api.js";
+import { ApiError, ask, askAs, idle, refusals } from './api.js';
 
 /**
  * `login`: whether one can log in and out here; `idle_timeout`: a session is over after this many seconds
  * without input; `confirm_above`: more nodes than this are asked about
  *
- * @typedef {"reader" | "operator" | "admin"} Role
+ * @typedef {'reader' | 'operator' | 'admin'} Role
  * @typedef {{name: string | null, role: Role | null, login: boolean, idle_timeout: number,
  *   confirm_above: number}} Answer
  */
 
-const PATH = "podium/v1/session";
-const RANKS = ["reader", "operator", "admin"];
+const PATH = 'podium/v1/session';
+const RANKS = ['reader', 'operator', 'admin'];
 /** Milliseconds between two looks at whether the person is idle, and seconds that an answer may take then. */
 const EVERY = 5000;
 const PATIENCE = 5;
 
-/** Who the person is for Podium, and what they may do. The event "change" comes when that changes. */
+/** Who the person is for Podium, and what they may do. The event 'change' comes when that changes. */
 export class Session extends EventTarget {
   /** @type {Answer} */
   #answer = { name: null, role: null, login: false, idle_timeout: Infinity, confirm_above: 0 };
-  /** "ended": the person was somebody, until they were idle for too long or lost the right to be here.
-   * @type {"unknown" | "nobody" | "somebody" | "ended"} */
-  state = "unknown";
+  /** 'ended': the person was somebody, until they were idle for too long or lost the right to be here.
+   * @type {'unknown' | 'nobody' | 'somebody' | 'ended'} */
+  state = 'unknown';
   /** How often was asked, and which answer is the newest: they may come in another order. */
   #asked = 0;
   #newest = 0;
   /** The other windows of the browser, which have the same cookie. */
-  #others = new BroadcastChannel("podium session");
+  #others = new BroadcastChannel('podium session');
 
   constructor() {
     super();
     const look = () => void this.#look();
-    onRefused(look);
-    this.#others.addEventListener("message", look);
-    document.addEventListener("visibilitychange", look);
+    refusals.addEventListener('refused', look);
+    this.#others.addEventListener('message', look);
+    document.addEventListener('visibilitychange', look);
     setInterval(() => void (this.#isIdle && this.#look()), EVERY);
   }
 
@@ -41,30 +41,30 @@ export class Session extends EventTarget {
   get role() { return this.#answer.role; }
   get login() { return this.#answer.login; }
   get confirm_above() { return this.#answer.confirm_above; }
-  get #isIdle() { return this.state === "somebody" && this.login && idle() > this.#answer.idle_timeout; }
+  get #isIdle() { return this.state === 'somebody' && this.login && idle() > this.#answer.idle_timeout; }
 
   /** Whether the person may do what takes this role. @param {Role} role */
   may(role) {
-    return this.state === "somebody" && this.role !== null && RANKS.indexOf(this.role) >= RANKS.indexOf(role);
+    return this.state === 'somebody' && this.role !== null && RANKS.indexOf(this.role) >= RANKS.indexOf(role);
   }
 
   /** Ask who the person is, or log in. @param {Record<string, string>} [secret] name, password; or token */
   async load(secret) {
     const asked = ++this.#asked;
     const options = secret ? { body: secret } : { seconds: PATIENCE };
-    const answer = await ask(secret ? "POST" : "GET", PATH, options);
+    const answer = await ask(secret ? 'POST' : 'GET', PATH, options);
     // What was asked before a login was answered says nothing of the new session.
     this.#take(answer, secret ? ++this.#asked : asked);
-    if (secret) this.#others.postMessage("login");
+    if (secret) this.#others.postMessage('login');
   }
 
   async logOut() {
     try {
-      await ask("DELETE", PATH);
+      await ask('DELETE', PATH);
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 401)) throw error;  // it had ended already
     }
-    this.#others.postMessage("logout");
+    this.#others.postMessage('logout');
   }
 
   /** Find out who the person is by now; whoever is idle for too long is nobody, also without an answer. */
@@ -79,19 +79,19 @@ export class Session extends EventTarget {
     if (asked < this.#newest) return;
     this.#newest = asked;
     // Whoever comes instead of somebody finds nothing of what that one saw and began.
-    if (this.state === "somebody" && answer.name !== this.name) {
-      this.#become("ended", { ...answer, name: null, role: null });
+    if (this.state === 'somebody' && answer.name !== this.name) {
+      this.#become('ended', { ...answer, name: null, role: null });
     }
-    if (answer.name !== null || !answer.login) this.#become("somebody", answer);
-    else if (this.state !== "ended") this.#become("nobody", answer);
+    if (answer.name !== null || !answer.login) this.#become('somebody', answer);
+    else if (this.state !== 'ended') this.#become('nobody', answer);
   }
 
-  /** @param {Session["state"]} state @param {Answer} answer */
+  /** @param {Session['state']} state @param {Answer} answer */
   #become(state, answer) {
     if (state === this.state && JSON.stringify(answer) === JSON.stringify(this.#answer)) return;
     this.state = state;
     this.#answer = answer;
     askAs(answer.name);
-    this.dispatchEvent(new Event("change"));
+    this.dispatchEvent(new Event('change'));
   }
 }

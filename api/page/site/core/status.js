@@ -1,7 +1,7 @@
 // The status of the whole fleet, asked for every two seconds; samples for the plot; the server's time.
 
-import { ApiError, ask, silence } from './api.js';
-import { pause } from './stream.js';
+import { ApiError, ask, silence, wordsOf } from './api.js';
+import { pause } from './waiting.js';
 
 /**
  * What the page looks at of the answer that client/calls/status.py has.
@@ -20,7 +20,7 @@ const MOST_SAMPLES = 720;
 /** Answers from which the difference of the clocks is taken. */
 const MOST_CLOCKS = 30;
 
-/** Events: 'change' with every answer; 'failure' when there was none. */
+/** The event 'change' comes with every answer, and where there is none. */
 export class Status extends EventTarget {
   /** @type {Answer|null} */
   last = null;
@@ -30,50 +30,34 @@ export class Status extends EventTarget {
   history = [];
   /** @type {number[]} */
   #clocks = [];
-  #ahead = 0;
-  /** @type {AbortController|null} */
-  #running = null;
-
-  /** Ask until stop(), while somebody looks at the page. */
-  start() { if (!this.#running) void this.#run((this.#running = new AbortController()).signal); }
-
-  /** End it, and forget everything. */
-  stop() {
-    this.#running?.abort();
-    Object.assign(this, { last: null, failure: '', history: [] });
-    this.#running = null;
-  }
 
   /** The server's time in milliseconds: an answer may be some seconds old, so that the latest counts. */
-  now() { return Date.now() + this.#ahead; }
+  now() { return Date.now() + (this.#clocks.length && Math.max(...this.#clocks)); }
 
-  /** @param {AbortSignal} signal */
-  async #run(signal) {
+  /** Ask until the signal, while somebody looks; then forget it all. @param {AbortSignal} signal */
+  async run(signal) {
+    signal.addEventListener('abort', () => Object.assign(this, { last: null, failure: '', history: [] }));
     for (; !signal.aborted; await pause(EVERY, signal)) {
       if (document.hidden) continue;
       try {
         this.#take(await ask('GET', 'podium/v1/status', { seconds: PATIENCE, signal }));
+        this.failure = '';
       } catch (error) {
         if (signal.aborted) return;
         // Busy with lists, and there.
         if (error instanceof ApiError && !error.status && silence() < PATIENCE) continue;
-        this.failure = error instanceof Error ? error.message : String(error);
-        this.dispatchEvent(new Event('failure'));
+        this.failure = wordsOf(error);
       }
+      this.dispatchEvent(new Event('change'));
     }
   }
 
   /** @param {Answer} answer */
   #take(answer) {
     const at = Date.parse(answer.at);
-    this.#clocks.push(at - Date.now());
-    if (this.#clocks.length > MOST_CLOCKS) this.#clocks.shift();
-    this.#ahead = Math.max(...this.#clocks);
+    this.#clocks = [...this.#clocks, at - Date.now()].slice(-MOST_CLOCKS);
     this.last = answer;
-    this.failure = '';
-    const before = this.history.at(-1);
-    if (!before || at - before.at >= SAMPLE_EVERY) this.history.push({ at, counts: answer.nodes });
-    if (this.history.length > MOST_SAMPLES) this.history.shift();
-    this.dispatchEvent(new Event('change'));
+    if (at - (this.history.at(-1)?.at ?? 0) < SAMPLE_EVERY) return;
+    this.history = [...this.history, { at, counts: answer.nodes }].slice(-MOST_SAMPLES);
   }
 }

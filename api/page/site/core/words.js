@@ -2,15 +2,13 @@
 
 /** @typedef {import('./fleet.js').Node} Node */
 /** @typedef {'power'|'health'|'age'|'under way'} Colouring */
-/** @typedef {{readonly key: string, readonly label: string}} Shade */
+/** @typedef {{key: string, label: string}} Shade */
 
 const MINUTE = 60_000;
 /** Up to which age, in seconds, a unit is used, and the seconds in it. */
 const UNITS = /** @type {const} */ ([
   [120, 's', 1], [7200, 'min', 60], [172_800, 'h', 3600], [Infinity, 'd', 86_400],
 ]);
-/** The states that a node may have, in the order in which they are counted. */
-export const STATES = /** @type {const} */ (['power on', 'power off', 'error', 'unknown']);
 /** @type {Colouring[]} */
 export const COLOURINGS = ['power', 'health', 'age', 'under way'];
 
@@ -36,17 +34,13 @@ const KEYS = {
     rebooting: 'reboot', 'soft rebooting': 'reboot', 'power cycle': 'reboot',
   },
 };
-/** @type {Map<string, Shade>} by colouring and key */
-const FOUND = new Map(
-  Object.entries(SHADES).flatMap(([name, all]) => all.map((one) => [`${name} ${one.key}`, one])),
-);
 
 /** @param {Record<string, string>} labels by key */
 function shades(labels) {
-  return Object.freeze(Object.entries(labels).map(([key, label]) => Object.freeze({ key, label })));
+  return Object.entries(labels).map(([key, label]) => ({ key, label }));
 }
 
-/** @param {Node} node @returns {typeof STATES[number]} */
+/** @param {Node} node @returns {'power on'|'power off'|'error'|'unknown'} */
 export function stateOf({ power_state: state }) {
   return state === 'power on' || state === 'power off' || state === 'error' ? state : 'unknown';
 }
@@ -56,7 +50,8 @@ export function stateOf({ power_state: state }) {
  * @param {Node} node @param {Colouring} colouring @param {number} now the server's time in milliseconds
  */
 export function shadeOf(node, colouring, now) {
-  return /** @type {Shade} */ (FOUND.get(`${colouring} ${keyOf(node, colouring, now)}`));
+  const its = keyOf(node, colouring, now);
+  return /** @type {Shade} */ (SHADES[colouring].find(({ key }) => key === its));
 }
 
 /** @param {Node} node @param {Colouring} colouring @param {number} now */

@@ -42,7 +42,7 @@ export class PodiumHeatmap extends Part {
   scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map' },
     this.#canvas, this.#spacer, this.pointer);
   #buttons = COLOURINGS.map((colour) =>
-    h('button', { onclick: () => this.page.address.write({ colour }, { replace: true }) }, colour));
+    h('button', { onclick: () => this.page.address.write({ colour }) }, colour));
   #legend = h('ul', { class: 'row', 'aria-label': 'Nodes shown' });
 
   show() {

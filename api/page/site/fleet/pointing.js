@@ -1,3 +1,4 @@
+import { link } from '../core/address.js';
 import { setText } from '../core/elements.js';
 import { stateOf } from '../core/words.js';
 
@@ -6,7 +7,7 @@ import { stateOf } from '../core/words.js';
  * @param {import('./podium-heatmap.js').PodiumHeatmap} map
  */
 export function follow(map) {
-  const { scroller, page: { choice, address } } = map;
+  const { scroller, page: { choice } } = map;
   let [from, isRange] = ['', false];
   const at = (/** @type {MouseEvent} */ { clientX, clientY }) => {
     const { left, top } = scroller.getBoundingClientRect();
@@ -36,7 +37,7 @@ export function follow(map) {
   });
   map.listen(scroller, 'dblclick', (event) => {
     const node = map.nodes[at(event)];
-    if (node) address.go('nodes', node.name);
+    if (node) location.hash = link('nodes', node.name);
   });
 }
 

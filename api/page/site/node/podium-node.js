@@ -44,7 +44,7 @@ export class PodiumNode extends View {
     delete sensors.dataset['action']; // readers may, too: nothing changes
     const facts = [this.#state, this.#place, this.#entries].map(({ element }) => element);
     this.listen(page.fleet, 'change', ({ detail }) => {
-      if (detail.order || detail.nodes.has(page.fleet.named(name))) this.soon();
+      if (detail.order || [...detail.nodes].some((/** @type {any} */ one) => one.name === name)) this.soon();
     });
     this.listen(page.fleet, 'event', ({ detail }) => detail.event.node_name === name && this.soon());
     this.begin(5, async (signal) => {

@@ -25,7 +25,7 @@ class PodiumFilter extends Part {
     const { shown, address } = this.page;
     this.replaceChildren(this.#input, this.#words, this.#help(),
       h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place));
-    this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }, { replace: true }));
+    this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }));
     this.listen(address, 'change', () => this.#read());
     this.listen(shown, 'change', () => this.soon());
     this.#read();

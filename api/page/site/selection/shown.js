@@ -2,7 +2,7 @@
 
 import { ask } from '../core/api.js';
 import { BASE } from '../core/loading.js';
-import { pause } from '../core/stream.js';
+import { pause } from '../core/waiting.js';
 import { isCondition, understood } from './filters.js';
 import { Fault } from './parsing.js';
 

@@ -1,54 +1,40 @@
-import { h, Part, wordsOf } from "../core/elements.js";
-
-const WAYS = {
-  password: [["name", "Name", "text", "username"], ["password", "Password", "password", "current-password"]],
-  token: [["token", "Token", "password", "off"]],
-};
+import { wordsOf } from '../core/api.js';
+import { h, Part } from '../core/elements.js';
 
 /** Asks for a name and a password, or a token, which become a cookie that no script can read. */
 class PodiumLogin extends Part {
-  show() {
-    const { session } = this.page;
-    this.fault = h("p", { class: "fault", role: "alert", hidden: true });
-    this.fields = h("div", { class: "fields" });
-    this.button = h("button", { class: "primary", "data-action": "log in" }, "Log in");
-    this.other = h("button", { type: "button", class: "plain", onclick: () => this.#ask(this.otherWay) });
-    const ended = "Your session has ended. Log in to go on where you were.";
-    this.replaceChildren(h("form", { class: "panel narrow" },
-      h("h2", {}, "Log in to Podium"), session.state === "ended" && h("p", { class: "warning" }, ended),
-      this.fault, this.fields, h("div", { class: "row" }, this.button, this.other)));
-    this.listen(this, "submit", (event) => this.#send(event));
-    this.#ask("password");
-  }
+  #name = input({ name: 'name', type: 'text', autocomplete: 'username' });
+  #secret = input({ name: 'password', type: 'password', autocomplete: 'current-password', required: true });
+  #button = h('button', { class: 'primary', 'data-action': 'log in' }, 'Log in');
+  #fault = h('p', { class: 'fault', role: 'alert', hidden: true });
 
-  /** @param {"password" | "token"} way */
-  #ask(way) {
-    /** @type {"password" | "token"} */
-    this.otherWay = way === "token" ? "password" : "token";
-    const rules = { required: true, autocapitalize: "none", spellcheck: "false" };
-    this.fields?.replaceChildren(...WAYS[way].map(([name, label, type, autocomplete]) =>
-      h("label", {}, label, h("input", { name, type, autocomplete, ...rules }))));
-    this.other?.replaceChildren(way === "token" ? "with name and password" : "with a token");
-    this.querySelector("input")?.focus();
+  show() {
+    const isOver = this.page.session.state === 'ended';
+    this.replaceChildren(h('form', { class: 'panel narrow', onsubmit: this.#send.bind(this) },
+      h('h2', {}, 'Log in to Podium'),
+      isOver && h('p', { class: 'warning' }, 'Your session has ended. Log in to go on where you were.'),
+      this.#fault, h('div', { class: 'fields' }, h('label', {}, 'Name (none for a token)', this.#name),
+        h('label', {}, 'Password or token', this.#secret)), this.#button));
+    this.#name.focus();
   }
 
   /** @param {SubmitEvent} event */
   async #send(event) {
     event.preventDefault();
-    const { button, fault } = this;
-    if (!button || !fault) return;
-    const inputs = [...this.querySelectorAll("input")];
-    button.disabled = true;
-    fault.hidden = true;
+    const [name, secret] = [this.#name.value, this.#secret.value];
+    this.#button.disabled = this.#fault.hidden = true;
     try {
-      await this.page.session.load(Object.fromEntries(inputs.map(({ name, value }) => [name, value])));
+      await this.page.session.load(name ? { name, password: secret } : { token: secret });
     } catch (error) {
-      fault.textContent = wordsOf(error);
-      fault.hidden = false;
-      inputs.at(-1)?.select();
+      this.#fault.textContent = wordsOf(error);
+      this.#fault.hidden = false;
+      this.#secret.select();
     }
-    button.disabled = false;
+    this.#button.disabled = false;
   }
 }
 
-customElements.define("podium-login", PodiumLogin);
+/** @param {object} given */
+const input = (given) => h('input', { autocapitalize: 'none', spellcheck: 'false', ...given });
+
+customElements.define('podium-login', PodiumLogin);

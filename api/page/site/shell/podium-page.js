@@ -1,52 +1,74 @@
-import { link } from "../core/address.js";
-import { h, Part, wordsOf } from "../core/elements.js";
-import "./podium-connection.js";
-import "./podium-login.js";
-import { VIEWS, viewOf } from "./views.js";
+import { link } from '../core/address.js';
+import { wordsOf } from '../core/api.js';
+import { h, Part } from '../core/elements.js';
+import { pause } from '../core/waiting.js';
+import './podium-connection.js';
+import './podium-login.js';
+import '../conductors/podium-conductors.js';
+import '../fleet/podium-fleet.js';
+import '../node/podium-node.js';
+import '../operations/podium-operation.js';
+import '../operations/podium-operations.js';
+import '../tasks/podium-tasks.js';
+
+/**
+ * The element and the title of each view, by how addresses begin: those that end with / name one thing, which
+ * the element has as its property `name`. Headings in it begin with h2: the h1 is here.
+ * @type {Record<string, [element: string, title: string]>}
+ */
+const VIEWS = {
+  fleet: ['podium-fleet', 'Fleet'],
+  operations: ['podium-operations', 'Operations'],
+  conductors: ['podium-conductors', 'Conductors'],
+  tasks: ['podium-tasks', 'Tasks'],
+  'nodes/': ['podium-node', ''],
+  'operations/': ['podium-operation', 'Operation '],
+};
+const TABS = Object.entries(VIEWS).filter(([view]) => !view.endsWith('/'));
 
 /** The frame around all views: navigation, connection, who one is, and the view that the address asks for. */
-export class PodiumPage extends Part {
+class PodiumPage extends Part {
   /** The view in place and what it shows; undefined before the first. @type {string | undefined} */
   #shownAt;
-  #heading = h("h1", { class: "hidden", tabindex: -1 });
-  #main = h("main", { tabindex: -1 });
-  #nav = h("nav", { "aria-label": "Views" });
-  #who = h("div", { class: "row who" });
-  #notice = h("div", { class: "notice" });
+  #heading = h('h1', { class: 'hidden', tabindex: -1 });
+  #main = h('main', { tabindex: -1 });
+  #tabs = TABS.map(([view, [, title]]) => h('a', { href: link(view) }, title));
+  #who = h('div', { class: 'row who' });
+  #notice = h('div', { class: 'notice' });
 
-  /** @param {import("../main.js").Page} page */
-  begin(page) {
-    this.page = page;
-    const skip = h("button", { class: "skip", onclick: () => this.#heading.focus() }, "Skip to the content");
-    const brand = h("a", { class: "brand", href: link("fleet") }, "Podium");
-    const connection = h("podium-connection", { page, notice: this.#notice });
-    const head = h("header", {}, brand, this.#nav, connection, this.#who);
-    this.replaceChildren(skip, head, this.#notice, this.#main);
-    this.listen(page.session, "change", () => this.#showSession());
-    this.listen(page.address, "change", () => this.#showView());
+  show() {
+    const { page } = this;
+    this.replaceChildren(
+      h('button', { class: 'skip', onclick: () => this.#heading.focus() }, 'Skip to the content'),
+      h('header', {}, h('a', { class: 'brand', href: link('fleet') }, 'Podium'),
+        h('nav', { 'aria-label': 'Views' }, this.#tabs),
+        h('podium-connection', { page, notice: this.#notice }), this.#who),
+      this.#notice, this.#main);
+    this.listen(page.session, 'change', () => this.#showSession());
+    this.listen(page.address, 'change', () => this.#showView());
     void this.#ask();
   }
 
   /** Find out who asks; without an answer, again and again. */
   async #ask() {
     const { session } = this.page;
-    while (session.state === "unknown" && !this.ends.signal.aborted) {
+    while (session.state === 'unknown' && !this.ends.signal.aborted) {
       try {
         await session.load();
       } catch (error) {
-        this.#put("No answer", h("p", { class: "fault", role: "alert" }, wordsOf(error), ". Trying again."));
-        await new Promise((resolve) => { setTimeout(resolve, 2000); });
+        this.#put('No answer', h('p', { class: 'fault', role: 'alert' }, wordsOf(error), '. Trying again.'));
+        await pause(2000, this.ends.signal);
       }
     }
   }
 
   #showSession() {
     const { state, role, name, login } = this.page.session;
-    this.toggleAttribute("data-inside", state === "somebody" && role !== null);
-    const logOut = { class: "plain", "data-action": "log out", onclick: () => this.#logOut() };
-    const who = h("span", {}, name, h("span", { class: "quiet" }, role && ` · ${role}`));
-    const canLeave = state === "somebody" && login;
-    this.#who.replaceChildren(...(canLeave ? [who, h("button", logOut, "Log out")] : []));
+    this.toggleAttribute('data-inside', state === 'somebody' && role !== null);
+    const logOut = { class: 'plain', 'data-action': 'log out', onclick: () => this.#logOut() };
+    const who = h('span', {}, name, h('span', { class: 'quiet' }, role && ` · ${role}`));
+    const canLeave = state === 'somebody' && login;
+    this.#who.replaceChildren(...(canLeave ? [who, h('button', logOut, 'Log out')] : []));
     this.#shownAt = undefined;
     this.#showView();
   }
@@ -57,41 +79,34 @@ export class PodiumPage extends Part {
       location.reload();  // so that nothing of what was shown stays in the browser
     } catch (error) {
       const words = `Not logged out: ${wordsOf(error)}`;
-      this.#notice.replaceChildren(h("p", { class: "fault", role: "alert" }, words));
+      this.#notice.replaceChildren(h('p', { class: 'fault', role: 'alert' }, words));
     }
   }
 
   #showView() {
     const { session, address } = this.page;
-    if (session.state === "unknown") return;
-    if (session.state !== "somebody") this.#put("Log in", h("podium-login", { page: this.page }));
-    else if (session.role === null) this.#put("No role", noRole(session.name));
+    if (session.state === 'unknown') return;
+    if (session.state !== 'somebody') this.#put('Log in', h('podium-login', { page: this.page }));
+    else if (session.role === null) this.#put('No role', noRole(session.name));
     else this.#showPlace(address.read());
   }
 
-  /** @param {import("../core/address.js").Place} place */
-  #showPlace(place) {
-    const at = link(place.view, place.name);
+  /** @param {import('../core/address.js').Place} place */
+  #showPlace({ view, name }) {
+    const at = link(view, name);
     if (at === this.#shownAt) return;
     const isFirst = this.#shownAt === undefined;
     this.#shownAt = at;
-    this.#showTabs(VIEWS[place.view]?.tab ?? place.view);
-    const view = viewOf(place);
-    if (view) {
-      const element = h(view.element, { page: this.page, class: "view" });
-      this.#put(view.title, Object.assign(element, { name: place.name }));
-    } else this.#put("Not found", notFound());
-    if (!isFirst) {
-      scrollTo(0, 0);
-      this.#heading.focus({ preventScroll: true });
-    }
-  }
-
-  /** @param {string} current */
-  #showTabs(current) {
-    const tabs = Object.entries(VIEWS).filter(([, { tab }]) => !tab);
-    this.#nav.replaceChildren(...tabs.map(([view, { title }]) =>
-      h("a", { href: link(view), "aria-current": view === current ? "page" : null }, title)));
+    const tab = link(view === 'nodes' ? 'fleet' : view);
+    for (const one of this.#tabs) one.ariaCurrent = one.hash === tab ? 'page' : null;
+    const [element, title] = new Map(Object.entries(VIEWS)).get(name ? `${view}/` : view) ?? [];
+    // Browsers take dots for steps within a path, even where they are encoded.
+    const isOne = view === 'operations' ? /^\d{0,18}$/ : /^(?!\.{1,2}$)/;
+    if (!element || !isOne.test(name)) this.#put('Not found', notFound());
+    else this.#put(title + name, Object.assign(h(element, { page: this.page, class: 'view' }), { name }));
+    if (isFirst) return;
+    scrollTo(0, 0);
+    this.#heading.focus({ preventScroll: true });
   }
 
   /** @param {string} title @param {HTMLElement} element */
@@ -104,18 +119,18 @@ export class PodiumPage extends Part {
 
 /** @param {string | null} name */
 function noRole(name) {
-  return h("section", { class: "panel narrow" },
-    h("h2", {}, `${name} has no role here`),
-    h("p", {}, "You are logged in, but may look at nothing. Ask those who run Podium to add you to ",
-      h("code", {}, "readers"), ", ", h("code", {}, "operators"), " or ", h("code", {}, "admins"),
-      " of ", h("code", {}, "[api]"), " in podium.conf, and then load this page again."));
+  return h('section', { class: 'panel narrow' },
+    h('h2', {}, `${name} has no role here`),
+    h('p', {}, 'You are logged in, but may look at nothing. Ask those who run Podium to add you to ',
+      h('code', {}, 'readers'), ', ', h('code', {}, 'operators'), ' or ', h('code', {}, 'admins'),
+      ' of ', h('code', {}, '[api]'), ' in podium.conf, and then load this page again.'));
 }
 
 function notFound() {
-  return h("section", { class: "panel narrow" },
-    h("h2", {}, "There is nothing at this address"),
-    h("p", {}, h("code", {}, location.hash), " is no view of Podium. ",
-      h("a", { href: link("fleet") }, "Show the fleet"), "."));
+  return h('section', { class: 'panel narrow' },
+    h('h2', {}, 'There is nothing at this address'),
+    h('p', {}, h('code', {}, location.hash), ' is no view of Podium. ',
+      h('a', { href: link('fleet') }, 'Show the fleet'), '.'));
 }
 
-customElements.define("podium-page", PodiumPage);
+customElements.define('podium-page', PodiumPage);

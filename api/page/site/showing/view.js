@@ -1,5 +1,6 @@
 /** What views have in common: they load what they show again and again, and say what went wrong. */
-import { Part, h, setText, wordsOf } from '../core/elements.js';
+import { wordsOf } from '../core/api.js';
+import { Part, h, setText } from '../core/elements.js';
 import { age } from '../core/words.js';
 
 /** Milliseconds from one request to the next, however much happens. */

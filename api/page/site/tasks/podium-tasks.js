@@ -1,6 +1,7 @@
 /** Periodic tasks: how they fare, and what can be asked of them. */
 import { ask } from '../core/api.js';
 import { h, setText } from '../core/elements.js';
+import { pause } from '../core/waiting.js';
 import { Table, inSeconds } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 
@@ -68,7 +69,7 @@ async function answered(action, { task, conductor }, signal) {
       return `done in ${Math.max(0, ...commands.map((/** @type {any} */ one) => one.duration)).toFixed(1)} s`;
     }
     if (conductors.some((/** @type {any} */ one) => !one.online)) throw new Error(`${conductor} is gone`);
-    await new Promise((go) => { setTimeout(go, 1000); });
+    await pause(1000, signal);
   }
   throw new Error(`not finished after ${PATIENCE} s`);
 }
