@@ -40,4 +40,8 @@ export default [
       "no-restricted-globals": ["error", "localStorage", "sessionStorage", "indexedDB", "event", "name", "status"],
     },
   },
+  {
+    files: ["api/page/site/**/*.js"],
+    rules: { quotes: ["error", "single", { avoidEscape: true }] },
+  },
 ];
