@@ -10,9 +10,9 @@ class Finding(Record, frozen=True, kw_only=True):
     """Something that needs attention.
 
     :param kind: what it is, in a word that stays the same: no_conductor, unserved, conductor_silent,
-        enforcement_frozen, password_unknown, conductor_gone, login_refused, unreadable, critical_health,
-        power_error, failing, stale, operation_failed, task_failing, notifications_failing, reads_late,
-        out_of_reach, no_figures, health_warning, password_expired or shortage
+        reads_disabled, enforcement_frozen, password_unknown, conductor_gone, login_refused, unreadable,
+        critical_health, power_error, failing, stale, operation_failed, task_failing, notifications_failing,
+        reads_late, out_of_reach, no_figures, health_warning, password_expired or shortage
     :param severity: critical or warning
     :param text: in plain words
     :param since: when it began, where that is known

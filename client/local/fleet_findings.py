@@ -15,6 +15,7 @@ from podium.db import clock, conductors, cross_checks, roster, under_way
 from podium.db.enforcement import Standing
 from podium.db.figures import Figures
 from podium.db.member_figures import shortages
+from podium.db.models import leases
 from podium.db.roster import Roster
 
 #: Seconds for which an operation that failed needs attention, if nothing is asked of its nodes again.
@@ -22,6 +23,8 @@ _LATELY: Final = 86_400.0
 #: Of operations or tasks that fail, those that are named on their own.
 _MOST: Final = 3
 _ILL: Final = ("failing", "slowed", "late")
+#: The task that reads the power of all nodes.
+_READS: Final = "conductor.sync_power_status"
 _CONDUCTORS: Final = "podium conductor list"
 
 
@@ -35,7 +38,7 @@ def findings(
     ]
     timeout = float(backend.config.conductor.heartbeat_timeout)
     return [
-        *_of_conductors(present, alive),
+        *_of_conductors(connection, present, alive),
         *_of_enforcement(standing),
         *_of_operations(connection, clock.later(now, -_LATELY)),
         *_of_tasks(connection, heard),
@@ -53,7 +56,7 @@ def findings(
     ]
 
 
-def _of_conductors(present: Roster, alive: Sequence[str]) -> Iterable[Finding]:
+def _of_conductors(connection: sa.Connection, present: Roster, alive: Sequence[str]) -> Iterable[Finding]:
     unserved = sum(present.unserved.values()) + sum(present.avoided.values())
     if not alive and (unserved or present.crews):
         yield Finding(
@@ -65,13 +68,18 @@ def _of_conductors(present: Roster, alive: Sequence[str]) -> Iterable[Finding]:
             command=_CONDUCTORS,
         )
         return
-    silent = [crew.hostname for crew in present.crews if crew.state == roster.SILENT]
+    silent = {crew.hostname: crew.nodes for crew in present.crews if crew.state == roster.SILENT}
     gone = [crew for crew in present.crews if crew.state == roster.GONE]
     if silent:
         yield Finding(
             kind="conductor_silent",
             severity="critical",
-            text=f"{_conductors(silent, 'gives', 'give')} no sign of life",
+            text=f"{_conductors([*silent], 'gives', 'give')} no sign of life",
+            since=connection.scalar(
+                sa.select(sa.func.min(leases.c.renewed_at)).where(leases.c.host.in_(silent))
+            ),
+            nodes=sum(silent.values()),
+            where=" or ".join(f'conductor="{host}"' for host in silent),
             command=_CONDUCTORS,
         )
     if gone:
@@ -85,8 +93,11 @@ def _of_conductors(present: Roster, alive: Sequence[str]) -> Iterable[Finding]:
 
 
 def _conductors(hosts: Sequence[str], does: str, do: str) -> str:
-    names = node_ranges.fold_for_log(hosts)
-    return f"the conductors {names} {do}" if hosts[1:] else f"the conductor {names} {does}"
+    return f"{_named(hosts)} {do if hosts[1:] else does}"
+
+
+def _named(hosts: Sequence[str]) -> str:
+    return f"the conductor{'s' if hosts[1:] else ''} {node_ranges.fold_for_log(hosts)}"
 
 
 def _of_enforcement(standing: Standing) -> Iterable[Finding]:
@@ -135,9 +146,17 @@ def _nodes(count: int) -> str:
 
 def _of_tasks(connection: sa.Connection, alive: Sequence[str]) -> Iterable[Finding]:
     ill: dict[str, list[conductors.ConductorTask]] = {}
-    for one in conductors.list_tasks(connection):
-        if one.conductor in alive and one.state in _ILL and not one.switched_off:
+    known = [one for one in conductors.list_tasks(connection) if one.conductor in alive]
+    for one in known:
+        if one.state in _ILL and not one.switched_off:
             ill.setdefault(one.task, []).append(one)
+    if off := [one.conductor for one in known if one.task == _READS and one.switched_off]:
+        yield Finding(
+            kind="reads_disabled",
+            severity="critical",
+            text=f"no power is read by {_named(off)}: the task {_READS} is disabled",
+            command="podium task list",
+        )
     for task, its in ill.items():
         on = ", ".join(one.conductor for one in its)
         is_late = all(one.state == "late" for one in its)

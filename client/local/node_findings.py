@@ -194,15 +194,15 @@ def _otherwise(kind: _Kind, count: int, figures: FleetFigures) -> tuple[_Kind, i
 
 
 def _stale(figures: FleetFigures, recently: datetime) -> tuple[_Kind, int]:
-    """Return what is said of nodes that their owner has not read for long, though it could."""
+    """Return what is said of nodes that their owner has not read for long, without a failure."""
     age = f"{figures.max_age:g}"
     parts = [f"stale>{age}", "power_failures=0", "not unserved"]
     parts += [where for name, where in _UNUSUAL.items() if figures.further[name]]
     parts += [f'(driver!="{driver}" or stale>{limit:g})' for driver, limit in figures.max_ages.items()]
     if figures.further[_NEW]:
         parts.append(f'created_at<"{recently:%Y-%m-%dT%H:%M:%SZ}"')
-    one = f"has not been read for {age} s, though it could be"
-    several = f"have not been read for {age} s, though they could be"
+    one = f"has not been read for {age} s"
+    several = f"have not been read for {age} s"
     count = sum(unread.nodes for unread in figures.unread if unread.kind == "slow")
     return _Kind("stale", "critical", one, several, " and ".join(parts)), count
 

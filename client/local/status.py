@@ -30,9 +30,17 @@ from podium.db.node_conditions import to_be_enforced
 _MOST: Final = 5
 #: The worst first.
 _ORDER: Final = (
-    *("no_conductor", "unserved", "conductor_silent", "enforcement_frozen", "password_unknown"),
-    *("conductor_gone", "login_refused", "unreadable", "critical_health", "power_error", "failing", "stale"),
-    *("operation_failed", "task_failing", "notifications_failing", "reads_late", "out_of_reach"),
+    *("no_conductor", "unserved", "conductor_silent", "reads_disabled", "enforcement_frozen"),
+    *("password_unknown", "conductor_gone", "login_refused", "unreadable", "critical_health", "power_error"),
+    *(
+        "failing",
+        "stale",
+        "operation_failed",
+        "task_failing",
+        "notifications_failing",
+        "reads_late",
+        "out_of_reach",
+    ),
     *("no_figures", "health_warning", "password_expired", "shortage"),
 )
 _POWER: Final = {

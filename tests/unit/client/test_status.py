@@ -6,10 +6,12 @@ import sqlalchemy as sa
 
 from crews import enter, settle
 from podium.client.podium import Podium
-from podium.db import clock, enforcement
+from podium.db import clock, conductors, enforcement
 from podium.db.api import NodeRecord
+from podium.db.conductors import TaskReport
 from podium.db.engine import Database
 from podium.db.models import leases, nodes, power_readings, utcnow
+from podium.db.worker import Worker
 
 Enrol = Callable[..., list[NodeRecord]]
 
@@ -59,10 +61,10 @@ def test_what_waits_and_what_is_under_way_is_told(podium: Podium, database: Data
 
 
 def test_conductors_that_are_not_heard_of_and_a_frozen_enforcement_need_attention(
-    podium: Podium, database: Database
+    podium: Podium, database: Database, enrol: Enrol
 ) -> None:
-    for host in ("c1", "c2"):
-        enter(database, host)
+    enrol("n1", power_state="power on")
+    settle(database, enter(database, "c1"), enter(database, "c2"))
     with database.write() as connection:
         connection.execute(sa.update(leases).values(renewed_at=clock.later(utcnow(), -999)))
         enforcement.freeze(connection, utcnow(), "many nodes vanished")
@@ -71,4 +73,25 @@ def test_conductors_that_are_not_heard_of_and_a_frozen_enforcement_need_attentio
         ("conductor_silent", "the conductors c[1-2] give no sign of life"),
         ("enforcement_frozen", "no power state is restored: many nodes vanished"),
     ]
+    silent = found.attention[0]
+    assert (silent.nodes, silent.where) == (1, 'conductor="c1" or conductor="c2"')
+    assert silent.since is not None
+    assert silent.since < clock.later(utcnow(), -900)
+    assert [one.name for one in podium.nodes(where=silent.where)] == ["n1"]
     assert found.enforcement.frozen_reason == "many nodes vanished"
+
+
+def test_power_that_nobody_reads_because_the_task_is_disabled_needs_attention(
+    podium: Podium, database: Database
+) -> None:
+    enter(database, "c1")
+    task = "conductor.sync_power_status"
+    with database.write() as connection:
+        conductors.save_tasks(
+            connection, Worker("c1", 0), [TaskReport(task, "idle", 30.0, None, None, 0, 0, 0, 0, None)]
+        )
+    assert podium.status().attention == []
+    podium.disable_task(task)
+    (finding,) = podium.status().attention
+    assert finding.text == f"no power is read by the conductor c1: the task {task} is disabled"
+    assert finding.severity == "critical"
