@@ -308,8 +308,8 @@ def _check_origin(request: Request) -> None:
 
     :raises podium.api.faults.Fault: 403
     """
-    origin = request.headers.get("Origin", "")
-    if not origin or (is_secure(request) and not origin.lower().startswith("https://")):
+    schemes = ("https://",) if is_secure(request) else ("https://", "http://")  # TLS may end before a proxy
+    if not request.headers.get("Origin", "").lower().startswith(schemes):
         raise Fault(
             403, "with the page's cookie only the page itself may change anything; Origin must name it"
         )

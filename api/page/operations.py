@@ -48,9 +48,10 @@ def _weight(parameters: list[str]) -> float:
     for one in parameters:
         if one.startswith("q="):
             try:
-                return float(one[2:])
+                weight = float(one[2:])
             except ValueError:
                 return 0.0
+            return weight if 0 <= weight <= 1 else 0.0
     return 1.0
 
 

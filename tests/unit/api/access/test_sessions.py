@@ -224,7 +224,13 @@ def test_what_is_wrong_begins_no_session(world: World, body: Any, status: int) -
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("http://localhost", 200), ("http://evil.example", 403), ("null", 403), (None, 403)],
+    [
+        ("http://localhost", 200),
+        ("http://evil.example", 403),
+        ("x://localhost", 403),
+        ("null", 403),
+        (None, 403),
+    ],
 )
 def test_only_the_page_itself_may_write_with_the_cookie_log_in_or_out(
     world: World, origin: str | None, status: int

@@ -23,7 +23,14 @@ def test_a_browser_gets_the_page_and_a_program_the_versions(http: Any) -> None:
     page = http("GET", "/", headers=BROWSER)
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "<title>Podium</title>" in page.text
-    for accept in ("*/*", "application/json", "application/json, text/html;q=0.5", "text/html;q=0", ""):
+    for accept in (
+        "*/*",
+        "application/json",
+        "application/json, text/html;q=0.5",
+        "text/html;q=0",
+        "text/html;q=inf",
+        "",
+    ):
         answer = http("GET", "/", headers={"Accept": accept})
         assert answer.json()["name"] == "Podium", accept
         assert "Accept" in answer.headers["Vary"]  # no cache gives one of them to the other
