@@ -49,6 +49,19 @@ def test_machines_come_and_go_in_their_places(site: Site, look: Windows) -> None
     expect(page.locator("[data-node]").nth(1)).to_have_attribute("data-node", "r1n2a")
 
 
+def test_many_windows_of_one_browser_leave_each_other_connections(site: Site, look: Windows) -> None:
+    first = look(site.url)
+    pages = [first, *(first.context.new_page() for _ in range(6))]
+    for page in pages[1:]:
+        page.goto("/")
+    for page in pages:
+        expect(row(page, "r1n01")).to_be_visible()
+    site.switch(["r1n01"], "power off")
+    for page in pages:
+        expect(row(page, "r1n01")).to_have_attribute("data-state", "power off")
+        expect(page.locator("podium-page")).to_have_attribute("data-connection", "live")
+
+
 def test_what_happened_while_the_api_was_away_is_shown_afterwards(site: Site, look: Windows) -> None:
     look.expect(UNREACHABLE)
     page = look(site.url)

@@ -16,7 +16,17 @@ class Tab extends EventTarget {
 }
 
 export const tab = new Tab();
-Object.assign(globalThis, { document: tab });
+
+/** As a browser's, but it does not keep the tests from ending. */
+class Channel extends BroadcastChannel {
+  /** @param {string} name */
+  constructor(name) {
+    super(name);
+    /** @type {any} */ (this).unref();
+  }
+}
+
+Object.assign(globalThis, { document: tab, BroadcastChannel: Channel });
 
 /** Answers by `paths`, and with the nodes that it has; streams go on until end(). */
 export class Api {
