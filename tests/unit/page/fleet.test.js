@@ -153,6 +153,16 @@ test("a key that objects inherit is one of a node only where the node has it", a
   assert.ok(!Object.isFrozen(Object.prototype));
 });
 
+test("columns that are needed no more are not asked for", async () => {
+  await loaded(node("n1", { extra: { zone: "north", row: "7" } }));
+  await fleet.need(["extra.zone"]);
+  await fleet.need(["extra.row"], true);
+  assert.equal(fleet.ordered[0]["extra.row"], "7");
+  const streams = () => api.asked.filter(({ path }) => path.endsWith("/changes"));
+  await until("the stream", () => streams().at(-1)?.query.get("fields")?.includes("extra.row"));
+  assert.doesNotMatch(streams().at(-1)?.query.get("fields") ?? "", /extra.zone/);
+});
+
 test("columns that are needed before the list are in it", async () => {
   api.nodes = [node("n1", { extra: { zone: "north" } })];
   const needed = fleet.need(["extra.zone"]);

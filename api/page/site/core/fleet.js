@@ -84,14 +84,15 @@ export class Fleet extends EventTarget {
 
   /**
    * Know more columns of every node, such as extra.zone, from now on.
-   * @param {string[]} columns @returns {Promise<void>} when all nodes have them; ApiError where there is none
+   * @param {string[]} columns @param {boolean} [alone] those before are needed no more
+   * @returns {Promise<void>} when all nodes have them; ApiError where there is none
    */
-  async need(columns) {
-    const isNew = (/** @type {string} */ column) => !this.#records.fields.includes(column);
-    const fields = columns.filter(isNew).join(',');
+  async need(columns, alone = false) {
+    const known = this.#records.fields;
+    const fields = columns.filter((column) => !known.includes(column)).join(',');
     if (fields) {
       await ask('GET', 'podium/v1/nodes', { query: { fields, limit: 1 } });
-      this.#records.add(columns.filter(isNew));
+      this.#records.know(alone ? columns : [...this.#records.fields, ...columns]);
       this.#stream.follow(this.#records.fields);
       this.#want();
     }
@@ -123,7 +124,6 @@ export class Fleet extends EventTarget {
     const seen = await this.#list({ query: { fields: fields.join(',') }, signal });
     for (const [uuid, node] of this.nodes) if (!seen.has(uuid)) this.#remove(node);
     this.#read = wanted;
-    this.failure = '';
     if (wanted === this.#wanted) this.phase = 'whole';
     this.#tell('phase');
   }
@@ -143,6 +143,7 @@ export class Fleet extends EventTarget {
     }
     for (const uuid of reported) seen.add(uuid);
     this.#reported = null;
+    this.failure = '';
     return seen;
   }
 

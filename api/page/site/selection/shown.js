@@ -13,8 +13,8 @@ import { Fault } from './parsing.js';
 
 /** Milliseconds for which nobody has typed, before the server is asked. */
 const QUIET = 200;
-/** Columns that are asked for, at the most: each is one more of every node. */
-const MOST_COLUMNS = BASE.length + 40;
+/** Columns that are kept besides the base, at the most: each is one more of every node. */
+const MOST_COLUMNS = 40;
 /** Commas part the fields that the server is asked for. */
 const WITH_COMMA = 'Here no key of an entry may have a comma; on the command line it may';
 const PATH = 'podium/v1/selection';
@@ -91,9 +91,12 @@ export class Shown extends EventTarget {
     const isUnsure = hasEntries || dependsOnOthers(filter);
     const fault = isUnsure && await this.#ask(signal, { where: this.#text });
     if (fault) throw new Error(fault);
-    if (this.#columns.size > MOST_COLUMNS) throw new Error('These are too many fields: load the page again');
-    if (more.length) await this.#fleet.need(more);
-    for (const column of more) this.#columns.add(column);
+    if (more.length > MOST_COLUMNS) throw new Error('These are too many fields');
+    const areMany = this.#columns.size + more.length > BASE.length + MOST_COLUMNS;
+    if (areMany) this.#columns = new Set(BASE);  // without those of filters before
+    const known = this.#columns;
+    if (more.length) await this.#fleet.need([...filter.columns], areMany);
+    for (const column of filter.columns) known.add(column);
   }
 
   /** Have the server say what is wrong. @param {Fault} at @param {AbortSignal} signal */
