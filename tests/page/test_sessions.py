@@ -146,7 +146,7 @@ def test_all_windows_say_who_is_logged_in(serve: Callable[..., Site], look: Wind
 def test_nothing_is_done_as_somebody_else_than_the_page_says(
     serve: Callable[..., Site], look: Windows
 ) -> None:
-    look.expect("status of 409")
+    look.expect("status of 409", "net::ERR_FAILED")
     site = serve(users=True)
     page = look(site.url, user="operator", password=PASSWORD)
     page.locator("[data-node=r1n01] .choose").click()

@@ -108,7 +108,7 @@ export class Api {
     if (path === "/podium/v1/changes") return this.#stream(query, response);
     if (!path.startsWith("/podium/v1/nodes")) return refuse(response, 404, "NoSuchPath", `no ${path}`);
     const fields = body ? body.fields : (query.get("fields") ?? "").split(",");
-    const listed = this.nodes.filter((node) => !body || body.nodes.includes(node.uuid));
+    const listed = this.nodes.filter((node) => !body || body.where.includes(node.uuid));
     const items = listed.map((one) => only(one, fields));
     if (request.headers.accept === "application/json") return response.end(JSON.stringify({ items }));
     return response.end(items.map((one) => `${JSON.stringify(one)}\n`).join(""));

@@ -12,6 +12,8 @@ const RARELY = 300_000;
 const SHARE = 1 / 20;
 /** Milliseconds after a change of conductors until their nodes have others; people ask at different times. */
 const SETTLED = 5000;
+/** Nodes that are asked about at a time: conditions have at most 2,000 characters. */
+const AT_ONCE = 50;
 
 /** Knows what has to be asked for again. */
 export class Ages {
@@ -40,8 +42,11 @@ export class Ages {
       this.#took = this.#all - begun;
     } else if (this.watched.length && begun >= this.#some + SOME_EVERY) {
       this.#some = begun;
-      const nodes = this.watched.map(({ uuid }) => uuid);
-      await read({ body: { nodes, fields: UNSEEN } }).catch(() => {});  // one of them may be gone by now
+      for (let at = 0; at < this.watched.length; at += AT_ONCE) {
+        const some = this.watched.slice(at, at + AT_ONCE).map(({ uuid }) => uuid);
+        // Where they are not named, it is no error that one has been deleted.
+        await read({ body: { where: `uuid in (${some.join(', ')})`, fields: UNSEEN } });
+      }
     }
   }
 }
