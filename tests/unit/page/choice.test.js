@@ -93,11 +93,3 @@ test("nothing is said where nothing changes", () => {
   fleet.delete("n2");
   assert.equal(changes(), 1);
 });
-
-test("a choice that has ended no longer follows the fleet", () => {
-  const {choice, fleet, changes} = made("n1", "n2");
-  choice.set([of("n1")]);
-  choice.end();
-  fleet.delete("n1");
-  assert.equal(changes(), 1);
-});

@@ -10,11 +10,17 @@ function racks(number, count) {
   return Array.from({ length: number }, (_, index) => ({ name: `r${index + 1}`, count }));
 }
 
-/** @param {import('../../../api/page/site/fleet/layout.js').Layout} layout */
+/** @typedef {import('../../../api/page/site/fleet/layout.js').Layout} Layout */
+/** @param {Layout} layout */
+const rightmost = (layout) => layout.x.reduce((most, x) => Math.max(most, x), 0) + layout.size;
+/** @param {Layout} layout */
+const shelves = (layout) => layout.x.filter((x, place) => !place || x < layout.x[place - 1]).length;
+
+/** @param {Layout} layout */
 function checkEachCell(layout) {
   const taken = new Set();
   for (let index = 0; index < layout.count; index++) {
-    const { x, y } = layout.place(index);
+    const [x, y] = [layout.x[index], layout.y[index]];
     const far = layout.size - 1;
     assert.equal(layout.at(x, y), index);
     assert.equal(layout.at(x + far, y + far), index);
@@ -33,7 +39,7 @@ test('each node has a cell of its own, and its cell leads back to it', () => {
 test('all cells lie within the width, and within the height where they fit', () => {
   for (const shown of [racks(2, 24), racks(125, 40), [{ name: 'all', count: 48 }], racks(1200, 40)]) {
     const layout = layOut(shown, screen);
-    assert.ok(Math.max(...layout.columnX) + layout.size <= screen.width);
+    assert.ok(rightmost(layout) <= screen.width);
     assert.ok(layout.height <= screen.height);
   }
 });
@@ -48,7 +54,7 @@ test('what does not fit is higher than the screen, with the smallest cells', () 
   const layout = layOut(racks(2500, 40), { ...screen, width: 330, height: 400, smallest: 6 });
   assert.equal(layout.size, 6);
   assert.ok(layout.height > 400);
-  assert.ok(Math.max(...layout.columnX) + layout.size <= 330);
+  assert.ok(rightmost(layout) <= 330);
 });
 
 test('the names of racks are above them where they fit, else beside shelves, each apart', () => {
@@ -58,18 +64,18 @@ test('the names of racks are above them where they fit, else beside shelves, eac
   const small = layOut(racks(2500, 40), { ...screen, width: 860, height: 700 });
   assert.ok(small.labels.length > 20);
   small.labels.slice(1).forEach((label, index) => assert.ok(label.y - small.labels[index].y >= 14));
-  assert.ok(small.columnX.every((x) => x >= small.margin));
+  assert.ok(small.x.every((x) => x >= small.margin));
 });
 
 test('a rack that is longer than a shelf goes on on the next', () => {
   const layout = layOut([{ name: 'all', count: 5000 }], screen);
-  assert.ok(layout.shelfFirst.length > 2);
+  assert.ok(shelves(layout) > 1);
   assert.equal(layout.labels.length, 1);
 });
 
 test('a rack is not broken in two where its cells can be large all the same', () => {
   const layout = layOut(racks(2, 40), { ...screen, width: 330 });
-  assert.equal(layout.shelfFirst.length, 3);
+  assert.equal(shelves(layout), 2);
   assert.ok(layout.size > 30);
 });
 
@@ -77,10 +83,10 @@ test('there is no node beside the cells', () => {
   const layout = layOut([{ name: 'a', count: 3 }], screen);
   assert.equal(layout.at(-1, 5), -1);
   assert.equal(layout.at(5, -1), -1);
-  assert.equal(layout.at(layout.size * 3 + 20, layout.head + 1), -1);
+  assert.equal(layout.at(layout.size * 3 + 20, layout.y[0] + 1), -1);
   assert.equal(layout.at(5, layout.height + 5), -1);
   const small = layOut(racks(2500, 40), { ...screen, width: 860, height: 700 });
-  assert.equal(small.at(2, small.shelf + 2), -1);
+  assert.equal(small.at(2, small.y[0] + 2), -1);
 });
 
 test('without nodes there are no cells', () => {

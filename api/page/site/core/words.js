@@ -46,16 +46,10 @@ export function stateOf({ power_state: state }) {
 }
 
 /**
- * How the heat map shows a node.
+ * How the heat map shows a node: the key of its shade.
  * @param {Node} node @param {Colouring} colouring @param {number} now the server's time in milliseconds
  */
 export function shadeOf(node, colouring, now) {
-  const its = keyOf(node, colouring, now);
-  return /** @type {Shade} */ (SHADES[colouring].find(({ key }) => key === its));
-}
-
-/** @param {Node} node @param {Colouring} colouring @param {number} now */
-function keyOf(node, colouring, now) {
   const { power_checked_at: read, target_power_state: target } = node;
   if (colouring === 'power') return KEYS.power[node.power_state ?? ''] ?? 'unknown';
   if (colouring === 'health') return KEYS.health[node.health?.status ?? ''] ?? 'unknown';

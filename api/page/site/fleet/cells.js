@@ -1,11 +1,11 @@
 /**
  * What cells look like: a colour, and where there is room a mark, so that nothing hangs on colour alone.
- * @typedef {{fill: string, ink: string, mark: string}} Look ink: of the mark, and of a number
+ * @typedef {{fill: string, ink: string, mark: string}} Look ink: of the mark
  * @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context
  */
 
-/** From which size, in CSS pixels, a cell has room for a mark, for a ring that is seen, and for a number. */
-export const [MARKED, CLEAR, NUMBERED] = [6, 12, 24];
+/** From which size, in CSS pixels, a cell has room for a mark. */
+const MARKED = 6;
 /** @type {Record<string, string>} by the key of a shade */
 const MARKS = {
   off: 'hollow', 'to-off': 'hollow', none: 'hollow', error: 'cross', critical: 'cross', old: 'cross',
@@ -34,7 +34,7 @@ export function lookOf(swatch, text, ground) {
  * @param {string} ground what is behind the cells @param {string} [ring] around a cell that is chosen
  */
 export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring) {
-  const [isMarked, opacity] = [side >= MARKED * unit, context.globalAlpha];
+  const isMarked = side >= MARKED * unit;
   context.roundRect(0, 0, side, side, side >= 9 * unit ? side / 7 : 0);
   context.clip();
   const frame = (/** @type {string} */ colour, /** @type {number} */ width) => {
@@ -46,32 +46,29 @@ export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring
   context.fill();
   context.fillStyle = ground;
   const isPale = mark === 'hollow' || mark === 'old';
-  context.globalAlpha *= mark === 'old' ? 0.7 : isMarked ? 0.85 : 0.45;
+  context.globalAlpha = mark === 'old' ? 0.7 : isMarked ? 0.85 : 0.45;
   if (isPale) context.fill();
-  context.globalAlpha = opacity;
+  context.globalAlpha = 1;
   const thick = Math.max(unit, Math.round(side / 12));
-  if (!isMarked) return;
-  if (isPale) frame(fill, thick);
   if (ring) frame(ground, thick + unit);
-  if (ring) frame(ring, thick);
-  const [left, top, part] = side >= NUMBERED * unit ? [0.56 * side, 0.08 * side, 0.36 * side] : [0, 0, side];
+  if (ring || (isPale && isMarked)) frame(ring ?? fill, thick);
+  if (!isMarked) return;
   context.beginPath();
   for (const [fromX, fromY, toX, toY] of LINES[mark] ?? []) {
-    context.moveTo(left + fromX * part, top + fromY * part);
-    context.lineTo(left + toX * part, top + toY * part);
+    context.moveTo(fromX * side, fromY * side);
+    context.lineTo(toX * side, toY * side);
   }
-  frame(ink, Math.max(unit, Math.min(part / 8, 2 * unit)) / 2);
+  frame(ink, Math.max(unit, Math.min(side / 8, 2 * unit)) / 2);
 }
 
 /**
  * The pixels of each look, not chosen and chosen: those of look i are at 2 * i and 2 * i + 1.
  * @param {Look[]} looks @param {number} side @param {number} unit @param {string} ground @param {string} ring
- * @param {boolean} isFaint whether what is not chosen steps back, where cells have no room for a ring
  */
-export function spritesOf(looks, side, unit, ground, ring, isFaint) {
-  return looks.flatMap((look) => ['', ring].map((around) => {
-    const context = /** @type {Context} */ (new OffscreenCanvas(side, side).getContext('2d'));
-    if (isFaint && !around) context.globalAlpha = 0.3;
+export function spritesOf(looks, side, unit, ground, ring) {
+  return looks.flatMap((look) => [undefined, ring].map((around) => {
+    const canvas = new OffscreenCanvas(side, side);
+    const context = /** @type {Context} */ (canvas.getContext('2d', { willReadFrequently: true }));
     paintCell(context, look, side, unit, ground, around);
     return new Uint32Array(context.getImageData(0, 0, side, side).data.buffer);
   }));

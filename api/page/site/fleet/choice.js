@@ -7,7 +7,6 @@
 export class Choice extends EventTarget {
   /** Where a range begins: what was last chosen alone, or toggled. @type {string | undefined} */
   anchor;
-  #ends = new AbortController();
   #fleet;
   #uuids = new Set();
 
@@ -16,10 +15,9 @@ export class Choice extends EventTarget {
     super();
     this.#fleet = fleet;
     const forget = () => this.#become([...this.#uuids].filter((uuid) => fleet.nodes.has(uuid)));
-    fleet.addEventListener('change', (/** @type {any} */ { detail }) => detail.order && forget(), this.#ends);
+    fleet.addEventListener('change', (/** @type {any} */ { detail }) => detail.order && forget());
   }
 
-  end() { this.#ends.abort(); }
   get size() { return this.#uuids.size; }
 
   /** @param {string} uuid */

@@ -25,7 +25,7 @@ class PodiumFleet extends Part {
 
   refresh() {
     const { shown, fleet } = this.page;
-    this.dataset.size = fleet.total > 20_000 ? 'large' : fleet.total > 200 ? 'middling' : 'small';
+    this.toggleAttribute('data-large', fleet.total > 20_000);
     if (!this.count || fleet.phase !== 'whole') return;
     const [some, all] = [shown.nodes.length, fleet.nodes.size].map((count) => count.toLocaleString('en'));
     setText(this.count, some === all ? `${all} nodes` : `${some} of ${all} nodes`);

@@ -1,7 +1,7 @@
 import { h, Part, setText } from '../core/elements.js';
 import { natural } from '../core/natural.js';
 import { COLOURINGS, SHADES, shadeOf } from '../core/words.js';
-import { CLEAR, lookOf, paintCell } from './cells.js';
+import { lookOf, paintCell } from './cells.js';
 import { layOut } from './layout.js';
 import { Picture } from './picture.js';
 import { follow } from './pointing.js';
@@ -16,20 +16,17 @@ const FEW = 300;
 const RESTS = 8;
 /** Of the legend too: what the power was is shown, but is no longer sure. */
 const FAILING = { key: 'failing', label: 'failing' };
-/** What has to be done anew: the colour of some nodes, of all, where the cells are. */
+/** What has to be done anew: cells that look different now, all cells, where they are. */
 const [SOME, ALL, PLACES] = [0, 1, 2];
 
 /** A cell for each shown node, by rack, coloured as the address asks. The table has the same in words. */
 export class PodiumHeatmap extends Part {
   /** @type {Node[]} in the order of their cells */ nodes = [];
   /** @type {Picture | null} */ picture = null;
-  /** @type {Map<Node, number> | null} */ #places = null;
   /** Of each node four times its shade, two more if it fails, and one more if it is chosen. */
   #codes = new Uint8Array();
-  /** @type {Set<Node>} */ #changed = new Set();
   /** @type {import('../core/words.js').Colouring} */ #colouring = 'power';
   /** @type {readonly import('../core/words.js').Shade[]} */ #shades = [];
-  /** @type {number[]} how many nodes have each shade */ #counts = [];
   /** @type {HTMLCanvasElement[]} of the legend */ #swatches = [];
   #stale = PLACES;
   #endAges = () => {};
@@ -39,19 +36,20 @@ export class PodiumHeatmap extends Part {
   #spacer = h('div');
   pointer = h('div', { class: 'pointer', hidden: true });
   tip = h('div', { class: 'tip', hidden: true });
-  scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map' },
+  /** Keys scroll what has the focus. */
+  scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map', tabindex: 0 },
     this.#canvas, this.#spacer, this.pointer);
   #buttons = COLOURINGS.map((colour) =>
     h('button', { onclick: () => this.page.address.write({ colour }) }, colour));
-  #legend = h('ul', { class: 'row', 'aria-label': 'Nodes shown' });
+  #legend = h('ul', { class: 'row quiet', 'aria-label': 'Nodes shown' });
 
   show() {
     const { fleet, shown, choice, address } = this.page;
     const colours = h('div', { class: 'row', role: 'group', 'aria-label': 'Colour by' }, ...this.#buttons);
     this.replaceChildren(h('div', { class: 'row' }, colours, this.#legend), this.scroller, this.tip);
-    this.listen(fleet, 'change', ({ detail }) => this.#note(detail.nodes));
+    this.listen(fleet, 'change', () => this.soon());
     this.listen(shown, 'change', ({ detail }) => detail?.order !== false && this.#redo(PLACES));
-    this.listen(choice, 'change', () => this.#redo(ALL));
+    this.listen(choice, 'change', () => this.soon());
     this.listen(address, 'change', () => this.#recolour());
     this.listen(this.scroller, 'scroll', () => this.#redo(ALL));
     for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
@@ -61,7 +59,7 @@ export class PodiumHeatmap extends Part {
     resizing.observe(this.scroller);
     this.ends.signal.addEventListener('abort', () => resizing.disconnect());
     this.ends.signal.addEventListener('abort', () => this.#endAges());
-    this.every(5, () => this.#colouring === 'age' && this.#redo(ALL));
+    this.every(5, () => this.#colouring === 'age' && this.soon());
     follow(this);
     this.#recolour();
   }
@@ -70,13 +68,6 @@ export class PodiumHeatmap extends Part {
   #redo(what) {
     this.#stale = Math.max(this.#stale, what);
     this.soon();
-  }
-
-  /** @param {Set<Node>} nodes that have changed */
-  #note(nodes) {
-    const isMany = nodes.size + this.#changed.size > FEW;
-    if (!isMany) for (const node of nodes) this.#changed.add(node);
-    this.#redo(isMany ? ALL : SOME);
   }
 
   #recolour() {
@@ -100,18 +91,12 @@ export class PodiumHeatmap extends Part {
     const begun = performance.now();
     const early = this.#stale < PLACES ? 0 : this.#rests - begun;
     if (early > 0) return void setTimeout(() => this.isConnected && this.soon(), early);
-    const [stale, changed] = [this.#stale, this.#changed];
-    [this.#stale, this.#changed] = [SOME, new Set()];
-    const layout = stale >= PLACES || !this.picture ? this.#arrange() : this.picture.layout;
-    const isFaint = this.page.choice.size > 0 && layout.size < CLEAR * devicePixelRatio;
-    if (layout !== this.picture?.layout || isFaint !== this.picture.isFaint) this.#dress(layout, isFaint);
-    const { picture } = this;
-    if (picture && (stale >= ALL || picture.isNumbered)) {
-      this.#counts = this.#swatches.map(() => 0);
-      const now = this.page.fleet.now();
-      this.nodes.forEach((node, at) => this.#tally(this.#codes[at] = this.#codeOf(node, now), 1));
-      picture.draw(this.#codes, this.nodes, Math.round(this.scroller.scrollTop * picture.unit));
-    } else picture?.drawSome(this.#recode(changed), this.#codes);
+    const stale = this.#stale;
+    this.#stale = SOME;
+    const picture = this.picture = stale < PLACES && this.picture || this.#dressed(this.#arrange());
+    const others = this.#recode();
+    if (stale < ALL && others.length <= FEW) picture.drawSome(others, this.#codes);
+    else picture.draw(this.#codes, Math.round(this.scroller.scrollTop * picture.unit));
     this.#count();
     this.#rests = this.page.fleet.phase === 'loading' ? begun + RESTS * (performance.now() - begun) : 0;
   }
@@ -124,7 +109,6 @@ export class PodiumHeatmap extends Part {
     racks.sort((one, other) => (one.key < other.key ? -1 : 1));
     this.nodes = racks.flatMap(({ nodes }) => nodes);
     this.#codes = new Uint8Array(this.nodes.length);
-    this.#places = null;
     const [unit, most] = [devicePixelRatio, parseFloat(getComputedStyle(this.scroller).maxHeight)];
     const width = Math.floor(this.scroller.clientWidth * unit);
     const height = Math.floor((most || this.scroller.clientHeight) * unit);
@@ -136,54 +120,46 @@ export class PodiumHeatmap extends Part {
     Object.assign(this.#canvas, { width: Math.max(1, width), height: seen });
     Object.assign(this.#canvas.style, { width: `${width / unit}px`, height: `${seen / unit}px` });
     this.#spacer.style.height = `${(layout.height - seen) / unit}px`;
-    this.scroller.tabIndex = layout.height > seen ? 0 : -1; // keys scroll what has the focus
     return layout;
   }
 
-  /** Take colours as they are now.  @param {import('./layout.js').Layout} layout @param {boolean} isFaint */
-  #dress(layout, isFaint) {
+  /** Take colours as they are now.  @param {import('./layout.js').Layout} layout */
+  #dressed(layout) {
     const [unit, style] = [devicePixelRatio, getComputedStyle(this)];
     const { color: text, backgroundColor: ground, fontFamily: font } = style;
     const looks = this.#swatches.map((swatch) => lookOf(swatch, text, ground));
-    const colours = { text, ground, font, quiet: style.getPropertyValue('--quiet') };
+    const colours = { text, ground, font, quiet: getComputedStyle(this.#legend).color };
     const both = looks.flatMap((look) => [look, { ...look, mark: 'old', ink: text }]);
-    this.picture = new Picture(this.#canvas, layout, unit, both, colours, isFaint);
     this.#swatches.forEach((swatch, at) => {
       swatch.width = swatch.height = SWATCH * unit;
       const context = swatch.getContext('2d');
       if (context) paintCell(context, looks[at], swatch.width, unit, ground);
     });
+    return new Picture(this.#canvas, layout, unit, both, colours);
   }
 
-  /** @param {Node} node @param {number} now */
-  #codeOf(node, now) {
-    const shade = this.#shades.indexOf(shadeOf(node, this.#colouring, now));
-    const fails = this.#colouring === 'power' && node.power_failures > 0;
-    return 4 * shade + 2 * Number(fails) + Number(this.page.choice.has(node.uuid));
-  }
-
-  /** @param {number} code @param {number} by */
-  #tally(code, by) {
-    this.#counts[code >> 2] += by;
-    if (code & 2) this.#counts[this.#shades.length - 1] += by;
-  }
-
-  /** @param {Set<Node>} changed @returns {number[]} the places of those that look different now */
-  #recode(changed) {
-    const now = this.page.fleet.now();
-    const places = this.#places ??= new Map(this.nodes.map((node, place) => [node, place]));
-    return [...changed].flatMap((node) => {
-      const [place, code] = [places.get(node), this.#codeOf(node, now)];
-      if (place === undefined || this.#codes[place] === code) return [];
-      this.#tally(this.#codes[place], -1);
-      this.#tally(code, 1);
-      this.#codes[place] = code;
-      return [place];
+  /** Find out how each node looks now. @returns {number[]} the places of those that look different */
+  #recode() {
+    const { choice, fleet } = this.page;
+    const [colouring, now, others] = [this.#colouring, fleet.now(), /** @type {number[]} */ ([])];
+    const codes = new Map(this.#shades.map(({ key }, at) => [key, 4 * at]));
+    this.nodes.forEach((node, at) => {
+      const fails = colouring === 'power' && node.power_failures > 0;
+      const shade = codes.get(shadeOf(node, colouring, now)) ?? 0;
+      const code = shade + 2 * Number(fails) + Number(choice.has(node.uuid));
+      if (code !== this.#codes[at]) others.push(at);
+      this.#codes[at] = code;
     });
+    return others;
   }
 
   #count() {
-    const counts = this.#counts.map((count) => count.toLocaleString('en'));
+    const each = this.#shades.map(() => 0);
+    for (const code of this.#codes) {
+      each[code >> 2]++;
+      if (code & 2) each[each.length - 1]++;
+    }
+    const counts = each.map((count) => count.toLocaleString('en'));
     this.#legend.querySelectorAll('b').forEach((count, at) => setText(count, counts[at]));
     const words = this.#shades.map((shade, at) => `${counts[at]} ${shade.label}`).join(', ');
     const all = this.nodes.length.toLocaleString('en');

@@ -5,9 +5,8 @@ const [WIDTH, HEIGHT] = [72, 18];
 /** How a count went, as a small line from its least to its most. */
 class PodiumPlot extends HTMLElement {
   #line = svg('path', { class: 'line' });
-  #area = svg('path', { class: 'area' });
   #picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' },
-    this.#area, this.#line);
+    this.#line);
 
   /** @param {string} label @param {{at: number, count: number}[]} samples the oldest first, at least two */
   draw(label, samples) {
@@ -22,7 +21,6 @@ class PodiumPlot extends HTMLElement {
       return `H${x.toFixed(1)}V${y.toFixed(1)}`;
     }).join('').replace('H0.0V', 'M0,');
     this.#line.setAttribute('d', steps);
-    this.#area.setAttribute('d', `${steps}V${HEIGHT}H0Z`);
     const range = least === most ? `always ${now}` : `between ${least} and ${most}, now ${now},`;
     const minutes = Math.max(1, Math.ceil((to - from) / 60_000));
     this.#picture.ariaLabel = `${label}: ${range} in the last ${minutes} min`;

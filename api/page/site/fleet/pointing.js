@@ -8,7 +8,6 @@ import { stateOf } from '../core/words.js';
  */
 export function follow(map) {
   const { scroller, page: { choice } } = map;
-  let [from, isRange] = ['', false];
   const at = (/** @type {MouseEvent} */ { clientX, clientY }) => {
     const { left, top } = scroller.getBoundingClientRect();
     const unit = map.picture?.unit ?? 1;
@@ -16,21 +15,10 @@ export function follow(map) {
   };
   map.listen(scroller, 'scroll', () => point(map, -1));
   map.listen(scroller, 'pointerleave', () => point(map, -1));
-  map.listen(scroller, 'pointerdown', (event) => {
-    const draws = event.pointerType !== 'touch' && event.button === 0;
-    [from, isRange] = [(draws && map.nodes[at(event)]?.uuid) || '', false];
-  });
-  map.listen(scroller, 'pointermove', (event) => {
-    const place = at(event);
-    point(map, place, event);
-    const to = map.nodes[place]?.uuid;
-    if (!(event.buttons & 1) || !from || !to || (to === from && !isRange)) return;
-    isRange = true;
-    choice.range(from, to, map.nodes);
-  });
+  map.listen(scroller, 'pointermove', (event) => point(map, at(event), event));
   map.listen(scroller, 'click', (event) => {
     const uuid = map.nodes[at(event)]?.uuid;
-    if (!uuid || isRange) return;
+    if (!uuid) return;
     if (event.shiftKey) choice.range(choice.anchor ?? uuid, uuid, map.nodes);
     else if (event.ctrlKey || event.metaKey) choice.toggle(uuid);
     else choice.set([uuid]);
@@ -49,8 +37,8 @@ function point({ pointer, tip, picture, nodes }, place, event) {
   const node = nodes[place];
   pointer.hidden = tip.hidden = !node;
   if (!node || !event || !picture) return;
-  const { x, y } = picture.layout.place(place);
-  const [left, top, side] = [x, y, picture.side].map((size) => `${size / picture.unit}px`);
+  const { layout: { x, y }, side: long } = picture;
+  const [left, top, side] = [x[place], y[place], long].map((size) => `${size / picture.unit}px`);
   Object.assign(pointer.style, { left, top, width: side, height: side });
   const way = node.target_power_state && `${node.target_power_state} under way`;
   const others = [node.maintenance && 'maintenance', node.power_failures > 0 && 'failing'];
