@@ -54,7 +54,7 @@ def test_nodes_are_switched_off_with_a_reason(site: Site, look: Windows) -> None
     expect(page.get_by_text("3 requested")).to_be_visible()
     for name in ("r1n01", "r1n02", "r1n04"):
         expect(page.locator(f'[data-node="{name}"]')).to_have_attribute("data-state", "power off")
-    expect(page.locator("podium-actions")).to_contain_text("3 done")
+    expect(page.locator("podium-actions")).to_contain_text("3 of 3 done")
     page.get_by_role("link", name=re.compile(r"operation \d+")).click()
     expect(page).to_have_url(re.compile(r"#/operations/\d+$"))
     operation = site.door.http.get("/podium/v1/operations").json()["items"][0]

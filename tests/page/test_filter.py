@@ -105,6 +105,18 @@ def test_a_fault_has_its_place_and_the_servers_words_and_changes_nothing_else(
     expect(page.locator("podium-filter mark")).to_be_hidden()
 
 
+def test_an_address_with_a_fault_says_that_all_nodes_are_shown(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/fleet?where=power_stat%3Doff")
+    all_shown = page.locator("podium-filter").get_by_text("All nodes are shown.")
+    expect(all_shown).to_be_visible()
+    expect(box(page)).to_have_accessible_description(re.compile("All nodes are shown"))
+    box(page).fill("power_state=off")
+    expect(all_shown).to_be_hidden()
+    box(page).fill("power_stat=off")
+    expect(page.locator("podium-filter mark")).to_be_visible()
+    expect(all_shown).to_be_hidden()
+
+
 def test_what_is_secret_is_refused_as_everywhere(site: Site, look: Windows) -> None:
     page = look(site.url)
     box(page).fill("extra.password=geheim")

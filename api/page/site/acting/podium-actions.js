@@ -1,6 +1,7 @@
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
 import { h, Part, setText } from '../core/elements.js';
+import { progressOf } from '../operations/podium-operations.js';
 import { ACTIONS, counted, outcomeOf, places, requestOf, warnings } from './actions.js';
 import { askPerson } from './podium-question.js';
 
@@ -15,8 +16,7 @@ const can = ({ name, set }) => ({ driver }) =>
 
 /** What those who may can do with nodes, and what came of it. */
 class PodiumActions extends Part {
-  /** Of one's own; by default that of the fleet. @type {import('../fleet/choice.js').Choice | null} */
-  choice = null;
+  /** What it is about; by default those chosen. @type {Node[] | null} */ of = null;
   #count = h('span', { role: 'status' });
   #clear = h('button', { class: 'plain', onclick: () => this.page.choice.set([]) }, 'Clear');
   #buttons = ACTIONS.map((action) =>
@@ -26,31 +26,30 @@ class PodiumActions extends Part {
   /** What the outcome is about. @type {number | null} */ #operation = null;
 
   show() {
-    const { fleet, session, shown } = this.page;
+    const { fleet, session, shown, choice } = this.page;
     this.replaceChildren(h('div', { class: 'row' }, this.#count, this.#clear, this.#buttons), this.#outcome);
-    for (const one of [this.#chosen, session, shown]) this.listen(one, 'change', () => this.soon());
+    for (const one of [choice, session, shown]) this.listen(one, 'change', () => this.soon());
     this.listen(fleet, 'operation', ({ detail }) => this.#follow(detail.operation));
-    this.#count.hidden = this.choice !== null;
+    this.#count.hidden = this.of !== null;
     this.refresh();
   }
 
-  get #chosen() { return this.choice ?? this.page.choice; }
+  get #nodes() { return this.of ?? this.page.choice.nodes(); }
 
   /** How many of the chosen nodes the filter does not show. */
   get #hidden() {
     const { shown, choice } = this.page;
     const isChosen = (/** @type {Node} */ { uuid }) => choice.has(uuid);
-    return this.choice || !choice.size ? 0 : choice.size - shown.nodes.filter(isChosen).length;
+    return this.of || !choice.size ? 0 : choice.size - shown.nodes.filter(isChosen).length;
   }
 
   refresh() {
     this.hidden = !this.page.session.may('operator');
     if (this.hidden) return;
-    /** @type {Node[]} */
-    const nodes = this.#chosen.nodes();
+    const nodes = this.#nodes;
     const some = `${counted(nodes.length)} chosen${this.#hidden ? `, ${this.#hidden} not shown` : ''}`;
     setText(this.#count, nodes.length ? some : 'Choose nodes to act on them');
-    this.#clear.hidden = this.choice !== null || !nodes.length;
+    this.#clear.hidden = this.of !== null || !nodes.length;
     for (const driver of new Set(nodes.map((node) => node.driver))) void this.#learn(driver);
     this.#buttons.forEach((button, place) => { button.hidden = !nodes.some(can(ACTIONS[place])); });
   }
@@ -66,8 +65,7 @@ class PodiumActions extends Part {
 
   /** @param {Action} action */
   async #ask(action) {
-    /** @type {Node[]} */
-    const nodes = this.#chosen.nodes();
+    const nodes = this.#nodes;
     const isMany = action.set === undefined && nodes.length > this.page.session.confirm_above;
     const hidden = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
     const found = await askPerson(this.page, {
@@ -102,11 +100,8 @@ class PodiumActions extends Part {
   }
 
   /** @param {any} operation how far one is by now */
-  #follow({ id, waiting, begun, ...ended }) {
-    if (id !== this.#operation) return;
-    const counts = { ...ended, left: waiting + begun };
-    const words = ['done', 'failed', 'cancelled', 'replaced', 'left'].filter((word) => counts[word]);
-    setText(this.#progress, `; ${words.map((word) => `${counts[word]} ${word}`).join(', ')}`);
+  #follow(operation) {
+    if (operation.id === this.#operation) setText(this.#progress, `; ${progressOf(operation)}`);
   }
 }
 

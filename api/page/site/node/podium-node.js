@@ -4,7 +4,6 @@ import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
 import { h } from '../core/elements.js';
 import { stateOf } from '../core/words.js';
-import { Choice } from '../fleet/choice.js';
 import { Facts, Table } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 
@@ -38,8 +37,7 @@ export class PodiumNode extends View {
 
   show() {
     const { page, name } = this;
-    const choice = new Choice(page.fleet);
-    this.ends.signal.addEventListener('abort', () => choice.end());
+    const actions = /** @type {any} */ (h('podium-actions', { page, of: [] }));
     const sensors = this.button('read sensors', `of ${name}`, () => this.#read());
     delete sensors.dataset['action']; // readers may, too: nothing changes
     const facts = [this.#state, this.#place, this.#entries].map(({ element }) => element);
@@ -51,10 +49,11 @@ export class PodiumNode extends View {
       const path = `podium/v1/nodes/${encodeURIComponent(name)}`;
       const node = await ask('GET', path, { signal });
       this.#tell(node);
-      if (page.fleet.nodes.has(node.uuid)) choice.set([node.uuid]);
+      actions.of = [page.fleet.nodes.get(node.uuid) ?? []].flat();
+      actions.refresh();
       const query = { newest: NEWEST, limit: NEWEST };
       this.#history.show((await ask('GET', `${path}/history`, { query, signal })).items.reverse());
-    }, this.#title, h('podium-actions', { page, choice }), h('div', { class: 'parts' }, facts),
+    }, this.#title, actions, h('div', { class: 'parts' }, facts),
     this.#history.element, sensors, this.#sensors.element);
   }
 

@@ -15,6 +15,8 @@ class PodiumFilter extends Part {
   #words = h('datalist', { id: 'podium-filter-words' });
   #reason = h('span', { role: 'status' });
   #place = h('code', { hidden: true });
+  /** After a fault what was shown before stays, which nobody may take for what was meant. */
+  #all = h('span', { class: 'quiet', hidden: true }, 'All nodes are shown.');
   #input = h('input', {
     type: 'search', 'data-role': 'filter', 'aria-label': 'Filter', 'aria-describedby': 'podium-filter-fault',
     list: this.#words.id, maxlength: 2000, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
@@ -24,7 +26,7 @@ class PodiumFilter extends Part {
   show() {
     const { shown, address } = this.page;
     this.replaceChildren(this.#input, this.#words, this.#help(),
-      h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place));
+      h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place, this.#all));
     this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }));
     this.listen(address, 'change', () => this.#read());
     this.listen(shown, 'change', () => this.soon());
@@ -47,6 +49,7 @@ class PodiumFilter extends Part {
     setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault?.text ?? ''));
     this.#reason.className = fault?.text ? 'fault' : 'quiet';
     this.#place.hidden = !fault?.at;
+    this.#all.hidden = !fault || shown.nodes.length < this.page.fleet.nodes.size;
     if (fault?.at) this.#point(value, fault.at);
   }
 
@@ -57,11 +60,10 @@ class PodiumFilter extends Part {
   }
 
   #help() {
-    const rows = EXAMPLES.map(([text, means]) => [h('dt', {}, h('code', {}, text)), h('dd', {}, means)]);
+    const examples = EXAMPLES.map(([text, means]) => h('p', {}, h('code', {}, text), ` ${means}`));
     const fields = h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
       'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.');
-    return h('details', {}, h('summary', {}, 'Help'),
-      h('div', { class: 'panel' }, h('dl', {}, ...rows), fields));
+    return h('details', {}, h('summary', {}, 'Help'), h('div', { class: 'panel' }, examples, fields));
   }
 }
 
