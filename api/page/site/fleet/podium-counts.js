@@ -1,6 +1,6 @@
 import { link } from '../core/address.js';
 import { h, Part, setText } from '../core/elements.js';
-import './podium-plot.js';
+import { plotOf } from './plot.js';
 
 /**
  * What is counted: the status's name for it, its words, the condition of these nodes, and how bad it is.
@@ -27,7 +27,7 @@ const ALWAYS = 3;
 /** The counts of the whole fleet, how they went, and what needs attention. */
 class PodiumCounts extends Part {
   #tiles = COUNTS.map(([, label, , severity]) => {
-    const [count, plot] = [h('b', { 'data-severity': severity }), h('podium-plot')];
+    const [count, plot] = [h('b', { 'data-severity': severity }), h('span')];
     const words = h('a', {}, count, ` ${label}`);
     return { count, plot, words, tile: h('li', { hidden: true }, words, plot) };
   });
@@ -56,7 +56,7 @@ class PodiumCounts extends Part {
       words.setAttribute('href', this.#addressOf(where));
       words.ariaCurrent = String(where !== '' && where === address.read().query.where);
       plot.hidden = at >= ALWAYS && its.every((/** @type {any} */ one) => one.count === its[0].count);
-      if (!plot.hidden) /** @type {any} */ (plot).draw(label, its);
+      if (!plot.hidden) plot.replaceChildren(plotOf(label, its));
     });
     this.#showAttention(last.attention);
   }
