@@ -7,11 +7,11 @@ const request = {
   node_name: "r1n01", action: "power off", state: "done", power_state: "power off", error: null,
 };
 
-/** @param {object[]} requests each what is different in it @returns {string[]} */
-function lines(requests) {
+/** @param {object[]} requests each what is different in it @returns {Promise<string[]>} */
+async function lines(requests) {
   const outcomes = new Outcomes();
   for (const one of requests) outcomes.add([{ ...request, ...one }]);
-  return outcomes.results().map(({ nodes, outcome }) => `${nodes}: ${outcome}`);
+  return (await outcomes.results()).map(({ nodes, outcome }) => `${nodes}: ${outcome}`);
 }
 
 test("a result is in the words of the command line", () => {
@@ -31,8 +31,8 @@ test("a result is in the words of the command line", () => {
   }
 });
 
-test("nodes that fared alike share a line, and those to look at come first", () => {
-  assert.deepEqual(lines([
+test("nodes that fared alike share a line, and those to look at come first", async () => {
+  assert.deepEqual(await lines([
     { node_name: "r1n01" },
     { node_name: "r1n02", state: "failed", error: "no power" },
     { node_name: "r1n03" },
@@ -40,10 +40,10 @@ test("nodes that fared alike share a line, and those to look at come first", () 
   ]), ["r1n02: failed: no power", "r1n04: not begun yet", "r1n[01,03]: power off"]);
 });
 
-test("failures that differ only in the address of a BMC are one", () => {
+test("failures that differ only in the address of a BMC are one", async () => {
   const failed = (/** @type {string} */ name, /** @type {string} */ error) => (
     { node_name: name, state: "failed", error });
-  assert.deepEqual(lines([
+  assert.deepEqual(await lines([
     failed("r1n01", "BMC 10.0.0.1:623 does not answer"),
     failed("r1n02", "BMC 10.0.0.2:623 does not answer"),
     failed("r1n03", "10.0.0.3: no route"),
@@ -51,7 +51,12 @@ test("failures that differ only in the address of a BMC are one", () => {
   ]), ["r1n[01-02]: failed: BMC does not answer", "r1n[03-04]: failed: BMC: no route"]);
 });
 
-test("the address of one BMC alone is named", () => {
-  assert.deepEqual(lines([{ state: "failed", error: "BMC 10.0.0.1 refused it" }]),
+test("the address of one BMC alone is named", async () => {
+  assert.deepEqual(await lines([{ state: "failed", error: "BMC 10.0.0.1 refused it" }]),
     ["r1n01: failed: BMC 10.0.0.1 refused it"]);
+});
+
+test("the results of very many nodes take several goes, and all are named", async () => {
+  const many = Array.from({ length: 12_000 }, (_, place) => ({ node_name: `n${place}` }));
+  assert.deepEqual(await lines(many), ["n[0-4999],n[5000-9999],n[10000-11999]: power off"]);
 });

@@ -9,6 +9,8 @@ const STATES = {
   replaced: 'replaced by a newer request', done: '',
 };
 const ORDER = Object.keys(STATES);
+/** Nodes that are folded in one go. */
+const TOGETHER = 5000;
 const ADDRESS = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?`;
 /** What only names a BMC in a driver's message. */
 const WHOSE = new RegExp(String.raw`(?:BMC )?${ADDRESS}|\bBMC \S+:\d+`, 'g');
@@ -39,10 +41,24 @@ export class Outcomes {
     }
   }
 
-  /** @returns {Result[]} */
-  results() {
-    const found = [...this.#alike.values()].map((one) => ({ ...one, nodes: folded(one.names) }));
-    return found.sort((one, other) =>
+  get size() { return this.#alike.size; }
+
+  /** @param {number} most @returns {Promise<Result[]>} so many, with room for the browser in between */
+  async results(most = this.size) {
+    const found = [...this.#alike.values()].sort((one, other) =>
       ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || other.names.length - one.names.length);
+    const results = [];
+    let count = 0;
+    for (const one of found.slice(0, most)) {
+      const texts = [];
+      for (let at = 0; at < one.names.length; at += TOGETHER) {
+        const some = one.names.slice(at, at + TOGETHER);
+        texts.push(folded(some));
+        count += some.length;
+        if (count >= TOGETHER) count = await new Promise((go) => { setTimeout(go, 0, 0); });
+      }
+      results.push({ ...one, nodes: texts.join(',') });
+    }
+    return results;
   }
 }

@@ -40,9 +40,8 @@ export class PodiumOperation extends View {
       if (progressOf(one) === this.#seen) return;
       const outcomes = new Outcomes();
       for await (const some of lines(`${path}/requests`, { signal })) outcomes.add(some);
-      const found = outcomes.results();
-      results.show(found.slice(0, MOST));
-      setText(rest, found[MOST] ? `There are more; see: podium operation show ${this.name}` : '');
+      results.show(await outcomes.results(MOST));
+      setText(rest, outcomes.size > MOST ? `There are more; see: podium operation show ${this.name}` : '');
       this.#seen = progressOf(one);
     }, h('h2', {}, `Operation ${this.name}`), facts.element, results.element, rest);
   }
