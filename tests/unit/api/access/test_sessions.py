@@ -387,6 +387,8 @@ async def test_strangers_with_invented_cookies_keep_nobody_out(world: World) -> 
 def test_sessions_that_are_known_wait_for_no_invented_ones(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("podium.api.access.sessions._MOST_ASKED", 10)
+
     async def test() -> None:
         process = world.process()
         cookie = await process.log_in()
@@ -394,7 +396,7 @@ def test_sessions_that_are_known_wait_for_no_invented_ones(
         held = Held(process, monkeypatch)
         strangers = [
             asyncio.ensure_future(process.ask("GET", READ, f"podium_session=invented-{number}"))
-            for number in range(1001)
+            for number in range(11)
         ]
         done, _ = await asyncio.wait(strangers, return_when=asyncio.FIRST_COMPLETED)
         assert [one.result().status_code for one in done] == [503]  # they wait, but not without end
@@ -411,12 +413,14 @@ def test_sessions_that_are_known_wait_for_no_invented_ones(
 def test_strangers_who_log_out_write_nothing_and_displace_no_session(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("podium.api.access.sessions._MOST_KNOWN", 10)
+
     async def test() -> None:
         process = world.process()
         cookie = await process.log_in()
         with monkeypatch.context() as patched:
             patched.setattr(process._sql, "write", refuse)
-            for number in range(1001):
+            for number in range(11):
                 answer = await process.ask("DELETE", PATH, f"podium_session=invented-{number}", headers=OWN)
                 assert (answer.status_code, answer.json()["name"]) == (200, None)
         assert SimpleCookie(answer.headers["Set-Cookie"])["podium_session"]["max-age"] == "0"
