@@ -72,15 +72,33 @@ def test_with_the_keyboard_alone_a_node_is_switched_off(site: Site, look: Window
             break
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
     expect(page.get_by_label("Reason")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
     page.keyboard.type("by hand")
     page.keyboard.press("Enter")
     expect(page.locator('[data-node="r1n01"]')).to_have_attribute("data-state", "power off")
     expect(button).to_be_focused()
+
+
+@pytest.mark.parametrize("action", ["power off", "maintenance unset"])
+def test_an_enter_that_is_held_or_pressed_twice_answers_no_question(
+    site: Site, look: Windows, action: str
+) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n01", "r1n10")
+    page.locator(f'podium-actions [data-action="{action}"]').focus()
+    for _ in range(3):
+        page.keyboard.down("Enter")  # which repeats it
+    page.keyboard.up("Enter")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert site.door.http.get("/podium/v1/operations").json()["items"] == []
+    assert site.door.http.get("/podium/v1/nodes/r1n10").json()["maintenance"] is True
 
 
 def test_for_many_nodes_their_number_is_to_be_typed(serve: Callable[..., Site], look: Windows) -> None:
@@ -172,7 +190,9 @@ def test_a_failure_is_told_and_nothing_that_was_typed_is_lost(site: Site, look: 
     question = ask(page, "power off")
     question.get_by_label("Reason").fill("a new board")
     site.door.kill()
-    agree(question, "power off")
+    expect(question).to_contain_text("The connection is lost")
+    for _ in range(2):
+        agree(question, "power off")
     expect(question.get_by_role("alert")).to_contain_text("podium-api does not answer")
     expect(question.get_by_label("Reason")).to_have_value("a new board")
     site.door.start()
@@ -182,13 +202,129 @@ def test_a_failure_is_told_and_nothing_that_was_typed_is_lost(site: Site, look: 
 
 
 def test_the_words_of_the_api_are_shown(site: Site, look: Windows) -> None:
-    look.expect("404", "409", "400")
+    look.expect("404")
     page = fleet(look, site)
     choose(page, "r1n01")
+    meanwhile(page, "maintenance", lambda: site.delete(["r1n01"]))
     question = ask(page, "maintenance set")
-    site.delete(["r1n01"])
     agree(question, "maintenance set")
-    expect(question.get_by_role("alert")).to_contain_text("r1n01")
+    expect(question.get_by_role("alert")).to_contain_text("no node has the name or UUID r1n01")
+
+
+def meanwhile(page: Page, path: str, happens: Callable[[], None]) -> None:
+    """Have something happen that the page does not know yet when its next request is sent."""
+
+    def carry_on(route: Route) -> None:
+        happens()
+        route.continue_()
+
+    page.route(f"**/{path}", carry_on, times=1)
+
+
+def swap(site: Site) -> None:
+    """Have r1n02 get the name of r1n01."""
+    site.change(["r1n01"], {"name": "old"})
+    site.change(["r1n02"], {"name": "r1n01"})
+
+
+def states(site: Site, *names: str) -> list[str]:
+    return [site.door.http.get(f"/podium/v1/nodes/{name}").json()["power_state"] for name in names]
+
+
+def test_a_machine_that_got_the_name_of_another_meanwhile_is_left_alone(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n01")
+    question = ask(page, "power off")
+    swap(site)
+    expect(question).to_have_accessible_name("Switch old off?")
+    agree(question, "power off")
+    expect(question.get_by_role("alert")).to_contain_text("changed while you were asked")
+    assert site.door.http.get("/podium/v1/operations").json()["items"] == []
+    agree(question, "power off")
+    expect(question).to_be_hidden()
+    site.wait_for_operations()
+    assert states(site, "old", "r1n01") == ["power off", "power on"]
+
+
+@pytest.mark.parametrize(
+    ("action", "path"), [("power off", "operations"), ("maintenance set", "maintenance")]
+)
+def test_so_it_is_where_the_page_does_not_know_it_yet(
+    site: Site, look: Windows, action: str, path: str
+) -> None:
+    look.expect("409")
+    page = fleet(look, site)
+    choose(page, "r1n01")
+    question = ask(page, action)
+    meanwhile(page, path, lambda: swap(site))
+    agree(question, action)
+    expect(question.get_by_role("alert")).to_contain_text("other nodes than are meant; nothing was done")
+    assert states(site, "old", "r1n01") == ["power on", "power on"]
+    assert site.door.http.get("/podium/v1/nodes/r1n01").json()["maintenance"] is False
+    expect(question).to_have_accessible_name(re.compile(r"\bold\b"))
+    agree(question, action)
+    expect(question.get_by_role("alert")).to_contain_text("changed while you were asked")
+    agree(question, action)
+    expect(question).to_be_hidden()
+
+
+def test_the_question_says_what_has_become_of_the_nodes_since(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n04", "r1n08", "r1n01")
+    question = ask(page, "power off")
+    expect(question).to_contain_text("On now, and stopped by this: 1 node")
+    site.switch(["r1n04"], "power on")
+    expect(question).to_contain_text("On now, and stopped by this: 2 nodes")
+    site.delete(["r1n08"])
+    expect(question).to_have_accessible_name("Switch 2 nodes off?")
+    expect(question).to_contain_text("Nodes: r1n[01,04]")
+    site.change(["r1n01"], {"maintenance": True})
+    expect(question).to_contain_text("In maintenance: 1 node")
+    agree(question, "power off")
+    expect(question.get_by_role("alert")).to_contain_text("changed while you were asked")
+    agree(question, "power off")
+    expect(page.get_by_text("2 requested")).to_be_visible()
+
+
+def test_the_question_says_that_it_is_about_what_was_known_when_the_connection_was_lost(
+    site: Site, look: Windows
+) -> None:
+    look.expect(UNREACHABLE)
+    page = fleet(look, site)
+    choose(page, "r1n04")
+    question = ask(page, "power off")
+    expect(question).not_to_contain_text("The connection is lost")
+    site.door.kill()
+    expect(question).to_contain_text("The connection is lost: what is said here of the nodes is old")
+
+
+def test_the_question_says_that_another_filter_is_typed(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+    page.locator("[data-role=filter]").fill("extra.zone = north and")
+    expect(page.locator("[data-role=filter]")).to_have_attribute("aria-invalid", "true")
+    choose_all(page)
+    expect(ask(page, "power off")).to_contain_text("The filter that is typed is not in force")
+
+
+def test_what_becomes_less_needs_no_second_look(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n01", "r1n02")
+    question = ask(page, "power off")
+    site.switch(["r1n01"], "power off")
+    expect(question).to_contain_text("On now, and stopped by this: 1 node")
+    agree(question, "power off")
+    expect(page.get_by_text("2 requested")).to_be_visible()
+
+
+def test_where_all_nodes_were_deleted_nothing_else_is_meant(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n01")
+    question = ask(page, "power off")
+    site.delete(["r1n01"])
+    expect(question).to_contain_text("All of them have been deleted")
+    agree(question, "power off")
+    assert site.door.http.get("/podium/v1/operations").json()["items"] == []
+    expect(question).to_be_visible()
 
 
 def test_an_answer_that_got_lost_does_not_switch_twice(site: Site, look: Windows) -> None:
@@ -209,6 +345,47 @@ def test_an_answer_that_got_lost_does_not_switch_twice(site: Site, look: Windows
     assert len(site.door.http.get("/podium/v1/operations").json()["items"]) == 1
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_may_have_been_done_is_not_done_twice(site: Site, look: Windows, status: int) -> None:
+    """A proxy gave up, or podium-api did; the person changes what was typed, and asks once more."""
+    look.expect(str(status))
+    page = fleet(look, site)
+    choose(page, "r1n01")
+
+    def give_up(route: Route) -> None:
+        route.fetch()
+        route.fulfill(status=status, body="<html>Time-out</html>", headers={"Content-Type": "text/html"})
+
+    page.route("**/podium/v1/operations", give_up, times=1)
+    question = ask(page, "power cycle")
+    question.get_by_label("Reason").fill("stuck")
+    agree(question, "power cycle")
+    expect(question.get_by_role("alert")).to_contain_text("once")
+    expect(question.get_by_label("Reason")).not_to_be_editable()
+    site.wait_for_operations()
+    agree(question, "power cycle")
+    expect(page.get_by_text("1 requested")).to_be_visible()
+    assert len(site.door.http.get("/podium/v1/operations").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("other", ["admin", "reader", "nobody"])
+def test_what_one_person_was_asked_is_not_put_to_the_next(
+    serve: Callable[..., Site], look: Windows, other: str
+) -> None:
+    look.expect("401")
+    site = serve(users=True)
+    page = fleet(look, site, "operator")
+    choose(page, "r1n01")
+    question = ask(page, "power off")
+    question.get_by_label("Reason").fill("a new board")
+    page.context.clear_cookies()
+    page.get_by_label("Name").fill(other)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("banner")).to_contain_text(other)
+    expect(page.locator("podium-question")).to_have_count(0)
+
+
 def test_a_session_that_ends_meanwhile_loses_nothing(serve: Callable[..., Site], look: Windows) -> None:
     look.expect("401")
     site = serve(users=True)
@@ -222,6 +399,7 @@ def test_a_session_that_ends_meanwhile_loses_nothing(serve: Callable[..., Site],
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(question.get_by_label("Reason")).to_have_value("a new board")
+    expect(question).to_have_accessible_name("Switch r1n01 off?")
     agree(question, "power off")
     expect(page).to_have_url(re.compile(r"#/operations/\d+$"))
 

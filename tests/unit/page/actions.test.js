@@ -3,16 +3,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  ACTIONS, named, outcomeOf, places, requestOf, warnings,
+  ACTIONS, named, outcomeOf, places, requestOf, warnings, xored,
 } from "../../../api/page/site/acting/actions.js";
 
+const uuidOf = (/** @type {string} */ name) =>
+  `00000000-0000-4000-8000-${[...name].map((sign) => sign.charCodeAt(0).toString(16)).join("")
+    .padStart(12, "0")}`;
 /** @param {string} name @param {object} more */
 const node = (name, more = {}) => /** @type {any} */ ({
-  uuid: `uuid of ${name}`, name, rack: name.slice(0, 2), driver: "ipmi", power_state: "power on",
+  uuid: uuidOf(name), name, rack: name.slice(0, 2), driver: "ipmi", power_state: "power on",
   target_power_state: null, maintenance: false, conductor: "c1/0@1", ...more,
 });
 const action = (/** @type {string} */ name) => ACTIONS.filter((one) => one.name === name)[0];
-const ANSWER = { reason: null, option: false, confirmed: false };
+const ANSWER = { reason: null, option: false, confirmed: false, key: "k" };
 
 test("the question names racks and nodes as ranges", () => {
   assert.deepEqual(places([node("r1n01"), node("r1n02"), node("r2n01")]), [
@@ -36,7 +39,7 @@ test("who stops machines is told how many run, and whose change is under way", (
 
 test("a request names nodes by range, and those whose names mean something there by UUID", () => {
   assert.deepEqual(named([node("r1n01"), node("r1n02")]), ["r1n[01-02]"]);
-  assert.deepEqual(named([node("a,b")]), ["uuid of a,b"]);
+  assert.deepEqual(named([node("a,b")]), [uuidOf("a,b")]);
 });
 
 test("no text of a request is longer than the API takes, whatever the names", () => {
@@ -44,15 +47,32 @@ test("no text of a request is longer than the API takes, whatever the names", ()
   for (const text of named(long)) assert.ok(text.length <= 65_536);
 });
 
+test("names go with what says which machines had them, in whatever order", () => {
+  const [one, other] = [{ uuid: "f0000000-0000-4000-8000-000000000001" },
+    { uuid: "0f000000-0000-4000-8000-000000000010" }];
+  assert.equal(xored(/** @type {any} */ ([one])), "f0000000000040008000000000000001");
+  assert.equal(xored(/** @type {any} */ ([one, other])), "ff000000000000000000000000000011");
+  assert.equal(xored(/** @type {any} */ ([other, one, other])), xored(/** @type {any} */ ([one])));
+});
+
+test("a request for 100,000 nodes fits into a body", () => {
+  const names = Array.from({ length: 100_000 }, (_, at) => `r${1 + Math.floor(at / 48)}n${at % 48}`);
+  const nodes = names.map((name, at) => node(name, { uuid: uuidOf(String(at)) }));
+  const [, , request] = requestOf(action("power off"), nodes, ANSWER);
+  assert.ok(JSON.stringify(request?.body).length < 2 ** 19);
+});
+
 test("what is asked for is sent, and nothing else", () => {
   const nodes = [node("r1n01")];
-  const answer = { reason: "why", option: true, confirmed: true };
+  const answer = { reason: "why", option: true, confirmed: true, key: "k" };
   assert.deepEqual(requestOf(action("soft power off"), nodes, answer), [
     "POST", "podium/v1/operations",
-    { action: "soft power off", nodes: ["r1n01"], reason: "why", then_off: true, confirmed: true },
+    { key: "k", seconds: 60, body: { action: "soft power off", nodes: ["r1n01"], uuids_xor: xored(nodes),
+      reason: "why", then_off: true, confirmed: true } },
   ]);
   assert.deepEqual(requestOf(action("maintenance unset"), nodes, ANSWER), [
-    "PUT", "podium/v1/nodes/maintenance", { maintenance: false, nodes: ["r1n01"] },
+    "PUT", "podium/v1/nodes/maintenance",
+    { key: "k", seconds: 60, body: { maintenance: false, nodes: ["r1n01"], uuids_xor: xored(nodes) } },
   ]);
 });
 

@@ -1,18 +1,19 @@
 /**
- * What people may ask of nodes: the words for it, the request, and the result in words. @ stands for nodes,
- * `option` can be wanted too, what `stops` ends what runs on nodes, `set` is for maintenance alone.
+ * What people may ask of nodes: the words for it, the request, and the result in words. The labels are as in
+ * `podium node power`; @ stands for nodes, `option` can be wanted too, what `stops` ends what runs on nodes,
+ * `set` is for maintenance alone.
  *
  * @typedef {import('../core/fleet.js').Node} Node @typedef {import('./podium-question.js').Answer} Answer
- * @typedef {{name: string, title: string, meaning?: string, option?: string, stops?: boolean,
- *   set?: boolean}} Action
+ * @typedef {{name: string, label?: string, title: string, meaning?: string, option?: string, stops?: boolean,
+ *   set?: boolean}} Action @typedef {Parameters<typeof import('../core/api.js').ask>} Request
  */
 import { folded } from '../core/racks.js';
 
 const AT_ONCE = 'At once, without asking their operating systems.';
 const SOFT = { meaning: 'Their operating systems are asked to shut down.', stops: true,
   option: 'Switch off those still on after the timeout' };
-/** Characters of names that people read; lines of a result; nodes in one text of a request. */
-const LONGEST = 300;
+/** Names that nobody reads to the end; lines of a result; nodes in one text of a request. */
+const TOO_LONG = /^(.{300}).+/s;
 const MOST = 50;
 const TOGETHER = 250;
 
@@ -20,12 +21,12 @@ const TOGETHER = 250;
 export const ACTIONS = [
   { name: 'power on', title: 'Switch @ on?' },
   { name: 'power off', title: 'Switch @ off?', meaning: AT_ONCE, stops: true },
-  { name: 'soft power off', title: 'Shut @ down?', ...SOFT },
-  { name: 'rebooting', title: 'Reboot @?', stops: true,
+  { name: 'soft power off', label: 'soft off', title: 'Shut @ down?', ...SOFT },
+  { name: 'rebooting', label: 'reboot', title: 'Reboot @?', stops: true,
     meaning: `${AT_ONCE} Those that are off are switched on.` },
-  { name: 'soft rebooting', title: 'Shut @ down and start again?', ...SOFT },
+  { name: 'soft rebooting', label: 'soft reboot', title: 'Shut @ down and start again?', ...SOFT },
   { name: 'power cycle', title: 'Switch @ off and on again?', meaning: AT_ONCE, stops: true },
-  { name: 'inject nmi', title: 'Send @ a diagnostic interrupt?', stops: true,
+  { name: 'inject nmi', label: 'NMI', title: 'Send @ a diagnostic interrupt?', stops: true,
     meaning: 'Most operating systems then write a dump and stop.' },
   { name: 'maintenance set', title: 'Put @ in maintenance?', set: true,
     meaning: 'Conductors leave nodes in maintenance alone.' },
@@ -38,14 +39,12 @@ export function counted(count, what = 'node') {
   return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
 }
 
-/** @param {Iterable<string>} names @returns {string} as ranges, shortened */
-function short(names) {
-  const text = folded(names);
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-}
+/** Names as ranges, shortened. @param {Iterable<string>} names */
+const short = (names) => folded(names).replace(TOO_LONG, '$1…');
 
 /** What a question says of the racks and names of nodes. @param {Node[]} nodes @returns {string[]} */
 export function places(nodes) {
+  if (!nodes.length) return ['All of them have been deleted.'];
   const racks = new Set(nodes.map(({ rack }) => rack).filter(Boolean));
   const where = racks.size ? [`${counted(racks.size, 'rack')}: ${short(racks)}`] : [];
   return nodes.length === 1 ? where : [...where, `Nodes: ${short(nodes.map(({ name }) => name))}`];
@@ -56,25 +55,24 @@ export function places(nodes) {
  * @param {Action} action @param {Node[]} nodes @param {(node: Node) => boolean} able so says its driver
  */
 export function warnings({ stops, set }, nodes, able) {
-  const count = (/** @type {string} */ text, /** @type {(node: Node) => unknown} */ meets) => {
-    const its = nodes.filter(meets).length;
-    return its ? [`${text}: ${counted(its)}`] : [];
-  };
+  const count = (/** @type {string} */ text, /** @type {Node[]} */ { length }) =>
+    (length ? [`${text}: ${counted(length)}`] : []);
   return set !== undefined ? [] : [
-    ...count('On now, and stopped by this', (node) => stops && node.power_state === 'power on'),
-    ...count('In maintenance', (node) => node.maintenance),
-    ...count('With a change under way', (node) => node.target_power_state),
-    ...count('Without a conductor, so that nothing happens for now', (node) => node.conductor === null),
-    ...count('Refused, because their driver cannot do it', (node) => !able(node)),
+    ...count('On now, and stopped by this', nodes.filter((one) => stops && one.power_state === 'power on')),
+    ...count('In maintenance', nodes.filter((one) => one.maintenance)),
+    ...count('With a change under way', nodes.filter((one) => one.target_power_state)),
+    ...count('Without a conductor, so that nothing happens for now', nodes.filter((one) => !one.conductor)),
+    ...count('Refused, because their driver cannot do it', nodes.filter((one) => !able(one))),
   ];
 }
 
-/** @param {Action} action @param {Node[]} nodes @param {Answer} answer @returns {[string, string, object]} */
-export function requestOf({ name, set }, nodes, { reason, option, confirmed }) {
-  const more = { nodes: named(nodes), ...(reason && { reason }) };
-  if (set !== undefined) return ['PUT', 'podium/v1/nodes/maintenance', { maintenance: set, ...more }];
+/** @param {Action} action @param {Node[]} nodes @param {Answer} answer @returns {Request} */
+export function requestOf({ name, set }, nodes, { reason, option, confirmed, key }) {
+  const more = { nodes: named(nodes), uuids_xor: xored(nodes), ...(reason && { reason }) };
   const agreed = { ...(option && { then_off: true }), ...(confirmed && { confirmed }) };
-  return ['POST', 'podium/v1/operations', { action: name, ...more, ...agreed }];
+  return set === undefined
+    ? ['POST', 'podium/v1/operations', { key, seconds: 60, body: { action: name, ...more, ...agreed } }]
+    : ['PUT', 'podium/v1/nodes/maintenance', { key, seconds: 60, body: { maintenance: set, ...more } }];
 }
 
 /** Names as ranges, in texts as long as the API takes. @param {Node[]} nodes @returns {string[]} */
@@ -83,6 +81,12 @@ export function named(nodes) {
   const known = nodes.map(({ name, uuid }) => (/^[A-Za-z0-9_.:-]+$/.test(name) ? name : uuid));
   const count = Math.ceil(known.length / TOGETHER);
   return Array.from({ length: count }, (_, at) => folded(known.slice(at * TOGETHER, (at + 1) * TOGETHER)));
+}
+
+/** What says which machines have the names. @param {Node[]} nodes @returns {string} the xor of their UUIDs */
+export function xored(nodes) {
+  const found = nodes.reduce((sum, { uuid }) => sum ^ BigInt(`0x${uuid.replaceAll('-', '')}`), 0n);
+  return found.toString(16).padStart(32, '0');
 }
 
 /** What the API answered, in words. @param {Action} action @param {any} found */

@@ -7,6 +7,9 @@ import { askPerson } from './podium-question.js';
 
 /** @typedef {import('./actions.js').Action} Action @typedef {import('../core/fleet.js').Node} Node */
 
+const OLD = 'The connection is lost: what is said here of the nodes is old';
+const NOT_IN_FORCE = 'The filter that is typed is not in force, and these nodes were chosen without it';
+
 /** What drivers can do; [] while or where nobody knows. @type {Map<string, string[]>} */
 const abilities = new Map();
 
@@ -20,8 +23,9 @@ class PodiumActions extends Part {
   #count = h('span', { role: 'status' });
   #clear = h('button', { class: 'plain', onclick: () => this.page.choice.set([]) }, 'Clear');
   #buttons = ACTIONS.map((action) =>
-    h('button', { 'data-action': action.name, onclick: () => this.#ask(action) }, action.name));
-  #outcome = h('div', { role: 'status', hidden: true });
+    h('button', { 'data-action': action.name, onclick: () => this.#ask(action) },
+      action.label ?? action.name));
+  #outcome = h('div', { role: 'status' });
   #progress = h('span');
   /** What the outcome is about. @type {number | null} */ #operation = null;
 
@@ -29,7 +33,9 @@ class PodiumActions extends Part {
     const { fleet, session, shown, choice } = this.page;
     this.replaceChildren(h('div', { class: 'row' }, this.#count, this.#clear, this.#buttons), this.#outcome);
     for (const one of [choice, session, shown]) this.listen(one, 'change', () => this.soon());
-    this.listen(fleet, 'operation', ({ detail }) => this.#follow(detail.operation));
+    this.listen(fleet, 'operation', ({ detail: { operation } }) => {
+      if (operation.id === this.#operation) setText(this.#progress, `; ${progressOf(operation)}`);
+    });
     this.#count.hidden = this.of !== null;
     this.refresh();
   }
@@ -58,50 +64,49 @@ class PodiumActions extends Part {
   async #learn(driver) {
     if (abilities.has(driver)) return;
     abilities.set(driver, []);
-    const found = await ask('GET', `podium/v1/drivers/${encodeURIComponent(driver)}`).catch(() => null);
-    abilities.set(driver, found?.power_actions ?? []);
+    const found = await ask('GET', `podium/v1/drivers/${encodeURIComponent(driver)}`).catch(() => ({}));
+    abilities.set(driver, found.power_actions ?? []);
     this.soon();
   }
 
   /** @param {Action} action */
   async #ask(action) {
-    const nodes = this.#nodes;
-    const isMany = action.set === undefined && nodes.length > this.page.session.confirm_above;
-    const hidden = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
+    const { fleet, session, shown, stream } = this.page;
+    const { name, label = name, title, meaning, option, stops, set } = action;
+    let nodes = this.#nodes;
+    let where = places(nodes);
+    const others = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
+    if (!this.of && (shown.isWaiting || shown.fault)) others.push(NOT_IN_FORCE);
+    const about = () => {
+      const found = nodes.flatMap(({ uuid }) => fleet.nodes.get(uuid) ?? []);
+      const isOther = found.length < nodes.length || found.some((node, at) => node !== nodes[at]);
+      // While the fleet is loaded anew, as after a login, it lacks nodes that there are.
+      if (isOther && fleet.phase === 'whole') [nodes, where] = [found, places(found)];
+      return {
+        title: title.replace('@', () => (nodes.length === 1 ? nodes[0].name : counted(nodes.length))),
+        lines: [...(meaning ? [meaning] : []), ...where],
+        warnings: [...(stream.state === 'lost' ? [OLD] : []), ...others,
+          ...warnings(action, nodes, can(action))],
+        count: nodes.length, isMany: set === undefined && nodes.length > session.confirm_above,
+      };
+    };
     const found = await askPerson(this.page, {
-      title: action.title.replace('@', () => (nodes.length === 1 ? nodes[0].name : counted(nodes.length))),
-      action: action.name,
-      loud: action.stops === true,
-      lines: [...(action.meaning ? [action.meaning] : []), ...places(nodes)],
-      warnings: [...hidden, ...warnings(action, nodes, can(action))],
-      reason: action.set !== false,
-      option: action.option,
-      count: isMany ? nodes.length : undefined,
-      work: (answer, key) => {
-        const [method, path, body] = requestOf(action, nodes, answer);
-        return ask(method, path, { body, key, seconds: 60 });
-      },
+      about, action: name, label, loud: stops === true, reason: set !== false, role: 'operator',
+      work: (answer) => ask.bind(null, ...requestOf(action, nodes, answer)), option,
     });
     if (found) this.#tell(action, outcomeOf(action, found));
   }
 
   /** @param {Action} action @param {ReturnType<typeof outcomeOf>} outcome */
-  #tell({ name }, { text, operation, lines }) {
+  #tell({ name, label = name }, { text, operation, lines }) {
     const place = operation === null ? '' : link('operations', operation);
     if (place && !this.isConnected) location.hash = place; // whoever had to log in has a new view
-    const about = place ? h('a', { href: place }, `operation ${operation}`) : name;
-    const onclick = () => { this.#outcome.hidden = true; };
-    this.#operation = operation;
-    this.#progress.textContent = '';
+    const about = place ? h('a', { href: place }, `operation ${operation}`) : label;
+    [this.#operation, this.#progress.textContent] = [operation, ''];
+    const onclick = () => this.#outcome.replaceChildren();
     this.#outcome.replaceChildren(h('p', {}, about, `: ${text}`, this.#progress,
       h('button', { class: 'plain', 'data-action': 'dismiss', onclick }, 'Dismiss')),
     h('ul', { class: 'warning', hidden: !lines.length }, lines.map((line) => h('li', {}, line))));
-    this.#outcome.hidden = false;
-  }
-
-  /** @param {any} operation how far one is by now */
-  #follow(operation) {
-    if (operation.id === this.#operation) setText(this.#progress, `; ${progressOf(operation)}`);
   }
 }
 

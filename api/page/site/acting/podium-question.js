@@ -1,64 +1,85 @@
 /**
- * A question before something is done, such as `Switch 40 nodes off?`. The action names the button that
- * agrees; what is loud takes something from people; the option can be wanted too; a count is to be typed, so
- * that nobody agrees by habit. `work` does it; its key stays the same where no answer came to the same.
+ * A question before something is done, such as `Switch 40 nodes off?`. `about` says what it is about by now;
+ * the action names the button that agrees, with a label of its own or not; what is loud takes something from
+ * people; the option can be wanted too; for many the count is to be typed, so that nobody agrees by habit.
+ * `work` is for who has the role; it returns what does it, once however often, because the key is the same.
  *
- * @typedef {{reason: string | null, option: boolean, confirmed: boolean}} Answer
- * @typedef {{title: string, action: string, loud?: boolean, lines?: string[], warnings?: string[],
- *   reason?: boolean, option?: string | undefined, count?: number | undefined,
- *   work: (answer: Answer, key: string) => Promise<any>}} Question
+ * @typedef {{reason: string | null, option: boolean, confirmed: boolean, key: string}} Answer
+ * @typedef {{title: string, lines?: string[], warnings?: string[], count?: number, isMany?: boolean}} About
+ * @typedef {{about: () => About, action: string, label?: string, loud?: boolean, reason?: boolean,
+ *   option?: string | undefined, role: import('../core/session.js').Role,
+ *   work: (answer: Answer) => () => Promise<any>}} Question
  */
 import { wordsOf } from '../core/api.js';
 import { h, Part, setText } from '../core/elements.js';
 
+const CHANGED = 'This has changed while you were asked. Look at it again, and agree if you still want it.';
+const ONCE = '. It may have been done all the same: agree again, and it is done once';
+/** Statuses of requests of which nobody has seen what they ask for. */
+const AT_THE_DOOR = [401, 403, 408, 429];
+
 /** What goes wrong is said in the question, and nothing that was typed is lost. */
 class PodiumQuestion extends Part {
-  /** @type {Question} */ question = { title: '', action: '', work: async () => null };
+  question = /** @type {Question} */ (/** @type {unknown} */ (undefined));
   /** @type {(found: any) => void} */ answered = () => {};
   #dialog = h('dialog', { 'aria-labelledby': 'podium-question' });
-  #fault = h('p', { class: 'fault', role: 'alert', hidden: true });
+  // An Enter that is held, or pressed twice, was for the button that led here.
+  #title = h('h2', { id: 'podium-question', tabindex: -1, autofocus: true });
+  #told = h('div');
+  #fault = h('p', { class: 'fault', role: 'alert' });
   #reason = h('input', { name: 'reason', maxlength: 1000, autocomplete: 'off' });
   #option = h('input', { name: 'option', type: 'checkbox' });
   #count = h('input', { name: 'count', inputmode: 'numeric', autocomplete: 'off' });
-  #typed = h('label', { hidden: true });
-  /** @type {any} */ #found = null;
-  #isBusy = false;
-  #asked = '';
-  #key = '';
+  #typed = h('label');
+  /** @type {string[]} */ #texts = [];
+  /** What the person knew, but for how many nodes it is about. @type {Set<string>} */ #seen = new Set();
+  /** Does what may have been done. @type {(() => Promise<any>) | null} */ #sent = null;
 
   show() {
-    const { title, action, loud, lines = [], warnings = [], reason, option, count } = this.question;
-    const close = () => this.#dialog.close();
-    const form = h('form', { method: 'dialog' }, h('h2', { id: 'podium-question' }, title),
-      lines.map((line) => h('p', {}, line)),
-      h('ul', { class: 'warning', hidden: !warnings.length }, warnings.map((line) => h('li', {}, line))),
+    const { session, session: { name }, fleet, stream } = this.page;
+    const onclick = () => this.#dialog.close();
+    const { action, label = action, loud, reason, option, role } = this.question;
+    const form = h('form', { method: 'dialog' }, this.#title, this.#told,
       reason && h('label', {}, 'Reason', this.#reason), option && h('label', {}, this.#option, option),
       this.#typed, this.#fault, h('div', { class: 'row' },
-        h('button', { class: loud ? 'loud' : 'primary', 'data-action': action }, action),
-        h('button', { type: 'button', 'data-action': 'close', onclick: close }, 'Cancel')));
-    if (count !== undefined) this.#askFor(count);
+        h('button', { class: loud ? 'loud' : 'primary', 'data-action': action }, label),
+        h('button', { type: 'button', 'data-action': 'close', onclick }, 'Cancel')));
+    this.refresh();
+    this.#isNews();
     this.listen(form, 'submit', (event) => this.#carryOut(event));
     this.listen(this.#dialog, 'cancel', (event) => this.#isBusy && event.preventDefault());
-    this.listen(this.#dialog, 'close', () => this.#isIn && this.remove());
-    this.listen(this.page.session, 'change', () => this.#makeRoom());
+    this.listen(this.#dialog, 'close', () => session.state === 'somebody' && this.remove());
+    this.listen(fleet, 'change', () => this.soon());
+    this.listen(stream, 'state', () => this.soon());
+    this.listen(session, 'change', () => {
+      // Where the session has ended, wait until the same person, and nobody else, has logged in again.
+      if (session.state !== 'somebody') this.#dialog.close();
+      else if (session.name !== name || !session.may(role)) this.remove();
+      else if (!this.#dialog.open) this.#dialog.showModal();
+    });
+    this.ends.signal.addEventListener('abort', () => this.answered(null));
     this.#dialog.append(form);
     this.append(this.#dialog);
-    this.#makeRoom();
-    /** @type {HTMLElement | null} */ (form.querySelector('label:not([hidden]) input'))?.focus();
+    this.#dialog.showModal();
   }
 
-  /** @override */
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    this.answered(this.#found);
+  get #isBusy() { return this.#dialog.ariaBusy === 'true'; }
+
+  refresh() {
+    const { title, lines = [], warnings = [], count, isMany } = this.question.about();
+    const texts = [title, ...lines, ...warnings];
+    if (texts.join('\n') === this.#texts.join('\n')) return;
+    [this.#texts, this.#title.textContent] = [texts, title];
+    this.#told.replaceChildren(...lines.map((line) => h('p', {}, line)),
+      h('ul', { class: 'warning', hidden: !warnings.length }, warnings.map((line) => h('li', {}, line))));
+    if (count !== undefined && (isMany || this.#count.required)) this.#askFor(count);
   }
 
-  get #isIn() { return this.page.session.state === 'somebody'; }
-
-  /** Where the session has ended, wait until the person has logged in again. */
-  #makeRoom() {
-    if (!this.#isIn) this.#dialog.close();
-    else if (!this.#dialog.open) this.#dialog.showModal();
+  /** Whether there was more to know than the person knew, who knows it from now on. */
+  #isNews() {
+    const known = this.#seen;
+    this.#seen = new Set(this.#texts.map((text) => text.replace(/: [0-9,]+ nodes?$/, '')));
+    return [...this.#seen].some((text) => !known.has(text));
   }
 
   /** @param {number} count */
@@ -66,29 +87,31 @@ class PodiumQuestion extends Part {
     const pattern = `\\s*(${count}|${count.toLocaleString('en')})\\s*`;
     Object.assign(this.#count, { pattern, required: true, title: `${count}, the number of nodes` });
     this.#typed.replaceChildren(h('span', {}, 'Type ', h('strong', {}, count), ' to go on'), this.#count);
-    this.#typed.hidden = false;
   }
 
   /** @param {SubmitEvent} event */
   async #carryOut(event) {
     event.preventDefault();
     if (this.#isBusy) return;
-    const reason = this.#reason.value.trim() || null;
-    const answer = { reason, option: this.#option.checked, confirmed: this.#count.required };
-    const asked = JSON.stringify(answer);
-    if (asked !== this.#asked) this.#key = crypto.getRandomValues(new Uint32Array(4)).join('-');
-    [this.#asked, this.#isBusy, this.#fault.hidden, this.#dialog.ariaBusy] = [asked, true, true, 'true'];
+    this.refresh();
+    if (this.#isNews() && !this.#sent) return setText(this.#fault, CHANGED);
+    const send = this.#sent ?? this.question.work({
+      reason: this.#reason.value.trim() || null, option: this.#option.checked,
+      confirmed: this.#count.required, key: crypto.getRandomValues(new Uint32Array(4)).join('-'),
+    });
+    [this.#dialog.ariaBusy, this.#fault.textContent] = ['true', ''];
     try {
-      this.#found = await this.question.work(answer, this.#key);
+      this.answered(await send());
       this.#dialog.close();
     } catch (error) {
-      const { status, nodes } = /** @type {Partial<import('../core/api.js').ApiError>} */ (error);
-      if (status) this.#asked = ''; // it was answered: what comes next is another request
+      const { status = 0, nodes } = /** @type {Partial<import('../core/api.js').ApiError>} */ (error);
+      if (!status || status >= 500) this.#sent = send;
+      else if (!AT_THE_DOOR.includes(status)) this.#sent = null;
+      for (const input of [this.#reason, this.#option, this.#count]) input.disabled = this.#sent !== null;
       if (nodes !== undefined) this.#askFor(nodes);
-      setText(this.#fault, wordsOf(error));
-      this.#fault.hidden = status === 401;
+      setText(this.#fault, status === 401 ? '' : `${wordsOf(error)}${this.#sent ? ONCE : ''}`);
     }
-    [this.#isBusy, this.#dialog.ariaBusy] = [false, 'false'];
+    this.#dialog.ariaBusy = 'false';
   }
 }
 

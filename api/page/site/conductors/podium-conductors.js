@@ -91,9 +91,9 @@ export class PodiumConductors extends View {
       const warnings = /** @type {string[]} */ ([]);
       const warn = (/** @type {string[]} */ texts) => void warnings.push(...texts);
       const work = (/** @type {{option: boolean}} */ { option }) =>
-        ask('POST', `podium/v1/${path}/${action}`, { body: option ? { force: true } : {}, warn });
-      const loud = action !== 'undrain';
-      const found = await askPerson(this.page, { title: `${about}: ${title}`, action, loud, work, ...more });
+        () => ask('POST', `podium/v1/${path}/${action}`, { body: option ? { force: true } : {}, warn });
+      const found = await askPerson(this.page, { action, loud: action !== 'undrain', role: 'admin', work,
+        ...more, about: () => ({ title: `${about}: ${title}`, ...more }) });
       return found ? [`${about}: ${said[Number(found.changed)]}`, ...warnings].join('; ') : '';
     });
   }
