@@ -117,6 +117,35 @@ def test_an_address_with_a_fault_says_that_all_nodes_are_shown(site: Site, look:
     expect(all_shown).to_be_hidden()
 
 
+def test_names_that_no_node_has_are_told_and_hide_nothing(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/fleet?where=r1n0%5B1-2%5D")
+    shows(page, "r1n01", "r1n02")
+    said = page.locator("podium-filter").get_by_role("status")
+    for text, words in (
+        ("power_stat", "No node has power_stat in its name; conditions look like power_state=off"),
+        ("on", "conditions look like power_state=on"),
+        ("@rack:r1", "extra.rack=r1"),
+    ):
+        box(page).fill(text)
+        expect(said).to_contain_text(words)
+        expect(box(page)).to_have_attribute("aria-invalid", "true")
+        shows(page, "r1n01", "r1n02")
+    box(page).fill("r1n[11-60]")
+    shows(page, "r1n11", "r1n12")
+    expect(said).to_have_text("No node has r1n[13-60] in its name")
+    expect(box(page)).to_have_attribute("aria-invalid", "false")
+
+
+def test_the_help_closes_by_escape_and_by_a_click_elsewhere(site: Site, look: Windows) -> None:
+    page = look(site.url)
+    panel = page.locator("podium-filter .panel")
+    for close in (lambda: page.keyboard.press("Escape"), lambda: page.locator("[data-node]").last.click()):
+        page.locator("podium-filter").get_by_text("Help").click()
+        expect(panel).to_be_visible()
+        close()
+        expect(panel).to_be_hidden()
+
+
 def test_what_is_secret_is_refused_as_everywhere(site: Site, look: Windows) -> None:
     page = look(site.url)
     box(page).fill("extra.password=geheim")

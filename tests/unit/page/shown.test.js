@@ -177,3 +177,24 @@ test('the ages of all nodes are asked for as long as a filter is about them', ()
   });
   assert.deepEqual(readers, [1, 0, 1, 1, 0]);
 });
+
+test('a name that no node has hides nothing, until there is such a node', () => {
+  const { fleet, shown, names } = made(node('n1'), node('n2'));
+  shown.filter = 'n2';
+  shown.filter = 'gpu';
+  assert.deepEqual(names(), ['n2']);
+  assert.match(shown.fault?.text ?? '', /No node has gpu in its name/);
+  assert.ok(!shown.isInForce);
+  fleet.add(node('gpu1'));
+  assert.deepEqual(names(), ['gpu1']);
+  assert.ok(shown.isInForce);
+});
+
+test('names of a filter that no node has are told', () => {
+  const { fleet, shown, names } = made(node('n1'), node('n2'));
+  shown.filter = 'n[1-4], uuid*, x';
+  assert.deepEqual(names(), ['n1', 'n2']);
+  assert.equal(shown.missing, 'n[3-4],x,uuid*');
+  fleet.add(node('n3'), node('x'));
+  assert.equal(shown.missing, 'n4,uuid*');
+});

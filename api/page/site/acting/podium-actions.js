@@ -25,13 +25,13 @@ class PodiumActions extends Part {
   #buttons = ACTIONS.map((action) =>
     h('button', { 'data-action': action.name, onclick: () => this.#ask(action) },
       action.label ?? action.name));
+  #row = h('div', { class: 'row' }, this.#count, this.#clear, this.#buttons);
   #outcome = h('div', { role: 'status' });
   #progress = h('span');
   /** What the outcome is about. @type {number | null} */ #operation = null;
 
   show() {
     const { fleet, session, shown, choice } = this.page;
-    this.replaceChildren(h('div', { class: 'row' }, this.#count, this.#clear, this.#buttons), this.#outcome);
     for (const one of [choice, session, shown]) this.listen(one, 'change', () => this.soon());
     this.listen(fleet, 'operation', ({ detail: { operation } }) => {
       if (operation.id === this.#operation) setText(this.#progress, `; ${progressOf(operation)}`);
@@ -50,8 +50,10 @@ class PodiumActions extends Part {
   }
 
   refresh() {
-    this.hidden = !this.page.session.may('operator');
-    if (this.hidden) return;
+    const may = this.page.session.may('operator');
+    if (may !== this.hasChildNodes()) this.replaceChildren(...(may ? [this.#row, this.#outcome] : []));
+    this.hidden = !may;
+    if (!may) return;
     const nodes = this.#nodes;
     const some = `${counted(nodes.length)} chosen${this.#hidden ? `, ${this.#hidden} not shown` : ''}`;
     setText(this.#count, nodes.length ? some : 'Choose nodes to act on them');

@@ -8,11 +8,13 @@ export class Choice extends EventTarget {
   /** Where a range begins: what was last chosen alone, or toggled. @type {string | undefined} */
   anchor;
   #fleet;
+  #may;
   #uuids = new Set();
 
-  /** @param {Fleet} fleet */
-  constructor(fleet) {
+  /** @param {Fleet} fleet @param {() => boolean} [may] whether one who looks may act, and so choose */
+  constructor(fleet, may = () => true) {
     super();
+    this.#may = may;
     this.#fleet = fleet;
     const forget = () => this.#become([...this.#uuids].filter((uuid) => fleet.nodes.has(uuid)));
     fleet.addEventListener('change', (/** @type {any} */ { detail }) => detail.order && forget());
@@ -54,6 +56,7 @@ export class Choice extends EventTarget {
 
   /** @param {string[]} uuids */
   #become(uuids) {
+    if (uuids.length && !this.#may()) return;
     const before = this.#uuids;
     this.#uuids = new Set(uuids);
     const isSame = before.size === this.size && uuids.every((uuid) => before.has(uuid));

@@ -28,7 +28,8 @@ class PodiumFleet extends Part {
     this.toggleAttribute('data-large', fleet.total > 20_000);
     if (!this.count || fleet.phase !== 'whole') return;
     const [some, all] = [shown.nodes.length, fleet.nodes.size].map((count) => count.toLocaleString('en'));
-    setText(this.count, some === all ? `${all} nodes` : `${some} of ${all} nodes`);
+    const text = some === all ? `${all} nodes` : `${some} of ${all} nodes`;
+    setText(this.count, shown.isInForce ? text : `${text}, as before this filter`);
   }
 }
 

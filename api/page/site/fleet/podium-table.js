@@ -5,8 +5,9 @@ import { NAMES, NodeRow } from './row.js';
 
 /** Rows above and below the view. */
 const SPARE = 6;
-const KEYS = 'Arrow keys, Page Up, Page Down, Home and End move; with Shift they choose a range.'
-  + ' Space chooses a node, Control A all that are shown, Escape none. Enter opens the node.';
+const MOVING = 'Arrow keys, Page Up, Page Down, Home and End move. Enter opens the node.';
+const CHOOSING = ' Space chooses a node, Shift with a key that moves a range, Control A all that are shown,'
+  + ' Escape none.';
 
 /**
  * The shown nodes as a table. Only the rows in view, and that with the focus, are elements.
@@ -28,12 +29,13 @@ class PodiumTable extends Part {
   #grid = h('div', { role: 'grid', 'aria-label': 'Nodes', 'aria-describedby': 'podium-table-keys',
     'aria-multiselectable': 'true', 'aria-colcount': NAMES.length },
     h('div', { role: 'rowgroup', class: 'head' }, this.#head), this.#body);
+  #keys = h('p', { id: 'podium-table-keys', class: 'hidden' });
   #empty = h('p', { role: 'status', class: 'quiet' });
   #view = h('div', { class: 'view' }, this.#grid, this.#empty);
 
   show() {
     const { fleet, shown, choice, session, stream } = this.page;
-    this.replaceChildren(this.#view, h('p', { id: 'podium-table-keys', class: 'hidden' }, KEYS));
+    this.replaceChildren(this.#view, this.#keys);
     this.listen(shown, 'change', () => this.#take());
     this.listen(choice, 'change', () => this.#follow());
     this.listen(fleet, 'change', ({ detail }) => this.#update(({ node }) => detail.nodes.has(node)));
@@ -45,6 +47,7 @@ class PodiumTable extends Part {
     // Shift is for ranges of nodes: without it, text can be selected.
     this.listen(this.#body, 'mousedown', (event) => event.shiftKey && event.preventDefault());
     this.listen(this.#body, 'click', (event) => this.#click(event));
+    this.listen(this.#body, 'dblclick', ({ target }) => target.matches('.choose') || this.#open(target));
     this.listen(this.#body, 'focusin', (event) => this.#activate(placeOf(event)));
     this.listen(this.#grid, 'keydown', (event) => this.#key(event) && event.preventDefault());
     this.listen(this.#all, 'change', () => (this.#all.checked ? choice.all(this.#list) : choice.set([])));
@@ -81,9 +84,11 @@ class PodiumTable extends Part {
   }
 
   refresh() {
-    const { fleet, session, stream, choice } = this.page;
+    const { fleet, session, stream, choice, shown } = this.page;
     const count = this.#list.length;
-    this.toggleAttribute('data-watching', !session.may('operator'));
+    const may = session.may('operator');
+    this.toggleAttribute('data-watching', !may);
+    setText(this.#keys, may ? MOVING + CHOOSING : MOVING);
     this.toggleAttribute('data-old', stream.state !== 'live');
     this.#height = this.#head.offsetHeight || this.#height;
     this.#grid.ariaRowCount = String(count + 1);
@@ -93,6 +98,7 @@ class PodiumTable extends Part {
     setText(this.#empty, count ? '' : fleet.nodes.size ? 'No node meets the filter' : none);
     this.#draw();
     const chosen = choice.size ? this.#list.filter(({ uuid }) => choice.has(uuid)).length : 0;
+    this.#all.disabled = !shown.isInForce;
     this.#all.checked = count > 0 && chosen === count;
     this.#all.indeterminate = chosen > 0 && chosen < count;
   }
@@ -147,6 +153,9 @@ class PodiumTable extends Part {
     if (hasFocus) this.#rows.get(this.#active)?.element.focus({ preventScroll: true });
   }
 
+  /** @param {Element} [within] the row of the node to open */
+  #open(within) { within?.closest('[data-node]')?.querySelector('a')?.click(); }
+
   /** @param {MouseEvent} event */
   #click(event) {
     const { choice } = this.page;
@@ -160,16 +169,16 @@ class PodiumTable extends Part {
 
   /** Do what a key is for. @param {KeyboardEvent} event @returns {boolean} whether it is one of those */
   #key(event) {
-    const { choice } = this.page;
+    const { choice, shown } = this.page;
     const { key, shiftKey, ctrlKey, metaKey, altKey } = event;
     /** @type {Record<string, number>} */
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: this.#inView, PageUp: -this.#inView, ' ': 0,
       Home: -Infinity, End: Infinity };
     const from = choice.anchor ?? this.#active;
-    if ((ctrlKey || metaKey) && key === 'a') choice.all(this.#list);
+    if ((ctrlKey || metaKey) && key === 'a') choice.all(shown.isInForce ? this.#list : []);
     else if (key === 'Escape') choice.set([]);
     else if (altKey || placeOf(event) < 0 || !(key in steps || key === 'Enter')) return false;
-    else if (key === 'Enter') this.#rows.get(this.#active)?.element.querySelector('a')?.click();
+    else if (key === 'Enter') this.#open(this.#rows.get(this.#active)?.element);
     else {
       this.#goTo(this.#place + steps[key]);
       if (shiftKey) choice.range(from, this.#active, this.#list, ctrlKey);

@@ -4,7 +4,7 @@ import { suggestions } from './suggesting.js';
 
 const EXAMPLES = [
   ['r1n[01-40], r2*', 'names, ranges and patterns'],
-  ['gpu', 'a part of names, in capitals or not'],
+  ['n07', 'a part of names, in capitals or not'],
   ['power_state=off and extra.rack=r1', 'conditions, as --where takes them; also or, not, parentheses'],
   ['owner="high energy" or last_error~"*timeout*"', 'texts to the letter; ~ is for patterns'],
   ['age>5m and health in (warning, none)', '90s, 5m, 2h, 90d; none is what is missing'],
@@ -25,7 +25,11 @@ class PodiumFilter extends Part {
 
   show() {
     const { shown, address } = this.page;
-    this.replaceChildren(this.#input, this.#words, this.#help(),
+    const help = this.#help();
+    const close = () => { help.open = false; };
+    this.listen(document, 'pointerdown', ({ target }) => this.contains(target) || close());
+    this.listen(document, 'keydown', ({ key }) => key === 'Escape' && close());
+    this.replaceChildren(this.#input, this.#words, help,
       h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place, this.#all));
     this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }));
     this.listen(address, 'change', () => this.#read());
@@ -43,10 +47,11 @@ class PodiumFilter extends Part {
   refresh() {
     const { shown } = this.page;
     const { value } = this.#input;
+    const missing = shown.missing && `No node has ${shown.missing.slice(0, 80)} in its name`;
     shown.filter = value;
     const { fault, isWaiting } = shown;
     this.#input.setAttribute('aria-invalid', String(fault !== null));
-    setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault?.text ?? ''));
+    setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault?.text ?? missing));
     this.#reason.className = fault?.text ? 'fault' : 'quiet';
     this.#place.hidden = !fault?.at;
     this.#all.hidden = !fault || shown.nodes.length < this.page.fleet.nodes.size;

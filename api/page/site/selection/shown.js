@@ -3,7 +3,7 @@
 import { ask } from '../core/api.js';
 import { BASE } from '../core/loading.js';
 import { pause } from '../core/waiting.js';
-import { isCondition, understood } from './filters.js';
+import { isCondition, understood, unmatched } from './filters.js';
 import { Fault } from './parsing.js';
 
 /** @typedef {import('../core/fleet.js').Fleet} Fleet */
@@ -30,6 +30,8 @@ export class Shown extends EventTarget {
   nodes = [];
   /** @type {Told | null} */
   fault = null;
+  /** Names of the filter that no node has. */
+  missing = '';
   /** Whether more has to be known of the nodes first. */
   isWaiting = false;
   #text = '';
@@ -49,9 +51,15 @@ export class Shown extends EventTarget {
   constructor(fleet) {
     super();
     this.#fleet = fleet;
-    const follow = (/** @type {any} */ { detail }) => this.#follow(detail.nodes, detail.order);
-    fleet.addEventListener('change', follow);
+    fleet.addEventListener('change', (/** @type {any} */ { detail: { nodes, order } }) => {
+      this.#follow(nodes, order);
+      if (order && this.missing) void this.#take(this.#typing.signal);
+    });
+    fleet.addEventListener('phase', () => void (this.#filter?.missing && this.#take(this.#typing.signal)));
   }
+
+  /** Whether the nodes are those of the filter. */
+  get isInForce() { return !this.fault && !this.isWaiting; }
 
   get filter() { return this.#text; }
   set filter(text) {
@@ -64,13 +72,17 @@ export class Shown extends EventTarget {
 
   /** Apply the text, at once if all is there that it looks at. @param {AbortSignal} signal */
   async #take(signal) {
-    this.fault = null;
+    [this.fault, this.missing] = [null, ''];
     try {
       const filter = understood(this.#text);
       const more = filter ? filter.columns.filter((one) => !this.#columns.has(one)) : [];
       this.isWaiting = more.length > 0 || dependsOnOthers(filter);
       if (filter && this.isWaiting) await this.#prepare(filter, more, signal);
       if (signal.aborted) return;
+      const { phase, ordered } = this.#fleet;
+      this.missing = (phase !== 'loading' && filter?.missing?.(ordered)) || '';
+      const hasSome = !this.missing || ordered.some((node) => filter?.fits(node, this.#world));
+      if (!hasSome) throw new Error(unmatched(this.#text));
       this.#apply(filter);
     } catch (error) {
       if (signal.aborted) return;
