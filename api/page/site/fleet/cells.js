@@ -1,6 +1,7 @@
 /**
  * What cells look like: a colour, and where there is room a mark, so that nothing hangs on colour alone.
- * @typedef {{fill: string, ink: string, mark: string}} Look ink: of the mark
+ * @typedef {{fill: string, ink: string, mark: string, corner?: boolean}} Look ink: of the mark, and of the
+ *   corner that is for maintenance
  * @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context
  */
 
@@ -25,7 +26,8 @@ const LINES = {
 export function lookOf(swatch, text, ground) {
   const mark = MARKS[swatch.dataset.shade ?? ''] ?? '';
   const ink = ['hollow', 'hatch', 'old'].includes(mark) ? text : ground;
-  return { fill: getComputedStyle(swatch).backgroundColor, ink, mark };
+  const corner = swatch.dataset.shade === 'maintenance';
+  return { fill: getComputedStyle(swatch).backgroundColor, ink, mark, corner };
 }
 
 /**
@@ -33,7 +35,7 @@ export function lookOf(swatch, text, ground) {
  * @param {Context} context @param {Look} look @param {number} side @param {number} unit pixels of a CSS pixel
  * @param {string} ground what is behind the cells @param {string} [ring] around a cell that is chosen
  */
-export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring) {
+export function paintCell(context, { fill, ink, mark, corner }, side, unit, ground, ring) {
   const isMarked = side >= MARKED * unit;
   context.roundRect(0, 0, side, side, side >= 9 * unit ? side / 7 : 0);
   context.clip();
@@ -52,6 +54,9 @@ export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring
   const thick = Math.max(unit, Math.round(side / 12));
   if (ring) frame(ground, thick + unit);
   if (ring || (isPale && isMarked)) frame(ring ?? fill, thick);
+  context.fillStyle = ink;
+  const half = side / 2;
+  if (corner) context.fill(new Path2D(`M${side} ${half}V${side}H${half}Z`));
   if (!isMarked) return;
   context.beginPath();
   for (const [fromX, fromY, toX, toY] of LINES[mark] ?? []) {

@@ -16,6 +16,7 @@ const FEW = 300;
 const RESTS = 8;
 /** Of the legend too: what the power was is shown, but is no longer sure. */
 const FAILING = { key: 'failing', label: 'failing' };
+const MAINTENANCE = { key: 'maintenance', label: 'maintenance' };
 /** What has to be done anew: cells that look different now, all cells, where they are. */
 const [SOME, ALL, PLACES] = [0, 1, 2];
 
@@ -23,7 +24,7 @@ const [SOME, ALL, PLACES] = [0, 1, 2];
 export class PodiumHeatmap extends Part {
   /** @type {Node[]} in the order of their cells */ nodes = [];
   /** @type {Picture | null} */ picture = null;
-  /** Of each node four times its shade, two more if it fails, and one more if it is chosen. */
+  /** Of each node eight times its shade; more are 4 for maintenance, 2 if it fails, and 1 if it is chosen. */
   #codes = new Uint8Array();
   /** @type {import('../core/words.js').Colouring} */ #colouring = 'power';
   /** @type {readonly import('../core/words.js').Shade[]} */ #shades = [];
@@ -77,7 +78,8 @@ export class PodiumHeatmap extends Part {
     this.#endAges = this.#colouring === 'age' ? this.page.fleet.watchAll() : () => {};
     COLOURINGS.forEach((one, at) => { this.#buttons[at].ariaPressed = String(one === this.#colouring); });
     this.#swatches = [];
-    this.#shades = [...SHADES[this.#colouring], ...(this.#colouring === 'power' ? [FAILING] : [])];
+    const others = this.#colouring === 'power' ? [FAILING, MAINTENANCE] : [MAINTENANCE];
+    this.#shades = [...SHADES[this.#colouring], ...others];
     this.#legend.replaceChildren(...this.#shades.map(({ key, label }) => {
       const swatch = h('canvas', { 'data-shade': key });
       swatch.style.background = `var(--${this.#colouring.replace(' ', '-')}-${key}, var(--power-on))`;
@@ -129,24 +131,26 @@ export class PodiumHeatmap extends Part {
     const { color: text, backgroundColor: ground, fontFamily: font } = style;
     const looks = this.#swatches.map((swatch) => lookOf(swatch, text, ground));
     const colours = { text, ground, font, quiet: getComputedStyle(this.#legend).color };
-    const both = looks.flatMap((look) => [look, { ...look, mark: 'old', ink: text }]);
+    const all = looks.flatMap((look) => [false, true].flatMap((corner) =>
+      [{ ...look, corner }, { ...look, corner, mark: 'old', ink: text }]));
     this.#swatches.forEach((swatch, at) => {
       swatch.width = swatch.height = SWATCH * unit;
       const context = swatch.getContext('2d');
       if (context) paintCell(context, looks[at], swatch.width, unit, ground);
     });
-    return new Picture(this.#canvas, layout, unit, both, colours);
+    return new Picture(this.#canvas, layout, unit, all, colours);
   }
 
   /** Find out how each node looks now. @returns {number[]} the places of those that look different */
   #recode() {
     const { choice, fleet } = this.page;
     const [colouring, now, others] = [this.#colouring, fleet.now(), /** @type {number[]} */ ([])];
-    const codes = new Map(this.#shades.map(({ key }, at) => [key, 4 * at]));
+    const codes = new Map(this.#shades.map(({ key }, at) => [key, 8 * at]));
     this.nodes.forEach((node, at) => {
       const fails = colouring === 'power' && node.power_failures > 0;
       const shade = codes.get(shadeOf(node, colouring, now)) ?? 0;
-      const code = shade + 2 * Number(fails) + Number(choice.has(node.uuid));
+      const more = 4 * Number(node.maintenance) + 2 * Number(fails);
+      const code = shade + more + Number(choice.has(node.uuid));
       if (code !== this.#codes[at]) others.push(at);
       this.#codes[at] = code;
     });
@@ -156,8 +160,9 @@ export class PodiumHeatmap extends Part {
   #count() {
     const each = this.#shades.map(() => 0);
     for (const code of this.#codes) {
-      each[code >> 2]++;
-      if (code & 2) each[each.length - 1]++;
+      each[code >> 3]++;
+      if (code & 2) each[each.length - 2]++;
+      if (code & 4) each[each.length - 1]++;
     }
     const counts = each.map((count) => count.toLocaleString('en'));
     this.#legend.querySelectorAll('b').forEach((count, at) => setText(count, counts[at]));

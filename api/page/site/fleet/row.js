@@ -9,13 +9,13 @@ const COLUMNS = {
   'choose': () => '',
   'name': ({ name }) => name,
   'power': stateOf,
-  'under way': (node) => node.target_power_state ?? '',
   'health': (node) => node.health?.status ?? '',
   'age': (node, now) => (node.power_checked_at === null ? 'never read' : age(now - node.power_checked_at)),
-  'maintenance': (node) => (node.maintenance ? node.fault ?? 'yes' : ''),
+  'notes': ({ target_power_state: target, maintenance, fault, last_error: error }) =>
+    [target && `${target} under way`, maintenance && ['maintenance', fault].filter(Boolean).join(': '), error]
+      .filter(Boolean).join(' · '),
   'rack': ({ rack }) => rack,
   'conductor': (node) => node.conductor?.split('/')[0] ?? 'none',
-  'error': (node) => node.last_error ?? '',
 };
 export const NAMES = Object.keys(COLUMNS);
 
@@ -37,8 +37,10 @@ export class NodeRow {
       setText(place === 1 ? this.#link : cell, cell.title);
     });
     const state = this.#cells[2].dataset.state = stateOf(node);
-    this.#cells[4].dataset.health = node.health?.status ?? '';
+    this.#cells[3].dataset.health = node.health?.status ?? '';
     Object.assign(this.element.dataset, { node: node.name, state });
+    this.element.toggleAttribute('data-maintenance', node.maintenance);
+    this.element.toggleAttribute('data-failing', node.power_failures > 0);
   }
 
   /** @param {number} place from 0 @param {number} top @param {boolean} isChosen @param {boolean} isActive */
