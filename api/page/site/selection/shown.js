@@ -55,7 +55,9 @@ export class Shown extends EventTarget {
       this.#follow(nodes, order);
       if (order && this.missing) void this.#take(this.#typing.signal);
     });
-    fleet.addEventListener('phase', () => void (this.#filter?.missing && this.#take(this.#typing.signal)));
+    fleet.addEventListener('phase', () => {
+      if (this.isInForce && this.#filter?.missing) void this.#take(this.#typing.signal);
+    });
   }
 
   /** Whether the nodes are those of the filter. */
