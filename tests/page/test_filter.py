@@ -195,6 +195,6 @@ def test_the_help_has_examples_and_all_fields(serve: Callable[..., Site], look: 
     panel = page.locator("podium-filter .panel")
     expect(panel).to_contain_text("would_enforce")
     assert axe(page) == []
-    for example in panel.get_by_role("term").all():
+    for example in panel.locator("code").all()[:5]:
         box(page).fill(example.inner_text())
         expect(box(page)).to_have_attribute("aria-invalid", "false")
