@@ -85,7 +85,8 @@ def test_the_heat_map_says_in_words_what_it_shows(page: Page) -> None:
     words = "28 power on, 12 power off, 4 error, 4 unknown, 4 failing, 4 maintenance. The table has the same"
     expect(heat_map(page, f"48 nodes by rack and power: {words}")).to_be_visible()
     legend = page.get_by_role("list", name="Nodes shown").get_by_role("listitem")
-    expect(legend).to_have_text(["power on28", "power off12", "error4", "unknown4", "failing4", "maintenance4"])
+    told = ["power on28", "power off12", "error4", "unknown4", "failing4", "maintenance4"]
+    expect(legend).to_have_text(told)
 
 
 def test_a_machine_that_is_switched_behind_ones_back_has_another_colour(site: Site, page: Page) -> None:
