@@ -20,7 +20,7 @@ def is_seen_as(page: Page, name: str, role: str | None = None) -> None:
 
 
 def log_in(page: Page, name: str) -> None:
-    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("[data-action='log in']").click()
 
