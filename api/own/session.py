@@ -18,6 +18,7 @@ from podium.api.faults import Fault
 from podium.api.routing import Operation
 from podium.api.services import services
 from podium.client.calls.call import Record
+from podium.wording import which
 
 _PATH: Final = "/podium/v1/session"
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie, Authorization"}
@@ -47,9 +48,13 @@ class _Password(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     password: str
 
+    __repr__ = which
+
 
 class _Token(msgspec.Struct, forbid_unknown_fields=True):
     token: str
+
+    __repr__ = which
 
 
 async def show(request: Request) -> Response:

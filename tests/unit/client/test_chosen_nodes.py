@@ -11,6 +11,7 @@ from podium.client.calls.call import Call
 from podium.client.calls.changes import FollowChanges, NodeChange
 from podium.client.calls.enrolment import EnrolNodes
 from podium.client.calls.nodes import Filter, ListNodes
+from podium.client.calls.selection import CheckSelection
 from podium.client.calls.table import CALLS
 from podium.client.calls.updating import Listed
 from podium.client.podium import Podium
@@ -29,8 +30,9 @@ _OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
 _CHOOSING: Final = [
     call
     for call in CALLS
-    # Those of files have the nodes themselves.
-    if "nodes" in call.__struct_fields__ and not (call is EnrolNodes or issubclass(call, Listed))
+    # Those of files have the nodes themselves; one only says what is wrong with what was typed.
+    if "nodes" in call.__struct_fields__
+    and not (call in (EnrolNodes, CheckSelection) or issubclass(call, Listed))
 ]
 
 
@@ -59,7 +61,7 @@ def test_a_filter_is_empty_without_any_condition() -> None:
     )
 
 
-_MEETING: Final = [call for call in CALLS if "where" in call.__struct_fields__]
+_MEETING: Final = [call for call in CALLS if "where" in call.__struct_fields__ and call is not CheckSelection]
 
 
 def refusal(podium: Podium, call: type[Call[Any]], where: str | list[str]) -> str:
