@@ -51,6 +51,13 @@ class Field:
     kind: Kind
     words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
+    def fault(self, text: str) -> str:
+        """Return what to say of a text that is none of the words: the shortest for each value."""
+        shortest = {value: one for one, value in sorted(self.words.items(), key=lambda its: -len(its[0]))}
+        is_begun = any(one.startswith(f"{text.lower()} ") for one in self.words)
+        hint = "put values with spaces into quotation marks" if is_begun else "none is for what is missing"
+        return f"none of {', '.join(sorted(shortest.values()))}; {hint}"
+
 
 _POWER: Final = {"on": states.POWER_ON, "off": states.POWER_OFF}
 _POWER_STATES: Final = {**_POWER, **{one: one for one in (states.POWER_ON, states.POWER_OFF, states.ERROR)}}
@@ -94,6 +101,8 @@ DRIVER_INFO: Final = "driver_info"
 ENTRIES: Final[Mapping[str, Field]] = {
     name: Field(name, Kind.ENTRY) for name in ("extra", "properties", DRIVER_INFO)
 }
+#: The fields that are meant by words of tables and of the page.
+MEANT: Final = {"power": "power_state", "error": "last_error", "under_way": "target_power_state"}
 #: Other names of fields, which are columns' or options'.
 _ALIASES: Final = {"power_state_age": "age"}
 

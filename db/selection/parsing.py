@@ -97,7 +97,7 @@ class _Reader:
         rest = self._next
         if rest.kind != "end":
             hint = "; put values with spaces into quotation marks" if rest.kind != "sign" else ""
-            raise self._wrong(rest, f"and, or, or the end was expected{hint}")
+            raise self._wrong(rest, f"a condition ends here, or goes on with 'and' or 'or'{hint}")
         return found
 
     def _some(self) -> Tree:
@@ -171,7 +171,7 @@ class _Reader:
             if any(sign in key for sign in '"\\') or not key.isprintable():
                 raise self._wrong(word, f"nodes cannot be found by the entry {key[:80]!r} of {name}")
             return found, key
-        near = nearest(word.text, [*FIELDS, *ENTRIES])
+        near = fields.MEANT.get(word.text.lower()) or nearest(word.text, [*FIELDS, *ENTRIES])
         hint = f"did you mean {near}?" if near else "--where help lists the fields"
         raise self._wrong(word, f"there is no field {word.text[:80]}; {hint}")
 
@@ -210,7 +210,7 @@ class _Reader:
         found = convert(word.text)
         if found is None:
             kind = Kind.NUMBER if field.kind is Kind.ENTRY else field.kind
-            there = f"none of {', '.join(sorted(field.words))}, none" if field.words else f"not {kind.words}"
+            there = field.fault(word.text) if field.words else f"not {kind.words}"
             raise self._wrong(word, f"{word.text[:80]} is {there}")
         return found
 

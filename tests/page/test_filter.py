@@ -88,7 +88,7 @@ def test_a_fault_has_its_place_and_the_servers_words_and_changes_nothing_else(
     shows(page, "r1n01", "r1n02")
     for text, place, words in (
         ("power_state=off and power_stat=on", "power_stat", "did you mean power_state?"),
-        ("health=blue", "blue", "none of critical, ok, warning, none"),
+        ("health=blue", "blue", "none of critical, ok, warning; none is"),
         ("owner=a b", "b", "put values with spaces into quotation marks"),
         ("r1n[3-1]", "r1n[3-1]", "is no span such as 1-40"),
     ):
