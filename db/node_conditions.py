@@ -6,17 +6,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import clock
+from podium.db import clock, roster
 from podium.db.fleet_figures import IS_READ
-from podium.db.members import unended
 from podium.db.models import members, nodes, power_readings, slots
 from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import OF_NODE
 
 
 def is_failing(connection: sa.Connection) -> sa.ColumnElement[bool]:
-    """Return whether the last read of the power failed, or nobody reads it: without an owner, or reserved by
-    one, that has not ended."""
+    """Return whether the last read of the power failed, or nobody reads it: who owns it, or has reserved it,
+    has ended or is silent."""
     failed = sa.or_(nodes.c.power_failures > 0, sa.and_(IS_READ, _is_left_alone(connection)))
     return sa.and_(IS_CONDUCTED, failed)
 
@@ -29,15 +28,15 @@ def is_stale(fresh: tuple[datetime, datetime]) -> sa.ColumnElement[bool]:
     return sa.and_(IS_CONDUCTED, nodes.c.id.in_(stale))
 
 
-def is_unserved() -> sa.ColumnElement[bool]:
-    """Return whether the node is to be read, and no member that has not ended has its slot."""
-    return sa.and_(IS_CONDUCTED, ~has_owner())
+def is_unserved(connection: sa.Connection) -> sa.ColumnElement[bool]:
+    """Return whether the node is to be conducted, and who has its slot has ended or is silent."""
+    return sa.and_(IS_CONDUCTED, ~has_owner(members.c.id.in_(roster.heard(connection))))
 
 
 def _is_left_alone(connection: sa.Connection) -> sa.ColumnElement[bool]:
-    alive = [one.name for one in unended(connection)]
-    is_held = sa.and_(nodes.c.reservation.is_not(None), nodes.c.reservation.not_in(alive))
-    return sa.or_(is_held, ~has_owner())
+    alive = roster.heard(connection)
+    is_held = sa.and_(nodes.c.reservation.is_not(None), nodes.c.reservation.not_in(alive.values()))
+    return sa.or_(is_held, ~has_owner(members.c.id.in_(alive)))
 
 
 def has_owner(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

@@ -81,7 +81,7 @@ def select_nodes(
     if fresh is not None:
         query = query.where(node_conditions.is_stale(fresh))
     if unserved:
-        query = query.where(node_conditions.is_unserved())
+        query = query.where(node_conditions.is_unserved(connection))
     if enforced_by_default is not None:
         query = query.where(node_conditions.to_be_enforced(enforced_by_default))
     if conductor is not None:

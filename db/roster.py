@@ -175,6 +175,15 @@ def names(connection: sa.Connection) -> dict[int | None, Worker]:
     return {one.id: one.name for one in members.unended(connection)}
 
 
+def heard(connection: sa.Connection) -> dict[int, Worker]:
+    """The names of the members that have not ended, without those of silent hosts, by their numbers."""
+    its, now = members.unended(connection), clock.now(connection)
+    renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
+    ages = {one.id: abs((now - renewed.get(one.id, now)).total_seconds()) for one in its}
+    hosts = {one.host for one in its if ages[one.id] < one.lease}
+    return {one.id: one.name for one in its if one.host in hosts}
+
+
 def unserved(connection: sa.Connection) -> Mapping[Pair, int]:
     """How many nodes of each group and driver nobody serves."""
     return owned(connection, members.unended(connection)).unserved

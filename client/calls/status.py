@@ -43,7 +43,7 @@ class NodeCounts(Record, frozen=True, kw_only=True):
     :param unreadable: in maintenance because they could not be read for long
     :param failing: whose last read failed
     :param never_read: that are to be read, and were not yet
-    :param unserved: that no conductor has that is there
+    :param unserved: that no conductor has that is heard of
     :param changing: for which a change waits or is under way
     :param to_be_restored: whose power the conductor is to restore
     """

@@ -16,7 +16,7 @@ def check_selection(backend: Backend, call: CheckSelection) -> Selection:
     with backend.database.read() as connection:
         return Selection(
             fault=_fault(backend, connection, call),
-            members=sorted(map(str, roster.names(connection).values())),
+            members=sorted(map(str, roster.heard(connection).values())),
             enforced_by_default=choosing.enforces_by_default(backend),
         )
 

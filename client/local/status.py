@@ -25,6 +25,7 @@ from podium.db import api, clock, enforcement, node_list, operations, roster, un
 from podium.db.fleet_figures import FleetFigures, fleet_figures
 from podium.db.models import nodes
 from podium.db.node_conditions import to_be_enforced
+from podium.db.roster import Roster
 
 #: Operations under way that are shown.
 _MOST: Final = 5
@@ -68,7 +69,7 @@ def get_status(backend: Backend, _: GetStatus) -> Status:
         return Status(
             at=now,
             attention=_in_order(found),
-            nodes=_node_counts(figures, healths, api.count_nodes(connection)),
+            nodes=_node_counts(figures, healths, api.count_nodes(connection), present),
             readings=Readings(max_age=max_age, fresh_share=figures.fresh_share, oldest=figures.oldest),
             conductors=[
                 ConductorState(hostname=one.hostname, state=one.state, nodes=one.nodes)
@@ -88,8 +89,11 @@ def _states(backend: Backend) -> dict[str, sa.ColumnElement[bool]]:
     }
 
 
-def _node_counts(figures: FleetFigures, healths: Mapping[tuple[str, bool], int], count: int) -> NodeCounts:
+def _node_counts(
+    figures: FleetFigures, healths: Mapping[tuple[str, bool], int], count: int, present: Roster
+) -> NodeCounts:
     its = figures.further
+    silent = sum(crew.nodes for crew in present.crews if crew.state == roster.SILENT)
     power = {name: its[f"is_{name}"] for name in _POWER}
     health = {
         f"health_{name}": healths.get((name, False), 0) + healths.get((name, True), 0)
@@ -106,7 +110,7 @@ def _node_counts(figures: FleetFigures, healths: Mapping[tuple[str, bool], int],
         unreadable=figures.unreadable,
         failing=figures.failing,
         never_read=figures.never_read,
-        unserved=figures.unowned,
+        unserved=figures.unowned + silent,
         changing=its["changing"],
         to_be_restored=its["to_be_restored"],
     )

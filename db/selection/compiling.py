@@ -126,7 +126,7 @@ class _Compiler:
             case "failing":
                 return node_conditions.is_failing(self._connection)
             case "unserved":
-                return node_conditions.is_unserved()
+                return node_conditions.is_unserved(self._connection)
             case "would_enforce":
                 return node_conditions.to_be_enforced(self._enforced_by_default)
             case "unhealthy":

@@ -78,6 +78,10 @@ def test_conductors_that_are_not_heard_of_and_a_frozen_enforcement_need_attentio
     assert silent.since is not None
     assert silent.since < clock.later(utcnow(), -900)
     assert [one.name for one in podium.nodes(where=silent.where)] == ["n1"]
+    assert found.nodes.unserved == 1
+    for where in ("unserved", "failing"):
+        assert [one.name for one in podium.nodes(where=where)] == ["n1"]
+    assert podium.check_selection(where="unserved").members == []
     assert found.enforcement.frozen_reason == "many nodes vanished"
 
 

@@ -126,3 +126,12 @@ test('a text that is longer than the server reads is refused before anybody trie
   }
   assert.ok(understood(`name=${'a'.repeat(1995)}`));
 });
+
+test('nobody serves the nodes of a conductor that is not heard of', () => {
+  const node = shown({ name: 'n1', driver: 'fake', power_policy: null, reservation: null });
+  for (const text of ['unserved', 'failing']) {
+    const filter = understood(text);
+    assert.equal(filter?.fits(node, world), false);
+    assert.equal(filter?.fits(node, { ...world, members: new Set() }), true);
+  }
+});

@@ -12,7 +12,7 @@ import { number } from './fields.js';
  *
  * @typedef {object} World
  * @property {number} now the server's time in milliseconds
- * @property {ReadonlySet<string>} members the workers that have not ended
+ * @property {ReadonlySet<string>} members the workers that are heard of
  * @property {boolean} enforcedByDefault whether nodes without a policy of their own are enforced
  */
 /** @typedef {(node: Node, world: World) => boolean} Test */
@@ -23,7 +23,7 @@ const AHEAD = 5000;
 /** Of fields that are no columns, those to look at beside what is known of all nodes.
  * @type {Record<string, string[]>} */
 const COLUMNS = {
-  age: ['power_checked_at'], stale: ['power_checked_at'], unhealthy: [], unserved: [],
+  age: ['power_checked_at'], stale: ['power_checked_at'], unhealthy: [], unserved: ['conductor'],
   failing: ['power_policy', 'reservation'], would_enforce: ['power_policy', 'enforcement'],
 };
 
@@ -132,7 +132,7 @@ const OWN = {
   failing(node, { members }) {
     const isRead = node['maintenance'] === false && node['power_policy'] !== 'ignore';
     const isHeld = node['reservation'] && !members.has(node['reservation']);
-    const isLeft = isRead && (isHeld || !node['conductor']);
+    const isLeft = isRead && (isHeld || !members.has(node['conductor']));
     return isConducted(node) && Boolean(node['power_failures'] || isLeft);
   },
   health: (node) => node['health']?.status.toLowerCase() ?? null,
@@ -141,7 +141,7 @@ const OWN = {
     return isRead ? (age(node, world) ?? Infinity) : null;
   },
   unhealthy: (node) => ['Warning', 'Critical'].includes(node['health']?.status),
-  unserved: (node) => isConducted(node) && !node['conductor'],
+  unserved: (node, { members }) => isConducted(node) && !members.has(node['conductor']),
   would_enforce(node, { enforcedByDefault }) {
     const { enforcement, power_state: power, wanted_power_state: wanted } = node;
     const policy = node['power_policy'] ?? (enforcedByDefault ? 'enforce' : '');

@@ -184,4 +184,5 @@ export class Shown extends EventTarget {
 }
 
 /** Whether more than the nodes decides, see World. @param {Filter | null} filter */
-const dependsOnOthers = (filter) => Boolean(filter?.columns.includes('power_policy'));
+const dependsOnOthers = (filter) =>
+  ['power_policy', 'conductor'].some((column) => filter?.columns.includes(column));
