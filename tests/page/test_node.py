@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
 
 from chromium import UNREACHABLE, Windows
+from podium.db import clock
+from podium.db.models import leases, utcnow
 from watched import PASSWORD, Site
 
 
@@ -22,17 +25,17 @@ def test_a_node_says_how_it_is_and_why(site: Site, look: Windows) -> None:
     expect(fact(page, "State", "because")).to_have_text("FAN3: 0 rpm")
     expect(fact(page, "State", "read")).to_contain_text("ago")
     expect(fact(page, "Place", "conductor")).to_contain_text("c1")
-    expect(fact(page, "Entries", "properties.cpus")).to_have_text("64")
-    expect(fact(page, "Entries", "extra.zone")).to_have_text("north")
+    expect(fact(page, "Properties", "properties.cpus")).to_have_text("64")
+    expect(fact(page, "Properties", "extra.zone")).to_have_text("north")
 
 
 def test_entries_are_shown_whatever_they_are(site: Site, look: Windows) -> None:
     site.change(["r1n01"], {"extra": {"spare": False, "fans": 0, "slots": [1, 2], "by": {"who": "ada"}}})
     page = look(site.url, "#/nodes/r1n01")
-    expect(fact(page, "Entries", "extra.spare")).to_have_text("false")
-    expect(fact(page, "Entries", "extra.fans")).to_have_text("0")
-    expect(fact(page, "Entries", "extra.slots")).to_have_text("[1,2]")
-    expect(fact(page, "Entries", "extra.by")).to_have_text('{"who":"ada"}')
+    expect(fact(page, "Properties", "extra.spare")).to_have_text("false")
+    expect(fact(page, "Properties", "extra.fans")).to_have_text("0")
+    expect(fact(page, "Properties", "extra.slots")).to_have_text("[1,2]")
+    expect(fact(page, "Properties", "extra.by")).to_have_text('{"who":"ada"}')
 
 
 def test_what_was_never_read_is_unknown(site: Site, look: Windows) -> None:
@@ -79,19 +82,43 @@ def test_a_reader_asks_for_sensors_and_for_nothing_else(serve: Callable[..., Sit
     sensors = page.get_by_role("table", name="Sensors")
     expect(sensors.get_by_role("row").filter(has_text="CPU10 Temp")).to_contain_text("21.5 celsius")
     unread = sensors.get_by_role("row").filter(has_text="CPU2 Temp")
+    expect(unread).to_contain_text("no reading")
     expect(unread).not_to_contain_text("OK")
     expect(page.locator("main [data-action]:visible")).to_have_count(0)
 
 
+def test_a_conductor_that_is_silent_is_marked_at_its_nodes(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n01")
+    expect(fact(page, "Place", "conductor")).not_to_contain_text("silent")
+    site.conductor.kill()
+    with site.database.write() as connection:
+        connection.execute(sa.update(leases).values(renewed_at=clock.later(utcnow(), -999)))
+    expect(fact(page, "Place", "conductor")).to_contain_text("which is silent")
+    expect(page.get_by_role("heading", name="r1n01: power on")).to_contain_text("which is silent")
+    page.get_by_role("button", name="read sensors").click()
+    expect(page.get_by_text("Nobody can ask the hardware")).to_be_visible()
+
+
+def test_entries_are_readable_on_a_narrow_screen(site: Site, look: Windows) -> None:
+    site.change(["r1n01"], {"extra": {"a_long_key_without_any_gap": "SN-0123456789-ABCDEF"}})
+    page = look(site.url, "#/nodes/r1n01", width=360)
+    value = fact(page, "Properties", "extra.a_long_key_without_any_gap")
+    expect(value).to_have_text("SN-0123456789-ABCDEF")
+    assert value.evaluate("cell => cell.getClientRects()[0].height") < 60
+
+
 def test_secrets_are_masked(serve: Callable[..., Site], look: Windows) -> None:
     page = look(serve(worn=True).url, "#/nodes/r1n01")
-    expect(fact(page, "Entries", "driver_info.ipmi_password")).to_have_text("******")
+    expect(fact(page, "Properties", "driver_info.ipmi_password")).to_have_text("******")
 
 
 def test_a_node_that_is_not_there_is_said_to_be_missing(site: Site, look: Windows) -> None:
     look.expect("status of 404")
     page = look(site.url, "#/nodes/r9n99")
     expect(page.get_by_role("alert")).to_contain_text("r9n99")
+    expect(page.get_by_role("alert")).not_to_contain_text("podium")
+    expect(page.get_by_role("heading", name="r9n99")).to_be_visible()
+    expect(page.get_by_role("button", name="read sensors")).to_be_hidden()
 
 
 def test_what_can_no_longer_be_loaded_stays_and_is_marked_as_old(site: Site, look: Windows) -> None:

@@ -43,7 +43,7 @@ class PodiumQuestion extends Part {
       reason && h('label', {}, 'Reason', this.#reason), option && h('label', {}, this.#option, option),
       this.#typed, this.#fault, h('div', { class: 'row' },
         h('button', { class: loud ? 'loud' : 'primary', 'data-action': action }, label),
-        h('button', { type: 'button', 'data-action': 'close', onclick }, 'Cancel')));
+        h('button', { type: 'button', 'data-action': 'close', onclick }, 'Back')));
     this.refresh();
     this.#isNews();
     this.listen(form, 'submit', (event) => this.#carryOut(event));

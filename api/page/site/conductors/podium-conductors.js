@@ -1,10 +1,11 @@
 /** Conductors: who is there, what each owns, and how they keep up with it. */
+import { counted } from '../acting/actions.js';
 import { askPerson } from '../acting/podium-question.js';
 import { link } from '../core/address.js';
-import { ask } from '../core/api.js';
+import { ask, wordsOf } from '../core/api.js';
 import { h } from '../core/elements.js';
 import { age } from '../core/words.js';
-import { Facts, Table, inSeconds, inWords } from '../showing/table.js';
+import { Facts, Table, inUnits, inWords } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 
 /** What people ask of conductors: the question, the words for what came of it, and what it means. */
@@ -38,12 +39,12 @@ export class PodiumConductors extends View {
     ['lease renewed', (one) => one.lease_age !== null && age(one.lease_age * 1000)],
     ['shares taken', (one) => one.generation !== null && `${one.acknowledged} of ${one.generation}`],
     ['groups', (one) => one.conductor_groups?.map((/** @type {string} */ group) => group || 'none')],
-    'drivers', 'version', 'differs_in',
+    'drivers', 'version', ['options that differ', (one) => one.differs_in],
     ['actions', (one) => this.#duty(one), (one) => this.#button(this.#duty(one) || 'drain', one.hostname)],
   ], (one) => one.hostname);
   #sweeps = new Table('Sweeps', [
-    'driver', 'nodes', ['last took', (one) => inSeconds(one.sweep_duration)], 'reads_per_second',
-    'queued', 'failures',
+    'driver', 'nodes', ['last took', (one) => inUnits(one.sweep_duration)], 'reads_per_second',
+    'queued', ['failures', (one) => inWords(one.failures) || 'none'],
     ['keeps up', (one) => (one.late ? 'late' : 'yes'), (one) => mark(one.late ? 'late' : 'yes')],
   ], (one) => one.driver);
 
@@ -66,10 +67,20 @@ export class PodiumConductors extends View {
     const all = await ask('GET', 'podium/v1/freshness', { signal });
     this.#freshness.show(all, 'failing', 'never_read', 'unreadable', 'unowned', 'held_by_ended',
       ['fresh share', all.fresh_share !== null && `${Number((all.fresh_share * 100).toFixed(3))} %`],
-      ['oldest reading', all.oldest !== null && age(all.oldest * 1000)], 'power_state_ages', 'out_of_reach',
-      'unread', 'queues', 'load', 'notifications', ['figures written', this.ago(all.statistics_at)]);
+      ['oldest reading', all.oldest !== null && age(all.oldest * 1000)],
+      ['ages of readings', agesOf(all.power_state_ages ?? {})], 'out_of_reach',
+      ['not read', unreadOf(all.unread)],
+      ['waiting to be written', all.queues], ['busy', loadOf(all.load ?? {})],
+      ['notifications', Object.entries(all.notifications ?? {}).map((one) => this.#sink(...one)).join('; ')],
+      ['figures written', this.ago(all.statistics_at)]);
     const sweeps = Object.entries(all.power_reads ?? {}).map(([driver, reads]) => ({ ...reads, driver }));
     this.#sweeps.show(sweeps.filter((one) => one.nodes || one.reads));
+  }
+
+  /** @param {string} name @param {any} one */
+  #sink(name, { delivered, pending, failing, failing_since: since, last_error: error }) {
+    const fault = failing ? `, failing since ${this.ago(since)}: ${error}` : '';
+    return `${name} got ${delivered}, ${pending} to come${fault}`;
   }
 
   /** @param {any} one */
@@ -98,6 +109,17 @@ export class PodiumConductors extends View {
     });
   }
 }
+
+/** @param {{median?: number, p99?: number}} ages in seconds */
+const agesOf = ({ median, p99 }) => typeof median === 'number' && typeof p99 === 'number'
+  && `half up to ${inUnits(median)}, 99 % up to ${inUnits(p99)}`;
+
+/** @param {{nodes: number, why: string}[]} unread */
+const unreadOf = (unread) => unread.map(({ nodes, why }) => `${counted(nodes)} ${wordsOf(why)}`).join('; ');
+
+/** @param {{cpu?: number, reads?: number}} load of the busiest worker, as parts of what is possible */
+const loadOf = ({ cpu, reads }) => cpu !== undefined && reads !== undefined
+  && `${inWords(cpu * 100)} % of a core, ${inWords(reads * 100)} % of the reads at a time`;
 
 /** @param {string} state @param {string} words */
 const mark = (state, words = state) => marked('severity', SEVERITY[state] ?? 'warning', words);

@@ -31,8 +31,9 @@ export class ApiError extends Error {
   }
 }
 
-/** What went wrong, for people. @param {unknown} error @returns {string} */
-export const wordsOf = (error) => (error instanceof Error ? error.message : String(error));
+/** What went wrong, without what helps at a terminal alone. @param {unknown} error @returns {string} */
+export const wordsOf = (error) => (error instanceof Error ? error.message : String(error))
+  .replace(/[;,] (?:see: podium|or use --).*$/, '');
 
 /** Notice what somebody does, which keeps a session. @param {EventTarget} target */
 export function watchInput(target) {

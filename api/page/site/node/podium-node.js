@@ -2,7 +2,7 @@
 import '../acting/podium-actions.js';
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
-import { h } from '../core/elements.js';
+import { h, setText } from '../core/elements.js';
 import { stateOf } from '../core/words.js';
 import { Facts, Table } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
@@ -10,7 +10,7 @@ import { View, marked } from '../showing/view.js';
 /** How many events are shown. */
 const NEWEST = 200;
 /** Fields whose entries people and drivers chose. */
-const MAPPINGS = ['properties', 'extra', 'driver_info', 'driver_internal_info', 'record'];
+const MAPPINGS = ['properties', 'extra', 'driver_info', 'record'];
 
 /** What somebody should know of, and what somebody has to look at. @type {Record<string, string>} */
 const SEVERITY = { 'out-of-band': 'warning', 'failed request': 'critical', fault: 'critical' };
@@ -20,27 +20,37 @@ export class PodiumNode extends View {
   #title = h('h2');
   #state = new Facts('State');
   #place = new Facts('Place');
-  #entries = new Facts('Entries');
+  #entries = new Facts('Properties and other entries');
   #sensors = new Table('Sensors', [
-    'name', ['value', (one) => one.value !== null && `${one.value} ${one.unit}`],
+    'name', ['value', (one) => (one.value === null ? 'no reading' : `${one.value} ${one.unit}`)],
     // Without a reading nothing is known to be well, whatever the thresholds say.
     ['status', ({ value, status }) => (value ?? status) !== 'OK' && status, (one) => health(one.status)],
   ], (one) => one.name);
 
   #history = new Table('History, the newest first', [
     ['when', ({ at }) => this.ago(at), ({ at }) => h('time', { datetime: at, title: at }, this.ago(at))],
-    ['change', (one) => [one.from_state, one.to_state].filter(Boolean).join(' → ')],
+    ['change', ({ from_state: from, to_state: to }) =>
+      (from === to ? `${to}, as before` : [from, to].filter(Boolean).join(' → '))],
     ['cause', ({ cause }) => cause, ({ cause }) => marked('severity', SEVERITY[cause] ?? 'fine', cause)],
-    ['who', (one) => one.who ?? (one.conductor && `conductor ${one.conductor}`)], 'reason',
+    'who', 'conductor', 'reason',
     ['operation', ({ operation_id: id }) => id, operation],
   ], ({ id }) => id);
 
+  /** What the sensors were read by, and when. */
+  #source = h('p', { role: 'status' });
+  /** @type {any} */ #found = null;
+  /** The node, as it was loaded last. @type {any} */ #seen = null;
+  /** Its conductor, and the state of that, if it cannot do anything. */
+  #absent = '';
+
   show() {
     const { page, name } = this;
+    this.#title.append(name);
     const actions = /** @type {any} */ (h('podium-actions', { page, of: [] }));
     const sensors = this.button('read sensors', `of ${name}`, () => this.#read());
     delete sensors.dataset['action']; // readers may, too: nothing changes
-    const facts = [this.#state, this.#place, this.#entries].map(({ element }) => element);
+    const facts = [this.#state, this.#place].map(({ element }) => element);
+    this.listen(page.status, 'change', () => this.#seen && this.#tell(this.#seen));
     this.listen(page.fleet, 'change', ({ detail }) => {
       if (detail.order || [...detail.nodes].some((/** @type {any} */ one) => one.name === name)) this.soon();
     });
@@ -54,15 +64,23 @@ export class PodiumNode extends View {
       const query = { newest: NEWEST, limit: NEWEST };
       this.#history.show((await ask('GET', `${path}/history`, { query, signal })).items.reverse());
     }, this.#title, actions, h('div', { class: 'parts' }, facts),
-    this.#history.element, sensors, this.#sensors.element);
+    h('div', { class: 'row' }, sensors, this.#source), this.#sensors.element, this.#history.element,
+    this.#entries.element);
   }
 
   /** @param {any} node */
   #tell(node) {
     const { health: its, target_power_state: target, power_requested_by: who } = node;
     const state = stateOf(node);
+    const host = node.conductor?.split('/')[0];
+    const standing = host && this.standing(host);
+    this.#seen = node;
+    this.#absent = /^(silent|gone)/.test(standing) ? `${node.conductor}, which is ${standing}` : '';
     Object.assign(this.dataset, { node: node.name, state });
-    this.#title.replaceChildren(`${node.name}: `, marked('state', state));
+    const read = this.#absent && ` ${this.ago(node.power_checked_at) ?? ''}, conductor ${this.#absent}`;
+    this.#title.replaceChildren(`${node.name}: `, marked('state', state), read,
+      node.maintenance ? ', in maintenance' : '');
+    this.#age();
     this.#state.show(node, ['power', state, () => marked('state', state)],
       ['changed', this.ago(node.power_changed_at)], ['read', this.ago(node.power_checked_at) || 'never'],
       ['failed reads', node.power_failures], 'last_error',
@@ -71,20 +89,32 @@ export class PodiumNode extends View {
       ['health', its?.status, () => health(its.status)], ['because', its?.reasons.join('; ')],
       ['health reported', this.ago(node.health_checked_at)],
       ['maintenance', node.maintenance && (node.maintenance_reason ?? 'yes')], 'fault');
-    this.#place.show(node, 'conductor', 'conductor_group', 'driver', 'owner', 'lessee', 'provision_state',
-      'resource_class', 'instance_name', 'instance_uuid', 'reserved_for', 'retired', 'parent_node',
-      'description', 'uuid');
+    const conductor = this.#absent || (host ? node.conductor : 'none');
+    this.#place.show(node, ['conductor', conductor, () => h('a', { href: link('conductors') },
+      marked('severity', conductor === node.conductor ? 'fine' : 'critical', conductor))],
+    'conductor_group', 'driver', 'owner', 'lessee', 'provision_state', 'resource_class', 'instance_name',
+    'instance_uuid', 'reserved_for', 'retired', 'parent_node', 'description', 'uuid');
     this.#entries.show({}, ...MAPPINGS.flatMap((field) => Object.entries(node[field] ?? {}).map(
       /** @returns {[string, string]} */ ([name, value]) =>
         [`${field}.${name}`, typeof value === 'string' ? value : JSON.stringify(value)])));
   }
 
   async #read() {
-    this.say('Its conductor asks the hardware…');
+    if (this.#absent) throw new Error(`Nobody can ask the hardware: it is with ${this.#absent}`);
+    this.#found = null;
+    setText(this.#source, 'Its conductor asks the hardware, which may take half a minute…');
     const path = `podium/v1/nodes/${encodeURIComponent(this.name)}/sensors`;
-    const found = await ask('POST', path, { body: {}, seconds: 60, signal: this.ends.signal });
-    this.#sensors.show(found.sensors);
-    return `${found.sensors.length} sensors, read by ${found.conductor} ${this.ago(found.read_at)}`;
+    this.#found = await ask('POST', path, { body: {}, seconds: 60, signal: this.ends.signal })
+      .finally(() => setText(this.#source, ''));
+    this.#sensors.show(this.#found.sensors);
+    this.#age();
+    return '';
+  }
+
+  #age() {
+    if (!this.#found) return;
+    const { sensors, conductor, read_at: at } = this.#found;
+    setText(this.#source, `${sensors.length} sensors, read by ${conductor} ${this.ago(at)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The newest operations, and how far they are. */
+import { counted } from '../acting/actions.js';
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
 import { h, setText } from '../core/elements.js';
@@ -8,7 +9,7 @@ import { View } from '../showing/view.js';
 /** How many are shown. */
 const NEWEST = 100;
 const WORDS = {
-  held: 'waiting for canaries', waiting: 'not begun', begun: 'under way', failed: 'failed',
+  held: 'waiting for canaries', waiting: 'not begun yet', begun: 'under way', failed: 'failed',
   cancelled: 'cancelled', replaced: 'replaced',
 };
 
@@ -21,7 +22,9 @@ export function progressOf(one) {
 /** Return what shows how far an operation is. @param {any} one */
 export function bar(one) {
   const value = one.nodes - one.held - one.waiting - one.begun;
-  const shown = h('progress', { max: one.nodes, value, 'aria-label': `progress of operation ${one.id}` });
+  const severity = one.failed ? 'critical' : one.cancelled + one.replaced ? 'warning' : 'fine';
+  const shown = h('progress', { max: one.nodes, value, 'data-severity': severity,
+    'aria-label': `progress of operation ${one.id}` });
   return h('span', {}, shown, ` ${progressOf(one)}`);
 }
 
@@ -31,8 +34,13 @@ export const actionOf = ({ action, what }) =>
 
 /** @param {View} view @param {any} one @returns {[string, boolean, () => Node]} cancels what has not begun */
 export function cancelling(view, { id, held, waiting }) {
-  const work = async () =>
-    `operation ${id}: ${inWords(await ask('POST', `podium/v1/operations/${id}/cancel`, { body: {} }))}`;
+  const lines = [`${counted(held + waiting)} not begun yet. What is under way goes on.`];
+  const work = async () => {
+    const found = await view.agreed('cancel', 'operator', { title: `Cancel operation ${id}?`, lines },
+      () => ask('POST', `podium/v1/operations/${id}/cancel`, { body: {} }));
+    const { cancelled, under_way: begun, ended } = found ?? {};
+    return found && `operation ${id}: ${cancelled} cancelled, ${begun} under way, ${ended} had ended`;
+  };
   const isOpen = view.page.session.may('operator') && held + waiting > 0;
   return ['actions', isOpen, () => view.button('cancel', `operation ${id}`, work)];
 }

@@ -7,10 +7,12 @@
  *   is shown instead
  */
 import { h } from '../core/elements.js';
+import { age } from '../core/words.js';
 
 /** A table whose rows stay the same elements while their keys do. */
 export class Table {
   #body = h('tbody');
+  #title = h('h2', { tabindex: -1 });
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
 
@@ -20,12 +22,18 @@ export class Table {
     this.key = key;
     const heads = h('tr', {}, this.columns.map(([label]) => h('th', { scope: 'col' }, label)));
     const head = h('thead', { hidden: !this.columns[0][0] }, heads);
-    this.element = h('table', { hidden: true }, h('caption', {}, h('h2', {}, title)), head, this.#body);
+    this.#title.append(title);
+    this.element = h('table', { hidden: true }, h('caption', {}, this.#title), head, this.#body);
   }
 
-  /** @param {any[]} rows in the order in which they are shown */
-  show(rows) {
+  /** @param {any[]} given in the order in which they are shown; rows stay where a button may be aimed at */
+  show(given) {
     const before = this.#rows;
+    const hadFocus = this.element.contains(document.activeElement);
+    const isAimedAt = this.element.matches(':hover, :focus-within') && this.#body.querySelector('button');
+    const places = new Map(isAimedAt ? [...before.keys()].map((key, place) => [key, place]) : []);
+    const placeOf = (/** @type {any} */ row) => places.get(String(this.key(row))) ?? places.size;
+    const rows = [...given].sort((one, other) => placeOf(one) - placeOf(other));
     this.#rows = new Map(rows.map((row, place) => {
       const key = String(this.key(row));
       const element = before.get(key) ?? h('tr', { 'data-key': key }, this.columns.map(([label], at) =>
@@ -39,6 +47,7 @@ export class Table {
     }));
     for (const [key, element] of before) if (!this.#rows.has(key)) element.remove();
     this.element.hidden = !rows.length;
+    if (hadFocus && !this.element.contains(document.activeElement)) this.#title.focus();
   }
 }
 
@@ -72,7 +81,8 @@ function put(cell, words, make) {
   const hadFocus = cell.contains(document.activeElement);
   cell.setAttribute('data-says', words);
   cell.replaceChildren((words && make()) || words);
-  if (hadFocus) /** @type {HTMLElement | null} */ (cell.querySelector('button, a'))?.focus();
+  const next = hadFocus && (cell.querySelector('button, a') ?? cell.parentElement?.querySelector('a'));
+  if (next) /** @type {HTMLElement} */ (next).focus();
 }
 
 /** @param {any} value of JSON @returns {string} as people read it; of what has parts, those that are not 0 */
@@ -85,5 +95,8 @@ export function inWords(value) {
   return parts.map(([name, inside]) => `${wordsOf(name)}: ${inWords(inside)}`).join('; ');
 }
 
-/** @param {number | null} seconds */
-export const inSeconds = (seconds) => seconds && `${Number(seconds.toFixed(seconds < 10 ? 1 : 0))} s`;
+/** @param {number | null} seconds @returns {string | null} in the units of ages */
+export function inUnits(seconds) {
+  if (seconds === null) return null;
+  return seconds < 10 ? `${Number(seconds.toFixed(1))} s` : age(Math.round(seconds) * 1000).replace(' ago', '');
+}

@@ -1,5 +1,6 @@
 /** What views have in common: they load what they show again and again, and say what went wrong. */
 import { wordsOf } from '../core/api.js';
+import { askPerson } from '../acting/podium-question.js';
 import { Part, h, setText } from '../core/elements.js';
 import { age } from '../core/words.js';
 
@@ -13,6 +14,7 @@ export class View extends Part {
   #fault = h('p', { role: 'alert', class: 'fault', hidden: true });
   #said = h('p', { role: 'status' });
   #isLoading = false;
+  #isLoaded = false;
   /** When to load again, and when at the earliest. */
   #due = 0;
   #earliest = 0;
@@ -33,7 +35,9 @@ export class View extends Part {
       [this.#isLoading, this.#earliest] = [false, Date.now() + Math.max(LEAST, 3 * (Date.now() - begun))];
       setText(this.#fault, fault);
       this.#fault.hidden = !fault;
+      this.#isLoaded ||= !fault;
       this.toggleAttribute('data-old', fault !== '');
+      this.toggleAttribute('data-missing', !this.#isLoaded);
     };
     this.replaceChildren(...children, this.#fault, this.#said);
     this.every(1, () => this.#look());
@@ -66,8 +70,26 @@ export class View extends Part {
 
   /** Say what came of what somebody did. @param {string} text @param {string} kind */
   say(text, kind = '') {
+    const onclick = () => this.say('');
+    const dismiss = h('button', { class: 'plain', 'data-action': 'dismiss', onclick }, 'Dismiss');
     this.#said.className = kind;
-    setText(this.#said, text);
+    this.#said.replaceChildren(...(text ? [text, dismiss] : []));
+  }
+
+  /**
+   * Do something if the person agrees. @param {string} action @param {import('../core/session.js').Role} role
+   * @param {{title: string, lines?: string[]}} words
+   * @param {() => Promise<any>} work @returns {Promise<any>} what it returned, or null
+   */
+  agreed(action, role, words, work) {
+    const about = () => words;
+    return askPerson(this.page, { action, role, about, loud: action !== 'enable', work: () => work });
+  }
+
+  /** @param {string} host of a conductor @returns {string} its state; empty as long as it is not known */
+  standing(host) {
+    const known = this.page.status.last?.conductors;
+    return known?.find((/** @type {any} */ one) => one.hostname === host)?.state ?? (known ? 'gone' : '');
   }
 
   /** Return how long ago something was, by the server's clock. @param {string | null} time */

@@ -2,12 +2,17 @@
 import { ask } from '../core/api.js';
 import { h, setText } from '../core/elements.js';
 import { pause } from '../core/waiting.js';
-import { Table, inSeconds } from '../showing/table.js';
+import { Table, inUnits } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 
 /** The places of states in the list, and how bad they are. @type {Record<string, [number, string]>} */
 const STATES = {
   failing: [0, 'critical'], late: [1, 'warning'], slowed: [2, 'warning'], disabled: [4, ''], offline: [5, ''],
+};
+/** What a question says of an action. @type {Record<string, string[]>} */
+const MEANINGS = {
+  disable: ['It does not run again until somebody enables it, even if its conductor is restarted.'],
+  'disable conductor.sync_power_status': ['The power of the nodes of this conductor is then no longer read.'],
 };
 /** Seconds for which an answer is waited for. */
 const PATIENCE = 300;
@@ -19,8 +24,8 @@ export class PodiumTasks extends View {
     const table = new Table('Periodic tasks, failing and late ones first', [
       'task', 'conductor',
       ['state', ({ state }) => state, ({ state }) => marked('severity', rankOf(state)[1], state)],
-      ['every', (one) => inSeconds(one.spacing)], ['last run', (one) => this.ago(one.last_run)],
-      ['took', (one) => inSeconds(one.duration)],
+      ['every', (one) => inUnits(one.spacing)], ['last run', (one) => this.ago(one.last_run)],
+      ['took', (one) => inUnits(one.duration)],
       'runs', 'failures', 'skipped', 'deadline_misses', 'last_error',
       ['actions', (one) => this.#actions(one), (one) => h('span', { class: 'row' }, this.#buttons(one))],
     ], (one) => `${one.task} on ${one.conductor}`);
@@ -43,8 +48,14 @@ export class PodiumTasks extends View {
   #buttons(one) {
     const about = `${one.task} on ${one.conductor}`;
     return this.#actions(one).map((action) => this.button(action, about, async () => {
+      const title = `${action[0].toUpperCase()}${action.slice(1)} ${about}?`;
+      const lines = [action, `${action} ${one.task}`].flatMap((key) => MEANINGS[key] ?? []);
+      const path = `podium/v1/tasks/${encodeURIComponent(one.task)}/${action}`;
+      const asked = await this.agreed(action, action === 'run' ? 'operator' : 'admin', { title, lines },
+        () => ask('POST', path, { body: { conductor: one.conductor } }));
+      if (!asked) return '';
       this.say(`${about}: ${action} was requested`);
-      return `${about}: ${await answered(action, one, this.ends.signal)}`;
+      return `${about}: ${await answered(action, one.conductor, asked, this.ends.signal)}`;
     }));
   }
 }
@@ -53,12 +64,10 @@ export class PodiumTasks extends View {
 const rankOf = (state) => STATES[state.split(', ')[0]] ?? [3, 'fine'];
 
 /**
- * Ask a conductor for something about a task, and return its answer. The signal ends the waiting alone.
- * @param {string} action @param {any} one @param {AbortSignal} signal @returns {Promise<string>}
+ * Return what a conductor answers to what it was asked. The signal ends the waiting alone.
+ * @param {string} action @param {string} conductor @param {any} asked @param {AbortSignal} signal
  */
-async function answered(action, { task, conductor }, signal) {
-  const path = `podium/v1/tasks/${encodeURIComponent(task)}/${action}`;
-  const asked = await ask('POST', path, { body: { conductor } });
+async function answered(action, conductor, asked, signal) {
   const query = { numbers: Object.values(asked.commands).flat() };
   for (let second = 0; second < PATIENCE; second += 1) {
     const { commands, conductors } = await ask('GET', 'podium/v1/commands', { query, signal });
