@@ -28,7 +28,7 @@ def test_an_operation_is_followed_to_its_end(site: Site, look: Windows) -> None:
     site.conductor.start()
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 12)
     expect(page.get_by_role("progressbar")).to_have_attribute("data-severity", "critical")
-    expect(facts).to_contain_text("after the request")
+    expect(facts).to_contain_text("ago, after ")
     expect(facts).not_to_contain_text("waits for")
     rows = results.get_by_role("row")
     expect(rows.nth(1)).to_have_text("r1n021failed: BMC does not answer")

@@ -21,7 +21,7 @@ test("the question names racks and nodes as ranges", () => {
   assert.deepEqual(places([node("r1n01"), node("r1n02"), node("r2n01")]), [
     "2 racks: r[1-2]", "Nodes: r1n[01-02],r2n01",
   ]);
-  assert.deepEqual(places([node("r1n01")]), ["1 rack: r1"]);
+  assert.deepEqual(places([node("r1n01")]), ["Rack r1"]);
 });
 
 test("who stops machines is told how many run, and whose change is under way", () => {
@@ -31,8 +31,9 @@ test("who stops machines is told how many run, and whose change is under way", (
   assert.deepEqual(warnings(action("power off"), nodes, able), [
     "On now, and stopped by this: 2 nodes", "In maintenance: 1 node", "With a change under way: 1 node",
     "Without a conductor, so that nothing happens for now: 1 node",
-    "Refused, because their driver cannot do it: 1 node",
+    "Refused, because the driver cannot do it: 1 node",
   ]);
+  assert.deepEqual(warnings(action("power off"), [node("r1n01")], able), ["On now, and stopped by this"]);
   assert.deepEqual(warnings(action("power on"), [node("r1n01")], () => true), []);
   assert.deepEqual(warnings(action("maintenance set"), nodes, able), []);
 });

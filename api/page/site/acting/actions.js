@@ -9,9 +9,9 @@
  */
 import { folded } from '../core/racks.js';
 
-const AT_ONCE = 'At once, without asking their operating systems.';
-const SOFT = { meaning: 'Their operating systems are asked to shut down.', stops: true,
-  option: 'Switch off those still on after the timeout' };
+const AT_ONCE = 'At once, without asking the operating system.';
+const SOFT = { meaning: 'The operating system is asked to shut down.', stops: true,
+  option: 'Switch off what is still on after the timeout' };
 /** Names that nobody reads to the end; lines of a result; nodes in one text of a request. */
 const TOO_LONG = /^(.{300}).+/s;
 const MOST = 50;
@@ -23,15 +23,15 @@ export const ACTIONS = [
   { name: 'power off', title: 'Switch @ off?', meaning: AT_ONCE, stops: true },
   { name: 'soft power off', label: 'soft off', title: 'Shut @ down?', ...SOFT },
   { name: 'rebooting', label: 'reboot', title: 'Reboot @?', stops: true,
-    meaning: `${AT_ONCE} Those that are off are switched on.` },
+    meaning: `${AT_ONCE} What is off is switched on.` },
   { name: 'soft rebooting', label: 'soft reboot', title: 'Shut @ down and start again?', ...SOFT },
   { name: 'power cycle', title: 'Switch @ off and on again?', meaning: AT_ONCE, stops: true },
   { name: 'inject nmi', label: 'NMI', title: 'Send @ a diagnostic interrupt?', stops: true,
     meaning: 'Most operating systems then write a dump and stop.' },
   { name: 'maintenance set', title: 'Put @ in maintenance?', set: true,
-    meaning: 'Conductors leave nodes in maintenance alone.' },
+    meaning: 'Power and health are neither read nor restored. What people ask for is done all the same.' },
   { name: 'maintenance unset', title: 'Take @ out of maintenance?', set: false,
-    meaning: 'They are handed back to their conductors, and their faults are cleared.' },
+    meaning: 'Power and health are read again, power is restored again, and faults are cleared.' },
 ];
 
 /** @param {number} count @param {string} what @returns {string} such as 1,200 nodes */
@@ -46,8 +46,9 @@ const short = (names) => folded(names).replace(TOO_LONG, '$1…');
 export function places(nodes) {
   if (!nodes.length) return ['All of them have been deleted.'];
   const racks = new Set(nodes.map(({ rack }) => rack).filter(Boolean));
+  if (nodes.length === 1) return [...racks].map((rack) => `Rack ${rack}`);
   const where = racks.size ? [`${counted(racks.size, 'rack')}: ${short(racks)}`] : [];
-  return nodes.length === 1 ? where : [...where, `Nodes: ${short(nodes.map(({ name }) => name))}`];
+  return [...where, `Nodes: ${short(nodes.map(({ name }) => name))}`];
 }
 
 /**
@@ -56,13 +57,13 @@ export function places(nodes) {
  */
 export function warnings({ stops, set }, nodes, able) {
   const count = (/** @type {string} */ text, /** @type {Node[]} */ { length }) =>
-    (length ? [`${text}: ${counted(length)}`] : []);
+    (length ? [nodes.length === 1 ? text : `${text}: ${counted(length)}`] : []);
   return set !== undefined ? [] : [
     ...count('On now, and stopped by this', nodes.filter((one) => stops && one.power_state === 'power on')),
     ...count('In maintenance', nodes.filter((one) => one.maintenance)),
     ...count('With a change under way', nodes.filter((one) => one.target_power_state)),
     ...count('Without a conductor, so that nothing happens for now', nodes.filter((one) => !one.conductor)),
-    ...count('Refused, because their driver cannot do it', nodes.filter((one) => !able(one))),
+    ...count('Refused, because the driver cannot do it', nodes.filter((one) => !able(one))),
   ];
 }
 

@@ -98,5 +98,6 @@ export function inWords(value) {
 /** @param {number | null} seconds @returns {string | null} in the units of ages */
 export function inUnits(seconds) {
   if (seconds === null) return null;
-  return seconds < 10 ? `${Number(seconds.toFixed(1))} s` : age(Math.round(seconds) * 1000).replace(' ago', '');
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
+  return age(Math.round(seconds) * 1000).replace(' ago', '');
 }
