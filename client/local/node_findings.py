@@ -63,8 +63,8 @@ _COUNTED: Final = (
     _Kind(
         "failing",
         "critical",
-        "could not be read the last time",
-        "could not be read the last time",
+        "is failing: it could not be read the last time",
+        "are failing: they could not be read the last time",
         "power_failures>0 and not maintenance",
     ),
 )

@@ -15,7 +15,7 @@ const COUNTS = [
   ['changing', 'under way', 'target_power_state!=none'],
   ['health_critical', 'health critical', 'health=critical', 'critical'],
   ['health_warning', 'health warning', 'health=warning', 'warning'],
-  ['failing', 'failing', 'failing', 'warning'],
+  ['failing', 'failing', 'power_failures>0', 'critical'],
   ['unserved', 'unserved', 'unserved', 'critical'],
   ['in_maintenance', 'maintenance', 'maintenance'],
 ];

@@ -123,7 +123,7 @@ function noRole(name) {
     h('h2', {}, `${name} has no role here`),
     h('p', {}, 'You are logged in, but may look at nothing. Ask those who run Podium to add you to ',
       h('code', {}, 'readers'), ', ', h('code', {}, 'operators'), ' or ', h('code', {}, 'admins'),
-      ' of ', h('code', {}, '[api]'), ' in podium.conf and to reload podium-api (SIGHUP), and then load this page again.'));
+      ' of ', h('code', {}, '[api]'), ' in podium.conf and reload podium-api; then load this page again.'));
 }
 
 function notFound() {
