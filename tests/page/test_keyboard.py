@@ -54,7 +54,8 @@ def test_machines_are_found_chosen_and_switched_by_keyboard_alone(
     page.keyboard.press("Enter")
     question = page.locator("dialog[open]")
     expect(question).to_contain_text("r2n[01-03]")
-    expect(question.get_by_label("Reason")).to_be_focused()
+    expect(question.get_by_role("heading")).to_be_focused()
+    tab_to(page, question.get_by_label("Reason"))
     page.keyboard.type("the power is needed elsewhere")
     page.keyboard.press("Enter")
     for name in ("r2n01", "r2n02", "r2n03"):
