@@ -147,3 +147,14 @@ def test_the_login_is_for_everybody(guarded: Site, look: Windows, dark: bool, wi
     expect(page.get_by_label("Name")).to_be_visible()
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_way_back_from_a_node_to_the_fleet_keeps_the_filter(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/fleet?where=r1n02")
+    page.locator('[data-node="r1n02"] a').click()
+    fleet = page.get_by_role("navigation").get_by_role("link", name="Fleet")
+    expect(fleet).to_have_attribute("aria-current", "page")
+    fleet.click()
+    expect(page.locator("[data-role=filter]")).to_have_value("r1n02")
+    fleet.click()
+    expect(page.locator("[data-role=filter]")).to_have_value("")

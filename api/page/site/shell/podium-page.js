@@ -32,6 +32,8 @@ class PodiumPage extends Part {
   #shownAt;
   #heading = h('h1', { class: 'hidden', tabindex: -1 });
   #main = h('main', { tabindex: -1 });
+  /** Where one was in the fleet, with the filter. */
+  #fleet = link('fleet');
   #tabs = TABS.map(([view, [, title]]) => h('a', { href: link(view) }, title));
   #who = h('div', { class: 'row who' });
   #notice = h('div', { class: 'notice' });
@@ -92,13 +94,15 @@ class PodiumPage extends Part {
   }
 
   /** @param {import('../core/address.js').Place} place */
-  #showPlace({ view, name }) {
+  #showPlace({ view, name, query }) {
+    if (view === 'fleet') this.#fleet = link(view, name, query);
     const at = link(view, name);
     if (at === this.#shownAt) return;
     const isFirst = this.#shownAt === undefined;
     this.#shownAt = at;
     const tab = link(view === 'nodes' ? 'fleet' : view);
-    for (const one of this.#tabs) one.ariaCurrent = one.hash === tab ? 'page' : null;
+    for (const one of this.#tabs) one.ariaCurrent = one.hash.split('?')[0] === tab ? 'page' : null;
+    this.#tabs[0].href = view === 'fleet' ? link(view) : this.#fleet;
     const [element, title] = new Map(Object.entries(VIEWS)).get(name ? `${view}/` : view) ?? [];
     // Browsers take dots for steps within a path, even where they are encoded.
     const isOne = view === 'operations' ? /^\d{0,18}$/ : /^(?!\.{1,2}$)/;
