@@ -35,8 +35,8 @@ _RATE: Final = 500
 _STEP: Final = 0.1
 _PATIENCE: Final = 60.0
 _SWITCHES: Final = 5
-#: What is typed, one after the other, and the nodes of 100 in which it leaves how many.
-_FILTERS: Final = ("r7n*", "power_state=power off", "r1*", "zone")
+#: What is typed, one after the other.
+_FILTERS: Final = ("r7n*", "power_state=off", "r1*", "name=zone")
 
 
 class Page(Section):
