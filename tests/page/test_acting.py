@@ -162,7 +162,7 @@ def test_soft_actions_can_be_followed_by_the_hard_one(site: Site, look: Windows)
     page = fleet(look, site)
     choose(page, "r1n01")
     question = ask(page, "soft power off")
-    question.get_by_label("Switch off those still on after the timeout").check()
+    question.get_by_label("Switch off what is still on after the timeout").check()
     agree(question, "soft power off")
     expect(page.get_by_text("1 requested")).to_be_visible()
     assert site.door.http.get("/podium/v1/operations").json()["items"][0]["then_off"] is True
@@ -300,9 +300,9 @@ def test_the_question_says_that_it_is_about_what_was_known_when_the_connection_w
 
 def test_the_question_says_that_another_filter_is_typed(site: Site, look: Windows) -> None:
     page = fleet(look, site)
+    choose_all(page)
     page.locator("[data-role=filter]").fill("extra.zone = north and")
     expect(page.locator("[data-role=filter]")).to_have_attribute("aria-invalid", "true")
-    choose_all(page)
     expect(ask(page, "power off")).to_contain_text("The filter that is typed is not in force")
 
 

@@ -114,7 +114,7 @@ export class PodiumHeatmap extends Part {
     const [unit, most] = [devicePixelRatio, parseFloat(getComputedStyle(this.scroller).maxHeight)];
     const width = Math.floor(this.scroller.clientWidth * unit);
     const height = Math.floor((most || this.scroller.clientHeight) * unit);
-    const isTouched = matchMedia('(pointer: coarse)').matches || this.scroller.clientWidth < 600;
+    const isTouched = matchMedia('(pointer: coarse)').matches || innerWidth < 600;
     const smallest = (isTouched ? SMALLEST_TOUCHED : SMALLEST) * unit;
     const expected = fleet.phase === 'loading' && !shown.filter ? fleet.total : 0;
     const layout = layOut(racks, { width, height, unit, smallest, largest: LARGEST * unit, expected });

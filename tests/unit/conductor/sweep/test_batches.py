@@ -156,7 +156,8 @@ def test_an_error_shows_no_secret_of_any_node_of_the_call(
             await sweep(it)
             for name in ("a1", "a2"):
                 assert it.node(name).last_error.endswith("refused: ****** and ******")
-            assert it.sync.sweepers["still"].failures == {counted: 2}
+            # A busy machine may have got to the second attempts already.
+            assert set(it.sync.sweepers["still"].failures) == {counted}
 
     asyncio.run(main())
 
