@@ -15,7 +15,6 @@ from podium.db import clock, conductors, cross_checks, roster, under_way
 from podium.db.enforcement import Standing
 from podium.db.figures import Figures
 from podium.db.member_figures import shortages
-from podium.db.models import leases
 from podium.db.roster import Roster
 
 #: Seconds for which an operation that failed needs attention, if nothing is asked of its nodes again.
@@ -38,7 +37,7 @@ def findings(
     ]
     timeout = float(backend.config.conductor.heartbeat_timeout)
     return [
-        *_of_conductors(connection, present, alive),
+        *_of_conductors(present, alive, now),
         *_of_enforcement(standing),
         *_of_operations(connection, clock.later(now, -_LATELY)),
         *_of_tasks(connection, heard),
@@ -56,7 +55,7 @@ def findings(
     ]
 
 
-def _of_conductors(connection: sa.Connection, present: Roster, alive: Sequence[str]) -> Iterable[Finding]:
+def _of_conductors(present: Roster, alive: Sequence[str], now: datetime) -> Iterable[Finding]:
     unserved = sum(present.unserved.values()) + sum(present.avoided.values())
     if not alive and (unserved or present.crews):
         yield Finding(
@@ -68,18 +67,16 @@ def _of_conductors(connection: sa.Connection, present: Roster, alive: Sequence[s
             command=_CONDUCTORS,
         )
         return
-    silent = {crew.hostname: crew.nodes for crew in present.crews if crew.state == roster.SILENT}
+    silent = [crew for crew in present.crews if crew.state == roster.SILENT]
     gone = [crew for crew in present.crews if crew.state == roster.GONE]
     if silent:
         yield Finding(
             kind="conductor_silent",
             severity="critical",
-            text=f"{_conductors([*silent], 'gives', 'give')} no sign of life",
-            since=connection.scalar(
-                sa.select(sa.func.min(leases.c.renewed_at)).where(leases.c.host.in_(silent))
-            ),
-            nodes=sum(silent.values()),
-            where=" or ".join(f'conductor="{host}"' for host in silent),
+            text=f"{_conductors([crew.hostname for crew in silent], 'gives', 'give')} no sign of life",
+            since=clock.later(now, -max(crew.lease_age or 0.0 for crew in silent)),
+            nodes=sum(crew.nodes for crew in silent),
+            where=" or ".join(f'conductor="{crew.hostname}"' for crew in silent),
             command=_CONDUCTORS,
         )
     if gone:
