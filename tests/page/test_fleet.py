@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from chromium import UNREACHABLE, Windows
+from daemons import eventually
 from watched import Site
 
 
@@ -33,19 +34,23 @@ def cell(page: Page, name: str) -> tuple[float, float]:
 
 
 def colour(page: Page, name: str) -> str:
-    """Return what colour the lower right of a node's cell has on the screen."""
-    x, y = cell(page, name)
-    found: str = page.evaluate(
-        """([x, y]) => {
-            const canvas = document.querySelector("podium-heatmap .scroller canvas");
-            const { left, top } = canvas.getBoundingClientRect();
+    """Return what colour the lower right of a node's cell has, as soon as it is drawn."""
+    found = page.wait_for_function(
+        """(name) => {
+            const { nodes, picture, scroller } = document.querySelector("podium-heatmap");
+            const place = nodes.findIndex((node) => node.name === name);
+            if (!picture || place < 0) return null;
+            const { layout, unit, side } = picture;
+            const [x, y] = [layout.x[place] + side / 2, layout.y[place] + side / 2];
             const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-            copy.drawImage(canvas, left - x - 8, top - y - 3);
-            return copy.getImageData(0, 0, 1, 1).data.join();
+            const top = scroller.scrollTop * unit;
+            copy.drawImage(scroller.querySelector("canvas"), -x - 8 * unit, top - y - 3 * unit);
+            const found = copy.getImageData(0, 0, 1, 1).data;
+            return found[3] ? found.join() : null;
         }""",
-        [x, y],
+        arg=name,
     )
-    return found
+    return str(found.json_value())
 
 
 def choose(page: Page, name: str, *modifiers: str) -> None:
@@ -94,7 +99,7 @@ def test_a_machine_that_is_switched_behind_ones_back_has_another_colour(site: Si
     assert on != off
     site.switch(["r1n01"], "power off")
     expect(heat_map(page, "27 power on, 13 power off")).to_be_visible()
-    assert colour(page, "r1n01") == off
+    eventually(lambda: colour(page, "r1n01") == off, "the colour of what is off")
     assert colour(page, "r1n02") == on
 
 
@@ -102,7 +107,7 @@ def test_a_rack_that_dies_is_seen_at_once(site: Site, page: Page) -> None:
     before = colour(page, "r2n01")
     site.silence([f"r2n{place:02}" for place in range(1, 13)])
     expect(heat_map(page, "28 power on, 12 power off, .* 15 failing")).to_be_visible()
-    assert colour(page, "r2n01") != before
+    eventually(lambda: colour(page, "r2n01") != before, "another colour")
 
 
 def test_the_address_says_what_the_colours_mean(page: Page, site: Site, look: Windows) -> None:

@@ -28,10 +28,10 @@ class Channel extends BroadcastChannel {
 
 /** How many times quicker time passes for the page; what is asked and answered takes as long as ever. */
 const HASTE = 20;
-/** Milliseconds above which it is Node that waits, for what a request may take at the most. */
-const LONGEST = 60_000;
+/** Milliseconds from which on an answer is waited for: a busy machine gets all of them. */
+const PATIENT = 5000;
 /** @param {number} wait */
-const hasty = (wait) => (wait > LONGEST ? wait : wait / HASTE);
+const hasty = (wait) => (wait < PATIENT ? wait / HASTE : wait);
 const later = globalThis.setTimeout;
 const again = globalThis.setInterval;
 const now = Date.now;
