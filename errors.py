@@ -34,7 +34,9 @@
         ├── PasswordRefused       the BMC does not take a new password: length, history, rules
         ├── InvalidDriverInfo     the node's driver_info is incomplete or wrong
         │   └── SecretUnreadable  a value is encrypted, and cannot be decrypted here
-        └── UnsupportedPowerState the hardware cannot do that
+        ├── LogChanged            the log has entries that nobody has seen
+        └── Unsupported           the driver or the hardware has no such thing
+            └── UnsupportedPowerState the hardware cannot do that
 
 Every other exception that a driver raises is a fault of the driver and is reported as one.
 """
@@ -63,6 +65,7 @@ __all__ = [
     "DuplicateTask",
     "InvalidDriverInfo",
     "InvalidNode",
+    "LogChanged",
     "LoginRefused",
     "MemberEnded",
     "NeedsConfirmation",
@@ -80,6 +83,7 @@ __all__ = [
     "PodiumError",
     "SchemaMismatch",
     "SecretUnreadable",
+    "Unsupported",
     "UnsupportedPowerState",
     "one_line",
 ]
@@ -252,7 +256,15 @@ class SecretUnreadable(InvalidDriverInfo):
     """A value is encrypted, and cannot be decrypted here: its key is missing, or it was changed."""
 
 
-class UnsupportedPowerState(DriverError):
+class Unsupported(DriverError):
+    """The driver or its hardware has no such thing, and never will have; the text says what it has."""
+
+
+class LogChanged(DriverError):
+    """The log of the hardware has entries that whoever wants it cleared has not seen; it was left alone."""
+
+
+class UnsupportedPowerState(Unsupported):
     """The hardware cannot be brought into that power state."""
 
 

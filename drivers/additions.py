@@ -18,13 +18,24 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "node_removed": ("node",),
     "check_login": ("node",),
     "set_password": ("node", "password"),
+    "get_boot_device": ("node",),
+    "set_boot_device": ("node", "boot"),
+    "identify": ("node", "seconds"),
+    "get_log": ("node", "before", "after", "limit"),
+    "clear_log": ("node", "last"),
+    "get_clock": ("node",),
+    "set_clock": ("node",),
 }
 #: The highest value of each number.
 MOST: Final[Mapping[str, int]] = {"threads": 256, "endpoint_calls": 4096, "interval": 86_400}
 _LOGIN: Final = "login"
 _SECOND: Final = (2, 0)
 #: The edition, and how many times names had been added to it, of names that the second did not begin with.
-_SINCE: Final = {"check_login": (2, 1), "set_password": (2, 1), _LOGIN: (2, 1)}
+_SINCE: Final = {
+    **dict.fromkeys(("check_login", "set_password", _LOGIN), (2, 1)),
+    **dict.fromkeys(("get_boot_device", "set_boot_device", "identify", "get_log", "clear_log"), (2, 2)),
+    **dict.fromkeys(("get_clock", "set_clock"), (2, 2)),
+}
 #: Bytes that a password may have.
 _LONGEST_PASSWORD: Final = 1024
 

@@ -5,6 +5,7 @@ instance of it and calls its methods in a room of the driver's own: one event lo
 methods, a few threads for the plain ones. Any method may be either.
 """
 
+import datetime
 import math
 import time
 from abc import ABC, abstractmethod
@@ -14,19 +15,30 @@ from typing import Any, ClassVar, Final, Protocol
 
 from podium import errors, states
 from podium.drivers import additions, driver_info
+from podium.drivers.abilities import BOOT_DEVICES, BOOT_MODES, Boot, BootDevice, Log, LogEntry
+from podium.drivers.actions import Argument, DriverAction, action, driver_actions
 from podium.drivers.command import CommandResult, Pending
 from podium.drivers.driver_info import Property
 from podium.drivers.login import Login, LoginReport
-from podium.drivers.node import SENSOR_KINDS, Health, Node, Sensor
+from podium.drivers.node import SENSOR_KINDS, Health, Node, Sensor, Thresholds
 from podium.drivers.options import declare_options
 from podium.drivers.periodic import PeriodicTask, driver_periodic_task, node_periodic_task, periodic_tasks
 
 __all__ = [
+    "ABILITIES",
     "API",
+    "BOOT_DEVICES",
+    "BOOT_MODES",
     "SENSOR_KINDS",
+    "Argument",
+    "Boot",
+    "BootDevice",
     "Conductor",
     "Driver",
+    "DriverAction",
     "Health",
+    "Log",
+    "LogEntry",
     "Login",
     "LoginReport",
     "Manager",
@@ -36,8 +48,12 @@ __all__ = [
     "Reservation",
     "Sensor",
     "Spawned",
+    "Thresholds",
+    "action",
     "actions",
+    "can",
     "declare_options",
+    "driver_actions",
     "driver_periodic_task",
     "login_of",
     "node_periodic_task",
@@ -47,7 +63,7 @@ __all__ = [
 
 
 #: The edition of this interface, and how many times names were added to it since. See docs/contract.md.
-API: Final = (2, 1)
+API: Final = (2, 2)
 
 
 class Driver(ABC):
@@ -126,6 +142,70 @@ class Driver(ABC):
         :raises podium.errors.DriverError: when they cannot be read
         """
         raise errors.DriverError(f"the driver {self.name} cannot read sensors")
+
+    def get_boot_device(self, node: Node) -> Boot | Awaitable[Boot]:
+        """Read what the machine boots from, and what it could boot from; optional.
+
+        :raises podium.errors.DriverError: when it cannot be read
+        """
+        raise NotImplementedError
+
+    def set_boot_device(self, node: Node, boot: BootDevice) -> None | Awaitable[None]:
+        """Have the machine boot from something else, the next time or always; optional.
+
+        What comes of it is read afterwards, with :meth:`get_boot_device`. Called twice, it does no harm.
+
+        :param boot: with one of :data:`BOOT_DEVICES`
+        :raises podium.errors.Unsupported: this hardware has no such device or mode
+        :raises podium.errors.DriverError: when the hardware refuses or does not answer
+        """
+        raise NotImplementedError
+
+    def identify(self, node: Node, seconds: float | None) -> None | Awaitable[None]:
+        """Have the LED blink by which people find the machine in its rack; optional.
+
+        :param seconds: for how long; 0 to end it, None until it is ended
+        :raises podium.errors.Unsupported: this hardware has none, or cannot do it for so long
+        :raises podium.errors.DriverError: when the hardware refuses or does not answer
+        """
+        raise NotImplementedError
+
+    def get_log(self, node: Node, before: str | None, after: str | None, limit: int) -> Log | Awaitable[Log]:
+        """Read the newest entries of the log that the hardware keeps of itself; optional.
+
+        A long log is read in several calls, between which others have their turn with the node.
+
+        :param before: the id of an entry: only older ones
+        :param after: the id of an entry: only newer ones
+        :param limit: of those that are left, the newest so many, 1 to 1,000
+        :returns: also if an entry that is named is not there any more: then those that are
+        :raises podium.errors.DriverError: when it cannot be read
+        """
+        raise NotImplementedError
+
+    def clear_log(self, node: Node, last: str) -> None | Awaitable[None]:
+        """Empty the log that the hardware keeps of itself; optional.
+
+        :param last: the id of the newest entry that somebody has a copy of
+        :raises podium.errors.LogChanged: there are newer ones; nothing was done
+        :raises podium.errors.DriverError: when the hardware refuses or does not answer
+        """
+        raise NotImplementedError
+
+    def get_clock(self, node: Node) -> datetime.datetime | Awaitable[datetime.datetime]:
+        """Read the clock of the hardware's controller, by which its log is written; optional.
+
+        :returns: with an offset from UTC
+        :raises podium.errors.DriverError: when it cannot be read
+        """
+        raise NotImplementedError
+
+    def set_clock(self, node: Node) -> None | Awaitable[None]:
+        """Set the clock of the hardware's controller to the time of this host; optional.
+
+        :raises podium.errors.DriverError: when the hardware refuses or does not answer
+        """
+        raise NotImplementedError
 
     def check_login(self, node: Node) -> LoginReport | Awaitable[LoginReport]:
         """Log in anew with ``driver_info``, read the power, log out again, and change nothing; optional.
@@ -359,6 +439,27 @@ def reads_together(driver: Driver | type[Driver]) -> bool:
 def reads_sensors(driver: Driver | type[Driver]) -> bool:
     """Whether a driver can read the sensors of a node when a person asks, by :meth:`Driver.get_sensors`."""
     return _has(driver, "get_sensors")
+
+
+#: What a driver may be able to do, and the methods that it then has.
+ABILITIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "boot device": ("get_boot_device", "set_boot_device"),
+        "identify": ("identify",),
+        "log": ("get_log",),
+        "clear log": ("get_log", "clear_log"),
+        "clock": ("get_clock",),
+        "set clock": ("get_clock", "set_clock"),
+        "sensors": ("get_sensors",),
+        "check login": ("check_login",),
+        "set password": ("set_password",),
+    }
+)
+
+
+def can(driver: Driver | type[Driver], ability: str) -> bool:
+    """Whether a driver has an ability, one of :data:`ABILITIES`."""
+    return all(_has(driver, name) for name in ABILITIES[ability])
 
 
 def checks_login(driver: Driver | type[Driver]) -> bool:

@@ -60,6 +60,21 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Readings of a sensor beyond which hardware warns; None where there is no such limit.
+
+    The names are Redfish's. IPMI calls caution *non-critical*, and fatal *non-recoverable*.
+    """
+
+    lower_fatal: float | None = None
+    lower_critical: float | None = None
+    lower_caution: float | None = None
+    upper_caution: float | None = None
+    upper_critical: float | None = None
+    upper_fatal: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sensor:
     """One sensor of a node, as it was read last.
 
@@ -67,12 +82,14 @@ class Sensor:
     :param kind: one of :data:`SENSOR_KINDS`, which gives the unit too
     :param value: None when the sensor has no reading at present
     :param status: ``OK``, ``Warning`` or ``Critical``, by the hardware's own thresholds
+    :param thresholds: these, in the unit of its value; None if it has none, or does not say
     """
 
     name: str
     kind: str
     value: float | None
     status: str = "OK"
+    thresholds: Thresholds | None = None
 
 
 def held(node: Node) -> dict[str, Any]:

@@ -1,0 +1,88 @@
+"""What hardware has beside its power: what it boots from, and its log. Part of podium.drivers.base."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from podium.drivers.node import STATUSES
+
+#: What a machine may be told to boot from, in Ironic's words, and ``default`` for the order that it has.
+BOOT_DEVICES: Final = ("pxe", "disk", "cdrom", "bios", "safe", "default")
+#: How a machine boots.
+BOOT_MODES: Final = ("bios", "uefi")
+#: Characters of the id, the message and the sensor of an entry of a log, and bytes of its raw form.
+_LONGEST: Final = {"id": 128, "message": 1000, "sensor": 128, "raw": 256}
+
+
+@dataclass(frozen=True, slots=True)
+class BootDevice:
+    """What a machine boots from.
+
+    :param device: one of :data:`BOOT_DEVICES`; as an answer also another word of the hardware's, such as
+        ``floppy``, or None if the hardware does not say
+    :param persistent: for every boot, not only for the next
+    :param mode: one of :data:`BOOT_MODES`; None for the mode that the machine is in
+    """
+
+    device: str | None
+    persistent: bool = False
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What a machine boots from, and what else it could.
+
+    :param chosen: at present
+    :param supported: what of :data:`BOOT_DEVICES` this hardware takes
+    """
+
+    chosen: BootDevice
+    supported: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry of the log that hardware keeps of itself.
+
+    :param id: what the hardware calls it; no other entry is called so until the log is cleared
+    :param at: when it happened by the hardware's own clock, with an offset from UTC; None if that clock was
+        not set, or it does not say
+    :param severity: ``OK``, ``Warning`` or ``Critical``
+    :param message: what happened, in words
+    :param sensor: what the hardware calls the sensor that it is about, if it is about one
+    :param raw: what the hardware sent, where words could not be made of all of it
+    :raises ValueError: for another severity, or a time without an offset
+    """
+
+    id: str
+    at: datetime.datetime | None
+    severity: str
+    message: str
+    sensor: str | None = None
+    raw: bytes = b""
+
+    def __post_init__(self) -> None:
+        if self.severity not in STATUSES:
+            raise ValueError(f"the severity of a LogEntry is {', '.join(STATUSES)}, not {self.severity!r}")
+        if self.at is not None and self.at.tzinfo is None:
+            raise ValueError(f"the time of a LogEntry has an offset from UTC, other than {self.at}")
+        for name, most in _LONGEST.items():
+            if (found := getattr(self, name)) is not None:
+                object.__setattr__(self, name, found[:most])
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Some entries of the log of hardware that stand together.
+
+    :param entries: the oldest first
+    :param more: whether there are older ones, none of which was left out between these
+    :param clock_offset: how many seconds the hardware's clock was ahead of this host's, ``time.time()``,
+        when the log was read; None if the hardware does not say
+    """
+
+    entries: Sequence[LogEntry] = field(repr=False)
+    more: bool = False
+    clock_offset: float | None = None
