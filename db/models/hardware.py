@@ -38,6 +38,7 @@ def _key_of_new(context: Any) -> str:
 #: ``credentials_changed_at`` is when secrets of ``driver_info`` were last given, by enrolment or later, and
 #: ``credentials_expire_at`` by when a person wants them changed again.
 #: ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
+#: ``clock_offset`` are the seconds that the controller's clock was ahead at ``clock_checked_at``.
 #: ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
 #: podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
 #: falls, see podium.db.slots. When the power was last read is in ``power_readings``.
@@ -66,6 +67,8 @@ nodes: Final = sa.Table(
     sa.Column("health", sa.JSON(none_as_null=True)),
     sa.Column("health_checked_at", UTCDateTime),
     sa.Column("health_lasts", sa.Double),
+    sa.Column("clock_offset", sa.Double),
+    sa.Column("clock_checked_at", UTCDateTime),
     sa.Column("last_error", sa.Text),
     sa.Column("maintenance", sa.Boolean, nullable=False),
     sa.Column("maintenance_reason", sa.Text),
@@ -151,13 +154,15 @@ chassis: Final = sa.Table(
 
 #: What a person asked to have read from the hardware of a node, and the answer.
 #:
-#: ``reader`` is the member that is asked; ``error_kind`` is the name of the error's class in podium.errors.
+#: ``arguments`` is JSON; ``reader`` is the member that is asked; ``error_kind`` is the name of the error's
+#: class in podium.errors.
 hardware_reads: Final = sa.Table(
     "hardware_reads",
     metadata,
     sa.Column("id", RowId, primary_key=True, autoincrement=True),
     sa.Column("node_uuid", sa.String(36), nullable=False, index=True),
     sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("arguments", sa.String(1024)),
     sa.Column("reader", WorkerName, nullable=False),
     sa.Column("requested_by", sa.String(255), nullable=False),
     sa.Column("requested_at", UTCDateTime, nullable=False),

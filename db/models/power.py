@@ -8,9 +8,10 @@ from podium.db.models.kinds import Exact, RowId, UTCDateTime, WorkerName, metada
 
 #: What a person, or enforcement, asked of the power of some nodes at once, or of their credentials.
 #:
-#: ``change`` is the number of the newest change of it or of the states of its requests. The last three are of
-#: operations that change credentials: how many nodes are tried before the others, which operation it
-#: undoes, and in words what kind of change it is.
+#: ``change`` is the number of the newest change of it or of the states of its requests. ``canaries`` and
+#: ``undoes`` are of operations that change credentials: how many nodes are tried before the others, and which
+#: operation it undoes. ``what`` says in words what ``action`` leaves open: the kind of a change of
+#: credentials, or ``arguments``, which are those of a change of something else than the power.
 operations: Final = sa.Table(
     "operations",
     metadata,
@@ -28,14 +29,15 @@ operations: Final = sa.Table(
     sa.Column("canaries", sa.Integer),
     sa.Column("undoes", sa.BigInteger),
     sa.Column("what", sa.String(64)),
+    sa.Column("arguments", sa.JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
 
 #: An operation's share in one node, from being asked for to its end.
 #:
 #: ``state`` is held, waiting, begun, done, failed, cancelled or replaced: one that is held waits when others
-#: of its operation are done. ``holder`` is the worker that began it;
-#: ``sent_at`` is when its first command was sent; ``power_state`` is what was read last.
+#: of its operation are done. ``holder`` is the worker that began it; ``sent_at`` is when its first command
+#: was sent; ``power_state`` is what was read last, and ``result`` what else the hardware said, in words.
 power_requests: Final = sa.Table(
     "power_requests",
     metadata,
@@ -58,6 +60,7 @@ power_requests: Final = sa.Table(
     sa.Column("finished_at", UTCDateTime),
     sa.Column("power_state", sa.String(20)),
     sa.Column("error", sa.Text),
+    sa.Column("result", sa.Text),
     sa.Index("ix_power_requests_operation_id", "operation_id", "node_id"),
     sqlite_autoincrement=True,
 )
