@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -72,7 +72,12 @@ def _entry(key: str, shown: Any, value: Any) -> str:
 
 
 def _described(
-    time: Callable[[datetime], str], name: str, help: str = "", default: Any = None, **facts: Any
+    time: Callable[[datetime], str],
+    name: str,
+    help: str = "",
+    default: Any = None,
+    arguments: Sequence[Mapping[str, Any]] = (),
+    **facts: Any,
 ) -> str:
     if isinstance(default, bool):  # a value, where the other truths are facts
         default = str(default).lower()
@@ -81,7 +86,19 @@ def _described(
     words = ", ".join(
         fact if value is True else f"{fact} {in_words(value, time)}" for fact, value in shown.items()
     )
+    name = " ".join([name, *(_usage(**one) for one in arguments)])
     return name + (f" ({words})" if words else "") + (f": {help}" if help else "")
+
+
+def _usage(name: str, kind: str, required: bool, default: Any, choices: Sequence[str]) -> str:
+    """Return how an argument of an action is written: ``colour=red|green``, or ``[times=3]``."""
+    if choices:
+        value = "|".join(choices)
+    elif default is None:
+        value = kind.upper().replace(" ", "-")
+    else:
+        value = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"{name}={value}" if required else f"[{name}={value}]"
 
 
 def harmless(line: str) -> str:

@@ -54,9 +54,38 @@ class DriverTask(Record, frozen=True, kw_only=True):
     enabled: bool
 
 
+class ActionArgument(Record, frozen=True, kw_only=True):
+    """What an action of a driver's own is given.
+
+    :param kind: ``text``, ``whole number``, ``number`` or ``true or false``
+    :param default: what it is if nobody gives it; None where ``required``
+    :param choices: the texts that it can be; empty for any
+    """
+
+    name: str
+    kind: str
+    required: bool
+    default: str | int | float | bool | None = None
+    choices: list[str] = []
+
+
+class DriverAction(Record, frozen=True, kw_only=True):
+    """An action of a driver's own.
+
+    :param name: ``DRIVER.NAME``
+    """
+
+    name: str
+    help: str
+    arguments: list[ActionArgument]
+
+
 class Driver(Record, frozen=True, kw_only=True):
     """What a driver needs, and what it can do.
 
+    :param abilities: beside the power: ``boot device``, ``identify``, ``log``, ``clear log``, ``clock``,
+        ``set clock``, ``sensors``, ``check login`` and ``set password``
+    :param actions: of its own
     :param checks_login: whether it can try a login, beside the session that is open
     :param sets_password: whether it can change the password on the hardware
     """
@@ -67,6 +96,8 @@ class Driver(Record, frozen=True, kw_only=True):
     options: list[DriverOption]
     supported_power_states: list[str]
     power_actions: list[str]
+    abilities: list[str] = []
+    actions: list[DriverAction] = []
     checks_login: bool = False
     sets_password: bool = False
     periodic_tasks: list[DriverTask]

@@ -10,7 +10,9 @@ from oslo_config import cfg
 from podium import errors
 from podium.client.calls.call import Page
 from podium.client.calls.drivers import (
+    ActionArgument,
     Driver,
+    DriverAction,
     DriverOption,
     DriverSummary,
     DriverTask,
@@ -80,6 +82,8 @@ def get_driver(backend: Backend, call: GetDriver) -> Driver:
         options=[_option(option) for option in class_options.declared(type(driver))],
         supported_power_states=list(driver.supported_power_states),
         power_actions=sorted(actions(driver)),
+        abilities=[word for word in base.ABILITIES if base.can(driver, word)],
+        actions=[_action(driver.name, one) for one in base.driver_actions(driver).values()],
         checks_login=base.checks_login(driver),
         sets_password=base.sets_password(driver),
         periodic_tasks=[
@@ -101,6 +105,23 @@ def _loaded(backend: Backend, name: str) -> base.Driver:
 def _default(value: Any, secret: bool) -> Any:
     shown = None if secret or value in (None, "", b"") else value
     return msgspec.to_builtins(shown, enc_hook=str)
+
+
+def _action(driver: str, action: base.DriverAction) -> DriverAction:
+    return DriverAction(
+        name=f"{driver}.{action.name}",
+        help=action.help,
+        arguments=[
+            ActionArgument(
+                name=one.name,
+                kind=one.kind,
+                required=one.required,
+                default=one.default,
+                choices=list(one.choices),
+            )
+            for one in action.arguments
+        ],
+    )
 
 
 def _option(option: cfg.Opt) -> DriverOption:

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -81,6 +82,44 @@ def test_a_driver_is_shown_with_its_properties_and_tasks(bare_podium: Run) -> No
         "help": "seconds that every answer takes",
     }
     assert shown["periodic_tasks"] == [{"name": "fake.check_status", "spacing": 60, "enabled": True}]
+
+
+ACME = """
+from typing import Literal
+from podium.drivers import base
+
+class Acme(base.Driver):
+    def get_power_state(self, node): return "power on"
+    def set_power_state(self, node, target): pass
+    def get_clock(self, node): pass
+    def identify(self, node, seconds): pass
+
+    @base.action(help="Blink the LED at the door")
+    def blink(self, node, colour: Literal["red", "green"], times: int = 3, loud: bool = False): pass
+
+    @base.action(help="Write on the display")
+    def write(self, node, label: str, seconds: float): pass
+"""
+
+
+def test_a_driver_is_shown_with_what_it_can_and_how_its_own_actions_are_asked_for(
+    install: Callable[..., None], bare_podium: Run
+) -> None:
+    install(ACME)
+    shown = bare_podium("driver", "show", "acme", "--fit-width").stdout
+    assert re.search(r"abilities +\| identify, clock +\|", shown)
+    assert re.search(
+        r"actions +\| acme.blink colour=red\|green \[times=3\] \[loud=false\]: Blink the LED", shown
+    )
+    assert "| acme.write label=TEXT seconds=NUMBER: Write on the display" in shown
+    (_, write) = read(bare_podium("driver", "show", "acme", "-f", "json"))["actions"]
+    assert write["arguments"][1] == {
+        "name": "seconds",
+        "kind": "number",
+        "required": True,
+        "default": None,
+        "choices": [],
+    }
 
 
 def test_defaults_that_are_true_or_false_are_shown(bare_podium: Run) -> None:
