@@ -1,15 +1,23 @@
 """Actions of a driver's own: what its hardware can do that Podium has no word for."""
 
 import inspect
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from oslo_config import types
+
+from podium.wording import nearest, safe_repr
 
 _TAG: Final = "_podium_action"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _KINDS: Final[Mapping[type, str]] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _REQUIRED: Final[Any] = inspect.Parameter.empty
+#: Characters of a text that is given, and how far a whole number may be from 0.
+_LONGEST: Final = 1000
+_FARTHEST: Final = 2**63 - 1
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -87,18 +95,23 @@ def driver_actions(driver: object) -> dict[str, DriverAction]:
     """
     own = driver if isinstance(driver, type) else type(driver)
     found: dict[str, DriverAction] = {}
-    for attribute in dir(own):
-        method = inspect.getattr_static(own, attribute, None)
-        tag = getattr(method, _TAG, None)
-        if not isinstance(tag, tuple):
-            continue
-        called, text = tag
+    for attribute, method, (called, text) in _marked(own):
         if called in found:
             raise ValueError(
                 f"the methods {found[called].method} and {attribute} are both the action {called}"
             )
-        found[called] = DriverAction(called, text, _arguments(called, getattr(own, attribute)), attribute)
+        found[called] = DriverAction(called, text, _arguments(called, method), attribute)
     return found
+
+
+def _marked(own: type) -> Iterable[tuple[str, Callable[..., Any], tuple[str, str]]]:
+    for attribute in dir(own):
+        method = inspect.getattr_static(own, attribute, None)
+        marked = getattr(method, "__func__", method)  # of what is static, or a method of the class
+        if isinstance(tag := getattr(marked, _TAG, None), tuple):
+            if not inspect.isfunction(method):
+                raise ValueError(f"the action {tag[0]} is a {type(method).__name__}, not a method")
+            yield attribute, method, tag
 
 
 def _arguments(called: str, method: Callable[..., Any]) -> tuple[Argument, ...]:
@@ -107,7 +120,7 @@ def _arguments(called: str, method: Callable[..., Any]) -> tuple[Argument, ...]:
     except Exception as cause:
         raise ValueError(f"the annotations of the action {called} cannot be read: {cause}") from cause
     parameters = [*inspect.signature(method).parameters.values()]
-    if len(parameters) < 2:
+    if len(parameters) < 2 or any(one.kind > one.POSITIONAL_OR_KEYWORD for one in parameters[:2]):
         raise ValueError(f"the action {called} takes self and node, and then what people give it")
     return tuple(_argument(called, one, hints.get(one.name)) for one in parameters[2:])
 
@@ -115,13 +128,105 @@ def _arguments(called: str, method: Callable[..., Any]) -> tuple[Argument, ...]:
 def _argument(called: str, parameter: inspect.Parameter, hint: Any) -> Argument:
     if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
         raise ValueError(f"the action {called} takes {parameter}; people give each argument by its name")
-    required = parameter.default is _REQUIRED
-    default = None if required else parameter.default
+    choices: tuple[str, ...] = ()
     if get_origin(hint) is Literal and all(isinstance(one, str) for one in get_args(hint)):
-        return Argument(parameter.name, _KINDS[str], required, default, get_args(hint))
-    if hint not in _KINDS:
+        hint, choices = str, get_args(hint)
+    if not (isinstance(hint, type) and hint in _KINDS):
         raise ValueError(
             f"the action {called} takes {parameter}, which is annotated with none of str, int, float, bool"
             " and Literal of texts"
         )
-    return Argument(parameter.name, _KINDS[hint], required, default)
+    if parameter.default is _REQUIRED:
+        return Argument(parameter.name, _KINDS[hint], required=True, choices=choices)
+    fits = type(parameter.default) in ((int, float) if hint is float else (hint,))
+    if not fits or (choices and parameter.default not in choices):
+        raise ValueError(f"the action {called} takes {parameter}, whose default is none of its values")
+    return Argument(parameter.name, _KINDS[hint], False, parameter.default, choices)
+
+
+def usage(argument: Argument) -> str:
+    """How an argument is written: ``colour=red|green``, or ``[times=3]`` if it may be left out."""
+    if argument.choices:
+        value = "|".join(argument.choices)
+    elif argument.default is None:
+        value = argument.kind.upper().replace(" ", "-")
+    else:
+        value = str(argument.default)
+        value = value.lower() if isinstance(argument.default, bool) else value
+    return f"{argument.name}={value}" if argument.required else f"[{argument.name}={value}]"
+
+
+def given(action: DriverAction, values: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+    """What an action is called with: what people gave, converted to what it takes.
+
+    A text may stand for any kind, as on a command line: ``3``, ``0.5``, ``true``.
+
+    :param values: by the arguments' names; what has a default may be missing, and is missing in the result
+    :raises ValueError: naming the argument that is wrong, unknown or missing, and what the action takes
+    """
+    known = {one.name: one for one in action.arguments}
+    takes = f"it takes {' '.join(map(usage, action.arguments)) or 'nothing'}"
+    for name in values:
+        if name not in known:
+            near = nearest(name, known)
+            instead = f", did you mean {near}?" if near else ""
+            raise ValueError(f"{action.name} takes no {safe_repr(name)}{instead}; {takes}")
+    if missing := [one.name for one in action.arguments if one.required and one.name not in values]:
+        raise ValueError(f"{action.name} needs {' and '.join(missing)}; {takes}")
+    return {name: _value(action.name, known[name], value) for name, value in values.items()}
+
+
+def _value(called: str, argument: Argument, value: Any) -> str | int | float | bool:
+    if argument.choices:
+        if value in argument.choices:
+            return str(value)
+        wanted = " or ".join(argument.choices)
+        raise ValueError(f"{called}: {argument.name} is {wanted}, not {safe_repr(value)}")
+    try:
+        return _CONVERTED[argument.kind](value)
+    except (ValueError, TypeError, OverflowError):
+        wanted = _IS[argument.kind]
+        raise ValueError(f"{called}: {argument.name} is {wanted}, not {safe_repr(value)}") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise TypeError
+    return value
+
+
+def _whole(value: Any) -> int:
+    number = int(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or number != int(number) or abs(number) > _FARTHEST:
+        raise ValueError
+    return int(number)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, str | bool):
+        raise TypeError
+    return bool(types.Boolean()(value))
+
+
+#: By kind, what converts a value or raises; and what a value is, in words.
+_CONVERTED: Final[Mapping[str, Callable[[Any], str | int | float | bool]]] = {
+    "text": _text,
+    "whole number": _whole,
+    "number": _number,
+    "true or false": _truth,
+}
+_IS: Final[Mapping[str, str]] = {
+    "text": f"a text of up to {_LONGEST} characters",
+    "whole number": "a whole number",
+    "number": "a number",
+    "true or false": "true or false",
+}

@@ -459,6 +459,8 @@ ABILITIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 def can(driver: Driver | type[Driver], ability: str) -> bool:
     """Whether a driver has an ability, one of :data:`ABILITIES`."""
+    if ability == "set password" and login_of(driver) is None:
+        return False  # nobody knows which password
     return all(_has(driver, name) for name in ABILITIES[ability])
 
 
@@ -475,7 +477,7 @@ def login_of(driver: Driver | type[Driver]) -> Login | None:
 
 def sets_password(driver: Driver | type[Driver]) -> bool:
     """Whether a driver can change the password on the hardware, by :meth:`Driver.set_password`."""
-    return login_of(driver) is not None and _has(driver, "set_password")
+    return can(driver, "set password")
 
 
 def _has(driver: Driver | type[Driver], name: str) -> bool:

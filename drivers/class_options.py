@@ -8,8 +8,10 @@ from oslo_config import cfg
 from podium.drivers import additions, base
 from podium.drivers.periodic import is_task
 
-#: Methods that may be plain, and then need a thread. Tasks are the others.
-_METHODS: Final = frozenset({"get_power_state", "get_power_states", "set_power_state", "inject_nmi"})
+#: Methods that may be plain, and then need a thread. Tasks and actions are the others.
+_METHODS: Final = frozenset(
+    {"get_power_state", "get_power_states", "set_power_state", "inject_nmi"}.union(*base.ABILITIES.values())
+)
 
 
 def declared(driver: type[base.Driver]) -> list[cfg.Opt]:
@@ -60,8 +62,9 @@ def _number(driver: type[base.Driver], name: str, text: str) -> cfg.Opt:
 
 
 def _has_plain_methods(driver: type[base.Driver]) -> bool:
+    own = {action.method for action in base.driver_actions(driver).values()}
     return any(
-        (name in _METHODS or is_task(method)) and not inspect.iscoroutinefunction(method)
+        (name in _METHODS or name in own or is_task(method)) and not inspect.iscoroutinefunction(method)
         for name, method in inspect.getmembers(driver, inspect.isfunction)
         if method is not getattr(base.Driver, name, None)
         and (name not in additions.METHODS or additions.uses(driver, name))

@@ -12,7 +12,7 @@ from oslo_config import cfg
 from podium import __version__, errors, states
 from podium.conf import notifications, opts
 from podium.drivers import additions, base, push, signatures
-from podium.drivers.periodic import marks
+from podium.drivers.periodic import is_task, marks
 from podium.wording import safe_repr
 
 #: What a driver may need more than.
@@ -67,6 +67,7 @@ def faults(driver: base.Driver | type[base.Driver]) -> list[str]:
             *_power_states(driver.supported_power_states),
             *_methods(driver),
             *_tasks(own),
+            *_actions(own),
             *_misfits(driver),
         ]
     except Exception as cause:
@@ -145,6 +146,19 @@ def _tasks(driver_class: type[base.Driver]) -> Iterator[str]:
     for name, count in Counter(task.name for _, task in marks(driver_class)).items():
         if count > 1:
             yield f"{count} periodic tasks are named {name}; give each a name of its own"
+
+
+def _actions(own: type[base.Driver]) -> Iterator[str]:
+    try:
+        found = base.driver_actions(own)
+    except ValueError as fault:
+        yield errors.one_line(fault).removeprefix("ValueError: ")
+        return
+    for one in found.values():
+        if hasattr(base.Driver, one.method):
+            yield f"{one.method} is marked as an action, but Podium calls it; give the action another method"
+        elif is_task(getattr(own, one.method)):
+            yield f"{one.method} is a periodic task and an action; make two methods of it"
 
 
 def _misfits(driver: base.Driver | type[base.Driver]) -> Iterator[str]:

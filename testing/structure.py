@@ -116,6 +116,34 @@ def tasks_fit(driver: base.Driver) -> Iterator[str]:
         yield from _yields(method, f"periodic task {task.name}")
 
 
+def abilities_whole(driver: base.Driver) -> Iterator[str]:
+    """Where an ability takes several methods, the driver has all of them."""
+    own = type(driver)
+    methods = dict.fromkeys(name for needed in base.ABILITIES.values() for name in needed)
+    has = {name for name in methods if getattr(own, name) is not getattr(base.Driver, name)}
+    used = {name for word, needed in base.ABILITIES.items() if base.can(driver, word) for name in needed}
+    for name in methods:
+        if name in has - used and additions.uses(own, name):
+            missing = next(
+                [one for one in needed if one not in has]
+                for needed in base.ABILITIES.values()
+                if name in needed
+            )
+            yield f"{name} is never called without {', '.join(missing) or 'login'}"
+
+
+def actions_fit(driver: base.Driver) -> Iterator[str]:
+    """Every action does something, and none is given a secret; all else is said by declarations_usable."""
+    for action in base.driver_actions(driver).values():
+        yield from _yields(getattr(driver, action.method), f"action {action.name}")
+        for argument in action.arguments:
+            if masking.is_secret(argument.name):
+                yield (
+                    f"action {action.name} takes {argument.name}, which is named like a secret: what an"
+                    " action is given is shown and recorded"
+                )
+
+
 def empty_driver_info_refused(driver: base.Driver) -> Iterator[str]:
     """Where a property is required, a node without it is refused with InvalidDriverInfo."""
     error, tried = _validate(driver, make_node(driver.name))
@@ -266,6 +294,8 @@ STATIC: Final[Mapping[str, Check]] = {
         power_states_known,
         signatures_fit,
         tasks_fit,
+        abilities_whole,
+        actions_fit,
         empty_driver_info_refused,
         validate_does_no_input_output,
         secrets_kept,

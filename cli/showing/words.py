@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
+from podium.drivers import actions
+
 #: Up to which age, in seconds, a unit is used, and the seconds in it.
 _UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
 
@@ -86,19 +88,8 @@ def _described(
     words = ", ".join(
         fact if value is True else f"{fact} {in_words(value, time)}" for fact, value in shown.items()
     )
-    name = " ".join([name, *(_usage(**one) for one in arguments)])
+    name = " ".join([name, *(actions.usage(actions.Argument(**one)) for one in arguments)])
     return name + (f" ({words})" if words else "") + (f": {help}" if help else "")
-
-
-def _usage(name: str, kind: str, required: bool, default: Any, choices: Sequence[str]) -> str:
-    """Return how an argument of an action is written: ``colour=red|green``, or ``[times=3]``."""
-    if choices:
-        value = "|".join(choices)
-    elif default is None:
-        value = kind.upper().replace(" ", "-")
-    else:
-        value = str(default).lower() if isinstance(default, bool) else str(default)
-    return f"{name}={value}" if required else f"[{name}={value}]"
 
 
 def harmless(line: str) -> str:

@@ -36,6 +36,10 @@ OLD = f"""{HEAD}
     def check_login(self): return "of the chassis"
     def set_password(self, password): pass
     def login(self): pass
+    def get_boot_device(self): return "the first"
+    def identify(self): return "a chassis"
+    def get_log(self, lines=20): return ["of the driver"]
+    clear_log = get_clock = None
     @property
     def endpoint_calls(self): return 1 / 0
     @property
@@ -60,6 +64,7 @@ def test_what_does_not_fit_is_left_alone(acme: Any) -> None:
     assert not base.reads_sensors(acme)
     assert not base.checks_login(acme)
     assert not base.sets_password(acme) and base.login_of(acme) is None
+    assert not any(base.can(acme, word) for word in base.ABILITIES)
     assert push.defined(acme) == {}
     assert acme.get_power_states() == ["of the chassis"]
     assert acme.options.interval == "5m"
@@ -76,8 +81,9 @@ def test_one_line_at_load_names_package_and_remedy(
     assert line == (
         "driver acme (package acme-podium, entry point acme_podium:Acme) was written for API 1.0, and means"
         " by get_power_states, get_sensors, node_added, node_changed, node_removed, check_login,"
-        " set_password, threads, endpoint_calls, interval, login something else than Podium has meant since:"
-        " not used; rename it, or make it what docs/contract.md says, with needs_api = (2, 1)"
+        " set_password, get_boot_device, identify, get_log, clear_log, get_clock,"
+        " threads, endpoint_calls, interval, login something else than Podium has meant since:"
+        " not used; rename it, or make it what docs/contract.md says, with needs_api = (2, 2)"
     )
 
 

@@ -34,6 +34,16 @@ class Mixed(Async):
     def look(self, node: base.Node, manager: base.Manager, context: Any) -> None: ...
 
 
+class Asked(Async):
+    def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        return base.Log([])
+
+
+class Acting(Async):
+    @base.action(help="Blink")
+    def blink(self, node: base.Node) -> None: ...
+
+
 class Limited(Async):
     endpoint_calls = 4
 
@@ -51,6 +61,8 @@ def names(driver: type[base.Driver]) -> list[str]:
     [
         (Plain, ["threads", "endpoint_calls", "interval"]),
         (Mixed, ["threads", "endpoint_calls", "interval"]),
+        (Asked, ["threads", "endpoint_calls", "interval"]),
+        (Acting, ["threads", "endpoint_calls", "interval"]),
         (Limited, ["endpoint_calls", "interval"]),
         (Async, ["interval"]),
     ],

@@ -37,6 +37,8 @@ def conf() -> cfg.ConfigOpts:
 
 #: What makes a driver one of the second edition.
 SECOND = "\n    needs_api = (2, 0)"
+#: And one that has abilities beside the power.
+THIRD = "\n    needs_api = (2, 2)"
 
 WRONG = [
     (
@@ -108,6 +110,29 @@ WRONG = [
     (
         "@base.driver_periodic_task(name='check_status')\n    def again(self, manager, context): pass",
         "2 periodic tasks are named check_status; give each a name of its own",
+    ),
+    (
+        "@base.action(help='Blink')\n    def blink(self, node, colour): pass",
+        "the action blink takes colour, which is annotated with none of str, int, float, bool and Literal",
+    ),
+    (
+        "@base.action(help='Blink')\n    def one(self, node): pass\n"
+        "    @base.action(help='Blink', name='one')\n    def two(self, node): pass",
+        "the methods one and two are both the action one",
+    ),
+    (
+        "@base.action(help='Look')\n    async def get_power_state(self, node): return states.POWER_ON",
+        "get_power_state is marked as an action, but Podium calls it; give the action another method",
+    ),
+    (
+        "@base.action(help='Look')\n    @base.driver_periodic_task()\n"
+        "    def look(self, manager, context: str): pass",
+        "look is a periodic task and an action; make two methods of it",
+    ),
+    (f"clear_log = None{THIRD}", "clear_log is a value of the type NoneType, not a method"),
+    (
+        f"async def get_log(self, node, limit): return []{THIRD}",
+        "get_log cannot be called with (node, before, after, limit): too many positional arguments",
     ),
 ]
 

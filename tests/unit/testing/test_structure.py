@@ -91,6 +91,35 @@ class SecretOption(Sound):
     options = (cfg.StrOpt("vault_token", help="Token of the vault."),)
 
 
+class YieldingAction(Sound):
+    """Machines."""
+
+    @base.action(help="Blink")
+    def blink(self, node: base.Node) -> Any:
+        yield 1
+
+
+class SecretArgument(Sound):
+    """Machines."""
+
+    @base.action(help="Log in")
+    def log_in(self, node: base.Node, user: str, password: str) -> None:
+        pass
+
+
+class SetsWhatIsNotRead(Sound):
+    """Machines."""
+
+    def get_boot_device(self, node: base.Node) -> Any:
+        pass
+
+    def clear_log(self, node: base.Node, last: str) -> None:
+        pass
+
+    def set_password(self, node: base.Node, password: str) -> None:
+        pass
+
+
 class Addressed(Sound):
     """Machines."""
 
@@ -223,6 +252,12 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
         (ClosesByName, "close cannot be called with (): missing a required argument: 'name'"),
         (YieldsAState, "get_power_state is a generator: it has a yield, and calling it does nothing"),
         (YieldingTask, "periodic task look is a generator: it has a yield, and calling it does nothing"),
+        (YieldingAction, "action blink is a generator: it has a yield, and calling it does nothing"),
+        (
+            SecretArgument,
+            "action log_in takes password, which is named like a secret: what an action is given is shown"
+            " and recorded",
+        ),
         (
             NamesByName,
             "identity is not the same for the same driver_info: it must not follow from anything else",
@@ -277,6 +312,14 @@ def test_an_async_method_that_is_called_as_a_plain_one_is_found_though_nothing_w
 def test_a_name_that_comes_from_the_resolver_is_found(driver: type[base.Driver], method: str) -> None:
     (finding,) = structure.findings(make_driver(driver))
     assert finding.startswith(f"{method} looks up a name: socket.get")
+
+
+def test_methods_that_nothing_calls_are_found_with_what_they_lack() -> None:
+    assert list(structure.abilities_whole(SetsWhatIsNotRead("acme", None))) == [
+        "get_boot_device is never called without set_boot_device",
+        "clear_log is never called without get_log",
+        "set_password is never called without login",
+    ]
 
 
 @pytest.mark.parametrize(
