@@ -36,6 +36,11 @@ class Faults:
     :param password_refused: why it does not take a new password; empty if it does
     :param password_reboots: seconds for which it is away after a change of its password
     :param password_form: the one form of a password that it takes, 16 or 20 bytes; 0 for both
+    :param boot_lies: whether it takes a boot device and boots from what it did before
+    :param boot_settings: whether a boot device is taken in a settings resource alone
+    :param boot_mode_alone: whether it wants the boot mode in a request of its own
+    :param boot_whole: whether it wants target, mode and how long it is meant together
+    :param boot_unlisted: whether it does not list what it boots from
     :param lockout: wrong logins in a row that lock an account; 0 for any number
     """
 
@@ -127,6 +132,11 @@ class Faults:
     password_ends_sessions: bool = False
     password_expired: bool = False
     password_form: int = 0
+    boot_lies: bool = False
+    boot_settings: bool = False
+    boot_mode_alone: bool = False
+    boot_whole: bool = False
+    boot_unlisted: bool = False
     lockout: int = 0
     lockout_seconds: float = 0.0
 
@@ -246,6 +256,11 @@ KINDS: Final[dict[str, Kind]] = {
     "event-silence": _of_redfish("event_silence"),
     "drops-events": _lasting("drops_events", REDFISH),
     "no-accounts": _of_redfish("no_accounts"),
+    "boot-lies": _of_redfish("boot_lies"),
+    "boot-settings": _of_redfish("boot_settings"),
+    "boot-mode-alone": _of_redfish("boot_mode_alone"),
+    "boot-whole": _of_redfish("boot_whole"),
+    "boot-unlisted": _of_redfish("boot_unlisted"),
     "password-silent": Kind(("password_silent",)),
     "password-lost": Kind(("password_lost",)),
     "password-refused": Kind(

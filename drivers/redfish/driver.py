@@ -18,6 +18,7 @@ from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
 from podium.drivers.redfish import passwords
+from podium.drivers.redfish.abilities import boot_device
 from podium.drivers.redfish.events.follower import Follower
 from podium.drivers.redfish.http.client import Client, Target, Timing
 from podium.drivers.redfish.login import check as check_login
@@ -283,6 +284,14 @@ class RedfishDriver(base.Driver):
     async def inject_nmi(self, node: base.Node) -> None:
         """Send the reset ``Nmi``, which is optional for BMCs."""
         await self._connections.of(node).change_power(states.INJECT_NMI)
+
+    async def get_boot_device(self, node: base.Node) -> base.Boot:
+        """Read BootSourceOverride, see :mod:`podium.drivers.redfish.abilities.boot_device`."""
+        return await boot_device.read(self._connections.of(node))
+
+    async def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
+        """Change BootSourceOverride, see :mod:`podium.drivers.redfish.abilities.boot_device`."""
+        await boot_device.choose(self._connections.of(node), boot)
 
     async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
         """Read the sensors around the system, see :mod:`podium.drivers.redfish.machine.sensors`."""

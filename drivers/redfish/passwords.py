@@ -8,7 +8,7 @@ from typing import Final
 
 from podium import errors
 from podium.drivers.bmc.withheld import Withheld
-from podium.drivers.redfish import accounts, power, resets
+from podium.drivers.redfish import accounts, conditions, power
 from podium.drivers.redfish.http import answers, requests
 from podium.drivers.redfish.http.client import BMC, Refused, Response
 from podium.drivers.redfish.http.doubts import NOBODY
@@ -32,9 +32,9 @@ async def set_password(bmc: BMC, withheld: Withheld, password: str) -> None:
     target = bmc.target
     if target.auth == "none":
         raise errors.DriverError(f"BMC {target} is used without a login, so there is no password to change")
-    path, conditions = await _account(bmc)
+    path, known = await _account(bmc)
     error: errors.DriverError | None = None
-    for etag in conditions:
+    for etag in known:
         error = await _change(bmc, withheld, path, password, etag)
         if not isinstance(error, Refused):
             break
@@ -126,7 +126,7 @@ async def _account(bmc: BMC) -> tuple[str, tuple[str | None, ...]]:
 
 
 def _conditions(account: Response) -> tuple[str | None, ...]:
-    return None, *resets.etags(account)
+    return None, *conditions.etags(account)
 
 
 def _demanded(refused: Refused) -> str | None:

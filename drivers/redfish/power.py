@@ -137,7 +137,12 @@ def is_unsupported(status: int, messages: tuple[str, ...]) -> bool:
 
 def may_be_unsupported(status: int, messages: tuple[str, ...]) -> bool:
     """Whether a refused reset may be one that the BMC does not have: it takes the request for a wrong one."""
-    return status == _BAD_REQUEST and _names(messages).isdisjoint(_NOT_NOW)
+    return status == _BAD_REQUEST and not is_passing(messages)
+
+
+def is_passing(messages: tuple[str, ...]) -> bool:
+    """Whether a refusal depends on the moment, or on who asks."""
+    return not _names(messages).isdisjoint(_NOT_NOW)
 
 
 def is_conditional(status: int, messages: tuple[str, ...]) -> bool:

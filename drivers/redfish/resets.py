@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium import errors
-from podium.drivers.redfish import power, resources
+from podium.drivers.redfish import conditions, power, resources
 from podium.drivers.redfish.http import answers, origin
-from podium.drivers.redfish.http.client import BMC, Refused, Response
+from podium.drivers.redfish.http.client import BMC, Refused
 
 _PUSH: Final = "PushPowerButton"
-_ANY: Final = "*"  # whatever the resource is like, as long as there is one (RFC 9110, 13.1.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +76,6 @@ def choices(wanted: tuple[str, ...], allowed: tuple[str, ...]) -> list[Kind]:
     return listed + others if listed else []
 
 
-def etags(response: Response) -> tuple[str, ...]:
-    """What an action may have to name as the ETag of the resource that was just read, the best first.
-
-    A weak ETag, as many BMCs have it, matches no condition (RFC 9110, 8.8.3.2): so without its mark, too.
-    """
-    etag = response.etag or resources.member(response.body, "@odata.etag", str)
-    if not etag or not answers.is_etag(etag):
-        return (_ANY,)
-    return tuple(dict.fromkeys((etag, etag.removeprefix("W/"), _ANY)))
-
-
 async def attempt(
     kinds: Sequence[Kind],
     send: Callable[[Kind], Awaitable[None]],
@@ -120,24 +108,16 @@ async def attempt(
 
 
 async def send(bmc: BMC, target: str, kind: Kind, etags: Sequence[str | None]) -> Refused | None:
-    """Post a reset with the first of these ETags; with the next while the BMC demands another one.
+    """Post a reset with the first of these ETags that the BMC takes.
 
-    What it refuses for want of the right ETag it has not carried out, so it may be sent again.
-
-    :returns: the last refusal before it was taken, if there was one
-    :raises podium.errors.DriverError: it is refused for another reason, or with each ETag, or not answered
+    :returns: as :func:`podium.drivers.redfish.conditions.send`
+    :raises podium.errors.DriverError: the same
     """
-    refusal: Refused | None = None
-    for etag in etags:
-        try:
-            await bmc.post(target, {"ResetType": kind.spelled}, repeatable=kind.is_repeatable, etag=etag)
-            return refusal
-        except Refused as refused:
-            if not power.is_conditional(refused.status, refused.messages):
-                raise
-            refusal = refused
-    assert refusal is not None
-    raise refusal
+
+    async def post(etag: str | None) -> None:
+        await bmc.post(target, {"ResetType": kind.spelled}, repeatable=kind.is_repeatable, etag=etag)
+
+    return await conditions.send(post, etags)
 
 
 def _words(body: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from oslo_log import log
 from podium import errors, states
 from podium.clocks import boottime
 from podium.drivers import base
-from podium.drivers.redfish import finding, power, resets, resources
+from podium.drivers.redfish import conditions, finding, power, resets, resources
 from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import BMC, Refused, Response
 from podium.drivers.redfish.machine.walk import Places
@@ -122,16 +122,14 @@ class System:
         :raises podium.errors.UnsupportedPowerState: it allows none that does this
         :raises podium.errors.DriverError: it refuses or does not answer
         """
-        if not self._configured:
-            self.path = await finding.located(self.bmc, self.path)
-        response = await self._get_system()
+        response = await self.resource()
         current = power.known(response.body.get("PowerState"))
         if action == states.SOFT_POWER_OFF and power.is_under_way(action, current):
             return
         reset = resources.part(response.body, "Actions", "#ComputerSystem.Reset")
         allowed = await resets.allowed(self.bmc, reset)
         own = resources.member(response.body, "@odata.id", str)
-        target, etags = resets.target(reset, self.path, own), resets.etags(response)
+        target, etags = resets.target(reset, self.path, own), conditions.etags(response)
 
         async def send(kind: resets.Kind) -> None:
             self._expect(action)
@@ -144,6 +142,15 @@ class System:
         listed = f"BMC {self.bmc.target} allows {self.path} no reset but {', '.join(allowed[:_NAMED])}"
         remedy = f"; {states.POWER_CYCLE} does it in two steps" if action == states.REBOOTING else ""
         raise errors.UnsupportedPowerState(f"{refused or listed}; asked for {action}{remedy}")
+
+    async def resource(self) -> Response:
+        """The system's resource as it is now, wherever that is.
+
+        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        """
+        if not self._configured:
+            self.path = await finding.located(self.bmc, self.path)
+        return await self._get_system()
 
     async def _read(self, etag: str | None, now: float, *, is_renamed: bool = False) -> str:
         """Ask for the resource that has the power, and for nothing else of it where the BMC can select.

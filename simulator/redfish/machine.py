@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podium.simulator.faults import HEALTHY, Faults
+from podium.simulator.redfish.boot import Boot
 
 ON: Final = "On"
 OFF: Final = "Off"
@@ -33,6 +34,8 @@ _RESETS: Final[dict[str, tuple[tuple[str, ...] | None, tuple[str, ...] | None]]]
     "Resume": ((ON,), None),
 }
 RESETS: Final = tuple(_RESETS)
+#: Resets after which a machine boots without having been off.
+_RESTARTS: Final = frozenset({"ForceRestart"})
 #: The ResetTypes of a BMC with the fault odd-resets.
 ODD_RESETS: Final = ("ForceOff", "On", "PushPowerButton", "PowerCycle")
 
@@ -55,6 +58,7 @@ class Machine:
         "_refuses_until",
         "_shown",
         "_shown_until",
+        "boot",
         "faults",
     )
 
@@ -70,6 +74,7 @@ class Machine:
         self._shown_until: float | None = None
         self._refuses_until = 0.0
         self._log: deque[str] | None = None
+        self.boot = Boot()
         self.faults: Faults = HEALTHY
 
     @property
@@ -144,6 +149,8 @@ class Machine:
             self.settle()  # without a delay it is due now
         elif states:
             self._next = None
+            if reset in _RESTARTS:
+                self.boot.use()
             self._switch(states[0], now)
 
     def _switch(self, power: str, at: float) -> None:
@@ -151,5 +158,7 @@ class Machine:
             if self._shown_until is None:
                 self._shown = self._power
             self._shown_until = at + self.faults.stale
+        if power == ON and self._power not in (ON, PAUSED):
+            self.boot.use()
         self._power = power
         self._changed(self, power)

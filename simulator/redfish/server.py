@@ -131,7 +131,7 @@ class RedfishSimulator(Rack):
     def account(self, address: int) -> dict[str, object]:
         """Return the log of one BMC; of each machine if there are several."""
         found = {
-            system: {"power_on": machine.power_on, "log": machine.log}
+            system: {"power_on": machine.power_on, "log": machine.log, "booted": machine.boot.booted}
             for system, machine in self.at(address).machines.items()
         }
         return found["1"] if len(found) == 1 else {"systems": found}

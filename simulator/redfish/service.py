@@ -7,7 +7,7 @@ from typing import Final
 
 from podium.simulator import faults
 from podium.simulator.accounts import ends_sessions, is_silent
-from podium.simulator.redfish import accounts, oddities, queries, tree
+from podium.simulator.redfish import accounts, changes, oddities, queries, tree
 from podium.simulator.redfish.answers import (
     DEMANDED,
     Answer,
@@ -128,10 +128,10 @@ class Service:
         session, slash, id = path.rpartition("/")
         if method == b"DELETE" and slash and session == SESSIONS and id in self.bmc.sessions.ids:
             return self._log_out(path, id, headers.get(b"if-match"))
-        if method == b"PATCH" and path.startswith(accounts.ACCOUNTS) and self._resource(path) is not None:
-            return self._change_account(path, request)
+        if method == b"PATCH" and changes.are_possible(self.bmc, path) and self._resource(path) is not None:
+            return self._change(path, request)
         known = tree.find(self.bmc, path) is not None
-        return not_allowed(method, _allowed(path)) if known else not_found(path)
+        return not_allowed(method, self._allowed(path)) if known else not_found(path)
 
     def _odd_answer(self, request: Request) -> Answer | None:
         reset = (json_object(request.body) or {}).get("ResetType")
@@ -186,7 +186,7 @@ class Service:
         self.bmc.sessions.close(id)
         return answer(204)
 
-    def _change_account(self, path: str, request: Request) -> Answer:
+    def _change(self, path: str, request: Request) -> Answer:
         bmc, match = self.bmc, request.headers.get(b"if-match")
         etag = str((self._resource(path) or {}).get("@odata.etag", "")).encode()
         if match is None and bmc.faults.demands_etags:
@@ -196,14 +196,14 @@ class Service:
         properties = json_object(request.body)
         if properties is None:
             return refusal(_MALFORMED)
-        changes = bmc.accounts.changes
-        refused = accounts.change(bmc, path.rpartition("/")[2], properties)
+        passwords = bmc.accounts.changes
+        refused = changes.make(bmc, path, properties)
         if refused is not None:
             return refusal(refused)
-        if ends_sessions(bmc.faults) and bmc.accounts.changes != changes:
+        if ends_sessions(bmc.faults) and bmc.accounts.changes != passwords:
             bmc.sessions.forget()
             self.publisher.end()
-        if is_silent(bmc.faults):
+        if is_silent(bmc.faults) and path.startswith(accounts.ACCOUNTS):
             return Answer(b"", 0, closes=True)
         return self._start_task(None) if bmc.faults.tasks else answer(204)
 
@@ -241,7 +241,7 @@ class Service:
         except queries.NotUnderstood as refused:
             return refusal(refused.message)
         etag = str(document.get("@odata.etag", ""))
-        headers = {"Allow": _allowed(path)}
+        headers = {"Allow": self._allowed(path)}
         return answer(200, query.apply(document, self._resource), headers, etag=etag.encode())
 
     def _resource(self, path: str) -> Document | None:
@@ -298,11 +298,10 @@ class Service:
             return self._pending(id)
         return refusal(task.failure) if task.failure else answer(204)
 
-
-def _allowed(path: str) -> str:
-    """Return the methods of a resource, for the header Allow."""
-    if path == SESSIONS:
-        return "GET, HEAD, POST"
-    if path.startswith(accounts.ACCOUNTS):
-        return "GET, HEAD, PATCH"
-    return "GET, HEAD, DELETE" if path.startswith(SESSIONS) else "GET, HEAD"
+    def _allowed(self, path: str) -> str:
+        """Return the methods of a resource, for the header Allow."""
+        if path == SESSIONS:
+            return "GET, HEAD, POST"
+        if changes.are_possible(self.bmc, path):
+            return "GET, HEAD, PATCH"
+        return "GET, HEAD, DELETE" if path.startswith(SESSIONS) else "GET, HEAD"

@@ -3,6 +3,7 @@
 from typing import Final
 
 from podium.simulator.redfish.bmc import BMC
+from podium.simulator.redfish.boot import Boot
 from podium.simulator.redfish.documents import ROOT, Document, Routes, collection, head, link, mac_address
 from podium.simulator.redfish.health import rollup, status
 from podium.simulator.redfish.machine import ODD_RESETS, RESETS
@@ -41,11 +42,7 @@ def _system(bmc: BMC, system: str) -> Document:
             "Status": status(),
         },
         "MemorySummary": {"TotalSystemMemoryGiB": len(_MODULES) * _MODULE_GIB, "Status": status()},
-        "Boot": {
-            "BootSourceOverrideEnabled": "Disabled",
-            "BootSourceOverrideTarget": "None",
-            "BootSourceOverrideMode": "UEFI",
-        },
+        **_boot(bmc, system),
         "Processors": link(f"{path}/Processors"),
         "Memory": link(f"{path}/Memory"),
         "EthernetInterfaces": link(f"{path}/EthernetInterfaces"),
@@ -69,6 +66,27 @@ def _reset(bmc: BMC, path: str) -> Document:
     if bmc.faults.odd_resets:
         return {**action, "@Redfish.ActionInfo": f"{ROOT}{path}/ResetActionInfo"}
     return {**action, "ResetType@Redfish.AllowableValues": list(RESETS)}
+
+
+def _boot(bmc: BMC, system: str) -> Document:
+    if not bmc.faults.boot_settings:
+        return {"Boot": bmc.machines[system].boot.document(bmc.faults)}
+    settings = {
+        "@odata.type": "#Settings.v1_3_5.Settings",
+        "SettingsObject": link(f"/Systems/{system}/Settings"),
+        "SupportedApplyTimes": ["OnReset"],
+    }
+    return {"Boot": Boot().document(bmc.faults), "@Redfish.Settings": settings}
+
+
+@ROUTES.at("/Systems/{system}/Settings")
+def _settings(bmc: BMC, system: str) -> Document | None:
+    if not bmc.faults.boot_settings:
+        return None
+    return {
+        **head("ComputerSystem", "1_22_2", "Settings", f"Settings of system {system}"),
+        "Boot": bmc.machines[system].boot.document(bmc.faults),
+    }
 
 
 @ROUTES.at("/Systems/{system}/ResetActionInfo")

@@ -174,8 +174,8 @@ _QUIRKS: Final = (
 )
 
 
-#: Faults that show only when a password is changed or wrong, and are tried in tests of these.
-_OF_PASSWORDS: Final = re.compile("password-.*|lockout|no-accounts")
+#: Faults that show only in what is asked beside the power, and are tried in tests of that.
+_ELSEWHERE: Final = re.compile("password-.*|lockout|no-accounts|boot-.*")
 
 
 def test_every_quirk_is_in_the_rack() -> None:
@@ -183,7 +183,7 @@ def test_every_quirk_is_in_the_rack() -> None:
         (protocol, name)
         for name, kind in faults.KINDS.items()
         for protocol in kind.protocols
-        if not _OF_PASSWORDS.fullmatch(name)
+        if not _ELSEWHERE.fullmatch(name)
     }
     placed = {(quirk.protocol, fault.partition("=")[0]) for quirk in _QUIRKS for fault in quirk.faults}
     assert placed == known

@@ -36,6 +36,16 @@ for reset in (sushy.ResetType.ON, sushy.ResetType.FORCE_RESTART, sushy.ResetType
     system.reset_system(reset)
     system.refresh(force=True)
     told["power"].append(system.power_state.value)
+for target, enabled, mode in (("Pxe", "Once", "UEFI"), ("Hdd", "Continuous", "Legacy")):
+    system.set_system_boot_options(
+        sushy.BootSource(target), sushy.BootSourceOverrideEnabled(enabled), sushy.BootSourceOverrideMode(mode)
+    )
+    system.refresh(force=True)
+    chosen = [one.value for one in (system.boot.target, system.boot.enabled, system.boot.mode)]
+    told.setdefault("boot", []).append(chosen)
+    system.reset_system(sushy.ResetType.ON)
+    system.refresh(force=True)
+    told["boot"].append(system.boot.target.value)
 root._conn._auth.close()
 print(json.dumps(told))
 """
@@ -98,9 +108,10 @@ def test_sushy_reads_and_switches_a_machine(rack: Trusted, tmp_path: Path) -> No
     told: dict[str, Any] = json.loads(run(command, tmp_path, rack.certificate))
     assert told["power"] == ["Off", "On", "On", "Off"]
     assert {"On", "ForceOff", "GracefulShutdown", "ForceRestart"} <= {*told["resets"]}
+    assert told["boot"] == [["Pxe", "Once", "UEFI"], "None", ["Hdd", "Continuous", "Legacy"], "Hdd"]
     assert (told["interfaces"], told["memory"], told["health"]) == (2, 256, "OK")
     assert all(told["identity"])
-    assert rack.log("1")[ADDRESS]["log"] == ["On", "ForceRestart", "GracefulShutdown"]
+    assert rack.log("1")[ADDRESS]["log"] == ["On", "ForceRestart", "GracefulShutdown", "On", "On"]
 
 
 @only_long

@@ -270,6 +270,26 @@ def test_the_emulator_is_switched(emulator: Emulator, before: str, target: str) 
     with_driver(switch)
 
 
+def test_what_the_emulators_machine_boots_from_is_changed(emulator: Emulator) -> None:
+    """It takes every choice for one that is meant for good."""
+    node = emulator.node(TWO)
+
+    async def choose(driver: RedfishDriver) -> None:
+        for chosen in (
+            base.BootDevice("pxe", True, "uefi"),
+            base.BootDevice("disk", True, "bios"),
+            base.BootDevice("cdrom", True, "uefi"),
+        ):
+            await driver.set_boot_device(node, chosen)
+            assert (await driver.get_boot_device(node)).chosen == chosen
+        with pytest.raises(errors.Unsupported, match="from bios, only from pxe, disk, cdrom, default"):
+            await driver.set_boot_device(node, base.BootDevice("bios"))
+        await driver.set_boot_device(node, base.BootDevice("default"))
+        assert (await driver.get_boot_device(node)).chosen.device == "default"
+
+    with_driver(choose)
+
+
 def test_an_interrupt_that_the_emulator_announces_and_cannot_do_is_refused(emulator: Emulator) -> None:
     with pytest.raises(errors.DriverError, match="asked for inject nmi"):
         with_driver(lambda driver: driver.inject_nmi(emulator.node()))

@@ -149,20 +149,23 @@ class BMC:
         path: str,
         body: Mapping[str, Any],
         *,
-        secret: str,
         etag: str | None,
-        sending: Callable[[], None],
+        secret: str = "",
+        sending: Callable[[], None] | None = None,
     ) -> Response:
-        """Change a resource, once: after silence it is not sent again, and after "you are nobody" neither.
+        """Change a resource.
 
-        :param secret: of the body; masked wherever the BMC repeats it
         :param etag: as of :meth:`post`
-        :param sending: called right before it is sent, after a login if one is needed
+        :param secret: of the body; masked wherever the BMC repeats it
+        :param sending: called right before it is sent, after a login if one is needed; then it is sent once:
+            neither after silence again nor after "you are nobody"
         :raises podium.errors.DriverError: as :meth:`post`
         """
         deadline, path = self._network.deadline(0.0), self._checked(path)
         content = self._content(body, etag)
-        answer, place = await self._ask("PATCH", path, content, deadline, repeatable=False, sending=sending)
+        answer, place = await self._ask(
+            "PATCH", path, content, deadline, repeatable=sending is None, sending=sending
+        )
         return await self._done("PATCH", path, place, answers.without(answer, secret), deadline, secret)
 
     async def _done(

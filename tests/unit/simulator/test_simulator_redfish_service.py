@@ -464,9 +464,9 @@ def test_a_fan_that_stands_still_in_a_running_machine_is_critical(peer: Peer) ->
 @pytest.mark.parametrize(
     ("method", "path", "status", "allowed"),
     [
-        ("DELETE", SYSTEM, 405, "GET, HEAD"),
-        ("PATCH", SYSTEM, 405, "GET, HEAD"),
-        ("GET", SYSTEM, 200, "GET, HEAD"),
+        ("DELETE", SYSTEM, 405, "GET, HEAD, PATCH"),
+        ("PATCH", f"{SYSTEM}/Memory", 405, "GET, HEAD"),
+        ("GET", SYSTEM, 200, "GET, HEAD, PATCH"),
         ("GET", SESSIONS, 200, "GET, HEAD, POST"),
         ("DELETE", SESSIONS, 405, "GET, HEAD, POST"),
         ("GET", RESET, 405, "POST"),
