@@ -16,6 +16,11 @@ Cause: TypeAlias = Literal[
     "fault",
     "recovery",
     "credentials",
+    "set boot device",
+    "identify",
+    "clear log",
+    "set clock",
+    "driver action",
     "failed request",
 ]
 Severity: TypeAlias = Literal["info", "warning", "error"]
@@ -31,6 +36,11 @@ SEVERITY: Final[Mapping[str, str]] = {
     "request": "info",
     "enforced": "info",
     "credentials": "info",
+    "set boot device": "info",
+    "identify": "info",
+    "clear log": "info",
+    "set clock": "info",
+    "driver action": "info",
     # Nothing happened to the machine: Podium sees it for the first time, or again.
     "first reading": "info",
     "recovery": "info",

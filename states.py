@@ -9,9 +9,13 @@ from typing import Final, Literal, TypeAlias, get_args
 
 __all__ = [
     "ACTIONS",
+    "BESIDE_POWER",
     "CHANGE_CREDENTIALS",
+    "CLEAR_LOG",
+    "DRIVER_ACTION",
     "ERROR",
     "HEALTHS",
+    "IDENTIFY",
     "INJECT_NMI",
     "POWER_CYCLE",
     "POWER_OFF",
@@ -19,6 +23,8 @@ __all__ = [
     "REACHED",
     "READINGS",
     "REBOOTING",
+    "SET_BOOT_DEVICE",
+    "SET_CLOCK",
     "SOFT_POWER_OFF",
     "SOFT_REBOOTING",
     "TARGETS",
@@ -35,6 +41,11 @@ SOFT_REBOOTING: Final = "soft rebooting"
 ERROR: Final = "error"
 POWER_CYCLE: Final = "power cycle"
 INJECT_NMI: Final = "inject nmi"
+SET_BOOT_DEVICE: Final = "set boot device"
+IDENTIFY: Final = "identify"
+CLEAR_LOG: Final = "clear log"
+SET_CLOCK: Final = "set clock"
+DRIVER_ACTION: Final = "driver action"
 #: What a request is for that leaves the power alone, and stands where those for the power stand.
 CHANGE_CREDENTIALS: Final = "change credentials"
 
@@ -45,8 +56,10 @@ HEALTHS: Final[Mapping[str, str]] = {"ok": "OK", "warning": "Warning", "critical
 PowerState: TypeAlias = Literal["power on", "power off", "error"]
 #: What ``Driver.set_power_state`` may be asked for.
 Target: TypeAlias = Literal["power on", "power off", "rebooting", "soft power off", "soft rebooting"]
+#: What people may request of a node's hardware that is not its power.
+_BesidePower: TypeAlias = Literal["set boot device", "identify", "clear log", "set clock", "driver action"]
 #: What people may request for a node.
-Action: TypeAlias = Literal[Target, "power cycle", "inject nmi"]
+Action: TypeAlias = Literal[Target, "power cycle", "inject nmi", _BesidePower]
 
 #: States that a read of the hardware may return.
 READINGS: Final[frozenset[str]] = frozenset(get_args(PowerState))
@@ -57,7 +70,10 @@ TARGETS: Final[frozenset[str]] = frozenset(get_args(Target))
 #: Actions that people may request for a node.
 ACTIONS: Final[frozenset[str]] = frozenset(get_args(Action))
 
-#: The state of a node once the action is done. An NMI has none: it is done when the driver reports success.
+#: Those that leave the power alone: the boot device, the LED, the log, the clock, actions of a driver's own.
+BESIDE_POWER: Final[frozenset[str]] = frozenset(get_args(_BesidePower))
+
+#: The state of a node once the action is done. The others have none: they are done when the driver says so.
 REACHED: Final[Mapping[str, PowerState]] = {
     POWER_ON: POWER_ON,
     POWER_OFF: POWER_OFF,

@@ -4,7 +4,7 @@ A conductor finds those that are due, begins them, and has each confirmed right 
 podium.db.power is how requests come about, podium.db.outcomes how they end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.credential_changes import Change
 from podium.db.fleet import OWNED_NODE, OwnedNode
-from podium.db.models import columns, nodes, slots
+from podium.db.models import columns, nodes, operations, slots
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, ITS_NODE, WAITING, note_progress_of
 from podium.db.power_limits import Room
@@ -157,6 +157,7 @@ def next_due(
 class Begun(NamedTuple):
     """A request that is under way, and its node, which is reserved for it.
 
+    :param arguments: of its operation, see podium.client.calls.operations
     :param change: the credentials that it changes, if it does
     :param others: the requests of other nodes that end with this one, as they have the same account
     """
@@ -169,13 +170,14 @@ class Begun(NamedTuple):
     then_off: bool
     requested_by: str
     sent_at: datetime | None
+    arguments: dict[str, Any] | None = None
     change: Change | None = None
     others: tuple["Begun", ...] = ()
 
 
 _BEGUN_ROWS: Final = (
-    sa.select(*OWNED_NODE, requests.c.id, *columns(requests, Begun._fields[2:-2]))
-    .join_from(requests, nodes, ITS_NODE)
+    sa.select(*OWNED_NODE, requests.c.id, *columns(requests, Begun._fields[2:-3]), operations.c.arguments)
+    .select_from(requests.join(nodes, ITS_NODE).join(operations, operations.c.id == requests.c.operation_id))
     .where(_OF_REQUESTS)
     .order_by(requests.c.id)
 )
@@ -295,10 +297,15 @@ def _admitted(room: Room, rows: Sequence[Any]) -> list[Any]:
 
 
 def mark_sent(
-    connection: sa.Connection, request_ids: Iterable[int], holder: Worker, now: datetime
+    connection: sa.Connection,
+    request_ids: Iterable[int],
+    holder: Worker,
+    now: datetime,
+    repeatable: Collection[int] = (),
 ) -> set[int]:
     """Confirm requests right before a command is sent, and record at the first one that something was.
 
+    :param repeatable: those whose command whoever goes on may send again, so that it is not recorded
     :returns: of ``request_ids`` those that ``holder`` still has under way; for the others nothing may be sent
     """
     confirmed: set[int] = set()
@@ -308,7 +315,7 @@ def mark_sent(
     sent = sa.update(requests).where(_OF_REQUESTS).values(sent_at=now)
     for chunk in chunks(sorted(request_ids), AT_ONCE):
         found = connection.execute(mine, {"numbers": chunk}).all()
-        if first := [row.id for row in found if row.sent_at is None]:
+        if first := [row.id for row in found if row.sent_at is None and row.id not in repeatable]:
             connection.execute(sent, {"numbers": first})
         changes = [row.id for row in found if row.action == states.CHANGE_CREDENTIALS]
         if changes:

@@ -57,6 +57,7 @@ class Operation(NamedTuple):
     canaries: int | None
     undoes: int | None
     what: str | None
+    arguments: dict[str, Any] | None
     counts: Mapping[str, int]
     undone_by: int | None
 
@@ -132,6 +133,7 @@ class PowerRequest(NamedTuple):
     finished_at: datetime | None
     power_state: str | None
     error: str | None
+    result: str | None
 
 
 def requests_of(

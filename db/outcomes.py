@@ -13,7 +13,7 @@ from podium.db import bulk, canaries, clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, Texts, among, chunks
 from podium.db.changes import next_change
 from podium.db.ledger import event
-from podium.db.models import nodes
+from podium.db.models import nodes, operations
 from podium.db.models import power_events as events
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED, note_progress
@@ -36,6 +36,7 @@ class Outcome:
     :param error: why it failed, in one line; None when it is done
     :param log_request_id: the request id of the log lines
     :param credentials: what became of the credentials that it changes, see podium.db.credential_changes
+    :param result: what else the hardware said, in words
     """
 
     node_id: int
@@ -46,6 +47,7 @@ class Outcome:
     error: str | None = None
     log_request_id: str | None = None
     credentials: str | None = None
+    result: str | None = None
 
 
 class _End(NamedTuple):
@@ -63,6 +65,11 @@ _UNDER_WAY: Final[sa.Select[Any]] = (
         *(nodes.c[name] for name in ("id", "uuid", "name", "power_state", "reservation")),
         requests.c.id.label("request_id"),
         *(requests.c[name] for name in ("operation_id", "action", "requested_by", "reason")),
+        # A subquery, so that the operation is not locked.
+        sa.select(operations.c.what)
+        .where(operations.c.id == requests.c.operation_id)
+        .scalar_subquery()
+        .label("what"),
     )
     .join_from(requests, nodes, ITS_NODE)
     .where(among(requests.c.id), requests.c.state == BEGUN)
@@ -73,6 +80,7 @@ _UNDER_WAY: Final[sa.Select[Any]] = (
 _BY_WAY_OF_OFF: Final = (states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE)
 _NODE_ERRORS: Final = Texts(nodes.c.last_error)
 _REQUEST_ERRORS: Final = Texts(requests.c.error)
+_RESULTS: Final = Texts(requests.c.result)
 
 
 def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
@@ -162,6 +170,9 @@ def _end(
     ended = sa.update(requests).where(among(requests.c.id))
     ended = ended.values(state=DONE if end.done else FAILED, power_state=end.state, finished_at=at)
     connection.execute(ended, {"numbers": [row.request_id for row, _ in members]})
+    results = [(row.request_id, outcome.result) for row, outcome in members if outcome.result is not None]
+    if results:
+        _RESULTS.write(connection, results)
     if not end.done:
         _NODE_ERRORS.write(connection, [(row.id, outcome.error) for row, outcome in members])
         _REQUEST_ERRORS.write(connection, [(row.request_id, outcome.error) for row, outcome in members])
@@ -189,13 +200,13 @@ def _event(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
         )
     return event(
         row,
-        cause_of(row.requested_by, row.reason),
+        row.action if row.action in states.BESIDE_POWER else cause_of(row.requested_by, row.reason),
         at=outcome.at,
         to_state=state,
         writer=outcome.holder,
         change=change,
         who=row.requested_by,
-        reason=row.reason,
+        reason="; ".join(filter(None, (_what(row, outcome.result), row.reason))) or None,
         operation_id=row.operation_id,
         request_id=outcome.log_request_id,
     )
@@ -216,6 +227,15 @@ def _failure(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
         request_id=outcome.log_request_id,
     )
     return failed | {"from_state": state}  # that it became so is another event
+
+
+def _what(row: sa.Row[Any], result: str | None) -> str | None:
+    """What was asked for beside the power, and what came of it, in words."""
+    if row.action == states.DRIVER_ACTION:
+        return ": ".join(filter(None, (row.what, result)))
+    if row.action in states.BESIDE_POWER:
+        return result or row.what
+    return f"boot device {row.what}" if row.what and row.action in states.REACHED else None
 
 
 def _could_bring(action: str, state: str | None) -> bool:

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
-from podium import states
-from podium.db import bulk, canaries, clock, credential_changes
+from podium import errors, states
+from podium.db import at_work, bulk, canaries, clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, in_doubt, refusal
@@ -26,6 +26,10 @@ from podium.db.provision_states import ENROLL, NOT_CONDUCTED, VERIFYING
 _OF_REQUESTS: Final = among(requests.c.id)
 #: What takes the power of a machine away. A reboot is a reset.
 TAKES_POWER: Final = frozenset({states.POWER_OFF, states.SOFT_POWER_OFF, states.POWER_CYCLE})
+#: What says how hardware is to be, so that a later word replaces an earlier one that waits.
+_CHOICES: Final = frozenset({states.SET_BOOT_DEVICE, states.IDENTIFY, states.SET_CLOCK})
+#: The revision of the first Podium that knows actions beside the power, and the boot device of a restart.
+_MORE_THAN_POWER: Final = "0012"
 #: Why a node is not switched off.
 STAYS_ON: Final = "its disable_power_off is true, so that it is never switched off"
 
@@ -65,8 +69,13 @@ def ask(
     timeout: float | None = None,
     then_off: bool = False,
     stagger: tuple[int, float] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    what: str | None = None,
 ) -> Asked:
     """Ask for a power change of nodes, as one operation; the conductors that own them carry it out.
+
+    What leaves the power alone replaces nothing but an earlier choice of the same: a node for which anything
+    else waits refuses it.
 
     :param wanted: the nodes
     :param action: one of ``podium.states.ACTIONS``; what takes the power away is refused by nodes with
@@ -76,14 +85,20 @@ def ask(
     :param then_off: whether a soft power off that is not heeded is followed by a hard one
     :param stagger: begin at most so many within so many seconds; written as times after ``requested_at``, so
         that conductors can measure them by a clock that nobody sets
+    :param arguments: what the action is given, see podium.client.calls.operations
+    :param what: the same in at most 64 characters
+    :raises podium.errors.NodeConflict: conductors of an earlier Podium would not heed the arguments
     """
+    if arguments is not None or action in states.BESIDE_POWER:
+        _refuse_beside_older(connection, action)
     version, now = next_change(connection), clock.now(connection)
     accepted, refused, older = _sorted_out(connection, wanted, action)
     if not accepted:
         return Asked(None, [], refused, 0)
     asked = {"action": action, "requested_by": who, "requested_at": now, "reason": reason}
     asked |= {"timeout": timeout, "then_off": then_off}
-    done = connection.execute(sa.insert(operations).values(nodes=len(accepted), change=version, **asked))
+    values = {"nodes": len(accepted), "change": version, "arguments": arguments, "what": what, **asked}
+    done = connection.execute(sa.insert(operations).values(values))
     (operation_id,) = done.inserted_primary_key or (0,)
     _insert(connection, accepted, stagger or (len(accepted), 0.0), {"operation_id": operation_id, **asked})
     replaced = sa.update(requests).where(_OF_REQUESTS).values(state=REPLACED, finished_at=now)
@@ -103,6 +118,14 @@ def ask(
     }
     bulk.execute(connection, sa.update(nodes).where(AMONG).values(values), numbers)
     return Asked(operation_id, numbers, refused, len(older))
+
+
+def _refuse_beside_older(connection: sa.Connection, action: str) -> None:
+    if found := at_work.older(connection, _MORE_THAN_POWER):
+        raise errors.NodeConflict(
+            f"an earlier Podium runs on {', '.join(found)}, which cannot carry out {action} as it is asked"
+            " for; update it first"
+        )
 
 
 def _end_changes(connection: sa.Connection, accepted: Sequence[Claim], version: int, now: datetime) -> None:
@@ -150,7 +173,7 @@ def _sorted_out(
     for chunk in chunks(sorted({one.id for one in wanted}), AT_ONCE):
         rows = connection.execute(_LOOK, {"numbers": chunk})
         found |= {claim.id: claim for claim in map(Claim._make, rows)}
-    accepted, refused, older = [], [], []
+    accepted, refused, older, waiting = [], [], [], []
     for name, node in ((one.name, found.get(one.id)) for one in wanted):
         if node is None:
             refused.append(f"{name}: the node was deleted meanwhile")
@@ -164,8 +187,32 @@ def _sorted_out(
             refused.append(in_doubt(node))
         elif node.disable_power_off and action in TAKES_POWER:
             refused.append(f"{name}: {STAYS_ON}; set that to false first")
+        elif action in states.BESIDE_POWER and _waits_for_other(node, action):
+            waiting.append(node)
         else:
             accepted.append(node)
             if node.power_request_id is not None:
                 older.append(node.power_request_id)
-    return accepted, refused, older
+    return accepted, [*refused, *_waiting(connection, waiting)], older
+
+
+def _waits_for_other(node: Claim, action: str) -> bool:
+    """Whether what waits for a node is not to be replaced by an action that leaves the power alone."""
+    if node.power_request_id is None:
+        return False
+    return node.target_power_state != action or action not in _CHOICES
+
+
+def _waiting(connection: sa.Connection, claims: Sequence[Claim]) -> list[str]:
+    """Why these nodes refuse what leaves the power alone."""
+    numbers = [node.power_request_id for node in claims if node.power_request_id is not None]
+    operation = requests.c.id, requests.c.operation_id
+    its: dict[int | None, int] = {}
+    for chunk in chunks(numbers):
+        rows = connection.execute(sa.select(*operation).where(requests.c.id.in_(chunk)))
+        its |= {row.id: row.operation_id for row in rows}
+    return [
+        f"{node.name}: {node.target_power_state} waits (operation {its.get(node.power_request_id)}); ask"
+        " again when it has ended, or cancel it"
+        for node in claims
+    ]

@@ -29,6 +29,10 @@ class BootDevice:
     persistent: bool = False
     mode: str | None = None
 
+    def __str__(self) -> str:
+        words = self.device or "unknown", "persistent" if self.persistent else "once", self.mode
+        return ", ".join(filter(None, words if self.device != "default" else (self.device, self.mode)))
+
 
 @dataclass(frozen=True, slots=True)
 class Boot:

@@ -1,5 +1,6 @@
 """Actions of a driver's own: what its hardware can do that Podium has no word for."""
 
+import functools
 import inspect
 import math
 import re
@@ -112,6 +113,12 @@ def _marked(own: type) -> Iterable[tuple[str, Callable[..., Any], tuple[str, str
             if not inspect.isfunction(method):
                 raise ValueError(f"the action {tag[0]} is a {type(method).__name__}, not a method")
             yield attribute, method, tag
+
+
+@functools.lru_cache(maxsize=256)  # asked before each power change, and looks at every attribute
+def has_actions(driver: type) -> bool:
+    """Whether a driver's class has actions of its own."""
+    return next(iter(_marked(driver)), None) is not None
 
 
 def _arguments(called: str, method: Callable[..., Any]) -> tuple[Argument, ...]:

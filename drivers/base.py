@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, Protocol
 from podium import errors, states
 from podium.drivers import additions, driver_info
 from podium.drivers.abilities import BOOT_DEVICES, BOOT_MODES, Boot, BootDevice, Log, LogEntry
-from podium.drivers.actions import Argument, DriverAction, action, driver_actions
+from podium.drivers.actions import Argument, DriverAction, action, driver_actions, has_actions
 from podium.drivers.command import CommandResult, Pending
 from podium.drivers.driver_info import Property
 from podium.drivers.login import Login, LoginReport
@@ -542,4 +542,16 @@ def actions(driver: Driver | type[Driver]) -> frozenset[str]:
     own = driver if isinstance(driver, type) else type(driver)
     if own.inject_nmi is not Driver.inject_nmi:
         able.add(states.INJECT_NMI)
+    able |= {action for action, ability in _NEEDED.items() if can(own, ability)}
+    if has_actions(own):
+        able.add(states.DRIVER_ACTION)
     return frozenset(able)
+
+
+#: The ability that an action needs, but for the actions of a driver's own.
+_NEEDED: Final[Mapping[str, str]] = {
+    states.SET_BOOT_DEVICE: "boot device",
+    states.IDENTIFY: "identify",
+    states.CLEAR_LOG: "clear log",
+    states.SET_CLOCK: "set clock",
+}

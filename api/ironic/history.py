@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from podium import states
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field
@@ -62,7 +63,7 @@ def _number(text: str) -> int | None:
 def _said(event: Event) -> str:
     """Return what happened, for people."""
     change = f"power: {event.from_state or 'unknown'} to {event.to_state or 'unknown'}, "
-    if event.cause == CREDENTIALS:
+    if event.cause == CREDENTIALS or event.cause in states.BESIDE_POWER:
         change = ""  # of the power there was none
     by = f" by {event.who}" if event.who else ""
     return f"{change}{event.cause}{by}{f': {event.reason}' if event.reason else ''}"

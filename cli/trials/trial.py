@@ -14,7 +14,7 @@ from podium.cli.trials.passwords import Passwords
 from podium.cli.trials.room import TrialRoom
 from podium.cli.trials.transcript import Transcript
 from podium.conductor.fleet.fleet import Fleet
-from podium.conductor.power.change import LONGEST_CALL, PAUSES
+from podium.conductor.power.sending import LONGEST_CALL, PAUSES
 from podium.conductor.sweep import batches
 from podium.conductor.tasks.kinds import DriverTask
 from podium.conductor.tasks.node_task import NodeTask

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,8 @@ from podium.client.calls.call import (
 from podium.client.calls.nodes import Filter
 
 RequestState: TypeAlias = Literal["held", "waiting", "begun", "done", "failed", "cancelled", "replaced"]
+Device: TypeAlias = Literal["pxe", "disk", "cdrom", "bios", "safe", "default"]
+BootMode: TypeAlias = Literal["bios", "uefi"]
 _AtOnce = Annotated[int, msgspec.Meta(ge=1, le=999_999)]
 _Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 
@@ -43,8 +45,65 @@ class Asked(Record, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_DriverAction = Annotated[
+    str, msgspec.Meta(pattern=r"^[^.\s]+\.[a-z][a-z0-9_]*$(?!\n)", min_length=3, max_length=128)
+]
+_Argument = Annotated[str, msgspec.Meta(max_length=1000)] | int | float | bool
+
+
+class _Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an action is given beside the nodes."""
+
+
+class BootChoice(_Given, frozen=True, kw_only=True):
+    """What machines are to boot from.
+
+    :param device: ``default`` is the order that the machine has
+    :param persistent: for every boot, not only for the next
+    :param mode: None for the mode that the machine is in
+    """
+
+    device: Device
+    persistent: bool = False
+    mode: BootMode | None = None
+
+
+class Identification(_Given, frozen=True, kw_only=True):
+    """How long the LED blinks by which people find a machine in its rack.
+
+    :param seconds: 0 to end it, None until it is ended
+    """
+
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] | None
+
+
+class SeenLog(_Given, frozen=True, kw_only=True):
+    """A log that somebody has a copy of.
+
+    :param last: the id of its newest entry: a log with newer ones is left alone
+    """
+
+    last: _Id
+
+
+class OwnAction(_Given, frozen=True, kw_only=True):
+    """An action of a driver's own.
+
+    :param name: ``DRIVER.NAME``
+    :param arguments: by their names; a text may stand for a number, or for true and false
+    """
+
+    name: _DriverAction
+    arguments: Annotated[dict[_Id, _Argument], msgspec.Meta(max_length=64)] = {}
+
+
 class AskPower(Call[Asked], frozen=True):
-    """Switch nodes, as one operation; the conductors that own them carry it out.
+    """Switch nodes, or have their hardware do something else, as one operation of their conductors.
+
+    ``boot`` is for ``set boot device``, and for what switches on or restarts: then machines are told what to
+    boot from before that. ``identification`` is for ``identify``, ``log`` for ``clear log``, and ``own`` for
+    ``driver action``. What leaves the power alone is refused by a node for which something else waits.
 
     :param action: what is to be done
     :param nodes: the nodes, by name, UUID or range
@@ -73,18 +132,24 @@ class AskPower(Call[Asked], frozen=True):
     stagger: tuple[_AtOnce, Seconds] | None = None
     confirmed: bool = False
     uuids_xor: UuidsXor | None = None
+    boot: BootChoice | None = None
+    identification: Identification | None = None
+    log: SeenLog | None = None
+    own: OwnAction | None = None
 
 
 class Operation(Record, frozen=True, kw_only=True):
-    """A request for the power, or for other credentials, of many nodes.
+    """A request for the power, for other credentials, or for something else of the hardware, of many nodes.
 
     ``held`` to ``replaced`` are how many of the nodes are in each state.
 
     :param id: its number
     :param nodes: how many it is for
     :param canaries: how many machines are tried first, while the others are held; None for all at once
-    :param what: which change of credentials it is: ``in Podium`` or ``on the BMC``, perhaps ``, generated``
-        after that, ``undo of 2`` or ``settle``; None for the power
+    :param what: what ``action`` leaves open. Which change of credentials it is: ``in Podium`` or ``on the
+        BMC``, perhaps ``, generated`` after that, ``undo of 2`` or ``settle``. Or ``arguments`` in words:
+        ``pxe, once, uefi``, ``60 s``, ``acme.blink colour=red``
+    :param arguments: what of ``boot``, ``identification``, ``log`` and ``own`` was given
     :param then_off: None for credentials
     :param undoes: the number of the operation that it undoes
     :param undone_by: the number of the newest that undoes it
@@ -93,6 +158,7 @@ class Operation(Record, frozen=True, kw_only=True):
     id: int
     action: str
     what: str | None = None
+    arguments: dict[str, Any] | None = None
     nodes: int
     held: int = 0
     waiting: int
@@ -153,6 +219,8 @@ class Request(Record, frozen=True, kw_only=True):
     :param not_before: when it may begin
     :param holder: the worker that has begun it
     :param power_state: that was found at the end
+    :param result: what else the hardware said, in words: the boot device that was read afterwards, or what an
+        action of a driver's own returned
     """
 
     id: int
@@ -167,6 +235,7 @@ class Request(Record, frozen=True, kw_only=True):
     finished_at: datetime | None
     power_state: str | None
     error: str | None
+    result: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -186,7 +255,10 @@ class Request(Record, frozen=True, kw_only=True):
                 return "under way"
         if self.action == states.CHANGE_CREDENTIALS:
             return "credentials changed"
-        return str(self.power_state) if self.action in states.REACHED else f"{self.action} accepted"
+        found = str(self.power_state) if self.action in states.REACHED else f"{self.action} accepted"
+        if self.result is None:
+            return found
+        return self.result if self.action in states.BESIDE_POWER else f"{found}, boot device {self.result}"
 
 
 class ListRequests(Call[Page[Request]], frozen=True):

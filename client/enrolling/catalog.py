@@ -84,6 +84,11 @@ class Catalog:
         found = self._class(name)
         return None if found is None else actions(found)
 
+    def own_actions(self, name: str) -> Mapping[str, base.DriverAction]:
+        """Return the actions of a driver's own; none if the driver cannot be used here."""
+        found = self._class(name)
+        return {} if found is None else base.driver_actions(found)
+
     def login(self, name: str) -> base.Login | None:
         """Return the account of a driver's nodes; None if it cannot try a login, or cannot be used here."""
         found = self._class(name)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from oslo_config import cfg
 
-from podium import errors
+from podium import errors, states
 from podium.client.calls.call import Page
 from podium.client.calls.drivers import (
     ActionArgument,
@@ -81,7 +81,7 @@ def get_driver(backend: Backend, call: GetDriver) -> Driver:
         ],
         options=[_option(option) for option in class_options.declared(type(driver))],
         supported_power_states=list(driver.supported_power_states),
-        power_actions=sorted(actions(driver)),
+        power_actions=sorted(actions(driver) - states.BESIDE_POWER),
         abilities=[word for word in base.ABILITIES if base.can(driver, word)],
         actions=[_action(driver.name, one) for one in base.driver_actions(driver).values()],
         checks_login=base.checks_login(driver),

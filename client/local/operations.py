@@ -27,7 +27,7 @@ from podium.client.calls.operations import (
     Request,
 )
 from podium.client.enrolling.catalog import Catalog
-from podium.client.local import unserved
+from podium.client.local import given, unserved
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.nodes import required_names
 from podium.conf import conductor as conductor_options
@@ -54,6 +54,7 @@ def ask_power(backend: Backend, call: AskPower) -> Asked:
 def _check(call: AskPower) -> None:
     if call.then_off and call.action not in _SOFT:
         raise errors.BadRequest(f"then_off goes with {' and '.join(_SOFT)}, not with {call.action}")
+    given.check(call)
     texts.check_reason(call.reason)
 
 
@@ -72,6 +73,8 @@ def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
         timeout=call.timeout,
         then_off=call.then_off,
         stagger=call.stagger,
+        arguments=given.arguments(call),
+        what=given.words(call),
     )
     accepted = set(asked.accepted)
     timeout = float(backend.config.conductor.heartbeat_timeout)
@@ -126,10 +129,16 @@ def chosen(
 
 def _check_supported(nodes: Sequence[NodeKey], catalog: Catalog, call: AskPower) -> None:
     needed = {call.action, *([states.POWER_OFF] if call.then_off else [])}
+    if call.boot is not None:
+        needed.add(states.SET_BOOT_DEVICE)
     for driver in sorted({node.driver for node in nodes}):
         able = catalog.actions(driver)
-        if able is not None and not needed <= able:
-            folded = node_ranges.fold(node.name for node in nodes if node.driver == driver)
+        if able is None:
+            continue
+        folded = node_ranges.fold(node.name for node in nodes if node.driver == driver)
+        if call.own is not None:
+            given.check_own(call.own, driver, catalog.own_actions(driver), folded)
+        elif not needed <= able:
             raise errors.UnsupportedPowerState(
                 f"{folded}: the driver {driver} does not know {', '.join(sorted(needed - able))}, only"
                 f" {', '.join(sorted(able))}; nothing was requested"
@@ -189,6 +198,7 @@ def _request(found: operations.PowerRequest) -> Request:
         finished_at=found.finished_at,
         power_state=found.power_state,
         error=found.error,
+        result=found.result,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import masking
+from podium import masking, states
 from podium.conductor.fleet.entry import ENFORCE, Entry, entry_of
 from podium.conductor.fleet.late import Late
 from podium.conductor.fleet.taken import Taken
@@ -309,7 +309,8 @@ class Fleet:
                 else:
                     reads = entry.reads.following(old.reads, is_forgiven=old.node.maintenance)
                     # A health that was reported may not be written yet either.
-                    switched_at = entry.switched_at if old.node.target_power_state else old.switched_at
+                    was_switched = old.node.target_power_state not in (None, *states.BESIDE_POWER)
+                    switched_at = entry.switched_at if was_switched else old.switched_at
                     entry = replace(
                         entry, reads=reads, fare=old.fare, since=old.since, switched_at=switched_at
                     )

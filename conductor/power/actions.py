@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
@@ -18,11 +18,15 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.power import abilities
+from podium.conductor.power.abilities import Done, HardwareChange
+from podium.conductor.power.abilities import Wanted as HardwareWanted
 from podium.conductor.power.change import PowerChange, Request
 from podium.conductor.power.confirmations import Confirmations
 from podium.conductor.power.credentials import CredentialChange, Wanted
 from podium.conductor.power.promotion import Promotion
 from podium.conductor.power.quotas import Quotas, Target
+from podium.conductor.power.sending import Confirm, Sender
 from podium.conductor.power.staggers import Staggers
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
@@ -35,6 +39,7 @@ from podium.db.credential_changes import KEPT, SENT, UNKNOWN, Change
 from podium.db.outcomes import Outcome
 from podium.db.power_limits import Limits, Room
 from podium.db.worker import Worker
+from podium.drivers.base import BootDevice
 
 LOG = log.getLogger(__name__)
 
@@ -58,6 +63,15 @@ class Timeouts:
     change: float
     soft: float
     credentials: float = 900.0
+
+
+class _Found(NamedTuple):
+    """How a request ended, see podium.db.outcomes: the last state read, and why it failed."""
+
+    state: str | None = None
+    error: str | None = None
+    credentials: str | None = None
+    result: str | None = None
 
 
 class PowerActions:
@@ -252,18 +266,18 @@ class PowerActions:
     async def _carry_out(self, begun: Begun, context: RequestContext) -> None:
         node, ended = begun.node, False
         try:
-            state, error, credentials = await self._outcome(begun, context)
+            found = await self._outcome(begun, context)
             if self._lease is not None and self._lease.ended:
                 return  # whoever owns the node now goes on
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
                 return
-            if error is None:
+            if found.error is None:
                 LOG.info("%s: %s done, asked for by %s", node.name, begun.action, begun.requested_by)
             else:
-                LOG.error("%s: %s failed: %s", node.name, begun.action, error)
+                LOG.error("%s: %s failed: %s", node.name, begun.action, found.error)
             at, run = self._now(), context.request_id
             self._recorder.add_outcomes(
-                Outcome(number, request, self._worker, at, state, error, run, credentials)
+                Outcome(number, request, self._worker, at, log_request_id=run, **found._asdict())
                 for request, number in _nodes(begun).items()
             )
             ended = True
@@ -293,9 +307,7 @@ class PowerActions:
         await asyncio.wait([left], timeout=_RETURN)
         return left.done()
 
-    async def _outcome(
-        self, begun: Begun, context: RequestContext
-    ) -> tuple[str | None, str | None, str | None]:
+    async def _outcome(self, begun: Begun, context: RequestContext) -> "_Found":
         """As :meth:`_change`. A fault is an outcome too: else the request would begin again without end."""
         try:
             return await self._change(begun, context)
@@ -305,18 +317,23 @@ class PowerActions:
             LOG.exception("%s: %s cannot be carried out", begun.node.name, begun.action)
             text = f"it cannot be carried out: {type(fault).__name__}, see the log of {self._worker.host}"
             if begun.change is None:
-                return None, text, None
+                return _Found(error=text)
             was_sent = begun.change.state == SENT or (begun.change.on_bmc and begun.request_id in self._sent)
-            return None, text, UNKNOWN if was_sent else KEPT
+            return _Found(error=text, credentials=UNKNOWN if was_sent else KEPT)
 
-    async def _change(
-        self, begun: Begun, context: RequestContext
-    ) -> tuple[str | None, str | None, str | None]:
-        """Carry a change out: the last state read, why it failed, and what became of credentials."""
+    async def _change(self, begun: Begun, context: RequestContext) -> "_Found":
         confirm = functools.partial(self._confirm, asyncio.get_running_loop(), _nodes(begun))
         if begun.change is not None:
             change_of = self._credentials(begun, begun.change, confirm)
-            return None, *await self._run(begun, change_of.carry_out, context)
+            became = await self._run(begun, change_of.carry_out, context)
+            return _Found(None, *became)
+        if begun.action in states.BESIDE_POWER:
+            done = await self._run(begun, self._hardware(begun, confirm).carry_out, context)
+            return self._noted(begun, done)
+        prepare, result = None, None
+        if begun.arguments is not None:
+            boot = abilities.boot_of(begun.arguments)
+            prepare, result = self._preparing(begun, boot, confirm), str(boot)
         request = Request(
             begun.action,
             begun.timeout or self._timeouts.change,
@@ -331,6 +348,7 @@ class PowerActions:
             request,
             confirm,
             functools.partial(self._note_read, begun.node.driver, begun.node.id),
+            prepare=prepare,
             lease=self._lease,
         )
         ended = await self._run(begun, change.carry_out, context)
@@ -338,7 +356,29 @@ class PowerActions:
             self._fleet.late.forget(begun.node.id)
         elif change.late is not None:
             self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
-        return *ended, None
+        return _Found(*ended, result=None if ended.error else result)
+
+    def _preparing(self, begun: Begun, boot: BootDevice, confirm: Callable[..., Awaitable[None]]) -> Confirm:
+        """What has a machine boot from something else before it is switched: may be done again by others."""
+        sender = self._sender(begun, functools.partial(confirm, repeatable=True))
+        seconds = begun.timeout or self._timeouts.change
+
+        async def prepare() -> None:
+            await abilities.set_boot(sender, boot, seconds)
+
+        return prepare
+
+    def _hardware(self, begun: Begun, confirm: Confirm) -> HardwareChange:
+        timeout = begun.timeout or self._timeouts.change
+        wanted = HardwareWanted(begun.action, begun.arguments or {}, timeout, begun.sent_at is not None)
+        return HardwareChange(self._sender(begun, confirm), wanted)
+
+    def _sender(self, begun: Begun, confirm: Confirm) -> Sender:
+        node = node_of(begun.node, time.monotonic())
+        return Sender(self._rooms[begun.node.driver], node, confirm, lease=self._lease)
+
+    def _noted(self, begun: Begun, done: Done) -> "_Found":
+        return _Found(error=done.error, result=done.result)
 
     def _credentials(
         self, begun: Begun, change: Change, confirm: Callable[[], Awaitable[None]]
@@ -356,18 +396,23 @@ class PowerActions:
             lease=self._lease,
         )
 
-    async def _confirm(self, loop: asyncio.AbstractEventLoop, nodes: Mapping[int, int]) -> None:
+    async def _confirm(
+        self, loop: asyncio.AbstractEventLoop, nodes: Mapping[int, int], *, repeatable: bool = False
+    ) -> None:
         """Have the database confirm requests right before something is sent; in the driver's room.
 
         :param loop: the conductor's
         :param nodes: by request
+        :param repeatable: see :meth:`Confirmations.confirm`
         """
+        confirm = functools.partial(self._confirmations.confirm, repeatable=repeatable)
 
         async def confirm_all() -> None:
-            await asyncio.gather(*map(self._confirmations.confirm, nodes))
+            await asyncio.gather(*map(confirm, nodes))
 
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(confirm_all(), loop))
-        loop.call_soon_threadsafe(self._sent.update, nodes)
+        if not repeatable:
+            loop.call_soon_threadsafe(self._sent.update, nodes)
 
     async def _note_refused(
         self, loop: asyncio.AbstractEventLoop, requests: Sequence[int], count: int

@@ -15,23 +15,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from podium import errors, masking, states
+from podium import errors, states
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.power.sending import (
+    GAPS,
+    PAUSES,
+    PERMANENT,
+    SILENCE,
+    Confirm,
+    Failed,
+    Refused,
+    Sender,
+    Unheard,
+)
 from podium.conductor.rooms import hiding
-from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.db.power import STAYS_ON, TAKES_POWER
 from podium.drivers.base import Node, actions
-from podium.drivers.node import held
-from podium.pacing import Gaps
 from podium.wording import safe_repr
 
-LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
-PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
-_GAPS: Final = Gaps(1.0, 5.0)  # before hardware that refused is asked again
 _REPEATABLE: Final = frozenset({states.POWER_ON, states.POWER_OFF})
-_PERMANENT: Final = (errors.UnsupportedPowerState, errors.InvalidDriverInfo, errors.AuthenticationRefused)
-_SILENCE: Final = (errors.BMCUnreachable, TimeoutError)
 
 
 class Ended(NamedTuple):
@@ -61,24 +64,13 @@ class Request:
     stays_on: bool = False
 
 
-class _Failed(Exception):
-    """The change ends here, for the reason in the message."""
-
-
-class _Refused(Exception):
-    """The hardware refused, perhaps only for now; nothing happened."""
-
-
-class _Unheard(Exception):
-    """There was no answer: the command may have been carried out or not."""
-
-
 class PowerChange:
     """One requested change under way. Used by the loop of its room alone.
 
     :param confirm: has the database confirm that the request is under way here, and note that it was sent
     :param note_read: learns the answer or the error of each read: reads that fail show at once, and not only
         when the change has failed
+    :param prepare: what comes before the first command, if nothing was sent; may raise :class:`Failed`
     :param lease: of this conductor, without which nothing is sent
     :param clock: seconds, monotonic
     :param pause: waits for so many seconds
@@ -89,9 +81,10 @@ class PowerChange:
         room: DriverRoom,
         node: Node,
         request: Request,
-        confirm: Callable[[], Awaitable[None]],
+        confirm: Confirm,
         note_read: Callable[[Any, Exception | None], object],
         *,
+        prepare: Confirm | None = None,
         lease: Lease | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -100,11 +93,10 @@ class PowerChange:
         self._driver = room.driver
         self._node = node
         self._request = request
-        self._confirm = confirm
+        self._prepare = prepare
         self._note_read = note_read
-        self._lease = lease
+        self._sender = Sender(room, node, confirm, lease=lease, clock=clock, pause=pause)
         self._clock = clock
-        self._pause = pause
         self._tried = request.sent  # whether the hardware may have heard something
         #: The state that the last command the hardware may have heard leads to, sooner or later.
         self.late = states.REACHED.get(request.action) if request.sent else None
@@ -118,11 +110,13 @@ class PowerChange:
             hiding.note_call(self._room.secrets, self._node)  # validate is called here, not in a visit
             self._driver.validate(self._node)
             self._check_support()
+            if self._prepare is not None and not self._request.sent:
+                await self._prepare()
             await self._go()
-        except (_Failed, _Refused) as failure:
+        except (Failed, Refused) as failure:
             return Ended(self._state, str(failure))
         except Exception as error:
-            return Ended(self._state, self._words(error))
+            return Ended(self._state, self._sender.words(error))
         return Ended(self._state, None)
 
     def _check_support(self) -> None:
@@ -165,23 +159,23 @@ class PowerChange:
         """Switch the machine on or off, with as many attempts as the time allows."""
         start = self._clock()
         end, send_at, accepted, failed = start + seconds, start, False, ""
-        gaps, pauses = iter(_GAPS), iter(PAUSES)
+        gaps, pauses = iter(GAPS), iter(PAUSES)
         while await self._read(end) != target:
             now = self._clock()
             if now >= end:
-                raise _Failed(
+                raise Failed(
                     self._unmet(target, seconds) if accepted else failed or self._problem or self._seen()
                 )
             if now >= send_at and not self._silent:
                 try:
                     await self._send(end, self._driver.set_power_state, target)
-                except (_Refused, _Unheard) as failure:
+                except (Refused, Unheard) as failure:
                     failed, send_at = str(failure), self._clock() + next(gaps)
                 else:
                     # Once more later, in case the hardware acknowledged the command and forgot it.
                     send_at = float("inf") if accepted else self._clock() + seconds / 3
                     accepted, pauses = True, iter(PAUSES)
-            await self._rest(next(pauses), end)
+            await self._sender.rest(next(pauses), end)
 
     async def _soft_off(self) -> None:
         """Have the operating system shut down; afterwards switch the machine off, if requested."""
@@ -198,7 +192,7 @@ class PowerChange:
                 return
             try:
                 unheard = await self._once(end, self._driver.set_power_state, states.SOFT_POWER_OFF)
-            except _Refused:
+            except Refused:
                 if not request.then_off:
                     raise
             else:
@@ -206,7 +200,7 @@ class PowerChange:
         if await self._shows(states.POWER_OFF, end):
             return
         if not request.then_off or over:
-            raise _Failed(f"{said}, but {seconds:g} s later {self._seen()}")
+            raise Failed(f"{said}, but {seconds:g} s later {self._seen()}")
         await self._switch(states.POWER_OFF, request.timeout)
 
     async def _do_once(self, action: str) -> None:
@@ -221,59 +215,34 @@ class PowerChange:
         if unheard:
             await self._find_out(f"{unheard}; {action} may have been carried out")
         elif action in states.REACHED and not await self._shows(states.REACHED[action], end):
-            raise _Failed(self._unmet(action, seconds))
+            raise Failed(self._unmet(action, seconds))
 
     async def _find_out(self, story: str) -> None:
         """Find out what became of a command that may have been heard: off, a reboot is half done."""
         timeout = self._request.timeout
         try:
             await self._until_answered(self._clock() + timeout)
-        except _Failed as failure:
-            raise _Failed(f"{story}; {failure}") from None
+        except Failed as failure:
+            raise Failed(f"{story}; {failure}") from None
         if self._state == states.POWER_OFF and self._request.action in states.REACHED:
             await self._switch(states.POWER_ON, timeout)
         else:
-            raise _Failed(f"{story}; it is {self._state}; ask again if need be")
+            raise Failed(f"{story}; it is {self._state}; ask again if need be")
 
     async def _once(self, end: float, method: Callable[..., Any], *args: Any) -> str | None:
         """Send a command until it is not refused; return None if it was accepted, or words about silence."""
-        gaps = iter(_GAPS)
-        while True:
-            try:
-                await self._send(end, method, *args)
-            except _Refused:
-                if self._clock() >= end:
-                    raise
-            except _Unheard as unheard:
-                return str(unheard)
-            else:
-                return None
-            await self._rest(next(gaps), end)
+        try:
+            await self._sender.patiently(end, lambda: self._send(end, method, *args))
+        except Unheard as unheard:
+            return str(unheard)
+        return None
 
     async def _send(self, end: float, method: Callable[..., Any], *args: Any) -> None:
-        is_confirmed = False
-
-        async def confirm() -> None:
-            nonlocal is_confirmed
-            await self._confirm()
-            is_confirmed = True
-
-        sending = method if self._lease is None else self._lease.bounded(method)
         try:
-            await self._room.command(self._left(end), self._node, sending, *args, urgent=True, first=confirm)
-        except Exception as error:
-            words = self._words(error)
-            if not is_confirmed and isinstance(error, errors.DatabaseUnavailable | TimeoutError):
-                why = "" if isinstance(error, NotAsked) else "it could not be written to the database before"
-                raise _Refused(f"{self._request.action} was not sent: {why or words}") from None
-            if isinstance(error, NotAsked):
-                raise _Refused(words) from None
-            if isinstance(error, _SILENCE):
-                self._note_heard(*args)
-                raise _Unheard(words) from None
-            if isinstance(error, errors.DriverError) and not isinstance(error, _PERMANENT):
-                raise _Refused(words) from None
-            raise _Failed(words) from None
+            await self._sender.send(self._request.action, end, method, *args)
+        except Unheard:
+            self._note_heard(*args)
+            raise
         self._note_heard(*args)
 
     def _note_heard(self, action: str = states.INJECT_NMI) -> None:
@@ -285,53 +254,36 @@ class PowerChange:
         while await self._read(end) != state:
             if self._clock() >= end:
                 return False
-            await self._rest(next(pauses), end)
+            await self._sender.rest(next(pauses), end)
         return True
 
     async def _until_answered(self, end: float) -> None:
         pauses = iter(PAUSES)
         while await self._read(end) is None:
             if self._clock() >= end:
-                raise _Failed(self._problem)
-            await self._rest(next(pauses), end)
+                raise Failed(self._problem)
+            await self._sender.rest(next(pauses), end)
 
     async def _read(self, end: float) -> str | None:
         self._state, self._silent = None, False
         try:
-            answer = await self._room.command(
-                self._left(end), self._node, self._driver.get_power_state, urgent=True
-            )
+            answer = await self._sender.read(end, self._driver.get_power_state)
         except Exception as error:
             self._note_read(None, error)
-            self._silent = isinstance(error, _SILENCE)
+            self._silent = isinstance(error, SILENCE)
             if not (self._problem and isinstance(error, TimeoutError)):
-                self._problem = self._words(error)  # a timeout says less than the driver's own error
-            if isinstance(error, _PERMANENT) and not self._tried:
-                raise _Failed(self._problem) from None
+                self._problem = self._sender.words(error)  # a timeout says less than the driver's own error
+            if isinstance(error, PERMANENT) and not self._tried:
+                raise Failed(self._problem) from None
             return None
         self._note_read(answer, None)
         known = isinstance(answer, str) and answer in states.READINGS
         self._state = answer if known else None
-        self._problem = None if known else f"{safe_repr(answer, self._scrubbed)} is no power state"
+        self._problem = None if known else f"{safe_repr(answer, self._sender.scrubbed)} is no power state"
         return self._state
-
-    def _left(self, end: float) -> float:
-        return min(max(end - self._clock(), 1.0), LONGEST_CALL)
-
-    async def _rest(self, seconds: float, end: float) -> None:
-        await self._pause(min(seconds, max(end - self._clock(), 0.001)))
 
     def _unmet(self, what: str, seconds: float) -> str:
         return f"{what} was accepted, but {seconds:g} s later {self._seen()}"
 
     def _seen(self) -> str:
         return f"the last read failed: {self._problem}" if self._problem else f"it is {self._state}"
-
-    def _words(self, error: Exception) -> str:
-        text = errors.one_line(error, self._scrubbed)
-        if not isinstance(error, errors.DriverError | TimeoutError):
-            text = f"fault of the driver {self._node.driver}: {text}"
-        return text
-
-    def _scrubbed(self, text: str) -> str:
-        return masking.scrub(text, held(self._node), self._room.secret)

@@ -22,14 +22,17 @@ class Confirmations:
         self._sql = sql
         self._worker = worker
         self._to_confirm: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
+        self._repeatable: set[int] = set()  # of these
         self._confirming = asyncio.Lock()
 
-    async def confirm(self, request_id: int) -> None:
+    async def confirm(self, request_id: int, *, repeatable: bool = False) -> None:
         """Have the database confirm a request that is about to be sent; many share a transaction.
 
+        :param repeatable: whether whoever goes on may send the command again: then it does not count as sent
         :raises podium.errors.NodeConflict: when the request is no longer this conductor's
         """
         mine = self._to_confirm[request_id] = asyncio.get_running_loop().create_future()
+        (self._repeatable.add if repeatable else self._repeatable.discard)(request_id)
         try:
             async with self._confirming:
                 if not mine.done():  # otherwise the call before wrote it
@@ -38,15 +41,16 @@ class Confirmations:
         finally:
             if self._to_confirm.get(request_id) is mine:
                 del self._to_confirm[request_id]
+                self._repeatable.discard(request_id)
         if not mine.result():
             raise errors.NodeConflict("it was not sent: the request is no longer this conductor's")
 
     async def _confirm_all(self) -> None:
         batch, self._to_confirm = self._to_confirm, {}
-        now = self._sql.now()
+        now, repeatable = self._sql.now(), self._repeatable & batch.keys()
         try:
             confirmed = await self._sql.write(
-                lambda connection: beginning.mark_sent(connection, batch, self._worker, now)
+                lambda connection: beginning.mark_sent(connection, batch, self._worker, now, repeatable)
             )
         except BaseException:
             self._to_confirm = batch | self._to_confirm

@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple
 
 from podium import echoes, errors, masking
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power.change import LONGEST_CALL
 from podium.conductor.power.refusals import Refusals
+from podium.conductor.power.sending import LONGEST_CALL
 from podium.conductor.rooms import hiding
 from podium.conductor.rooms.holding import Hold
 from podium.conductor.rooms.places import NotAsked

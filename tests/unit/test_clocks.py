@@ -16,6 +16,7 @@ WALL_CLOCKS: Final = {
     "db/models/kinds.py": "what is read in the next two",
     "db/clock.py": "SQLite's clock is that of its host",
     "conductor/rooms/clock.py": "until the database was asked first",
+    "conductor/power/abilities.py": "whether the clock of hardware is that of this host, which it is set to",
     "drivers/ipmi/tasks.py": "dates an inventory, which is collected once more where clocks differ by a day",
     "drivers/redfish/tasks.py": "the same",
     "conductor/tasks/periodic.py": "the default of a parameter that the manager gives",

@@ -36,6 +36,7 @@ HARMLESS: Final = {
     "podium.client.records.unsetting.Unset.key",
     "podium.client.remote.server.Server.credentials",
     "podium.conductor.power.actions.Timeouts.credentials",
+    "podium.conductor.power.actions._Found.credentials",
     "podium.conductor.power.credentials.Became.credentials",
     "podium.conf.client.Settings.credentials_file",
     "podium.db.accounts.Account.password",

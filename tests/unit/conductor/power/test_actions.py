@@ -737,9 +737,9 @@ def test_a_change_of_a_member_that_is_ended_meanwhile_is_left_to_its_successor(
             else:
                 begun = it.actions._confirmations.confirm
 
-                async def confirm(number: int) -> None:
+                async def confirm(number: int, **more: Any) -> None:
                     end(it.it.database)
-                    await begun(number)
+                    await begun(number, **more)
 
                 it.actions._confirmations.confirm = confirm  # type: ignore[method-assign]
                 await it.begin()

@@ -1,0 +1,105 @@
+"""What an action is given beside the nodes: whether that goes together, and how it is kept and shown."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from podium import errors, states
+from podium.client.calls.operations import AskPower, Identification, OwnAction
+from podium.drivers import actions
+from podium.drivers.abilities import BootDevice
+from podium.drivers.actions import DriverAction
+
+#: Actions after which a machine boots.
+_BOOTS: Final = (
+    *(states.POWER_ON, states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE),
+    states.SET_BOOT_DEVICE,
+)
+#: With which actions each of these goes, and which of them need it.
+_GOES_WITH: Final[Mapping[str, Collection[str]]] = {
+    "boot": _BOOTS,
+    "identification": (states.IDENTIFY,),
+    "log": (states.CLEAR_LOG,),
+    "own": (states.DRIVER_ACTION,),
+}
+_NEEDS: Final[Mapping[str, str]] = {
+    states.SET_BOOT_DEVICE: "boot",
+    states.IDENTIFY: "identification",
+    states.CLEAR_LOG: "log",
+    states.DRIVER_ACTION: "own",
+}
+#: Characters of the words for what was given.
+_LONGEST: Final = 64
+
+
+def check(call: AskPower) -> None:
+    """Make sure that what was given belongs to the action, and nothing is missing.
+
+    :raises podium.errors.BadRequest: naming what does not
+    """
+    for name, which in _GOES_WITH.items():
+        if getattr(call, name) is not None and call.action not in which:
+            raise errors.BadRequest(f"{name} goes with {' and '.join(which)}, not with {call.action}")
+    needed = _NEEDS.get(call.action)
+    if needed is not None and getattr(call, needed) is None:
+        raise errors.BadRequest(f"{call.action} needs {needed}")
+
+
+def arguments(call: AskPower) -> dict[str, Any] | None:
+    """What was given, as it is kept with the operation; None for nothing."""
+    found = {
+        name: msgspec.to_builtins(one) for name in _GOES_WITH if (one := getattr(call, name)) is not None
+    }
+    return found or None
+
+
+def words(call: AskPower) -> str | None:
+    """What was given, in a few words; None for nothing."""
+    if call.boot is not None:
+        return str(BootDevice(call.boot.device, call.boot.persistent, call.boot.mode))
+    if call.identification is not None:
+        return _length(call.identification)
+    if call.log is not None:
+        return _cut(f"up to {call.log.last}")
+    return None if call.own is None else _cut(_own(call.own))
+
+
+def _length(found: Identification) -> str:
+    if found.seconds is None:
+        return "until it is ended"
+    return f"{found.seconds:g} s" if found.seconds else "end"
+
+
+def _own(found: OwnAction) -> str:
+    return " ".join((found.name, *(f"{name}={_shown(value)}" for name, value in found.arguments.items())))
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _cut(text: str) -> str:
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST - 1]}…"
+
+
+def check_own(found: OwnAction, driver: str, known: Mapping[str, DriverAction], nodes: str) -> None:
+    """Make sure that the nodes of a driver know an action of its own, and what it is given.
+
+    :param known: the actions of the driver
+    :param nodes: which nodes they are, for the error
+    :raises podium.errors.BadRequest: it does not take these arguments
+    :raises podium.errors.UnsupportedPowerState: the driver has no such action
+    """
+    of, _, name = found.name.partition(".")
+    if of != driver or name not in known:
+        there = ", ".join(f"{driver}.{one}" for one in sorted(known)) or "none of its own"
+        raise errors.UnsupportedPowerState(
+            f"{nodes}: the driver {driver} does not know the action {found.name}, only {there}; nothing was"
+            " requested"
+        )
+    try:
+        actions.given(known[name], found.arguments)
+    except ValueError as wrong:
+        raise errors.BadRequest(f"{driver}.{wrong}; nothing was requested") from None

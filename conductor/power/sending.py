@@ -1,0 +1,142 @@
+"""Sends commands to one node inside of the driver's room, each confirmed by the database right before.
+
+What the hardware said is one of three: it heard the command, it refused, or nobody knows.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from podium import errors, masking
+from podium.conductor.fleet.lease import Lease
+from podium.conductor.rooms.places import NotAsked
+from podium.conductor.rooms.room import DriverRoom
+from podium.drivers.base import Node
+from podium.drivers.node import held
+from podium.pacing import Gaps
+
+LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
+PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
+GAPS: Final = Gaps(1.0, 5.0)  # before hardware that refused is asked again
+PERMANENT: Final = (
+    *(errors.Unsupported, errors.InvalidDriverInfo, errors.AuthenticationRefused),
+    errors.LogChanged,
+)
+SILENCE: Final = (errors.BMCUnreachable, TimeoutError)
+
+T = TypeVar("T")
+Confirm = Callable[[], Awaitable[None]]
+
+
+class Failed(Exception):
+    """The request ends here, for the reason in the message."""
+
+
+class Refused(Exception):
+    """The hardware refused, perhaps only for now; nothing happened."""
+
+
+class Unheard(Exception):
+    """There was no answer: the command may have been carried out or not."""
+
+
+class Sender:
+    """The commands of one request, and the reads between them. Used by the loop of its room alone.
+
+    :param confirm: has the database confirm that the request is under way here, and note that it was sent
+    :param lease: of this conductor, without which nothing is sent
+    :param clock: seconds, monotonic
+    :param pause: waits for so many seconds
+    """
+
+    def __init__(
+        self,
+        room: DriverRoom,
+        node: Node,
+        confirm: Confirm,
+        *,
+        lease: Lease | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.room = room
+        self.node = node
+        self.now = clock
+        self._confirm = confirm
+        self._lease = lease
+        self._pause = pause
+
+    async def send(self, what: str, end: float, method: Callable[..., Any], *args: Any) -> Any:
+        """Send one command; return the driver's answer.
+
+        :param what: the command in words
+        :param end: by :attr:`now`, when it is given up
+        :raises Failed: it was not sent, or in vain, and will be
+        :raises Refused: it was not sent, or the hardware refused
+        :raises Unheard: whether the hardware heard it is not known
+        """
+        is_confirmed = False
+
+        async def confirm() -> None:
+            nonlocal is_confirmed
+            await self._confirm()
+            is_confirmed = True
+
+        sending = method if self._lease is None else self._lease.bounded(method)
+        try:
+            return await self.room.command(
+                self._left(end), self.node, sending, *args, urgent=True, first=confirm
+            )
+        except Exception as error:
+            words = self.words(error)
+            if not is_confirmed and isinstance(error, errors.DatabaseUnavailable | TimeoutError):
+                why = "" if isinstance(error, NotAsked) else "it could not be written to the database before"
+                raise Refused(f"{what} was not sent: {why or words}") from None
+            if isinstance(error, NotAsked):
+                raise Refused(words) from None
+            if isinstance(error, SILENCE):
+                raise Unheard(words) from None
+            if isinstance(error, errors.DriverError) and not isinstance(error, PERMANENT):
+                raise Refused(words) from None
+            raise Failed(words) from None
+
+    async def patiently(self, end: float, send: Callable[[], Awaitable[T]]) -> T:
+        """Send a command again as long as it is refused; return what ``send`` returned.
+
+        :raises Refused: the hardware refused to the end
+        """
+        gaps = iter(GAPS)
+        while True:
+            try:
+                return await send()
+            except Refused:
+                if self.now() >= end:
+                    raise
+            await self.rest(next(gaps), end)
+
+    async def read(self, end: float, method: Callable[..., Any], *, first: Confirm | None = None) -> Any:
+        """Return the answer to a read.
+
+        :param first: awaited right before the call
+        :raises Exception: whatever the driver raised
+        """
+        return await self.room.command(self._left(end), self.node, method, urgent=True, first=first)
+
+    async def rest(self, seconds: float, end: float) -> None:
+        """Wait, but not for longer than until the end."""
+        await self._pause(min(seconds, max(end - self.now(), 0.001)))
+
+    def _left(self, end: float) -> float:
+        return min(max(end - self.now(), 1.0), LONGEST_CALL)
+
+    def words(self, error: Exception) -> str:
+        """What went wrong, in one line without secrets."""
+        text = errors.one_line(error, self.scrubbed)
+        if not isinstance(error, errors.DriverError | TimeoutError):
+            text = f"fault of the driver {self.node.driver}: {text}"
+        return text
+
+    def scrubbed(self, text: str) -> str:
+        """Return a text of the driver's without secrets."""
+        return masking.scrub(text, held(self.node), self.room.secret)
