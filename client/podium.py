@@ -19,7 +19,7 @@ from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
 from podium.client.calls.fleet import GetFleet
-from podium.client.calls.hardware import CheckNodes, ReadSensors
+from podium.client.calls.hardware import CheckNodes, ReadBootDevice, ReadClock, ReadLog, ReadSensors
 from podium.client.calls.names import FindNames
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
@@ -187,6 +187,9 @@ class _Calls:
     history = _Each(ListHistory)
     news = _Method(FollowEvents)
     sensors = _Method(ReadSensors)
+    boot_device = _Method(ReadBootDevice)
+    log = _Method(ReadLog)
+    clock = _Method(ReadClock)
     check_nodes = _Method(CheckNodes)
 
 

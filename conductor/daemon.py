@@ -110,7 +110,7 @@ class Conductor:
             await self._open_rooms(manager)
             manager.add_driver_tasks(self._rooms)
             self._commands = TaskCommands(self._sql, manager, self._worker)
-            self._reads = HardwareReads(self._sql, parts.fleet, self._rooms)
+            self._reads = HardwareReads(self._sql, parts.fleet, self._rooms, parts.recorder)
             if (sealing := self._database.sealing) is not None:
                 read = functools.partial(opening.read_keys_again, self._conf, self._database)
                 self._keys = SecretKeys(self._sql, sealing, self._worker, read)

@@ -66,6 +66,8 @@ class NodeRecord(NamedTuple):
     health: dict[str, Any] | None
     health_checked_at: datetime | None
     health_lasts: float | None
+    clock_offset: float | None
+    clock_checked_at: datetime | None
     last_error: str | None
     maintenance: bool
     maintenance_reason: str | None

@@ -165,6 +165,40 @@ def record_health_times(connection: sa.Connection, times: Mapping[int, tuple[dat
             connection.execute(written, values, execution_options={"compiled_cache": None})
 
 
+#: Seconds by which clocks that are read differ from one time to the next without being news.
+_JITTER: Final = 5.0
+_CLOCKS: Final = sa.select(nodes.c.id, nodes.c.clock_offset).where(AMONG)
+_CLOCK: Final = (
+    sa.update(nodes)
+    .where(nodes.c.id == sa.bindparam("number"))
+    .values(clock_offset=sa.bindparam("offset"), clock_checked_at=sa.bindparam("at"))
+)
+_NEW_CLOCK: Final = _CLOCK.values(learned=sa.bindparam("change"))
+
+
+def record_clocks(connection: sa.Connection, clocks: Mapping[int, tuple[float, datetime]]) -> None:
+    """Write down how many seconds the clocks of nodes are ahead, and when they were read, by number.
+
+    People who follow nodes hear of it where it is another than was known.
+    """
+    known: dict[int, float | None] = {}
+    for chunk in chunks(sorted(clocks), AT_ONCE):
+        known |= {row.id: row.clock_offset for row in connection.execute(_CLOCKS, {"numbers": chunk})}
+    found = {
+        number: {"number": number, "offset": clocks[number][0], "at": clocks[number][1]} for number in known
+    }
+    new = [number for number, offset in known.items() if _is_new(offset, clocks[number][0])]
+    if new:
+        change = next_change(connection, learned=True)
+        connection.execute(_NEW_CLOCK, [{**found.pop(number), "change": change} for number in sorted(new)])
+    if found:
+        connection.execute(_CLOCK, [found[number] for number in sorted(found)])
+
+
+def _is_new(known: float | None, offset: float) -> bool:
+    return known is None or abs(known - offset) > _JITTER
+
+
 def known_health(
     health: dict[str, Any] | None, checked_at: datetime | None, lasts: float | None, now: datetime
 ) -> dict[str, Any] | None:

@@ -1,11 +1,14 @@
 """What people ask conductors to read from the hardware of a node, as functions of an open connection.
 
 Such a read changes nothing and is nobody's operation: its answer is kept for whoever waits for it, and for an
-hour at the most. Reads of one kind that are asked for while one is under way have its answer.
+hour at the most. A read that is asked for while the same is under way, with the same arguments, has that
+answer.
 """
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -26,14 +29,19 @@ MOST_BYTES: Final = 262_144
 _MOST_UNANSWERED: Final = 1000
 #: Seconds after which nobody waits for an answer any more, so that a newer one may take its place.
 _WAITED_FOR: Final = 120.0
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class HardwareRead(NamedTuple):
-    """What one worker is asked to read, see :data:`podium.db.models.hardware_reads`."""
+    """What one worker is asked to read, see :data:`podium.db.models.hardware_reads`.
+
+    :param arguments: an object of JSON; None for none
+    """
 
     id: int
     node_uuid: str
     kind: str
+    arguments: str | None
     reader: Worker
     requested_by: str
     finished_at: datetime | None
@@ -46,12 +54,15 @@ _READS: Final = sa.select(*columns(hardware_reads, HardwareRead._fields)).order_
 _FINISHED: Final = hardware_reads.c.finished_at
 
 
-def ask(connection: sa.Connection, node: str, kind: str, who: str) -> int:
+def ask(
+    connection: sa.Connection, node: str, kind: str, who: str, arguments: Mapping[str, Any] = _NOTHING
+) -> int:
     """Ask the member that owns a node to read something of it, unless it owes that to somebody already.
 
     Called first in a transaction.
 
     :param node: its name or UUID
+    :param arguments: of JSON, and short
     :returns: the number of the read
     :raises podium.errors.NodeNotFound: there is no such node
     :raises podium.errors.NodeConflict: nobody owns the node, or who does has too much to read
@@ -59,7 +70,7 @@ def ask(connection: sa.Connection, node: str, kind: str, who: str) -> int:
     # First: it lets a member end, and have its reads answered, only before or after all of this.
     announce_read(connection)
     (found,) = find_keys(connection, [node])
-    return _ask(connection, found, kind, who)
+    return _ask(connection, found, kind, who, arguments)
 
 
 def ask_many(
@@ -84,23 +95,32 @@ def ask_many(
     return asked
 
 
-def _ask(connection: sa.Connection, found: NodeKey, kind: str, who: str) -> int:
+def _ask(
+    connection: sa.Connection,
+    found: NodeKey,
+    kind: str,
+    who: str,
+    arguments: Mapping[str, Any] = _NOTHING,
+) -> int:
     its_state = sa.select(nodes.c.provision_state).where(nodes.c.id == found.id)
     if connection.scalar(its_state) == ENROLL:
         raise errors.NodeConflict(f"{found.name}: {NOT_CONDUCTED}")
     if (reader := owner_of(connection, found.uuid)) is None:
         raise errors.NodeConflict(f"no conductor has {found.name} now; see: podium conductor list")
     same = hardware_reads.c.node_uuid == found.uuid, hardware_reads.c.kind == kind
-    asked = sa.select(hardware_reads.c.id).where(*same, _left_to(reader)).limit(1)
-    if (known := connection.scalar(asked)) is not None:
-        return int(known)
+    wanted = json.dumps(arguments, ensure_ascii=False, sort_keys=True) if arguments else None
+    # Compared here: not every database tells upper case from lower case.
+    asked = sa.select(hardware_reads.c.id, hardware_reads.c.arguments).where(*same, _left_to(reader))
+    for number, its in connection.execute(asked):
+        if its == wanted:
+            return int(number)
     owed = sa.select(sa.func.count()).where(_left_to(reader))
     if connection.scalars(owed).one() >= _MOST_UNANSWERED:
         raise errors.NodeConflict(f"{found.name}: its conductor has too much to read; ask again later")
     now = clock.now(connection)
     _delete(connection, *same, clock.later(now, -_WAITED_FOR) > _FINISHED)
     values = {"node_uuid": found.uuid, "kind": kind, "reader": reader, "requested_by": who}
-    asking = sa.insert(hardware_reads).values(**values, requested_at=now)
+    asking = sa.insert(hardware_reads).values(**values, arguments=wanted, requested_at=now)
     (number,) = connection.execute(asking).inserted_primary_key or (0,)
     return int(number)
 

@@ -379,6 +379,14 @@ class Manager(Protocol):
         :raises TypeError: for what is neither a Health nor None
         """
 
+    def report_clock(self, node: Node, clock: datetime.datetime) -> None:
+        """Report the clock of a node's controller, which was read just now: about once an hour is enough.
+
+        :param clock: with an offset from UTC
+        :raises TypeError: for what is no time
+        :raises ValueError: for a time without an offset from UTC
+        """
+
     def report_sensors(self, node: Node, sensors: Sequence[Sensor]) -> None:
         """Report all sensors of a node at once. They are metrics until the next report, or for an hour.
 
@@ -507,6 +515,20 @@ def check_health(health: Health | None) -> None:
     """
     if health is not None and not isinstance(health, Health):
         raise TypeError(f"a node's health is a podium.drivers.base.Health or None, not {health!r}")
+
+
+def clock_offset(clock: datetime.datetime) -> float:
+    """Return how many seconds a clock is ahead of this host's.
+
+    :param clock: what it shows now
+    :raises TypeError: for what is no time
+    :raises ValueError: for a time without an offset from UTC
+    """
+    if not isinstance(clock, datetime.datetime):
+        raise TypeError(f"a clock shows a datetime, not {clock!r}")
+    if clock.utcoffset() is None:
+        raise ValueError(f"a clock shows a time with an offset from UTC, other than {clock}")
+    return clock.timestamp() - time.time()
 
 
 #: The earlier name of :class:`Manager`, for drivers of the first edition.

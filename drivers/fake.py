@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from oslo_config import types
@@ -18,6 +20,40 @@ _LONGEST_PASSWORD: Final = 20  # bytes, as in IPMI 2.0
 #: What may become of a new password.
 _REFUSE, _SILENT, _LOST, _LIE, _REBOOT = "refuse", "silent", "lost", "lie", "reboot"
 _FAULTS: Final = (_REFUSE, _SILENT, _LOST, _LIE, _REBOOT)
+#: What the entries of a log say, in turns.
+_EVENTS: Final = (
+    ("OK", "System boot initiated", None, b""),
+    ("Warning", "Upper non-critical going high", "Inlet", b""),
+    ("OK", "Upper non-critical going high: no longer", "Inlet", b""),
+    ("Critical", "OEM record", None, bytes.fromhex("0500dfdc3a5201021122334455667788")),
+)
+_MOST_ENTRIES: Final = 100_000
+_BETWEEN_ENTRIES: Final = timedelta(minutes=1)
+_OF_THE_AIR: Final = base.Thresholds(upper_caution=42.0, upper_critical=47.0)
+_OF_THE_FAN: Final = base.Thresholds(lower_critical=600.0)
+
+
+@dataclass(slots=True)
+class _Controller:
+    """What was set beside the power, and outlasts another driver_info.
+
+    :param boot: what the machine boots from
+    :param cleared: the number of the last entry that is gone from the log
+    :param clock_offset: seconds that the clock is ahead since it was set; None for what driver_info says
+    :param began: when the machine was seen first, and had ``first`` entries in its log
+    """
+
+    first: int
+    boot: base.BootDevice = base.BootDevice("default")
+    cleared: int = 0
+    clock_offset: float | None = None
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def entry(self, number: int, offset: float) -> base.LogEntry:
+        """The entry of a number: those that the log had at first were a minute apart."""
+        severity, message, sensor, raw = _EVENTS[(number - 1) % len(_EVENTS)]
+        at = self.began + min(number - self.first, 0) * _BETWEEN_ENTRIES + timedelta(seconds=offset)
+        return base.LogEntry(str(number), at, severity, message, sensor, raw)
 
 
 @dataclass(slots=True)
@@ -42,8 +78,11 @@ class _Machine:
     refuse: bool
     wrong_state: str | None
     health: str
+    log_entries: int
+    clock_offset: float
     endpoint: str
     powered: bool | None
+    controller: _Controller | None
 
 
 class FakeDriver(base.Driver):
@@ -65,6 +104,16 @@ class FakeDriver(base.Driver):
             f"what check_status reports: {', '.join(_HEALTH)}",
             default="OK",
             type=types.String(choices=_HEALTH),
+        ),
+        "fake_log_entries": base.Property(
+            "entries that the machine has logged; a higher number is new ones",
+            default=4,
+            type=types.Integer(min=0, max=_MOST_ENTRIES),
+        ),
+        "fake_clock_offset": base.Property(
+            "seconds that the machine's clock is ahead, until it is set",
+            default=0.0,
+            type=types.Float(min=-3e9, max=3e9),
         ),
         "fake_address": base.Property(
             "address of a controller that several machines may share; by default each is its own"
@@ -128,10 +177,36 @@ class FakeDriver(base.Driver):
         """The air, and what the machine takes: more while it is on."""
         is_on = await self.get_power_state(node) == states.POWER_ON
         return [
-            base.Sensor("Inlet", "temperature", 21.0),
-            base.Sensor("Fan 1", "fan", 4200.0 if is_on else None),
+            base.Sensor("Inlet", "temperature", 21.0, thresholds=_OF_THE_AIR),
+            base.Sensor("Fan 1", "fan", 4200.0 if is_on else None, thresholds=_OF_THE_FAN),
             base.Sensor("Input", "power", 180.0 if is_on else 9.0),
         ]
+
+    async def get_boot_device(self, node: base.Node) -> base.Boot:
+        """What was set last; the machine takes any device."""
+        machine = self._machine(node)
+        await _suffer(machine.latency, machine.failure_rate)
+        return base.Boot(self._controller(node).boot, base.BOOT_DEVICES)
+
+    async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        """As many entries as driver_info asks for, without those that were cleared."""
+        machine = self._machine(node)
+        await _suffer(machine.latency, machine.failure_rate)
+        controller, offset = self._controller(node), self._clock_offset(node)
+        last, first = machine.log_entries, controller.cleared + 1
+        if before is not None and before.isdecimal():
+            last = min(last, int(before) - 1)
+        if after is not None and after.isdecimal():
+            first = max(first, int(after) + 1)
+        shown = max(first, last - limit + 1)
+        entries = [controller.entry(number, offset) for number in range(shown, last + 1)]
+        return base.Log(entries, shown > first, offset)
+
+    async def get_clock(self, node: base.Node) -> datetime:
+        """The time of this host, and what the clock is ahead."""
+        machine = self._machine(node)
+        await _suffer(machine.latency, machine.failure_rate)
+        return datetime.fromtimestamp(time.time() + self._clock_offset(node), UTC)
 
     async def check_login(self, node: base.Node) -> base.LoginReport:
         """Compare the password with that of the machine."""
@@ -194,6 +269,8 @@ class FakeDriver(base.Driver):
                 continue  # the read of its power state reports this; the others are checked all the same
             reasons = () if status == "OK" else ("fake_health says so",)
             manager.report_health(node, base.Health(status, reasons))
+            if offset := self._clock_offset(node):
+                manager.report_clock(node, datetime.fromtimestamp(time.time() + offset, UTC))
         gone = self._machines.keys() - {node.uuid for node in nodes}
         for uuid in gone:
             del self._machines[uuid]
@@ -201,6 +278,18 @@ class FakeDriver(base.Driver):
             kept = {machine.endpoint for machine in self._machines.values()}
             for endpoint in self._accounts.keys() - kept:
                 del self._accounts[endpoint]
+
+    def _controller(self, node: base.Node) -> _Controller:
+        machine = self._machine(node)
+        if machine.controller is None:
+            machine.controller = _Controller(machine.log_entries)
+        return machine.controller
+
+    def _clock_offset(self, node: base.Node) -> float:
+        """How many seconds the clock is ahead."""
+        machine = self._machine(node)
+        its = machine.controller
+        return machine.clock_offset if its is None or its.clock_offset is None else its.clock_offset
 
     def _machine(self, node: base.Node) -> _Machine:
         machine = self._machines.get(node.uuid)
@@ -214,8 +303,11 @@ class FakeDriver(base.Driver):
             refuse=info["fake_refuse"],
             wrong_state=info["fake_wrong_state"],
             health=info["fake_health"],
+            log_entries=info["fake_log_entries"],
+            clock_offset=info["fake_clock_offset"],
             endpoint=_endpoint(node, info),
             powered=None if machine is None else machine.powered,
+            controller=None if machine is None else machine.controller,
         )
         if info["fake_password"] is not None:
             account = self._accounts[machine.endpoint]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import json
 import math
 import time
@@ -26,12 +27,13 @@ _running: ContextVar[RunContext | None] = ContextVar("running", default=None)
 class FakeManager(NodeManager):
     """What ``start`` and periodic tasks receive as ``manager``; its attributes hold what drivers reported.
 
-    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health, until it
-    is outdated}, ``sensors`` {node name: the sensors reported last}, ``properties`` and
-    ``driver_internal_info`` {node name: what was saved}, ``maintenance`` {node name: reason},
-    ``reservations`` [(node name, purpose)], ``commands`` [argv] with ``command_inputs`` beside it, and
-    ``failures``, and ``called`` {task: names of the nodes that its last run was for}. What the conductor
-    would ignore is not in there. The nodes that :meth:`nodes` returns show what was reported before.
+    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health, until it is
+    outdated}, ``sensors`` {node name: the sensors reported last}, ``clocks`` {node name: what its clock
+    showed when it was reported last}, ``properties`` and ``driver_internal_info`` {node name: what was
+    saved}, ``maintenance`` {node name: reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv]
+    with ``command_inputs`` beside it, and ``failures``, and ``called`` {task: names of the nodes that its
+    last run was for}. What the conductor would ignore is not in there. The nodes that :meth:`nodes` returns
+    show what was reported before.
 
     :param nodes: the nodes that it owns
     :param now: seconds of its clock, which only :meth:`advance` moves
@@ -42,6 +44,7 @@ class FakeManager(NodeManager):
         self.now = now
         self.power_states: dict[str, list[str]] = {}
         self.sensors: dict[str, list[base.Sensor]] = {}
+        self.clocks: dict[str, datetime.datetime] = {}
         self.properties: dict[str, dict[str, Any]] = {}
         self.driver_internal_info: dict[str, dict[str, Any]] = {}
         self.maintenance: dict[str, str] = {}
@@ -84,6 +87,11 @@ class FakeManager(NodeManager):
         if health is not None:
             until = self.now + self._lifetimes.of(node.driver, _running.get())
             self._healths[node.name] = health, until
+
+    def report_clock(self, node: base.Node, clock: datetime.datetime) -> None:
+        base.clock_offset(clock)
+        if self._current(node) is not None:
+            self.clocks[node.name] = clock
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         for sensor in sensors:

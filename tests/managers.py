@@ -105,6 +105,7 @@ class Side(Protocol):
         """Let time pass, as far as it makes what was reported older."""
 
     def sensors(self, name: str) -> list[str]: ...
+    def clock_offset(self, name: str) -> float | None: ...
     def reason(self, name: str) -> str | None: ...
     async def run(self, task: str, *, on_demand: bool) -> str | None:
         """Run a task of the driver ``acme``; what it failed with, if it did."""
@@ -150,6 +151,10 @@ class Fake:
 
     def sensors(self, name: str) -> list[str]:
         return [sensor.name for sensor in self.manager.sensors.get(name, [])]
+
+    def clock_offset(self, name: str) -> float | None:
+        clock = self.manager.clocks.get(name)
+        return None if clock is None else base.clock_offset(clock)
 
     def reason(self, name: str) -> str | None:
         return self.manager.maintenance.get(name)
@@ -224,6 +229,10 @@ class Real:
         text = "".join(sensor_metrics.text(self.it.manager.sensors))
         lines = [line for line in text.splitlines() if f'node="{name}"' in line and "_state{" in line]
         return [line.partition('sensor="')[2].partition('"')[0] for line in lines]
+
+    def clock_offset(self, name: str) -> float | None:
+        offset: float | None = self.it.parts.node(name).clock_offset
+        return offset
 
     def reason(self, name: str) -> str | None:
         row = self.it.parts.node(name)

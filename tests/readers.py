@@ -19,6 +19,35 @@ Answer = Callable[[sa.Connection, HardwareRead], None]
 
 INLET: Final = {"name": "Inlet", "kind": "temperature", "value": 21.5, "unit": "celsius", "status": "OK"}
 
+#: What a conductor answers for what a machine boots from.
+BOOT: Final = {"device": "pxe", "persistent": False, "mode": "uefi", "supported": ["pxe", "disk"]}
+
+#: And for its log.
+LOG: Final = {
+    "entries": [
+        {
+            "id": "7",
+            "at": "2026-03-01T10:59:29.500000+00:00",
+            "clock_at": "2026-03-01T11:00:00+00:00",
+            "severity": "Critical",
+            "message": "lower critical",
+            "sensor": "Fan 1",
+            "raw": "00ff",
+        },
+        {
+            "id": "8",
+            "at": None,
+            "clock_at": None,
+            "severity": "OK",
+            "message": "cleared",
+            "sensor": None,
+            "raw": None,
+        },
+    ],
+    "more": True,
+    "clock_offset": 30.5,
+}
+
 #: What a conductor answers for a login that works.
 LOGIN: Final = {
     "username": "ada",

@@ -54,7 +54,7 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
 
     async def respond(request: Request) -> Response:
         asked = await read(request, call)
-        if "limit" in call.__struct_fields__:
+        if "limit" in call.__struct_fields__ and not issubclass(call, AskHardware):
             if wire.NDJSON in request.headers.get("Accept", ""):
                 return await _stream(request, asked)
             most = services(request).config.api.max_limit

@@ -1,6 +1,7 @@
 """The conductor of a trial: prints what a driver reports and saves, and does nothing with it."""
 
 import contextlib
+import datetime
 import shlex
 import threading
 import time
@@ -83,6 +84,10 @@ class TrialManager(FakeManager):
         super().report_health(node, health)
         reasons = "" if health is None or not health.reasons else f": {'; '.join(health.reasons)}"
         self._heard(node, f"health {'unknown' if health is None else health.status}{reasons}")
+
+    def report_clock(self, node: base.Node, clock: datetime.datetime) -> None:
+        super().report_clock(node, clock)
+        self._heard(node, f"clock {base.clock_offset(clock):+.1f} s")
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         super().report_sensors(node, sensors)

@@ -1,12 +1,12 @@
 """What is read from the hardware of a node while the caller waits, by the conductor that owns it.
 
-Readers may ask for sensors: nothing changes, and Ironic's readers may read hardware as well. The hardware is
-spared: a read gives way to power changes, and whoever asks while one is under way for the node has its
-answer. It is no GET nevertheless, so that no cache answers, and no program that only follows links asks.
+Readers may ask for most of it: nothing changes, and Ironic's readers may read hardware as well. The hardware
+is spared: a read gives way to power changes, and whoever asks while the same is under way for the node has
+its answer. It is no GET nevertheless, so that no cache answers, and no program that only follows links asks.
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -34,6 +34,11 @@ class AskNode(AskHardware[T], Generic[T], frozen=True):
     node: _Named
     wait: Wait = 40.0
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the conductor is told beside the node."""
+        return {}
+
 
 class ReadRecord(Record, frozen=True, kw_only=True):
     """What was read from hardware.
@@ -49,6 +54,20 @@ class ReadRecord(Record, frozen=True, kw_only=True):
     conductor: str
 
 
+class Thresholds(Record, frozen=True, kw_only=True):
+    """Readings beyond which the hardware warns; None where there is no such limit.
+
+    IPMI calls caution *non-critical*, and fatal *non-recoverable*.
+    """
+
+    lower_fatal: float | None = None
+    lower_critical: float | None = None
+    lower_caution: float | None = None
+    upper_caution: float | None = None
+    upper_critical: float | None = None
+    upper_fatal: float | None = None
+
+
 class SensorReading(Record, frozen=True, kw_only=True):
     """One sensor.
 
@@ -56,6 +75,7 @@ class SensorReading(Record, frozen=True, kw_only=True):
     :param value: None if the sensor has no reading at present
     :param unit: celsius, rpm, percent, watts, volts or amperes
     :param status: OK, Warning or Critical, by the hardware's own thresholds
+    :param thresholds: these; None if it has none, or does not say
     """
 
     name: str
@@ -63,6 +83,7 @@ class SensorReading(Record, frozen=True, kw_only=True):
     value: float | None
     unit: str
     status: str
+    thresholds: Thresholds | None = None
 
 
 class Sensors(ReadRecord, frozen=True, kw_only=True):
@@ -80,6 +101,117 @@ class ReadSensors(AskNode[Sensors], frozen=True):
 
     path = "/podium/v1/nodes/{node}/sensors"
     kind = "sensors"
+
+
+class BootDevices(ReadRecord, frozen=True, kw_only=True):
+    """What a node boots from, and what it could boot from.
+
+    :param device: pxe, disk, cdrom, bios, safe, default, or another word of the hardware's; None if it does
+        not say
+    :param persistent: for every boot, not only for the next
+    :param mode: bios or uefi; None for the mode that it is in
+    :param supported: what it can be told to boot from
+    """
+
+    device: str | None
+    persistent: bool
+    mode: str | None
+    supported: list[str]
+
+
+class ReadBootDevice(AskNode[BootDevices], frozen=True):
+    """Read what a node boots from now; its conductor asks the hardware.
+
+    :param node: its name or UUID
+    :param wait: seconds to wait for the answer
+    """
+
+    path = "/podium/v1/nodes/{node}/boot-device"
+    kind = "boot device"
+
+
+class LogLine(Record, frozen=True, kw_only=True):
+    """An entry of the log that hardware keeps of itself.
+
+    :param id: what the hardware calls it, until the log is cleared
+    :param at: when it happened; None if the hardware does not say, or by a clock of which nothing is known
+    :param clock_at: when that was by the hardware's own clock
+    :param severity: OK, Warning or Critical
+    :param message: what happened, in words
+    :param sensor: the sensor that it is about
+    :param raw: in hexadecimal digits what the hardware sent, where words could not be made of all of it
+    """
+
+    id: str
+    at: datetime | None
+    clock_at: datetime | None
+    severity: str
+    message: str
+    sensor: str | None
+    raw: str | None
+
+
+class LogEntries(ReadRecord, frozen=True, kw_only=True):
+    """Some entries of the log of a node that stand together.
+
+    :param entries: the oldest first
+    :param more: whether there are older ones, before the first of these
+    :param clock_offset: seconds that the hardware's clock was ahead of the conductor's; None if unknown
+    """
+
+    entries: list[LogLine]
+    more: bool
+    clock_offset: float | None
+
+
+#: What the hardware calls an entry.
+EntryId: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f]{1,128}$(?!\n)")]
+MOST_ENTRIES: Final = 1000
+
+
+class ReadLog(AskNode[LogEntries], frozen=True):
+    """Read the newest entries of the log that the hardware of a node keeps; its conductor asks the hardware.
+
+    A long log is read page by page: the id of the first entry is the ``before`` of the next call, as long as
+    there are ``more``. Others have their turn with the node between two pages.
+
+    :param node: its name or UUID
+    :param wait: seconds to wait for the answer
+    :param before: the id of an entry: only older ones
+    :param after: the id of an entry: only newer ones
+    :param limit: greatest number of entries; there are fewer if they would make too long an answer
+    """
+
+    path = "/podium/v1/nodes/{node}/log"
+    kind = "log"
+
+    before: EntryId | None = None
+    after: EntryId | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"before": self.before, "after": self.after, "limit": self.limit}
+
+
+class Clock(ReadRecord, frozen=True, kw_only=True):
+    """The clock of the hardware of a node, by which its log is written.
+
+    :param offset: seconds that it is ahead of the conductor's
+    """
+
+    offset: float
+
+
+class ReadClock(AskNode[Clock], frozen=True):
+    """Read the clock of the hardware of a node now; its conductor asks the hardware.
+
+    :param node: its name or UUID
+    :param wait: seconds to wait for the answer
+    """
+
+    path = "/podium/v1/nodes/{node}/clock"
+    kind = "clock"
 
 
 #: Nodes of one call, which one conductor checks all at once.

@@ -32,7 +32,8 @@ class Node(Record, frozen=True, kw_only=True):
     """A machine. Fields that nobody asked for are left out; secrets are ``******``.
 
     ``power_state_age`` are the seconds since ``power_checked_at``, by the database's clock; None if it was
-    never read. ``conductor`` is the worker that has the node, None if there is none.
+    never read. ``clock_offset`` are the seconds by which the clock of the controller was ahead at
+    ``clock_checked_at``. ``conductor`` is the worker that has the node, None if there is none.
     """
 
     uuid: str = ABSENT
@@ -55,6 +56,8 @@ class Node(Record, frozen=True, kw_only=True):
     power_failures: int = ABSENT
     health: Health | None = ABSENT
     health_checked_at: datetime | None = ABSENT
+    clock_offset: float | None = ABSENT
+    clock_checked_at: datetime | None = ABSENT
     last_error: str | None = ABSENT
     maintenance: bool = ABSENT
     maintenance_reason: str | None = ABSENT

@@ -78,5 +78,8 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     events.ListHistory,
     events.FollowEvents,
     hardware.ReadSensors,
+    hardware.ReadBootDevice,
+    hardware.ReadLog,
+    hardware.ReadClock,
     hardware.CheckNodes,
 )

@@ -17,6 +17,9 @@ from podium.client.calls.hardware import (
     CheckNodes,
     LoginCheck,
     LoginChecks,
+    ReadBootDevice,
+    ReadClock,
+    ReadLog,
     ReadSensors,
     Result,
 )
@@ -87,7 +90,7 @@ class _OwedNode(Owed[T]):
             call, who = self._call, self._backend.who
             # No key: what is sent twice while it is not answered is read once in any case.
             self._number = self._backend.step(
-                lambda connection: hardware_reads.ask(connection, call.node, call.kind, who)
+                lambda connection: hardware_reads.ask(connection, call.node, call.kind, who, call.arguments)
             )
             return None
         with self._backend.database.read() as connection:
@@ -190,4 +193,6 @@ def wait_for(backend: Backend, call: AskHardware[T]) -> T:
     return found
 
 
-ANSWERS: Final[Answers] = {ReadSensors: wait_for, CheckNodes: wait_for}
+ANSWERS: Final[Answers] = dict.fromkeys(
+    (ReadSensors, ReadBootDevice, ReadLog, ReadClock, CheckNodes), wait_for
+)

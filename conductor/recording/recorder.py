@@ -98,6 +98,7 @@ class Recorder:
             fleet.record_health, most=MOST_CHANGES
         )
         self._health_times: Pile[int, tuple[datetime, float], None] = Pile(fleet.record_health_times)
+        self._clocks: Pile[int, tuple[float, datetime], None] = Pile(fleet.record_clocks, most=MOST_CHANGES)
         self._unsaved = Unsaved()
         self._values: Pile[tuple[int, str, str], Any, Patched] = Pile(
             patches.write, self._note_values, most=MOST_CHANGES
@@ -123,6 +124,7 @@ class Recorder:
             self._enforcement,
             self._healths,
             self._health_times,
+            self._clocks,
             self._values,
             self._maintenance,
             self._releases,
@@ -166,6 +168,12 @@ class Recorder:
             if entry.fare.report(document, boottime() + lasts):
                 self._healths.add(entry.number, document)
             self._health_times.add(entry.number, (self._sql.now(), lasts))
+
+    def add_clock(self, uuid: str, offset: float) -> None:
+        """Have it written how many seconds the clock of a node's controller is ahead."""
+        entry = self._fleet.find(uuid)
+        if entry is not None:
+            self._clocks.add(entry.number, (offset, self._sql.now()))
 
     def add_values(self, uuid: str, column: str, values: Mapping[str, Any]) -> None:
         """Have values put into a JSON column of a node.
@@ -232,6 +240,7 @@ class Recorder:
             "readings": len(self._readings) + len(self._verified) + len(self._reads_of_changes),
             "checked": len(self._checked),
             "health": len(self._health_times),
+            "clocks": len(self._clocks),
             "columns": len(self._values),
             "maintenance": len(self._maintenance),
             "faults": len(self._faults) + len(self._recoveries),

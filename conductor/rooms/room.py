@@ -181,9 +181,9 @@ class DriverRoom:
         return await visit.make(self._made(visit, first, method, node, *args), seconds)
 
     async def read(
-        self, seconds: float, node: base.Node, method: Callable[..., Any], *, repeats: bool = True
+        self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, repeats: bool = True
     ) -> Any:
-        """Call ``method(node)`` in a visit that gives way to people who switch, and then begins anew.
+        """Call ``method(node, *args)`` in a visit that gives way to people who switch, and then begins anew.
 
         :param seconds: for all of it
         :param repeats: whether it begins anew; if not, it has ended, cancelled
@@ -199,7 +199,7 @@ class DriverRoom:
                     await visit.turn(end - clock())
                 if (place := self._calls.place(method, node)) is not None:
                     await visit.take_place(place, end - clock())
-                return await visit.make(self._made(visit, None, method, node), end - clock())
+                return await visit.make(self._made(visit, None, method, node, *args), end - clock())
             except (NotAsked, asyncio.CancelledError):
                 is_over = not visit.yielded or not repeats
                 if is_over or (task is not None and task.cancelling()):

@@ -1,22 +1,40 @@
 """What conductors can read from hardware for people, and how the answers are written down."""
 
+import functools
+import json
 import math
+import re
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, timedelta
 from typing import Any, Final, NamedTuple
 
 from podium import errors, states
+from podium.conductor.rooms.calls import is_async
+from podium.db.hardware_reads import MOST_BYTES
 from podium.drivers import base
 from podium.drivers.node import is_known
 from podium.wording import safe_repr, safe_str
 
 Scrubbed = Callable[[str], str]
+Arguments = Mapping[str, Any]
+Document = dict[str, Any]
 
-#: Letters of the name of a sensor.
+#: Letters of the name of a sensor, and of a word of the hardware's own.
 _LONGEST_NAME: Final = 128
+_LONGEST_WORD: Final = 32
 #: Letters of a text about a login, and how many remarks there are at the most.
 _LONGEST_TEXT: Final = 300
 _MOST_REMARKS: Final = 10
+#: Entries of a page of a log, and letters of what one says.
+_MOST_ENTRIES: Final = 1000
+_LONGEST_MESSAGE: Final = 1000
+#: Bytes of an answer that are not those of entries.
+_BESIDE_ENTRIES: Final = 200
+#: An id that is a number stays as it is: it is no secret, even where one has the same digits.
+_NUMBERS: Final = re.compile(r"[0-9]{1,10}|0x[0-9a-fA-F]{1,8}")
 _ONLY_READ: Final = "the driver cannot try a login: this proves only that a read works"
+_THRESHOLDS: Final = tuple(base.Thresholds.__dataclass_fields__)
 
 
 class Kind(NamedTuple):
@@ -24,44 +42,168 @@ class Kind(NamedTuple):
 
     :param method: returns the driver's method, or raises DriverError if it has none
     :param shown: returns what the method returned as an object of JSON without secrets
+    :param arguments: those that the method is called with beside the node, by name
     :param repeats: whether it begins anew after it gave way to somebody who switches the node
+    :param offset: where the answer says how many seconds the clock of the hardware is ahead
     """
 
-    method: Callable[[base.Driver], Callable[[base.Node], Any]]
-    shown: Callable[[Any, Scrubbed], dict[str, Any]]
+    method: Callable[[base.Driver], Callable[..., Any]]
+    shown: Callable[[Any, Arguments, Scrubbed], Document]
+    arguments: tuple[str, ...] = ()
     repeats: bool = True
+    offset: str | None = None
 
 
-def _sensors_of(driver: base.Driver) -> Callable[[base.Node], Any]:
-    if not base.reads_sensors(driver):
-        raise errors.DriverError(f"the driver {driver.name} cannot read sensors")
+def _able(driver: base.Driver, ability: str, what: str) -> None:
+    if not base.can(driver, ability):
+        raise errors.DriverError(f"the driver {driver.name} cannot read {what}")
+
+
+def _sensors_of(driver: base.Driver) -> Callable[..., Any]:
+    _able(driver, "sensors", "sensors")
     return driver.get_sensors
 
 
-def _shown(found: Any, scrubbed: Scrubbed) -> dict[str, Any]:
+def _sensors(found: Any, _: Arguments, scrubbed: Scrubbed) -> Document:
     if not isinstance(found, list | tuple):
         raise errors.DriverError(f"get_sensors returned a {type(found).__name__}, not a list of sensors")
     return {"sensors": [_sensor(one, scrubbed) for one in found]}
 
 
-def _sensor(one: Any, scrubbed: Scrubbed) -> dict[str, Any]:
+def _sensor(one: Any, scrubbed: Scrubbed) -> Document:
     if not is_known(one):
         raise errors.DriverError(f"get_sensors returned {safe_repr(one, scrubbed)}, which is no known sensor")
-    is_number = isinstance(one.value, int | float) and math.isfinite(one.value)
     return {
         "name": _line(one.name, _LONGEST_NAME, scrubbed),
         "kind": one.kind,
-        "value": float(one.value) if is_number and one.value is not None else None,
+        "value": _number(one.value),
         "unit": base.SENSOR_KINDS[one.kind],
         "status": one.status,
+        "thresholds": _thresholds(one.thresholds),
     }
 
 
-def _login_of(driver: base.Driver) -> Callable[[base.Node], Any]:
+def _thresholds(found: Any) -> Document | None:
+    if not isinstance(found, base.Thresholds):
+        return None
+    limits = {name: _number(getattr(found, name)) for name in _THRESHOLDS}
+    return None if all(limit is None for limit in limits.values()) else limits
+
+
+def _boot_device_of(driver: base.Driver) -> Callable[..., Any]:
+    _able(driver, "boot device", "what a machine boots from")
+    return driver.get_boot_device
+
+
+def _boot_device(found: Any, _: Arguments, scrubbed: Scrubbed) -> Document:
+    if not isinstance(found, base.Boot) or not isinstance(found.chosen, base.BootDevice):
+        raise errors.DriverError(
+            f"get_boot_device returned {safe_repr(found, scrubbed)}, which is no podium.drivers.base.Boot"
+        )
+    chosen, supported = found.chosen, found.supported
+    if not isinstance(supported, list | tuple | set | frozenset):
+        raise errors.DriverError(f"get_boot_device supports {safe_repr(supported, scrubbed)}, not a list")
+    return {
+        "device": None if chosen.device is None else _line(chosen.device, _LONGEST_WORD, scrubbed),
+        "persistent": bool(chosen.persistent),
+        "mode": chosen.mode if chosen.mode in base.BOOT_MODES else None,
+        "supported": [device for device in base.BOOT_DEVICES if device in supported],
+    }
+
+
+def _log_of(driver: base.Driver) -> Callable[..., Any]:
+    _able(driver, "log", "a log")
+    return driver.get_log
+
+
+def _log(found: Any, arguments: Arguments, scrubbed: Scrubbed) -> Document:
+    if not isinstance(found, base.Log) or not isinstance(found.entries, list | tuple):
+        raise errors.DriverError(
+            f"get_log returned {safe_repr(found, scrubbed)}, which is no podium.drivers.base.Log"
+        )
+    newest = found.entries[-min(arguments["limit"], _MOST_ENTRIES) :]
+    for one in newest:
+        if not isinstance(one, base.LogEntry):
+            raise errors.DriverError(f"get_log returned an entry {safe_repr(one, scrubbed)}, which is none")
+    together = "\n".join(text for one in newest for text in _texts(one))
+    if scrubbed(together) == together:  # there may be secrets of 100,000 nodes to look for
+        scrubbed = str
+    offset, size = _number(found.clock_offset), _BESIDE_ENTRIES
+    shown: dict[str, Document] = {}  # by id, the newest first
+    for one in reversed(newest):
+        line = _log_line(one, offset, scrubbed)
+        if shown.get(line["id"], line) != line:
+            raise errors.DriverError(f"get_log returned two entries with the id {line['id']}")
+        size += len(json.dumps(line)) + 2
+        if size > MOST_BYTES:
+            break
+        shown[line["id"]] = line
+    more = bool(found.more) or len(newest) < len(found.entries) or size > MOST_BYTES
+    return {"entries": [*reversed(shown.values())], "more": more, "clock_offset": offset}
+
+
+def _texts(entry: base.LogEntry) -> tuple[str, ...]:
+    raw = entry.raw.decode(errors="replace") if isinstance(entry.raw, bytes) else ""
+    return safe_str(entry.id), safe_str(entry.message), safe_str(entry.sensor), raw
+
+
+def _log_line(entry: base.LogEntry, offset: float | None, scrubbed: Scrubbed) -> Document:
+    its_id, message, sensor, raw = _texts(entry)
+    return {
+        "id": its_id if _NUMBERS.fullmatch(its_id) else _line(its_id, _LONGEST_NAME, scrubbed),
+        "at": None if offset is None else _time(entry.at, offset),
+        "clock_at": _time(entry.at),
+        "severity": entry.severity,
+        "message": _line(message, _LONGEST_MESSAGE, scrubbed),
+        "sensor": None if entry.sensor is None else _line(sensor, _LONGEST_NAME, scrubbed),
+        "raw": entry.raw.hex() if raw and scrubbed(raw) == raw else None,
+    }
+
+
+def _time(found: Any, ahead: float = 0.0) -> str | None:
+    """Return a time by a clock that is some seconds ahead, as text; None for what is none."""
+    try:
+        return (found.astimezone(UTC) - timedelta(seconds=ahead)).isoformat() if found is not None else None
+    except (AttributeError, ValueError, OverflowError):
+        return None
+
+
+def _clock_of(driver: base.Driver) -> Callable[..., Any]:
+    """Return what reads the clock, and how far it is ahead of that of this host halfway through the call."""
+    _able(driver, "clock", "a clock")
+    method: Callable[..., Any] = driver.get_clock
+
+    def compared(found: Any, began: float) -> float:
+        try:
+            return base.clock_offset(found) + (time.monotonic() - began) / 2
+        except (TypeError, ValueError) as cause:
+            raise errors.DriverError(f"get_clock returned no time: {cause}") from None
+
+    if is_async(method):
+
+        @functools.wraps(method)
+        async def measured(node: base.Node) -> float:
+            began = time.monotonic()
+            return compared(await method(node), began)
+    else:
+
+        @functools.wraps(method)
+        def measured(node: base.Node) -> Any:
+            began = time.monotonic()
+            return compared(method(node), began)
+
+    return measured
+
+
+def _clock(found: float, _: Arguments, __: Scrubbed) -> Document:
+    return {"offset": found}
+
+
+def _login_of(driver: base.Driver) -> Callable[..., Any]:
     return driver.check_login if base.checks_login(driver) else driver.get_power_state
 
 
-def _login(found: Any, scrubbed: Scrubbed) -> dict[str, Any]:
+def _login(found: Any, _: Arguments, scrubbed: Scrubbed) -> Document:
     if isinstance(found, str):  # of a driver that cannot try a login
         found = base.LoginReport(None, None, found, remarks=(_ONLY_READ,))
     if not isinstance(found, base.LoginReport) or found.power_state not in states.READINGS:
@@ -84,8 +226,16 @@ def _line(text: Any, longest: int, scrubbed: Scrubbed) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in hidden)[:longest]
 
 
+def _number(found: Any) -> float | None:
+    is_number = isinstance(found, int | float) and math.isfinite(found)
+    return float(found) if is_number else None
+
+
 KINDS: Final[Mapping[str, Kind]] = {
-    "sensors": Kind(_sensors_of, _shown),
+    "sensors": Kind(_sensors_of, _sensors),
+    "boot device": Kind(_boot_device_of, _boot_device),
+    "log": Kind(_log_of, _log, ("before", "after", "limit"), offset="clock_offset"),
+    "clock": Kind(_clock_of, _clock, offset="offset"),
     # Begun anew, a login that is refused would count twice with the hardware.
     "login": Kind(_login_of, _login, repeats=False),
 }

@@ -11,6 +11,7 @@ from oslo_log import log
 from podium import errors, masking
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
@@ -32,15 +33,23 @@ _GRACE: Final = 5.0
 class HardwareReads:
     """What one worker is asked to read, in the conductor's own loop.
 
+    :param recorder: learns how far clocks are off
     :param seconds: that one read may take
     """
 
     def __init__(
-        self, sql: Sql, fleet: Fleet, rooms: Mapping[str, DriverRoom], *, seconds: float = _SECONDS
+        self,
+        sql: Sql,
+        fleet: Fleet,
+        rooms: Mapping[str, DriverRoom],
+        recorder: Recorder,
+        *,
+        seconds: float = _SECONDS,
     ) -> None:
         self._sql = sql
         self._fleet = fleet
         self._rooms = rooms
+        self._recorder = recorder
         self._seconds = seconds
         self._seen = -1  # of the reads that the pulse counts
         self._turns = asyncio.Semaphore(_AT_ONCE)
@@ -107,17 +116,22 @@ class HardwareReads:
         room = self._rooms.get(entry.node.driver)
         if kind is None or room is None:
             raise errors.NodeConflict(f"the conductor of {entry.node.name} cannot read {read.kind} yet")
-        return await self._ask(read, entry, room, kind)
+        found = await self._ask(read, entry, room, kind)
+        if kind.offset is not None and found[kind.offset] is not None:
+            self._recorder.add_clock(read.node_uuid, found[kind.offset])
+        return found
 
     async def _ask(self, read: HardwareRead, entry: Entry, room: DriverRoom, kind: Kind) -> dict[str, Any]:
         node, method = entry.node, kind.method(room.driver)
+        given = json.loads(read.arguments or "{}")
+        arguments = [given.get(name) for name in kind.arguments]
 
         def scrubbed(text: str) -> str:
             return self._fleet.scrubbed(text, node.driver, room.secret)
 
         async def shown() -> dict[str, Any]:  # in the room, whose driver may return very much
-            reading = room.read(self._seconds, node, method, repeats=kind.repeats)
-            found = kind.shown(await reading, scrubbed)
+            reading = room.read(self._seconds, node, method, *arguments, repeats=kind.repeats)
+            found = kind.shown(await reading, given, scrubbed)
             if (size := len(json.dumps(found))) > MOST_BYTES:
                 raise errors.DriverError(f"the answer has {size} bytes, more than {MOST_BYTES}")
             return found

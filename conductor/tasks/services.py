@@ -5,6 +5,7 @@ podium.testing.FakeManager does the same in memory; one suite of tests runs over
 
 import asyncio
 import concurrent.futures
+import datetime
 import json
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -132,6 +133,16 @@ class DriverServices:
             if health is not None and health.reasons:
                 health = replace(health, reasons=tuple(map(self._scrubber(node), health.reasons)))
             self._recorder.add_health(node.uuid, health, self._lifetimes.of(node.driver, contexts.current()))
+
+    def report_clock(self, node: base.Node, clock: datetime.datetime) -> None:
+        """Save how far the clock of a node's controller is off.
+
+        :raises TypeError: for what is no time
+        :raises ValueError: for a time without an offset from UTC
+        """
+        offset = base.clock_offset(clock)
+        if self._current(node) is not None:
+            self._recorder.add_clock(node.uuid, offset)
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         """Serve a node's sensors as metrics, until the next report or for an hour.

@@ -17,6 +17,8 @@ WALL_CLOCKS: Final = {
     "db/clock.py": "SQLite's clock is that of its host",
     "conductor/rooms/clock.py": "until the database was asked first",
     "conductor/power/abilities.py": "whether the clock of hardware is that of this host, which it is set to",
+    "drivers/base.py": "what the clock of a controller is compared with",
+    "drivers/fake.py": "the clocks of its machines, which go as this one",
     "drivers/ipmi/tasks.py": "dates an inventory, which is collected once more where clocks differ by a day",
     "drivers/redfish/tasks.py": "the same",
     "conductor/tasks/periodic.py": "the default of a parameter that the manager gives",

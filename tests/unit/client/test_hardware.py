@@ -1,7 +1,9 @@
 """Reads of the hardware, asked on the database and over HTTP, and answered by a conductor."""
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import readers
 from fakes import Clock
 from podium import conf, errors
 from podium.api.callers import Role
-from podium.client.calls.hardware import ReadSensors, SensorReading
+from podium.client.calls.hardware import ReadSensors, SensorReading, Thresholds
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend
 from podium.client.local.hardware import owed_for
@@ -21,7 +23,7 @@ from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
-from readers import INLET, LOGIN, Answer, answering
+from readers import BOOT, INLET, LOG, LOGIN, Answer, answering
 from served import Everybody
 
 Enrol = Callable[..., list[NodeRecord]]
@@ -112,8 +114,90 @@ def test_readers_may_ask(
 ) -> None:
     everybody.role = Role.READER
     enrol("n1")
-    with answering(database, owner):
+    with answering(database, owner, says({"sensors": [INLET], **BOOT, **LOG, "offset": 0.0})):
         assert len(podium.sensors("n1").sensors) == 1
+        assert podium.boot_device("n1").device == "pxe"
+        assert len(podium.log("n1").entries) == 2
+        assert podium.clock("n1").offset == 0.0
+
+
+def says(answer: Mapping[str, Any], asked: list[str | None] | None = None) -> Answer:
+    """Answer this, and keep what was asked for."""
+
+    def answered(connection: sa.Connection, read: HardwareRead) -> None:
+        if asked is not None:
+            asked.append(read.arguments)
+        hardware_reads.answer(connection, read.id, dict(answer))
+
+    return answered
+
+
+def test_what_a_machine_boots_from_is_read(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    (node,) = enrol("n1")
+    with answering(database, owner, says(BOOT)):
+        found = podium.boot_device("n1")
+    assert (found.node_uuid, found.device, found.persistent, found.mode, found.supported) == (
+        *(node.uuid, "pxe", False, "uefi"),
+        ["pxe", "disk"],
+    )
+
+
+def test_a_log_is_read_page_by_page(podium: Podium, database: Database, enrol: Enrol, owner: Worker) -> None:
+    enrol("n1")
+    asked: list[str | None] = []
+    with answering(database, owner, says(LOG, asked)):
+        found = podium.log("n1")
+        podium.log("n1", before=found.entries[0].id, after="ü 3", limit=2)
+    assert [json.loads(one or "") for one in asked] == [
+        {"before": None, "after": None, "limit": 1000},
+        {"before": "7", "after": "ü 3", "limit": 2},
+    ]
+    first, second = found.entries
+    assert (first.id, first.severity, first.message, first.sensor) == (
+        *("7", "Critical", "lower critical"),
+        "Fan 1",
+    )
+    assert first.at is not None and first.clock_at is not None and first.raw is not None
+    assert (first.clock_at - first.at, bytes.fromhex(first.raw)) == (timedelta(seconds=30.5), b"\0\xff")
+    assert (second.at, second.clock_at, second.sensor, second.raw) == (None, None, None, None)
+    assert (found.more, found.clock_offset) == (True, 30.5)
+
+
+def test_a_clock_is_read(podium: Podium, database: Database, enrol: Enrol, owner: Worker) -> None:
+    enrol("n1")
+    with answering(database, owner, says({"offset": -3600.25})):
+        assert podium.clock("n1").offset == -3600.25
+
+
+def test_sensors_are_read_with_their_thresholds(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    enrol("n1")
+    limits = {"upper_critical": 47.0, "lower_fatal": None, "of_a_later_version": 3}
+    with answering(database, owner, says({"sensors": [{**INLET, "thresholds": limits}]})):
+        (found,) = podium.sensors("n1").sensors
+    assert found.thresholds == Thresholds(upper_critical=47.0)
+
+
+@pytest.mark.parametrize("podium", ["remote"], indirect=True)
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 1001}, "limit"),
+        ({"before": "x" * 129}, "before"),
+        ({"after": "a\n"}, "after"),
+        ({"after": ""}, "after"),
+    ],
+)
+def test_what_cannot_be_asked_of_a_log_is_refused(
+    podium: Podium, enrol: Enrol, owner: Worker, given: dict[str, Any], text: str
+) -> None:
+    enrol("n1")
+    with pytest.raises(errors.BadRequest, match=text):
+        podium.log("n1", **given)
 
 
 def logs_in(connection: sa.Connection, read: HardwareRead) -> None:

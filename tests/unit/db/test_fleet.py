@@ -232,6 +232,32 @@ def test_health_is_written_and_does_not_show_in_the_pulse(database: Database, en
     assert pulse(database) == before
 
 
+def test_how_far_clocks_are_off_is_news_only_where_it_was_not_known(database: Database, enrol: Enrol) -> None:
+    first, second, gone = enrol("n1", "n2", "n3")
+    with database.write() as connection:
+        api.delete_node(connection, gone.id)
+
+    def write(*clocks: tuple[int, float, datetime]) -> list[int]:
+        with database.write() as connection:
+            fleet.record_clocks(connection, {number: (offset, at) for number, offset, at in clocks})
+        with database.read() as connection:
+            rows = api.list_nodes(connection)
+        for number, offset, at in clocks:
+            found = [(row.clock_offset, row.clock_checked_at) for row in rows if row.id == number]
+            assert found in ([(offset, at)], [])
+        news = [row.id for row in rows if row.learned > learned.get(row.id, 0)]
+        learned.update((row.id, row.learned) for row in rows)
+        return news
+
+    learned: dict[int, int] = {}
+    later = NOON + timedelta(hours=1)
+    assert write((first.id, 0.4, NOON), (gone.id, 3.0, NOON)) == [first.id]
+    assert write((first.id, -1.2, later)) == []
+    assert write((first.id, 61.0, NOON), (second.id, -1.7e9, NOON)) == [first.id, second.id]
+    assert write((first.id, 60.0, later), (second.id, 0.0, later)) == [second.id]
+    assert write() == []
+
+
 def test_when_health_was_reported_is_written_for_many_nodes_at_once(database: Database, enrol: Enrol) -> None:
     nodes = enrol(*(f"n{number:04}" for number in range(1500)))
     before = pulse(database)

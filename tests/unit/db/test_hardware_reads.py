@@ -1,6 +1,8 @@
 """What people ask to have read from hardware, and the answers, in the database."""
 
+import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,9 +18,9 @@ from power_requests import Contend, Enrol
 from readers import owner
 
 
-def ask(database: Database, node: str = "n1", kind: str = "sensors") -> int:
+def ask(database: Database, node: str = "n1", kind: str = "sensors", **arguments: Any) -> int:
     with database.write() as connection:
-        return hardware_reads.ask(connection, node, kind, "ada@desk")
+        return hardware_reads.ask(connection, node, kind, "ada@desk", arguments)
 
 
 def find(database: Database, number: int) -> HardwareRead:
@@ -69,6 +71,25 @@ def test_a_read_that_is_owed_already_is_shared_and_one_that_has_ended_is_not(
     with database.write() as connection:
         hardware_reads.answer(connection, number, {})
     assert ask(database) > number
+
+
+def test_a_read_is_shared_only_where_all_arguments_are_the_same(database: Database, enrol: Enrol) -> None:
+    owner(database)
+    enrol("n1")
+    number = ask(database, kind="log", before="Ä1", limit=5)
+    assert ask(database, kind="log", limit=5, before="Ä1") == number
+    others = [{"before": "ä1", "limit": 5}, {"before": "Ä1 ", "limit": 5}, {"limit": 5}, {}]
+    found = {ask(database, kind="log", **arguments) for arguments in others}
+    assert len({number, *found}) == 5
+    assert json.loads(find(database, number).arguments or "") == {"before": "Ä1", "limit": 5}
+    assert [find(database, one).arguments for one in sorted(found)][-1] is None
+
+
+def test_the_longest_arguments_have_room(database: Database, enrol: Enrol) -> None:
+    owner(database)
+    enrol("n1")
+    longest = {"before": '"' * 128, "after": "\U0001f525" * 128, "limit": 1000}
+    assert json.loads(find(database, ask(database, kind="log", **longest)).arguments or "") == longest
 
 
 def test_a_read_that_another_member_owes_is_not_shared(database: Database, enrol: Enrol) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -25,12 +27,16 @@ class Manager:
     def __init__(self, *nodes: base.Node) -> None:
         self.owned = nodes
         self.healths: dict[str, base.Health] = {}
+        self.clocks: dict[str, float] = {}
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
         return self.owned
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
         self.healths[node.name] = health
+
+    def report_clock(self, node: base.Node, clock: datetime) -> None:
+        self.clocks[node.name] = base.clock_offset(clock)
 
 
 @pytest.fixture
@@ -96,6 +102,65 @@ def test_sensors_show_whether_the_machine_is_on(driver: FakeDriver) -> None:
         asyncio.run(driver.get_sensors(node(fake_failure_rate=1)))
 
 
+def logged(
+    driver: FakeDriver,
+    before: str | None = None,
+    after: str | None = None,
+    limit: int = 1000,
+    **driver_info: Any,
+) -> tuple[list[int], bool]:
+    found = asyncio.run(driver.get_log(node(**driver_info), before, after, limit))
+    return [int(one.id) for one in found.entries], found.more
+
+
+def test_a_log_has_as_many_entries_as_driver_info_says_and_is_read_in_pages(driver: FakeDriver) -> None:
+    assert logged(driver) == ([1, 2, 3, 4], False)
+    assert logged(driver, limit=3, fake_log_entries=6) == ([4, 5, 6], True)
+    assert logged(driver, before="4", limit=3, fake_log_entries=6) == ([1, 2, 3], False)
+    assert logged(driver, after="4", fake_log_entries=6) == ([5, 6], False)
+    assert logged(driver, before="99", after="elsewhere", fake_log_entries=2) == ([1, 2], False)
+    assert logged(driver, fake_log_entries=0) == ([], False)
+    with pytest.raises(errors.BMCUnreachable, match="fake_failure_rate"):
+        logged(driver, fake_failure_rate=1)
+
+
+def test_entries_stay_as_they_are_when_others_come(driver: FakeDriver) -> None:
+    def read(entries: int) -> Sequence[base.LogEntry]:
+        return asyncio.run(driver.get_log(node(fake_log_entries=entries), None, None, 1000)).entries
+
+    first, later = read(5), read(9)
+    assert later[:5] == first
+    times = [one.at for one in later]
+    assert all(one is not None for one in times)
+    assert all(a <= b for a, b in itertools.pairwise(times))  # type: ignore[operator]
+    assert {one.severity for one in first} == {"OK", "Warning", "Critical"}
+    assert any(one.raw for one in first) and any(one.sensor for one in first)
+
+
+def test_a_clock_is_ahead_as_driver_info_says_and_so_is_the_log(driver: FakeDriver) -> None:
+    def offset(**driver_info: Any) -> float:
+        return base.clock_offset(asyncio.run(driver.get_clock(node(**driver_info))))
+
+    assert offset(fake_clock_offset=-7200) == pytest.approx(-7200, abs=60)
+    assert offset() == pytest.approx(0, abs=60)
+    for its in (0.0, 500.0):
+        found = asyncio.run(driver.get_log(node(fake_clock_offset=its), None, None, 1))
+        (entry,) = found.entries
+        assert (found.clock_offset, entry.at is not None) == (its, True)
+        assert base.clock_offset(entry.at) == pytest.approx(its, abs=60)  # type: ignore[arg-type]
+
+
+def test_a_clock_that_is_off_is_reported(driver: FakeDriver) -> None:
+    manager = Manager(node("n1"), node("n2", fake_clock_offset=90))
+    check(driver, manager)
+    assert manager.clocks == {"n2": pytest.approx(90, abs=60)}
+
+
+def test_a_new_machine_boots_as_it_always_does(driver: FakeDriver) -> None:
+    found = asyncio.run(driver.get_boot_device(node()))
+    assert found == base.Boot(base.BootDevice("default"), base.BOOT_DEVICES)
+
+
 def test_an_nmi_is_counted_and_refused_where_that_was_asked_for(driver: FakeDriver) -> None:
     asyncio.run(driver.inject_nmi(node()))
     with pytest.raises(errors.DriverError, match="fake_refuse"):
@@ -124,6 +189,8 @@ def test_an_answer_takes_the_latency_that_was_asked_for(driver: FakeDriver) -> N
         {"fake_refuse": "perhaps"},
         {"fake_wrong_state": "rebooting"},
         {"fake_health": "fine"},
+        {"fake_log_entries": -1},
+        {"fake_clock_offset": "late"},
         {"fake_account_fault": "shy"},
         {"fake_reboot_logins": -1},
     ],

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +140,13 @@ def test_what_was_learned_of_other_hardware_is_ignored(on: Callable[..., None]) 
         manager.report_power_state(node, states.POWER_ON, observed_at=time.monotonic())
         manager.report_health(node, base.Health("Critical"))
         manager.report_sensors(node, [base.Sensor("Inlet", "temperature", 21)])
+        manager.report_clock(node, datetime.now(UTC))
         manager.save_properties(node, {"cpus": 4})
         manager.save_driver_internal_info(node, {"firmware": "2.1"})
         manager.set_maintenance(node, "on fire")
         await side.settle()
         assert (node_of(side), side.health("n1"), side.sensors("n1")) == (before, None, [])
+        assert side.clock_offset("n1") is None
         manager.report_power_state(before, states.POWER_ON)
         await side.settle()
         assert node_of(side).power_state == states.POWER_ON
@@ -194,13 +197,14 @@ def test_what_is_told_of_a_node_that_is_not_the_drivers_is_ignored(
         manager.report_power_state(node, states.POWER_ON)
         manager.report_health(node, base.Health("Critical", ("on fire",)))
         manager.report_sensors(node, [base.Sensor("Inlet", "temperature", 21)])
+        manager.report_clock(node, datetime.now(UTC))
         manager.save_properties(node, {"cpus": 4})
         manager.save_driver_internal_info(node, {"firmware": "2.1"})
         manager.set_maintenance(node, "on fire")
         manager.clear_maintenance(node)
         manager.set_maintenance(node, "on fire")
         await side.settle()
-        assert node_of(side, "theirs") == before
+        assert (node_of(side, "theirs"), side.clock_offset("theirs")) == (before, None)
         assert (side.health("theirs"), side.sensors("theirs")) == (None, [])
 
     on(play, THEIRS)
@@ -239,6 +243,35 @@ def test_a_health_that_nobody_knows_any_more_is_unknown_at_once(on: Callable[...
             side.manager.report_health(node_of(side), health)
             await side.settle()
             assert side.health("n1") == health
+
+    on(play)
+
+
+def test_the_clock_that_was_reported_last_counts(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        for ahead in (7200.0, -7200.0):
+            clock = datetime.now(UTC) + timedelta(seconds=ahead)
+            side.manager.report_clock(node_of(side), clock.astimezone(timezone(timedelta(hours=9))))
+            await side.settle()
+            assert side.clock_offset("n1") == pytest.approx(ahead, abs=600)
+
+    on(play)
+
+
+@pytest.mark.parametrize(
+    ("clock", "kind", "text"),
+    [
+        (12.5, TypeError, "a clock shows a datetime, not 12.5"),
+        (datetime(2026, 3, 1), ValueError, "an offset from UTC, other than 2026-03-01 00:00:00"),
+    ],
+)
+def test_a_clock_that_shows_no_time_is_refused(
+    on: Callable[..., None], clock: Any, kind: type[Exception], text: str
+) -> None:
+    async def play(side: Side) -> None:
+        for node in (node_of(side), elsewhere(side)):
+            with pytest.raises(kind, match=text):
+                side.manager.report_clock(node, clock)
 
     on(play)
 

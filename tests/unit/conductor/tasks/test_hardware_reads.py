@@ -3,9 +3,10 @@
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,13 @@ class Desk:
 
     def __init__(self, parts: Pieces, seconds: float) -> None:
         self.parts = parts
-        self.reads = HardwareReads(parts.sql, parts.fleet, parts.rooms, seconds=seconds)
+        self.reads = HardwareReads(parts.sql, parts.fleet, parts.rooms, parts.recorder, seconds=seconds)
 
-    async def begin(self, kind: str = "sensors") -> int:
+    async def begin(self, kind: str = "sensors", **arguments: Any) -> int:
         sql = self.parts.sql
-        number = await sql.write(lambda connection: statements.ask(connection, "n1", kind, "somebody"))
+        number = await sql.write(
+            lambda connection: statements.ask(connection, "n1", kind, "somebody", arguments)
+        )
         await self.parts.fleet.refresh(sql)
         await self.reads.poll()
         return number
@@ -76,8 +79,10 @@ class Desk:
         assert found is not None
         return found
 
-    async def answer(self, number: int | None = None, kind: str = "sensors") -> HardwareRead:
-        number = number or await self.begin(kind)
+    async def answer(
+        self, number: int | None = None, kind: str = "sensors", **arguments: Any
+    ) -> HardwareRead:
+        number = number or await self.begin(kind, **arguments)
         async with asyncio.timeout(PATIENCE):
             while (read := await self.find(number)).finished_at is None:
                 await asyncio.sleep(0.005)
@@ -107,7 +112,21 @@ def test_what_the_sensors_say_is_written_down(tmp_path: Path, driver: type[Measu
     read = answered(tmp_path, driver())
     assert (read.error, read.error_kind) == (None, None)
     shown = {"name": "Inlet", "kind": "temperature", "value": 21.5, "unit": "celsius", "status": "OK"}
-    assert read.answer == {"sensors": [shown]}
+    assert read.answer == {"sensors": [{**shown, "thresholds": None}]}
+
+
+def test_thresholds_are_written_down_as_far_as_they_are_numbers(tmp_path: Path) -> None:
+    limits = base.Thresholds(lower_fatal=-5, upper_caution=float("inf"), upper_critical=47.5)
+    odd: Any = base.Thresholds(upper_fatal="hot")  # type: ignore[arg-type]
+    sensors = [replace(INLET, thresholds=one) for one in (limits, odd, 7)]  # type: ignore[arg-type]
+    found = answered(tmp_path, Measured(sensors)).answer
+    assert found is not None
+    first, *others = (one["thresholds"] for one in found["sensors"])
+    assert {name: limit for name, limit in first.items() if limit is not None} == {
+        "lower_fatal": -5.0,
+        "upper_critical": 47.5,
+    }
+    assert others == [None, None]
 
 
 def test_what_json_or_a_database_cannot_hold_is_left_out(tmp_path: Path) -> None:
@@ -241,8 +260,8 @@ def test_hardware_that_hangs_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_kind_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    read = answered(tmp_path, Measured(), kind="log")
-    assert (read.error_kind, read.error) == ("NodeConflict", "the conductor of n1 cannot read log yet")
+    read = answered(tmp_path, Measured(), kind="weather")
+    assert (read.error_kind, read.error) == ("NodeConflict", "the conductor of n1 cannot read weather yet")
 
 
 def test_a_node_whose_password_is_unknown_is_not_asked(tmp_path: Path) -> None:
@@ -327,5 +346,255 @@ def test_a_member_that_ends_gives_up_its_reads_and_they_are_answered(tmp_path: P
             assert (await opened.find(number)).finished_at is None
             await opened.parts.sql.write(lambda connection: members.leave(connection, HERE))
             assert "ended before it answered" in str((await opened.find(number)).error)
+
+    asyncio.run(main())
+
+
+class Able(StillDriver):
+    """Machines that boot from, have logged and show on their clock what a test wants."""
+
+    properties = Measured.properties
+
+    def __init__(self, found: Any) -> None:
+        super().__init__("acme")
+        self.found = found
+        self.asked: list[tuple[Any, ...]] = []
+
+    def _told(self) -> Any:
+        if isinstance(self.found, BaseException):
+            raise self.found
+        return self.found
+
+    async def get_boot_device(self, node: base.Node) -> base.Boot:
+        return self._told()  # type: ignore[no-any-return]
+
+    async def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None: ...
+
+    async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        self.asked.append((before, after, limit))
+        return self._told()  # type: ignore[no-any-return]
+
+    async def get_clock(self, node: base.Node) -> datetime:
+        found: datetime = self._told()
+        return found
+
+
+class Blocking(Able):
+    """The same with a blocking library."""
+
+    def get_clock(self, node: base.Node) -> datetime:  # type: ignore[override]
+        return self._told()  # type: ignore[no-any-return]
+
+    def get_boot_device(self, node: base.Node) -> base.Boot:  # type: ignore[override]
+        return self._told()  # type: ignore[no-any-return]
+
+
+BOOT = base.Boot(base.BootDevice("pxe", True, "uefi"), ["disk", "pxe", "tape"])
+
+
+@pytest.mark.parametrize("driver", [Able, Blocking])
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        (BOOT, {"device": "pxe", "persistent": True, "mode": "uefi", "supported": ["pxe", "disk"]}),
+        (
+            base.Boot(base.BootDevice(None, mode="arc"), {"bios"}),  # type: ignore[arg-type]
+            {"device": None, "persistent": False, "mode": None, "supported": ["bios"]},
+        ),
+        (
+            base.Boot(base.BootDevice("my xyzzy\n" + "y" * 99), ()),
+            {"device": f"my ****** {'y' * 22}", "persistent": False, "mode": None, "supported": []},
+        ),
+    ],
+    ids=["pxe", "unknown", "odd"],
+)
+def test_what_a_machine_boots_from_is_written_down(
+    tmp_path: Path, driver: type[Able], found: base.Boot, shown: Mapping[str, Any]
+) -> None:
+    read = answered(tmp_path, driver(found), kind="boot device")
+    assert (read.error, read.answer) == (None, shown)
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=1)))
+
+
+def entries(*numbers: int, **columns: Any) -> list[base.LogEntry]:
+    return [
+        base.LogEntry(str(one), **{"at": NOON, "severity": "OK", "message": "", **columns}) for one in numbers
+    ]
+
+
+def page(tmp_path: Path, found: Any, limit: int = 1000, **arguments: Any) -> Any:
+    """What becomes of a page of a log."""
+    read = answered(tmp_path, Able(found), kind="log", before=None, after=None, limit=limit)
+    assert read.error is None
+    return read.answer
+
+
+def test_a_log_is_asked_for_as_the_caller_says_and_its_times_are_made_those_of_this_host(
+    tmp_path: Path,
+) -> None:
+    (entry,) = entries(7, severity="Critical", message="lower critical", sensor="Fan 1", raw=b"\0\xff")
+    driver = Able(base.Log([entry], True, 30.5))
+    read = answered(tmp_path, driver, kind="log", before="8", after="3", limit=20)
+    assert driver.asked == [("8", "3", 20)]
+    line = {"id": "7", "severity": "Critical", "message": "lower critical", "sensor": "Fan 1", "raw": "00ff"}
+    times = {"clock_at": "2026-03-01T11:00:00+00:00", "at": "2026-03-01T10:59:29.500000+00:00"}
+    assert read.answer == {"entries": [{**line, **times}], "more": True, "clock_offset": 30.5}
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("offset", "shown", "years"),
+    [
+        (None, None, [None, None, None]),
+        (1.0, 1.0, [None, None, "9999"]),
+        (float("nan"), None, [None, None, None]),
+        ("late", None, [None, None, None]),
+    ],
+)
+def test_times_are_unknown_without_an_offset_and_where_there_are_none(
+    tmp_path: Path, offset: Any, shown: float | None, years: list[str | None]
+) -> None:
+    found = [*entries(1, at=None), *entries(2, at=FIRST), *entries(3, at=LAST)]
+    answer = page(tmp_path, base.Log(found, clock_offset=offset))
+    assert answer["clock_offset"] == shown
+    assert [one["at"] and one["at"][:4] for one in answer["entries"]] == years
+    assert [one["clock_at"] and one["clock_at"][:4] for one in answer["entries"]] == [None, "0001", "9999"]
+
+
+def test_more_entries_than_were_asked_for_are_left_to_the_next_page(tmp_path: Path) -> None:
+    found = page(tmp_path, base.Log(entries(*range(10_001))))
+    assert (len(found["entries"]), found["entries"][0]["id"], found["more"]) == (1000, "9001", True)
+    assert found["entries"][-1]["id"] == "10000"
+
+
+def test_an_answer_has_as_many_of_the_newest_entries_as_fit(tmp_path: Path) -> None:
+    found = page(tmp_path, base.Log(entries(*range(1000), message="ü" * 1000)))
+    ids = [int(one["id"]) for one in found["entries"]]
+    assert 20 < len(ids) < 1000 and found["more"]
+    assert ids == [*range(1000 - len(ids), 1000)]
+
+
+def test_an_entry_that_is_listed_twice_is_shown_once(tmp_path: Path) -> None:
+    found = page(tmp_path, base.Log(entries(1, 2, 2, 3)))
+    assert ([one["id"] for one in found["entries"]], found["more"]) == (["1", "2", "3"], False)
+
+
+def test_what_a_log_says_is_shown_without_secrets_and_control_characters(tmp_path: Path) -> None:
+    odd = base.LogEntry("a xyzzy", NOON, "OK", "login xyzzy\33[2J", "of\0xyzzy", b"is xyzzy")
+    found = page(tmp_path, base.Log([odd, *entries(2, raw=b"else")]))["entries"]
+    shown = {name: found[0][name] for name in ("id", "message", "sensor", "raw")}
+    assert shown == {"id": "a ******", "message": "login ****** [2J", "sensor": "of ******", "raw": None}
+    assert found[1]["raw"] == b"else".hex()
+
+
+def test_the_number_of_an_entry_is_no_secret(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with desk(tmp_path, Able(base.Log(entries(1234, message="1234")))) as opened:
+            number = opened.parts.fleet.named("n1").number  # type: ignore[union-attr]
+            with opened.parts.database.write() as connection:
+                api.update_node(connection, number, {"driver_info": {"acme_password": "1234"}})
+            await opened.parts.fleet.refresh(opened.parts.sql)
+            found = (await opened.answer(kind="log", before=None, after=None, limit=9)).answer
+            assert found is not None
+            assert [(one["id"], one["message"]) for one in found["entries"]] == [("1234", "******")]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "text"),
+    [
+        ("boot device", "pxe", "get_boot_device returned 'pxe', which is no podium.drivers.base.Boot"),
+        (
+            "boot device",
+            base.Boot("pxe xyzzy", ()),  # type: ignore[arg-type]
+            "get_boot_device returned Boot(chosen='pxe ******', supported=()), which is no"
+            " podium.drivers.base.Boot",
+        ),
+        (
+            "boot device",
+            base.Boot(base.BootDevice("pxe"), 7),  # type: ignore[arg-type]
+            "get_boot_device supports 7, not a list",
+        ),
+        ("log", [], "get_log returned [], which is no podium.drivers.base.Log"),
+        ("log", base.Log(7), "get_log returned Log(more=False, clock_offset=None)"),  # type: ignore[arg-type]
+        ("log", base.Log(["xyzzy"]), "get_log returned an entry '******', which is none"),  # type: ignore[list-item]
+        (
+            "log",
+            base.Log([*entries(1), *entries(1, message="other")]),
+            "get_log returned two entries with the id 1",
+        ),
+        ("clock", 7, "get_clock returned no time: a clock shows a datetime, not 7"),
+        (
+            "clock",
+            datetime(2026, 3, 1),
+            "get_clock returned no time: a clock shows a time with an offset from UTC, other than 2026-03-01"
+            " 00:00:00",
+        ),
+    ],
+)
+def test_what_is_none_of_what_was_asked_for_is_an_error(
+    tmp_path: Path, kind: str, found: Any, text: str
+) -> None:
+    read = answered(tmp_path, Able(found), kind=kind, before=None, after=None, limit=1000)
+    assert (read.answer, read.error_kind) == (None, "DriverError")
+    assert str(read.error).startswith(f"n1: {text}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("boot device", "the driver acme cannot read what a machine boots from"),
+        ("log", "the driver acme cannot read a log"),
+        ("clock", "the driver acme cannot read a clock"),
+    ],
+)
+def test_a_driver_that_cannot_says_so(tmp_path: Path, kind: str, text: str) -> None:
+    read = answered(tmp_path, Bare("acme"), kind=kind)
+    assert (read.error_kind, read.error) == ("DriverError", text)
+
+
+@pytest.mark.parametrize("driver", [Able, Blocking])
+def test_how_far_a_clock_is_off_is_answered_and_noted_with_the_node(
+    tmp_path: Path, driver: type[Able]
+) -> None:
+    async def main() -> None:
+        async with desk(tmp_path, driver(datetime(1970, 1, 2, tzinfo=UTC))) as opened:
+            before = datetime.now(UTC)
+            found = (await opened.answer(kind="clock")).answer
+            after = datetime.now(UTC)
+            assert found is not None
+            ahead = timedelta(seconds=found["offset"])
+            assert before <= datetime(1970, 1, 2, tzinfo=UTC) - ahead <= after
+            await opened.parts.recorder.flush()
+            node = opened.parts.node("n1")
+            assert node.clock_offset == found["offset"]
+            assert before <= node.clock_checked_at
+
+    asyncio.run(main())
+
+
+def test_what_a_log_says_of_the_clock_is_noted_with_the_node(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with desk(tmp_path, Able(base.Log([], clock_offset=-120.0))) as opened:
+            await opened.answer(kind="log", before=None, after=None, limit=1)
+            await opened.parts.recorder.flush()
+            assert opened.parts.node("n1").clock_offset == -120.0
+
+    asyncio.run(main())
+
+
+def test_reads_with_other_arguments_are_made_beside_one_another(tmp_path: Path) -> None:
+    async def main() -> None:
+        driver = Able(base.Log(entries(1)))
+        async with desk(tmp_path, driver) as opened:
+            numbers = [await opened.begin("log", before=before, after=None, limit=5) for before in ("7", "9")]
+            for number in numbers:
+                assert (await opened.answer(number)).error is None
+            assert sorted(driver.asked) == [("7", None, 5), ("9", None, 5)]
 
     asyncio.run(main())
