@@ -6,7 +6,7 @@ Section and table numbers are those of the IPMI v2.0 specification, revision 1.1
 from typing import Final
 
 from podium.drivers.ipmi.lan import crypto, packet
-from podium.simulator import bmc
+from podium.simulator.ipmi import codes
 
 _CHANNEL: Final = 1
 _GET_SYSTEM_GUID: Final = (packet.NETFN_APP, 0x37)
@@ -21,7 +21,7 @@ def pong(datagram: bytes) -> bytes | None:
     return _ASF_PONG % datagram[9] if datagram[3:9] == _ASF_PING and len(datagram) == 12 else None
 
 
-def answer(netfn: int, command: int, data: bytes, *, guid: bytes, two_keys: bool) -> bmc.Answer | None:
+def answer(netfn: int, command: int, data: bytes, *, guid: bytes, two_keys: bool) -> codes.Answer | None:
     """Return the answer to a command that needs no session; None for one that does.
 
     :param guid: 16 bytes
@@ -34,31 +34,31 @@ def answer(netfn: int, command: int, data: bytes, *, guid: bytes, two_keys: bool
     if (netfn, command) == _GET_CHANNEL_CIPHER_SUITES:
         return _cipher_suites(data)
     if (netfn, command) == _GET_SYSTEM_GUID:
-        return bmc.OK, guid
+        return codes.OK, guid
     return None
 
 
-def _capabilities(data: bytes, two_keys: bool) -> bmc.Answer:
+def _capabilities(data: bytes, two_keys: bool) -> codes.Answer:
     """Section 22.13, table 22-15: IPMI v2.0 only, users with names; bit 5 shows that Kg is set."""
     if len(data) != 2:
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     if data[0] & 0x0F not in (_CHANNEL, 0x0E):
-        return bmc.INVALID_FIELD, b""
+        return codes.INVALID_FIELD, b""
     extended = data[0] & 0x80
     status = 0x04 | two_keys << 5
-    return bmc.OK, bytes((_CHANNEL, extended, status, 0x02 if extended else 0, 0, 0, 0, 0))
+    return codes.OK, bytes((_CHANNEL, extended, status, 0x02 if extended else 0, 0, 0, 0, 0))
 
 
-def _cipher_suites(data: bytes) -> bmc.Answer:
+def _cipher_suites(data: bytes) -> codes.Answer:
     """Section 22.15: the records of the suites (table 22-18), of which 16 bytes fit into an answer."""
     if len(data) != 3:
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     if data[0] & 0x0F not in (_CHANNEL, 0x0E):
-        return bmc.INVALID_FIELD, b""
+        return codes.INVALID_FIELD, b""
     records = b"".join(
         bytes((0xC0, number, made.authentication, 0x40 | made.integrity, 0x80 | made.confidentiality))
         for number, suite in crypto.SUITES.items()
         for made in (suite.algorithms,)
     )
     start = 16 * (data[2] & 0x3F)
-    return bmc.OK, bytes((_CHANNEL,)) + records[start : start + 16]
+    return codes.OK, bytes((_CHANNEL,)) + records[start : start + 16]

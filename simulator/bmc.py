@@ -7,37 +7,32 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from podium.drivers.ipmi.lan import packet
 from podium.simulator import fru, sensors
 from podium.simulator.accounts import Accounts
 from podium.simulator.faults import HEALTHY, Faults
-
-# Completion codes, table 5-2.
-OK: Final = 0x00
-NODE_BUSY: Final = 0xC0
-INVALID_COMMAND: Final = 0xC1
-RESERVATION_LOST: Final = 0xC5
-WRONG_LENGTH: Final = 0xC7
-OUT_OF_RANGE: Final = 0xC9
-TOO_MANY_BYTES: Final = 0xCA
-NOT_PRESENT: Final = 0xCB
-INVALID_FIELD: Final = 0xCC
-INSUFFICIENT_PRIVILEGE: Final = 0xD4
-NOT_IN_THIS_STATE: Final = 0xD5
-SILENT: Final = -1  #: no answer
+from podium.simulator.ipmi.boot import BootOptions
+from podium.simulator.ipmi.clock import Clock
+from podium.simulator.ipmi.codes import (
+    INSUFFICIENT_PRIVILEGE,
+    INVALID_COMMAND,
+    INVALID_FIELD,
+    NODE_BUSY,
+    NOT_IN_THIS_STATE,
+    OK,
+    OUT_OF_RANGE,
+    WRONG_LENGTH,
+    Answer,
+)
+from podium.simulator.ipmi.event_log import EventLog
 
 _LOG_SIZE: Final = 256
 _IDENTIFY_SECONDS: Final = 15
-_RESERVATION: Final = b"\x01\x00"  # the only one, as nobody changes the sensor records
-_WHOLE: Final = 0xFF
 _BIOS_VERSION: Final = b"SIM 2.4.1"
 _MAC_ADDRESS: Final = 5  # LAN configuration parameter, table 23-4
 _NO_SUCH_PARAMETER: Final = 0x80
-
-#: A completion code and the data after it.
-Answer = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,8 +44,10 @@ class Settings:
     :param power_delay: seconds between off and on of a power cycle, and until a soft shutdown is done
     :param session_limit: sessions that one BMC holds
     :param answer_limit: bytes of a sensor record or of FRU data that fit into one answer
+    :param log_entries: entries that the system event log of a BMC holds, up to 65534
     :param seed: of the random losses of datagrams
     :param clock: seconds, monotonic
+    :param wall: seconds since 1970, which the BMCs' own clocks follow
     """
 
     user: str = "admin"
@@ -59,28 +56,35 @@ class Settings:
     power_delay: float = 0.0
     session_limit: int = 4
     answer_limit: int = 255
+    log_entries: int = 512
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
 
 
 class BMC:
     """The state of one machine and its BMC, and the commands of a session."""
 
     __slots__ = (
+        "_boot",
         "_cause",
+        "_events",
+        "_faults",
         "_identify_until",
         "_log",
         "_number",
         "_on",
         "_refuses_until",
+        "_observed",
         "_settings",
         "_shown",
         "_shown_until",
+        "_time",
         "_turns",
         "accounts",
+        "asked_log",
         "carried_out",
         "commands",
-        "faults",
     )
 
     def __init__(self, settings: Settings, number: int = 0) -> None:
@@ -98,7 +102,46 @@ class BMC:
         self._log: deque[str] | None = None
         self.carried_out = 0  #: chassis commands, of which the log holds the last
         self.commands = 0  #: commands answered in sessions, without repeated ones
-        self.faults: Faults = HEALTHY
+        self.asked_log = False  #: whether its last command was for the log
+        self._faults: Faults = HEALTHY
+        self._observed = sensors.USUAL  # what the log knows to be the case
+        # Most BMCs of a large simulator never need these.
+        self._boot: BootOptions | None = None
+        self._time: Clock | None = None
+        self._events: EventLog | None = None
+
+    @property
+    def faults(self) -> Faults:
+        """The faults; what its sensors see of a change goes to its log."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self.time.change(self._faults, faults)
+        self._faults = faults
+        self._observe()
+
+    @property
+    def boot(self) -> BootOptions:
+        """The boot options."""
+        if self._boot is None:
+            self._boot = BootOptions(self._settings.clock)
+        return self._boot
+
+    @property
+    def time(self) -> Clock:
+        """The clock of the BMC itself."""
+        if self._time is None:
+            self._time = Clock(self._settings.clock, self._settings.wall)
+        return self._time
+
+    @property
+    def events(self) -> EventLog:
+        """The system event log."""
+        if self._events is None:
+            settings = self._settings
+            self._events = EventLog(settings.log_entries, settings.clock, lambda: self.time.now(self._faults))
+        return self._events
 
     @property
     def power_on(self) -> bool:
@@ -109,7 +152,7 @@ class BMC:
     @power_on.setter
     def power_on(self, on: bool) -> None:
         self._turns = None
-        self._switch(on, self._settings.clock())
+        self._switch(on, self._settings.clock(), pressed=True)
 
     @property
     def log(self) -> tuple[str, ...]:
@@ -121,6 +164,7 @@ class BMC:
 
         :param privilege: the session's level
         """
+        self.asked_log = (netfn, command) in _LOG_COMMANDS
         known = _COMMANDS.get((netfn, command))
         if known is None:
             return INVALID_COMMAND, b""
@@ -135,11 +179,29 @@ class BMC:
             self._turns = None
             self._switch(on, at)
 
-    def _switch(self, on: bool, at: float) -> None:
-        if self.faults.stale and on != self._on:
+    def _switch(self, on: bool, at: float, *, pressed: bool = False) -> None:
+        if on == self._on:
+            return
+        if self.faults.stale:
             self._shown = self._shown_power(at)
             self._shown_until = at + self.faults.stale
         self._on = on
+        if on:
+            self.boot.boot(pressed=pressed)
+        self._observe()
+
+    def _observe(self) -> None:
+        """Log what its sensors see to be the case now, and what no longer is."""
+        faults, on = self._faults, self._on
+        now = sensors.USUAL
+        if faults is not HEALTHY:
+            now = sensors.asserted(
+                on, faults.power_fault, faults.cooling_fault, faults.drive_fault, faults.intrusion
+            )
+        for name, offset in sorted(now ^ self._observed):
+            ended = (name, offset) not in now
+            self.events.add_event(sensors.event(name, offset, ended=ended, on=on, faults=faults), faults)
+        self._observed = now
 
     def _shown_power(self, now: float) -> bool:
         return self._shown if now < self._shown_until else self._on
@@ -159,7 +221,7 @@ class BMC:
             on = self._shown_power(now)
         power = on | faults.power_fault << 3
         last_event = (self._cause != 0 and on) << 4 | faults.power_fault << 3
-        identify = 2 if self._identify_until == float("inf") else int(now < self._identify_until)
+        identify = self._identify(now)
         condition = (
             faults.intrusion | faults.drive_fault << 2 | faults.cooling_fault << 3 | identify << 4 | 1 << 6
         )
@@ -182,8 +244,13 @@ class BMC:
             return OK, b""
         if self.faults.refuses:
             self._refuses_until = now + self.faults.refuses
+        if action != "diag":
+            self.boot.commanded(boots=action == "reset" or action == "cycle" or (action == "on" and not on))
         if action in ("on", "off"):
-            self.power_on = action == "on"
+            self._turns = None
+            self._switch(action == "on", now)
+        elif action == "reset":
+            self.boot.boot(pressed=False)
         elif action == "cycle":
             self._switch(False, now)
             self._turn(True, now + delay)
@@ -200,12 +267,45 @@ class BMC:
 
     def _chassis_identify(self, data: bytes) -> Answer:
         """Section 28.5: byte 1 is the interval in seconds, byte 2 has the bit for "until told otherwise"."""
-        if len(data) > 2:
+        if len(data) > (1 if self.faults.no_force_identify else 2):
             return WRONG_LENGTH, b""
         seconds = data[0] if data else _IDENTIFY_SECONDS
         forever = len(data) == 2 and data[1] & 1
         self._identify_until = float("inf") if forever else self._settings.clock() + seconds
         self._note("identify")
+        return OK, b""
+
+    def _identify(self, now: float) -> int:
+        """The state of the light, table 28-3: off, on for a time, on."""
+        return 2 if self._identify_until == float("inf") else int(now < self._identify_until)
+
+    def report(self) -> dict[str, Any]:
+        """Return the state of the machine and of the BMC's own things, for people and tests."""
+        on = self.power_on
+        return {
+            "power_on": on,
+            "identify": ("off", "for a time", "on")[self._identify(self._settings.clock())],
+            "boot": self.boot.chosen,
+            "booted": self.boot.booted,
+            "boots": self.boot.boots,
+            "clock_ahead": round(self.time.ahead(self._faults), 3),
+            "log_entries": len(self.events),
+        }
+
+    def _get_time(self, data: bytes) -> Answer:
+        """Get SEL Time, section 31.10."""
+        if data:
+            return WRONG_LENGTH, b""
+        return OK, self.time.now(self._faults).to_bytes(4, "little")
+
+    def _set_time(self, data: bytes) -> Answer:
+        """Set SEL Time, section 31.11."""
+        if len(data) != 4:
+            return WRONG_LENGTH, b""
+        if self._faults.clock_refuses:
+            return NOT_IN_THIS_STATE, b""
+        if not self._faults.clock_lies:
+            self.time.set(int.from_bytes(data, "little"))
         return OK, b""
 
     def _get_chassis_capabilities(self, data: bytes) -> Answer:
@@ -242,65 +342,12 @@ class BMC:
             return _NO_SUCH_PARAMETER, b""
         return OK, b"\x11\x02\x00" + self._number.to_bytes(4)
 
-    def _get_sdr_repository_info(self, data: bytes) -> Answer:
-        """Section 33.9."""
-        return OK, sensors.info()
+    def _get_log_entry(self, data: bytes) -> Answer:
+        return self.events.get(data, self._faults, self._settings.answer_limit)
 
-    def _reserve_sdr_repository(self, data: bytes) -> Answer:
-        """Section 33.11."""
-        return OK, _RESERVATION
 
-    def _get_sdr(self, data: bytes) -> Answer:
-        """Section 33.12: a part of a record needs a reservation, the beginning of one does not."""
-        if len(data) != 6:
-            return WRONG_LENGTH, b""
-        found = sensors.record(int.from_bytes(data[2:4], "little"))
-        if found is None:
-            return NOT_PRESENT, b""
-        following, record = found
-        offset, size = data[4], data[5]
-        if offset and data[:2] != _RESERVATION:
-            return RESERVATION_LOST, b""
-        if offset >= len(record):
-            return OUT_OF_RANGE, b""
-        part = record[offset:] if size == _WHOLE else record[offset : offset + size]
-        return (TOO_MANY_BYTES, b"") if len(part) > self._settings.answer_limit else (OK, following + part)
-
-    def _get_sensor_reading(self, data: bytes) -> Answer:
-        """Section 35.14."""
-        if len(data) != 1:
-            return WRONG_LENGTH, b""
-        found = sensors.reading(data[0], self.power_on, self.faults)
-        return (NOT_PRESENT, b"") if found is None else (OK, found)
-
-    def _get_sensor_thresholds(self, data: bytes) -> Answer:
-        """Section 35.9."""
-        if len(data) != 1:
-            return WRONG_LENGTH, b""
-        found = sensors.thresholds(data[0])
-        return (NOT_PRESENT, b"") if found is None else (OK, found)
-
-    def _get_fru_area_info(self, data: bytes) -> Answer:
-        """Section 34.1: one device, in bytes."""
-        if len(data) != 1:
-            return WRONG_LENGTH, b""
-        if data[0]:
-            return NOT_PRESENT, b""
-        return OK, len(fru.data(self._number)).to_bytes(2, "little") + b"\0"
-
-    def _read_fru_data(self, data: bytes) -> Answer:
-        """Section 34.2."""
-        if len(data) != 4:
-            return WRONG_LENGTH, b""
-        if data[0]:
-            return NOT_PRESENT, b""
-        offset, size = int.from_bytes(data[1:3], "little"), data[3]
-        part = fru.data(self._number)[offset : offset + size]
-        if not part:
-            return OUT_OF_RANGE, b""
-        if len(part) > self._settings.answer_limit:
-            return TOO_MANY_BYTES, b""
-        return OK, bytes((len(part),)) + part
+def _of_log(command: Callable[[EventLog, bytes, Faults], Answer]) -> Callable[[BMC, bytes], Answer]:
+    return lambda bmc, data: command(bmc.events, data, bmc.faults)
 
 
 _CONTROLS: Final = {0: "off", 1: "on", 2: "cycle", 3: "reset", 4: "diag", 5: "soft"}
@@ -310,17 +357,45 @@ _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]
     (packet.NETFN_CHASSIS, 0x00): (packet.PRIVILEGE_USER, BMC._get_chassis_capabilities),
     packet.GET_CHASSIS_STATUS: (packet.PRIVILEGE_USER, BMC._get_chassis_status),
     packet.CHASSIS_CONTROL: (packet.PRIVILEGE_OPERATOR, BMC._chassis_control),
-    (packet.NETFN_CHASSIS, 0x04): (packet.PRIVILEGE_OPERATOR, BMC._chassis_identify),
+    packet.CHASSIS_IDENTIFY: (packet.PRIVILEGE_OPERATOR, BMC._chassis_identify),
+    packet.SET_SYSTEM_BOOT_OPTIONS: (
+        packet.PRIVILEGE_OPERATOR,
+        lambda bmc, data: bmc.boot.set(data, bmc.faults),
+    ),
+    packet.GET_SYSTEM_BOOT_OPTIONS: (packet.PRIVILEGE_OPERATOR, lambda bmc, data: bmc.boot.get(data)),
     (packet.NETFN_CHASSIS, 0x07): (packet.PRIVILEGE_USER, BMC._get_system_restart_cause),
     packet.GET_DEVICE_ID: (packet.PRIVILEGE_USER, BMC._get_device_id),
     packet.GET_SELF_TEST_RESULTS: (packet.PRIVILEGE_USER, BMC._get_self_test_results),
     packet.GET_SYSTEM_INFO_PARAMETERS: (packet.PRIVILEGE_USER, BMC._get_system_info),
     packet.GET_LAN_CONFIGURATION_PARAMETERS: (packet.PRIVILEGE_OPERATOR, BMC._get_lan_configuration),
-    packet.GET_SDR_REPOSITORY_INFO: (packet.PRIVILEGE_USER, BMC._get_sdr_repository_info),
-    packet.RESERVE_SDR_REPOSITORY: (packet.PRIVILEGE_USER, BMC._reserve_sdr_repository),
-    packet.GET_SDR: (packet.PRIVILEGE_USER, BMC._get_sdr),
-    packet.GET_SENSOR_READING: (packet.PRIVILEGE_USER, BMC._get_sensor_reading),
-    packet.GET_SENSOR_THRESHOLDS: (packet.PRIVILEGE_USER, BMC._get_sensor_thresholds),
-    packet.GET_FRU_INVENTORY_AREA_INFO: (packet.PRIVILEGE_USER, BMC._get_fru_area_info),
-    packet.READ_FRU_DATA: (packet.PRIVILEGE_USER, BMC._read_fru_data),
+    packet.GET_SDR_REPOSITORY_INFO: (packet.PRIVILEGE_USER, lambda bmc, data: (OK, sensors.info())),
+    packet.RESERVE_SDR_REPOSITORY: (packet.PRIVILEGE_USER, lambda bmc, data: (OK, sensors.RESERVATION)),
+    packet.GET_SDR: (packet.PRIVILEGE_USER, lambda bmc, data: sensors.part(data, bmc._settings.answer_limit)),
+    packet.GET_SENSOR_READING: (
+        packet.PRIVILEGE_USER,
+        lambda bmc, data: sensors.reading(data, bmc.power_on, bmc.faults),
+    ),
+    packet.GET_SENSOR_THRESHOLDS: (packet.PRIVILEGE_USER, lambda bmc, data: sensors.thresholds(data)),
+    packet.GET_FRU_INVENTORY_AREA_INFO: (
+        packet.PRIVILEGE_USER,
+        lambda bmc, data: fru.area_info(bmc._number, data),
+    ),
+    packet.READ_FRU_DATA: (
+        packet.PRIVILEGE_USER,
+        lambda bmc, data: fru.read(bmc._number, data, bmc._settings.answer_limit),
+    ),
+    packet.GET_SEL_INFO: (packet.PRIVILEGE_USER, _of_log(EventLog.info)),
+    packet.RESERVE_SEL: (packet.PRIVILEGE_USER, _of_log(EventLog.reserve)),
+    packet.GET_SEL_ENTRY: (packet.PRIVILEGE_USER, BMC._get_log_entry),
+    packet.ADD_SEL_ENTRY: (packet.PRIVILEGE_OPERATOR, _of_log(EventLog.add_entry)),
+    packet.DELETE_SEL_ENTRY: (packet.PRIVILEGE_OPERATOR, _of_log(EventLog.delete)),
+    packet.CLEAR_SEL: (packet.PRIVILEGE_OPERATOR, _of_log(EventLog.clear)),
+    packet.GET_SEL_TIME: (packet.PRIVILEGE_USER, BMC._get_time),
+    packet.SET_SEL_TIME: (packet.PRIVILEGE_OPERATOR, BMC._set_time),
 }
+_LOG_COMMANDS: Final = frozenset(
+    (
+        packet.GET_SEL_INFO, packet.RESERVE_SEL, packet.GET_SEL_ENTRY, packet.ADD_SEL_ENTRY,
+        packet.DELETE_SEL_ENTRY, packet.CLEAR_SEL,
+    )
+)  # fmt: skip

@@ -6,6 +6,8 @@
     {"get": "status"}
     {"get": "log", "where": "1-48"}
     {"get": "accounts", "where": "1-48"}
+    {"get": "machines", "where": "1-48"}
+    {"add": "event", "event": {"sensor": "CPU1 Temp", "offset": 9}, "count": 1, "where": "127.20.0.5"}
     {"set": "password", "to": "...", "where": "127.20.0.5"}
 
 Each gets one line back: ``{"ok": true, ...}``, or ``{"ok": false, "error": "..."}``.
@@ -28,7 +30,7 @@ _IDLE_SECONDS: Final = 60.0
 _CLIENT_SECONDS: Final = 30.0
 _FORMS: Final = (
     'give {"set": "power"}, {"set": "password"}, {"set": "fault"}, {"clear": "fault"}, {"get": "status"}, '
-    '{"get": "log"} or {"get": "accounts"}'
+    '{"get": "log"}, {"get": "machines"}, {"get": "accounts"} or {"add": "event"}'
 )
 
 
@@ -102,6 +104,15 @@ def _carry_out(racks: Racks, request: dict[str, Any]) -> dict[str, Any]:
             return {"bmcs": racks.log(word("where"))}
         case {"get": "accounts"}:
             return {"bmcs": racks.accounts(word("where"))}
+        case {"get": "machines"}:
+            return {"bmcs": racks.machines(word("where"))}
+        case {"add": "event"}:
+            event, count = request.get("event"), request.get("count", 1)
+            if not isinstance(event, dict) or not isinstance(count, int):
+                raise errors.ConfigError(
+                    "the request lacks 'event', an object, or has a 'count' that is no number"
+                )
+            return {"changed": racks.add_event(event, count, word("where"))}
         case {"set": "password"}:
             return {"changed": racks.set_password(word("to"), word("where"))}
         case {"set": "power"}:

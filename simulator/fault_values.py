@@ -8,6 +8,7 @@ NOBODY: Final = ("400", "403", "404", "440", "500", "page", "redirect", "error",
 #: Why a BMC does not take a password.
 REASONS: Final = ("length", "history", "complexity")
 _LOCKED: Final = 600.0  # seconds
+_YEARS: Final = 20 * 366 * 86400.0  # as seconds
 
 
 def seconds(value: str) -> float:
@@ -90,3 +91,28 @@ def form(value: str) -> dict[str, Any]:
     if value not in ("16", "20"):
         raise ValueError
     return {"password_form": int(value)}
+
+
+def boot_parameters(value: str) -> dict[str, Any]:
+    """Numbers of boot option parameters."""
+    numbers = tuple(sorted({int(one) for one in value.split(",")}))
+    if not set(numbers) <= set(range(7)):
+        raise ValueError
+    return {"no_boot_parameters": numbers}
+
+
+def clock_off(value: str) -> dict[str, Any]:
+    """Seconds, which may be negative; up to 20 years."""
+    return {"clock_off": _signed_seconds(value, _YEARS)}
+
+
+def clock_drifts(value: str) -> dict[str, Any]:
+    """Seconds in an hour, which may be negative."""
+    return {"clock_drifts": _signed_seconds(value, 3600)}
+
+
+def _signed_seconds(value: str, limit: float) -> float:
+    seconds = float(value.removesuffix("s"))
+    if not 0 < abs(seconds) <= limit:
+        raise ValueError
+    return seconds

@@ -41,6 +41,11 @@ class Faults:
     :param boot_mode_alone: whether it wants the boot mode in a request of its own
     :param boot_whole: whether it wants target, mode and how long it is meant together
     :param boot_unlisted: whether it does not list what it boots from
+    :param no_boot_parameters: the boot option parameters that cannot be set
+    :param slow_log: seconds by which answers about the log are late
+    :param slow_erase: seconds that the erasure of the log takes
+    :param clock_off: seconds by which the clock is ahead until it is set
+    :param clock_drifts: seconds that the clock gains in an hour
     :param lockout: wrong logins in a row that lock an account; 0 for any number
     """
 
@@ -139,6 +144,27 @@ class Faults:
     boot_unlisted: bool = False
     lockout: int = 0
     lockout_seconds: float = 0.0
+    no_boot_parameters: tuple[int, ...] = ()
+    boot_once: bool = False
+    boot_bios: bool = False
+    no_force_identify: bool = False
+    no_reservations: bool = False
+    no_last_entry: bool = False
+    odd_entry_ids: bool = False
+    short_entries: bool = False
+    log_loops: bool = False
+    log_grows: bool = False
+    log_shrinks: bool = False
+    log_wraps: bool = False
+    slow_log: float = 0.0
+    slow_erase: float = 0.0
+    clear_lies: bool = False
+    clear_logged: bool = False
+    clock_off: float = 0.0
+    clock_unset: bool = False
+    clock_drifts: float = 0.0
+    clock_lies: bool = False
+    clock_refuses: bool = False
 
 
 HEALTHY: Final = Faults()
@@ -256,7 +282,7 @@ KINDS: Final[dict[str, Kind]] = {
     "event-silence": _of_redfish("event_silence"),
     "drops-events": _lasting("drops_events", REDFISH),
     "no-accounts": _of_redfish("no_accounts"),
-    "boot-lies": _of_redfish("boot_lies"),
+    "boot-lies": Kind(("boot_lies",)),
     "boot-settings": _of_redfish("boot_settings"),
     "boot-mode-alone": _of_redfish("boot_mode_alone"),
     "boot-whole": _of_redfish("boot_whole"),
@@ -277,6 +303,33 @@ KINDS: Final[dict[str, Kind]] = {
     "lockout": Kind(
         ("lockout", "lockout_seconds"), "wrong logins (3), also with seconds (3/60s)", values.lockout
     ),
+    "no-boot-parameters": Kind(
+        ("no_boot_parameters",), "numbers from 0 to 6 (0,3,4)", values.boot_parameters, (IPMI,)
+    ),
+    "boot-once": _of_ipmi("boot_once"),
+    "boot-bios": _of_ipmi("boot_bios"),
+    "no-force-identify": _of_ipmi("no_force_identify"),
+    "no-reservations": _of_ipmi("no_reservations"),
+    "no-last-entry": _of_ipmi("no_last_entry"),
+    "odd-entry-ids": _of_ipmi("odd_entry_ids"),
+    "short-entries": _of_ipmi("short_entries"),
+    "log-loops": _of_ipmi("log_loops"),
+    "log-grows": _of_ipmi("log_grows"),
+    "log-shrinks": _of_ipmi("log_shrinks"),
+    "log-wraps": _of_ipmi("log_wraps"),
+    "slow-log": _lasting("slow_log", IPMI),
+    "slow-erase": _lasting("slow_erase", IPMI),
+    "clear-lies": _of_ipmi("clear_lies"),
+    "clear-logged": _of_ipmi("clear_logged"),
+    "clock-off": Kind(
+        ("clock_off",), "seconds that it is ahead (3600) or behind (-3600)", values.clock_off, (IPMI,)
+    ),
+    "clock-unset": _of_ipmi("clock_unset"),
+    "clock-drifts": Kind(
+        ("clock_drifts",), "seconds in an hour, up to 3600 (-5)", values.clock_drifts, (IPMI,)
+    ),
+    "clock-lies": _of_ipmi("clock_lies"),
+    "clock-refuses": _of_ipmi("clock_refuses"),
 }
 
 

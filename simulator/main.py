@@ -28,6 +28,8 @@ examples:
   podium-sim --ipmi 480 --fault dead:5% --fault slow=2:127.20.0.5 --control /tmp/sim.sock
   podium-sim ctl --control /tmp/sim.sock power off 127.20.0.5
   podium-sim ctl --control /tmp/sim.sock fault clear dead 5%
+  podium-sim ctl --control /tmp/sim.sock event "CPU1 Temp" 9 127.20.0.5
+  podium-sim ctl --control /tmp/sim.sock machines 127.20.0.5
 
 kinds of faults, each with the protocols that have it; docs/simulator.md says what they do:
   {kinds}
@@ -90,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--systems", type=int, default=1, metavar="K", help="machines behind each Redfish BMC (1)")
     add("--power-delay", type=float, default=0.0, metavar="SECONDS", help="duration of a power change (0)")
     sessions = f"({options.IPMI.session_limit}; {options.REDFISH.session_limit})"
+    add(
+        "--log-entries",
+        type=int,
+        default=options.IPMI.log_entries,
+        metavar="N",
+        help="entries that the event log of an IPMI BMC holds (%(default)s)",
+    )
     add("--sessions", type=int, metavar="N", help=f"sessions that one BMC holds {sessions}")
     add("--fault", action="append", default=[], metavar="KIND[=VALUE]:WHERE", help="repeatable; see below")
     add("--seed", type=int, default=0, help="seed of the random losses of lossy BMCs (%(default)s)")
@@ -116,9 +125,20 @@ def _add_ctl(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("status", help="count BMCs, sessions, requests and datagrams")
     accounts = actions.add_parser("accounts", help="count logins, wrong ones, and changes of passwords")
     accounts.add_argument("where", metavar="WHERE")
+    machines = actions.add_parser(
+        "machines", help="show power, light, boot device, clock and size of the log"
+    )
+    machines.add_argument("where", metavar="WHERE")
+    usage = "podium-sim ctl --control PATH event [--ended] [--count N] (SENSOR OFFSET | HEX) WHERE"
+    summary = "add an entry to event logs: an event by its offset in IPMI's tables, or 16 bytes of a record"
+    event = actions.add_parser("event", help=summary, usage=usage)
+    event.add_argument("words", nargs="+", metavar="WORD")
+    event.add_argument("--ended", action="store_true", help="what the sensor saw is over")
+    event.add_argument("--count", type=int, default=1, metavar="N", help="so many entries (%(default)s)")
 
 
 def _ctl(arguments: argparse.Namespace) -> int:
+    request: dict[str, object]
     match arguments.action, getattr(arguments, "words", None):
         case "power", _:
             request = {"set": "power", "to": arguments.to, "where": arguments.where}
@@ -127,6 +147,10 @@ def _ctl(arguments: argparse.Namespace) -> int:
             request = {"set": "password", "to": password, "where": arguments.where}
         case "accounts", _:
             request = {"get": "accounts", "where": arguments.where}
+        case "machines", _:
+            request = {"get": "machines", "where": arguments.where}
+        case "event", words:
+            request = _event(words or [], arguments.ended) | {"count": arguments.count}
         case "fault", ["clear", kind, where]:
             request = {"clear": "fault", "kind": kind, "where": where}
         case "fault", [fault, where]:
@@ -136,7 +160,7 @@ def _ctl(arguments: argparse.Namespace) -> int:
         case _:
             request = {"get": "status"}
     reply = control.ask(arguments.control, request)
-    if arguments.action == "accounts":
+    if arguments.action in ("accounts", "machines"):
         counts: dict[str, dict[str, object]] = reply["bmcs"]
         reply = {
             bmc: ", ".join(f"{name} {value}" for name, value in found.items())
@@ -145,6 +169,17 @@ def _ctl(arguments: argparse.Namespace) -> int:
     for key, value in reply.items():
         sys.stdout.write(f"{key}: {value}\n")
     return 0
+
+
+def _event(words: Sequence[str], ended: bool) -> dict[str, object]:
+    """:raises podium.errors.ConfigError: if the words are no event"""
+    match words:
+        case [sensor, offset, where] if offset.isdecimal():
+            event = {"sensor": sensor, "offset": int(offset), "ended": ended}
+            return {"add": "event", "event": event, "where": where}
+        case [record, where] if not ended:
+            return {"add": "event", "event": {"record": record}, "where": where}
+    raise errors.ConfigError('give event SENSOR OFFSET WHERE ("CPU1 Temp" 9 127.20.0.5), or event HEX WHERE')
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

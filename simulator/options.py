@@ -16,6 +16,7 @@ IPMI_PORT: Final = 6230
 REDFISH_ADDRESS: Final = "127.21.0.1"
 REDFISH_PORT: Final = 8443
 _SYSTEMS: Final = 32
+_LOG_ENTRIES: Final = 65534  # record IDs from 1 to FFFEh
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def check(arguments: argparse.Namespace) -> None:
         raise errors.ConfigError(f"--power-delay {arguments.power_delay}: give 0 to 3600 seconds")
     if arguments.sessions is not None and arguments.sessions < 1:
         raise errors.ConfigError(f"--sessions {arguments.sessions}: a BMC holds 1 or more")
+    if not 1 <= arguments.log_entries <= _LOG_ENTRIES:
+        raise errors.ConfigError(f"--log-entries {arguments.log_entries}: give 1 to {_LOG_ENTRIES}")
     if arguments.tls_ca_file and (arguments.http or arguments.redfish is None):
         raise errors.ConfigError("--tls-ca-file: only Redfish BMCs have a certificate, and not with --http")
 
@@ -91,6 +94,7 @@ def ipmi_settings(arguments: argparse.Namespace) -> tuple[bmc.Settings, str | No
         kg=kg,
         power_delay=arguments.power_delay,
         session_limit=arguments.sessions or IPMI.session_limit,
+        log_entries=arguments.log_entries,
         seed=arguments.seed,
     )
     return settings, hex_kg_key

@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from podium import errors
 from podium.simulator import faults, nodes, selection
 from podium.simulator.accounts import Accounts
+
+_EVENTS: Final = 65535  # entries that are added at one time
 
 
 class Simulated(Protocol):
@@ -97,6 +99,26 @@ class Racks:
         """
         return {nodes.text(address): rack.account(address) for rack, address in self._select(where)}
 
+    def machines(self, where: str) -> dict[str, Mapping[str, Any]]:
+        """Return by address the state of BMCs, and what their machines booted from.
+
+        :raises podium.errors.ConfigError: if ``where`` cannot be understood
+        """
+        return {nodes.text(address): rack.state(address) for rack, address in self._select(where)}
+
+    def add_event(self, event: Mapping[str, Any], count: int, where: str) -> int:
+        """Add an entry to the event logs of some BMCs, ``count`` times to each; return how many BMCs.
+
+        :param event: in the form that :meth:`Rack.log_event` takes
+        :raises podium.errors.ConfigError: if one cannot be understood
+        """
+        if not 1 <= count <= _EVENTS:
+            raise errors.ConfigError(f"an event is added 1 to {_EVENTS} times, not {count}")
+        chosen = self._select(where)
+        for rack, address in chosen:
+            rack.log_event(address, event, count)
+        return len(chosen)
+
     def _select(self, where: str, kind: str = "") -> "list[tuple[Rack, int]]":
         chosen = selection.select(where, [rack.addresses for rack in self.racks], kind)
         return [(rack, address) for rack in self.racks for address in chosen if address in rack.addresses]
@@ -141,6 +163,17 @@ class Rack(Racks, ABC):
         """Return the log of one BMC."""
         bmc = self.at(address)
         return {"power_on": bmc.power_on, "log": bmc.log}
+
+    def state(self, address: int) -> Mapping[str, Any]:
+        """Return the state of one BMC, and what its machine booted from."""
+        return {"power_on": self.at(address).power_on}
+
+    def log_event(self, address: int, event: Mapping[str, Any], count: int) -> None:
+        """Add entries to the event log of one BMC.
+
+        :raises podium.errors.ConfigError: if there is no such event
+        """
+        raise errors.ConfigError(f"{nodes.text(address)} speaks {self.protocol}, and has no event log")
 
     def check(self, change: faults.Change) -> None:
         """Check that BMCs of this protocol can have a kind of fault.

@@ -4,20 +4,31 @@ All machines have the same ones, so that they cost no memory. Section and table 
 v2.0 specification, revision 1.1.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from podium.drivers.ipmi.lan import packet
 from podium.simulator.faults import Faults
+from podium.simulator.ipmi import codes
 
 _FULL, _COMPACT, _EVENT_ONLY, _CONTROLLER = 0x01, 0x02, 0x03, 0x12  # record types
 _VERSION: Final = 0x51
+_WHOLE: Final = 0xFF
+RESERVATION: Final = b"\x01\x00"  #: the only one, as nobody changes the records
 _THRESHOLD: Final = 0x01  # event/reading type, table 42-1
 _SENSOR_SPECIFIC: Final = 0x6F
 _SCANNED: Final = 0xC0
 _UNAVAILABLE: Final = 0xE0
 _RESERVED: Final = 0xC0  # bits of a comparison status that read as ones
+#: Events of a threshold sensor (table 42-2), by the place of the threshold in the comparison status: going
+#: low past the three lower ones, going high past the three upper ones.
+_CROSSINGS: Final = (0x00, 0x02, 0x04, 0x07, 0x09, 0x0B)
+_WITH_READING: Final = 0x50  # in the first byte of event data: a reading and a threshold follow, table 29-6
+_NO_DATA: Final = 0xFF
+_EVENT_REVISION: Final = 0x04
+_DEASSERTED: Final = 0x80
 
 _TEMPERATURE, _VOLTAGE, _CURRENT, _FAN, _INTRUSION, _PROCESSOR = 0x01, 0x02, 0x03, 0x04, 0x05, 0x07
 _SUPPLY, _POWER, _DRIVE, _EVENT_LOG, _BATTERY = 0x08, 0x0B, 0x0D, 0x10, 0x29
@@ -51,8 +62,9 @@ class _Analog:
         """Return a full sensor record, table 43-1, without record ID."""
         m, b, b_exponent, exponent = self.factors
         readable = (1 << len(self.lower)) - 1 | ((1 << len(self.upper)) - 1) << 3
-        masks = (readable & 7) << 12, (readable >> 3) << 12
-        body = bytes((packet.BMC_ADDRESS, 0, number, *self.entity, 0x7F, 0x47, self.type, _THRESHOLD))
+        events = sum(1 << offset for place, offset in enumerate(_CROSSINGS) if readable >> place & 1)
+        masks = events | (readable & 7) << 12, events | (readable >> 3) << 12
+        body = bytes((packet.BMC_ADDRESS, 0, number, *self.entity, 0x7F, 0x46, self.type, _THRESHOLD))
         body += masks[0].to_bytes(2, "little") + masks[1].to_bytes(2, "little") + bytes((readable, 0))
         body += bytes(
             (self.signed << 7, self.unit, 0, 0, m & 0xFF, m >> 2 & 0xC0, b & 0xFF, b >> 2 & 0xC0, 0)
@@ -79,6 +91,18 @@ class _Analog:
         crossed |= sum((value >= self._signed(up)) << place for place, up in enumerate(self.upper, 3))
         return bytes((raw, _SCANNED, _RESERVED | crossed))
 
+    def asserted(self, on: bool, faults: Faults) -> tuple[int, ...]:
+        """Return the offsets of the events whose thresholds are crossed."""
+        crossed = self.reading(on, faults)[2]
+        return tuple(offset for place, offset in enumerate(_CROSSINGS) if crossed >> place & 1)
+
+    def event_data(self, offset: int, on: bool, faults: Faults) -> bytes:
+        """Return the event data of an event, table 29-6: with reading and threshold, if there are such."""
+        raw = self.reading(on, faults)
+        if raw[1] == _UNAVAILABLE or offset not in _CROSSINGS:
+            return bytes((offset, _NO_DATA, _NO_DATA))
+        return bytes((_WITH_READING | offset, raw[0], self.thresholds()[1 + _CROSSINGS.index(offset)]))
+
     def _signed(self, raw: int) -> int:
         return raw - 256 if self.signed and raw & 0x80 else raw
 
@@ -101,12 +125,14 @@ class _Discrete:
 
     def record(self, number: int) -> bytes:
         """Return a compact sensor record, table 43-2, without record ID."""
-        body = bytes((packet.BMC_ADDRESS, 0, number, *self.entity, 0x63, 0x43, self.type, self.reading_type))
-        body += bytes(4) + self.possible.to_bytes(2, "little") + bytes((0xC0, 0, 0, 0x01, 0)) + bytes(6)
+        body = bytes((packet.BMC_ADDRESS, 0, number, *self.entity, 0x63, 0x42, self.type, self.reading_type))
+        body += (
+            self.possible.to_bytes(2, "little") * 2
+            + self.possible.to_bytes(2, "little")
+            + bytes((0xC0, 0, 0, 0x01, 0))
+            + bytes(6)
+        )
         return _record(_COMPACT, body, self.name)
-
-    def thresholds(self) -> None:
-        """A sensor with states has no thresholds."""
 
     def reading(self, on: bool, faults: Faults) -> bytes:
         """Return the answer to Get Sensor Reading, table 35-15."""
@@ -114,6 +140,15 @@ class _Discrete:
         for fault, value in self.faulty.items():
             states = value if getattr(faults, fault) else states
         return bytes((0, _SCANNED)) + (states | 0x8000).to_bytes(2, "little")
+
+    def asserted(self, on: bool, faults: Faults) -> tuple[int, ...]:
+        """Return the offsets of the states that it has."""
+        states = int.from_bytes(self.reading(on, faults)[2:], "little") & 0x7FFF
+        return tuple(offset for offset in range(15) if states >> offset & 1)
+
+    def event_data(self, offset: int, on: bool, faults: Faults) -> bytes:
+        """Return the event data of an event, table 29-6: there is nothing but the state."""
+        return bytes((offset, _NO_DATA, _NO_DATA))
 
 
 def _three(values: Sequence[int]) -> tuple[int, ...]:
@@ -246,6 +281,26 @@ def info() -> bytes:
     return bytes((_VERSION,)) + len(_RECORDS).to_bytes(2, "little") + bytes(2) + changed * 2 + b"\x02"
 
 
+def part(data: bytes, limit: int) -> codes.Answer:
+    """Get SDR, section 33.12: a part of a record needs a reservation, the beginning of one does not.
+
+    :param limit: bytes of a record that fit into an answer
+    """
+    if len(data) != 6:
+        return codes.WRONG_LENGTH, b""
+    found = record(int.from_bytes(data[2:4], "little"))
+    if found is None:
+        return codes.NOT_PRESENT, b""
+    following, whole = found
+    offset, size = data[4], data[5]
+    if offset and data[:2] != RESERVATION:
+        return codes.RESERVATION_LOST, b""
+    if offset >= len(whole):
+        return codes.OUT_OF_RANGE, b""
+    asked = whole[offset:] if size == _WHOLE else whole[offset : offset + size]
+    return (codes.TOO_MANY_BYTES, b"") if len(asked) > limit else (codes.OK, following + asked)
+
+
 def record(identity: int) -> tuple[bytes, bytes] | None:
     """Return the ID of the following record, as bytes, and a record; None if no record has that ID.
 
@@ -258,11 +313,60 @@ def record(identity: int) -> tuple[bytes, bytes] | None:
     return following.to_bytes(2, "little"), _RECORDS[place]
 
 
-def reading(number: int, on: bool, faults: Faults) -> bytes | None:
-    """Return the answer to Get Sensor Reading (section 35.14); None if there is no such sensor."""
-    return _SENSORS[number - 1].reading(on, faults) if 0 < number <= len(_SENSORS) else None
+def reading(data: bytes, on: bool, faults: Faults) -> codes.Answer:
+    """Get Sensor Reading, section 35.14."""
+    if len(data) != 1:
+        return codes.WRONG_LENGTH, b""
+    if not 0 < data[0] <= len(_SENSORS):
+        return codes.NOT_PRESENT, b""
+    return codes.OK, _SENSORS[data[0] - 1].reading(on, faults)
 
 
-def thresholds(number: int) -> bytes | None:
-    """Return the answer to Get Sensor Thresholds (section 35.9); None for a sensor without thresholds."""
-    return _SENSORS[number - 1].thresholds() if 0 < number <= len(_SENSORS) else None
+def thresholds(data: bytes) -> codes.Answer:
+    """Get Sensor Thresholds, section 35.9; a sensor with states has none."""
+    if len(data) != 1:
+        return codes.WRONG_LENGTH, b""
+    found = _SENSORS[data[0] - 1] if 0 < data[0] <= len(_SENSORS) else None
+    return (codes.OK, found.thresholds()) if isinstance(found, _Analog) else (codes.NOT_PRESENT, b"")
+
+
+#: Names of sensors, and for events of each its number, its type and its event/reading type.
+_EVENTS: Final = {
+    sensor.name: (
+        number,
+        sensor.type,
+        sensor.reading_type if isinstance(sensor, _Discrete) else _THRESHOLD,
+    )
+    for number, sensor in enumerate(_SENSORS, 1)
+} | {"Event Log": (len(_SENSORS) + 1, _EVENT_LOG, _SENSOR_SPECIFIC)}
+NAMES: Final = tuple(_EVENTS)
+
+
+def event(name: str, offset: int, *, ended: bool, on: bool, faults: Faults) -> bytes:
+    """Return 9 bytes of a system event record from the generator ID on, table 32-1.
+
+    :param name: one of NAMES
+    :param offset: which event, 0 to 15, by tables 42-2 and 42-3
+    :param ended: whether it was deasserted
+    """
+    number, kind, reading_type = _EVENTS[name]
+    data = bytes((offset, _NO_DATA, _NO_DATA))
+    if number <= len(_SENSORS):
+        data = _SENSORS[number - 1].event_data(offset, on, faults)
+    direction = _DEASSERTED if ended else 0
+    return bytes((packet.BMC_ADDRESS, 0, _EVENT_REVISION, kind, number, direction | reading_type)) + data
+
+
+@functools.lru_cache(maxsize=64)
+def asserted(
+    on: bool, power_fault: bool, cooling_fault: bool, drive_fault: bool, intrusion: bool
+) -> frozenset[tuple[str, int]]:
+    """Return names of sensors and offsets of events: what is the case in a machine with some faults."""
+    faults = Faults(
+        power_fault=power_fault, cooling_fault=cooling_fault, drive_fault=drive_fault, intrusion=intrusion
+    )
+    return frozenset((sensor.name, offset) for sensor in _SENSORS for offset in sensor.asserted(on, faults))
+
+
+#: What is the case in a machine without faults, whether it is on or off.
+USUAL: Final = asserted(False, False, False, False, False)

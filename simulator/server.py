@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, Self
 from podium.drivers.ipmi.lan.packet import Malformed
 from podium.simulator import faults, nodes, ports
 from podium.simulator.bmc import BMC, Settings
+from podium.simulator.ipmi import events
 from podium.simulator.rack import Rack
 from podium.simulator.session import LanChannel
 
@@ -117,6 +118,20 @@ class Simulator(Rack):
             "clients": [[at, f"{host}:{port}"] for at, (host, port) in list(channel.clients)],
         }
 
+    def state(self, address: int) -> Mapping[str, Any]:
+        """Return the state of one BMC, and what its machine booted from."""
+        return self._channel(address).bmc.report()
+
+    def log_event(self, address: int, event: Mapping[str, Any], count: int) -> None:
+        """Add entries to the event log of one BMC, as :mod:`podium.simulator.ipmi.events` reads them.
+
+        :raises podium.errors.ConfigError: if there is no such event
+        """
+        bmc = self._channel(address).bmc
+        record, dated = events.record(event, on=bmc.power_on, faults=bmc.faults)
+        for _ in range(count):
+            bmc.events.add(record, bmc.faults, dated=dated)
+
     def counts(self) -> dict[str, int]:
         """Return counts of BMCs, machines that are on, faulty BMCs, sessions, commands and datagrams."""
         channels = list(self._channels.values())
@@ -168,21 +183,24 @@ class Simulator(Rack):
             if found is faults.HEALTHY:
                 self._send(answer, ancillary, peer)
             else:
-                self._send_faulty(found, answer, ancillary, peer)
+                late = max(found.slow, found.slow_log if channel.bmc.asked_log else 0)
+                self._send_faulty(found, late, answer, ancillary, peer)
 
     def _lose(self, found: faults.Faults) -> bool:
         return found.lossy > 0 and self._random.random() < found.lossy
 
-    def _send_faulty(self, found: faults.Faults, answer: bytes, ancillary: _Ancillary, peer: Any) -> None:
+    def _send_faulty(
+        self, found: faults.Faults, late: float, answer: bytes, ancillary: _Ancillary, peer: Any
+    ) -> None:
         if self._lose(found) or len(self._late) >= _LATE_LIMIT:
             self.counters.dropped += 1
-        elif found.slow:
+        elif late:
 
             def send_late() -> None:
                 self._late.discard(timer)
                 self._send(answer, ancillary, peer)
 
-            timer = self._loop.call_later(found.slow, send_late)
+            timer = self._loop.call_later(late, send_late)
             self._late.add(timer)
         else:
             self._send(answer, ancillary, peer)

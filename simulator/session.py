@@ -12,6 +12,7 @@ from typing import Any, Final
 from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.simulator import accounts, anonymous, bmc, quirks, users
 from podium.simulator.faults import Faults
+from podium.simulator.ipmi import codes
 
 _IDLE_SECONDS: Final = 60.0  # section 6.12.15
 _OPERATOR: Final = packet.PRIVILEGE_OPERATOR
@@ -254,7 +255,7 @@ class LanChannel:
             netfn, number, command, data = _request(message)
             code, answer = self._carry_out(session, netfn, command, data)
             session.request = message
-            silent = code == bmc.SILENT
+            silent = code == codes.SILENT
             session.answer = b"" if silent else packet.encode_response(netfn, number, command, code, answer)
             session.commands += 1
             session.exchange = None  # it was kept for a RAKP message 3 that is sent again
@@ -275,7 +276,8 @@ class LanChannel:
             seconds is not None and now - session.opened >= seconds
         )
 
-    def _carry_out(self, session: Session, netfn: int, command: int, data: bytes) -> bmc.Answer:
+    def _carry_out(self, session: Session, netfn: int, command: int, data: bytes) -> codes.Answer:
+        self.bmc.asked_log = False
         if (netfn, command) == packet.SET_SESSION_PRIVILEGE_LEVEL:
             return _set_privilege(session, data, self.bmc.faults)
         if (netfn, command) == packet.CLOSE_SESSION:
@@ -289,20 +291,20 @@ class LanChannel:
             self.forget_sessions()  # the answer still goes to this one
         return answer or self.bmc.execute(netfn, command, data, session.privilege)
 
-    def _close(self, data: bytes) -> bmc.Answer:
+    def _close(self, data: bytes) -> codes.Answer:
         """Section 22.19; the answer still goes to the closed session."""
         if len(data) != 4:
-            return bmc.WRONG_LENGTH, b""
+            return codes.WRONG_LENGTH, b""
         if self._sessions.pop(int.from_bytes(data, "little"), None) is None:
             return _NO_SUCH_SESSION, b""
-        return bmc.OK, b""
+        return codes.OK, b""
 
     def _outside(self, message: bytes) -> bytes:
         netfn, number, command, data = _request(message)
-        code, answer = self._anonymous(netfn, command, data) or (bmc.INSUFFICIENT_PRIVILEGE, b"")
+        code, answer = self._anonymous(netfn, command, data) or (codes.INSUFFICIENT_PRIVILEGE, b"")
         return packet.encode_response(netfn, number, command, code, answer)
 
-    def _anonymous(self, netfn: int, command: int, data: bytes) -> bmc.Answer | None:
+    def _anonymous(self, netfn: int, command: int, data: bytes) -> codes.Answer | None:
         return anonymous.answer(netfn, command, data, guid=self.guid, two_keys=bool(self._settings.kg))
 
 
@@ -317,14 +319,14 @@ def _request(message: bytes) -> tuple[int, int, int, bytes]:
     return netfn, number, command, data
 
 
-def _set_privilege(session: Session, data: bytes, faults: Faults) -> bmc.Answer:
+def _set_privilege(session: Session, data: bytes, faults: Faults) -> codes.Answer:
     """Section 22.18; level 0 asks for the present level."""
     if len(data) != 1:
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     level = data[0] & 0x0F
     if level == 1 or level > packet.PRIVILEGE_ADMINISTRATOR:
-        return bmc.INVALID_FIELD, b""
+        return codes.INVALID_FIELD, b""
     if level > (_OPERATOR if faults.operator_session else session.limit):
         return _EXCEEDS_LIMIT, b""
     session.privilege = level or session.privilege
-    return bmc.OK, bytes((session.privilege,))
+    return codes.OK, bytes((session.privilege,))

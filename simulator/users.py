@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from podium.drivers.ipmi.lan import packet
-from podium.simulator import accounts, bmc
+from podium.simulator import accounts
 from podium.simulator.accounts import IDS, Account, Accounts
 from podium.simulator.faults import Faults
+from podium.simulator.ipmi import codes
 
 _CHANNELS: Final = (1, 0x0E)
 _NAME: Final = 16  # bytes
@@ -18,75 +19,79 @@ _SIZES: Final = {0: accounts.SHORT, 0x80: 20}  # of a password, by the bit for i
 _MISMATCH: Final = 0x80
 _WRONG_SIZE: Final = 0x81
 #: Completion codes of a password that is not taken, by the reason; there are none of its own for most.
-_REASONS: Final = {"length": bmc.WRONG_LENGTH, "history": bmc.INVALID_FIELD, "complexity": bmc.INVALID_FIELD}
+_REASONS: Final = {
+    "length": codes.WRONG_LENGTH,
+    "history": codes.INVALID_FIELD,
+    "complexity": codes.INVALID_FIELD,
+}
 
 
 def answer(
     netfn: int, command: int, data: bytes, privilege: int, users: Accounts, faults: Faults
-) -> bmc.Answer | None:
+) -> codes.Answer | None:
     """Return the answer to a command for users; None for any other."""
     known = _COMMANDS.get((netfn, command))
     if known is None:
         return None
     needed, carry_out = known
-    return (bmc.INSUFFICIENT_PRIVILEGE, b"") if privilege < needed else carry_out(users, data, faults)
+    return (codes.INSUFFICIENT_PRIVILEGE, b"") if privilege < needed else carry_out(users, data, faults)
 
 
-def _get_access(users: Accounts, data: bytes, faults: Faults) -> bmc.Answer:
+def _get_access(users: Accounts, data: bytes, faults: Faults) -> codes.Answer:
     """Section 22.27: every enabled user may log in over LAN, as administrator."""
     if len(data) != 2:
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     if data[0] & 0x0F not in _CHANNELS or data[1] & 0x3F not in IDS:
-        return bmc.INVALID_FIELD, b""
+        return codes.INVALID_FIELD, b""
     user = users.find(data[1] & 0x3F) or Account()
     enabled = sum(one.enabled for one in users)
     status, access = (0x40, 0x34) if user.enabled else (0x80, 0x0F)
-    return bmc.OK, bytes((len(IDS), status | enabled, 0, access))
+    return codes.OK, bytes((len(IDS), status | enabled, 0, access))
 
 
-def _set_name(users: Accounts, data: bytes, faults: Faults) -> bmc.Answer:
+def _set_name(users: Accounts, data: bytes, faults: Faults) -> codes.Answer:
     """Section 22.28; the first user has no name."""
     if len(data) != 1 + _NAME:
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     if data[0] & 0x3F not in IDS[1:]:
-        return bmc.INVALID_FIELD, b""
+        return codes.INVALID_FIELD, b""
     users.at(data[0] & 0x3F).name = data[1:].rstrip(b"\0")
-    return bmc.OK, b""
+    return codes.OK, b""
 
 
-def _get_name(users: Accounts, data: bytes, faults: Faults) -> bmc.Answer:
+def _get_name(users: Accounts, data: bytes, faults: Faults) -> codes.Answer:
     """Section 22.29."""
     if len(data) != 1:
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     if data[0] & 0x3F not in IDS:
-        return bmc.INVALID_FIELD, b""
+        return codes.INVALID_FIELD, b""
     user = users.find(data[0] & 0x3F) or Account()
-    return bmc.OK, user.name.ljust(_NAME, b"\0")
+    return codes.OK, user.name.ljust(_NAME, b"\0")
 
 
-def _set_password(users: Accounts, data: bytes, faults: Faults) -> bmc.Answer:
+def _set_password(users: Accounts, data: bytes, faults: Faults) -> codes.Answer:
     """Section 22.30."""
     if len(data) < 2:
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     size, operation, password = _SIZES[data[0] & 0x80], data[1] & 0x03, data[2:]
     if data[0] & 0x3F not in IDS:
-        return bmc.INVALID_FIELD, b""
+        return codes.INVALID_FIELD, b""
     wrong_form = faults.password_form not in (0, size)
     if operation in (_SET, _TEST) and (len(password) != size or wrong_form):
-        return bmc.WRONG_LENGTH, b""
+        return codes.WRONG_LENGTH, b""
     user = users.at(data[0] & 0x3F)
     if operation == _TEST:
         if user.is_long != (size > accounts.SHORT):
             return _WRONG_SIZE, b""
-        return (bmc.OK if password.rstrip(b"\0") == user.password else _MISMATCH), b""
+        return (codes.OK if password.rstrip(b"\0") == user.password else _MISMATCH), b""
     if operation in (_DISABLE, _ENABLE):
         user.enabled = operation == _ENABLE
-        return bmc.OK, b""
+        return codes.OK, b""
     if faults.password_refused:
         return _refusal(faults.password_refused), b""
     users.set_password(user, password.rstrip(b"\0"), faults)
     user.is_long = size > accounts.SHORT
-    return (bmc.SILENT if accounts.is_silent(faults) else bmc.OK), b""
+    return (codes.SILENT if accounts.is_silent(faults) else codes.OK), b""
 
 
 def _refusal(reason: str) -> int:
@@ -94,7 +99,7 @@ def _refusal(reason: str) -> int:
 
 
 #: By netFn and command: the privilege level that it needs (appendix G), and what carries it out.
-_COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[Accounts, bytes, Faults], bmc.Answer]]]] = {
+_COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[Accounts, bytes, Faults], codes.Answer]]]] = {
     packet.GET_USER_ACCESS: (packet.PRIVILEGE_OPERATOR, _get_access),
     packet.SET_USER_NAME: (packet.PRIVILEGE_ADMINISTRATOR, _set_name),
     packet.GET_USER_NAME: (packet.PRIVILEGE_OPERATOR, _get_name),

@@ -179,6 +179,54 @@ def test_ipmitool_opens_a_session_with_the_bmc_key(
         stop(started)
 
 
+@pytest.mark.parametrize(
+    ("device", "options", "words"),
+    [
+        ("pxe", "", ["Boot Flag Valid", "only next boot", "PC Compatible", "Force PXE"]),
+        ("bios", "efiboot", ["BIOS EFI boot", "Force Boot into BIOS Setup"]),
+        ("disk", "persistent", ["all future boots", "Force Boot from default Hard-Drive"]),
+    ],
+)
+def test_ipmitool_chooses_what_a_machine_boots_from(
+    device: str, options: str, words: list[str], ipmitool: Ask
+) -> None:
+    said = ipmitool("chassis", "bootdev", device, *([f"options={options}"] if options else []))
+    assert said.stdout == f"Set Boot Device to {device}\n"
+    found = ipmitool("chassis", "bootparam", "get", "5").stdout
+    assert [word for word in words if word not in found] == []
+
+
+def test_ipmitool_switches_the_light_for_identification(rack: Rack, ipmitool: Ask) -> None:
+    assert "Chassis identify interval: 200 seconds" in ipmitool("chassis", "identify", "200").stdout
+    assert "identify for a time" in rack.ctl("machines", "1")
+    assert "indefinite" in ipmitool("chassis", "identify", "force").stdout
+    assert "identify on" in rack.ctl("machines", "1")
+
+
+def test_ipmitool_reads_and_clears_the_event_log(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("power", "on", "1")
+    rack.ctl("fault", "cooling-fault", "1")
+    said = ipmitool("sel", "elist").stdout
+    assert "Temperature CPU1 Temp | Upper Critical going high | Asserted" in said
+    assert "Reading 97 > Threshold 95 degrees C" in said
+    assert "Entries          : 5\n" in ipmitool("sel", "info").stdout
+    assert "Clearing SEL" in ipmitool("sel", "clear").stdout
+    assert "Entries          : 0\n" in ipmitool("sel", "info").stdout
+
+
+def test_ipmitool_deletes_an_entry_and_sets_the_time_of_the_log(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("fault", "intrusion", "1")
+    assert "Deleted entry 1" in ipmitool("sel", "delete", "1").stdout
+    ipmitool("sel", "time", "set", "01/02/20 03:04:05")
+    assert ipmitool("sel", "time", "get").stdout.startswith("01/02/20 03:04:")
+
+
+def test_a_log_that_is_slow_is_slow_alone(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("fault", "slow-log=3600", "1")
+    assert ipmitool("power", "status").stdout == "Chassis Power is off\n"
+    assert ipmitool("sel", "info").returncode != 0
+
+
 @pytest.mark.parametrize("suite", [3, 17])
 def test_ipmipower_reads_and_switches_several_machines(
     suite: int, ipmipower: Callable[..., list[str]]

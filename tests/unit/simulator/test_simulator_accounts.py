@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podium.drivers.ipmi.lan import packet
-from podium.simulator import bmc, control, faults, users
+from podium.simulator import control, faults, users
 from podium.simulator.accounts import OWN, Accounts
+from podium.simulator.ipmi import codes
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.bmc import BMC, Settings
 from podium.simulator.redfish.publisher import Publisher
@@ -49,7 +50,7 @@ class Users:
         self.clock = Clock()
         self.accounts = Accounts("admin", b"podium-sim", self.clock)
 
-    def ask(self, command: tuple[int, int], data: bytes, *placed: str) -> bmc.Answer:
+    def ask(self, command: tuple[int, int], data: bytes, *placed: str) -> codes.Answer:
         answer = users.answer(*command, data, ADMINISTRATOR, self.accounts, faulty(*placed))
         assert answer is not None
         return answer
@@ -71,19 +72,19 @@ def ipmi() -> Users:
 def test_the_second_user_id_is_the_one_that_logs_in(ipmi: Users) -> None:
     names = [ipmi.ask(packet.GET_USER_NAME, bytes((id,)))[1].rstrip(b"\0") for id in (1, 2, 3)]
     assert names == [b"", b"admin", b""]
-    assert ipmi.ask(packet.GET_USER_ACCESS, b"\x0e\x02") == (bmc.OK, bytes((10, 0x41, 0, 0x34)))
-    assert ipmi.ask(packet.GET_USER_ACCESS, b"\x0e\x01") == (bmc.OK, bytes((10, 0x81, 0, 0x0F)))
+    assert ipmi.ask(packet.GET_USER_ACCESS, b"\x0e\x02") == (codes.OK, bytes((10, 0x41, 0, 0x34)))
+    assert ipmi.ask(packet.GET_USER_ACCESS, b"\x0e\x01") == (codes.OK, bytes((10, 0x81, 0, 0x0F)))
 
 
 def test_a_user_is_made_in_three_commands(ipmi: Users) -> None:
     ipmi.ask(packet.SET_USER_NAME, b"\x03" + b"eve".ljust(16, b"\0"))
-    assert (ipmi.set(b"secret", id=3), ipmi.set(b"", operation=1, id=3)) == (bmc.OK, bmc.OK)
+    assert (ipmi.set(b"secret", id=3), ipmi.set(b"", operation=1, id=3)) == (codes.OK, codes.OK)
     assert ipmi.accounts.check(b"eve", b"secret", faults.HEALTHY)
 
 
 @pytest.mark.parametrize("size", [16, 20])
 def test_a_password_is_set_and_tested_in_its_form(ipmi: Users, size: int) -> None:
-    assert ipmi.set(b"x" * size, size=size) == bmc.OK
+    assert ipmi.set(b"x" * size, size=size) == codes.OK
     other = 36 - size
     assert (ipmi.test(b"x" * size, size), ipmi.test(b"y", size), ipmi.test(b"x", other)) == (0, 0x80, 0x81)
     assert (ipmi.accounts.own.password, ipmi.accounts.changes) == (b"x" * size, 1)
@@ -92,10 +93,10 @@ def test_a_password_is_set_and_tested_in_its_form(ipmi: Users, size: int) -> Non
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (b"\x02", bmc.WRONG_LENGTH),
-        (b"\x02\x02" + b"x" * 15, bmc.WRONG_LENGTH),
-        (b"\x82\x02" + b"x" * 16, bmc.WRONG_LENGTH),
-        (b"\x3f\x02" + b"x" * 16, bmc.INVALID_FIELD),
+        (b"\x02", codes.WRONG_LENGTH),
+        (b"\x02\x02" + b"x" * 15, codes.WRONG_LENGTH),
+        (b"\x82\x02" + b"x" * 16, codes.WRONG_LENGTH),
+        (b"\x3f\x02" + b"x" * 16, codes.INVALID_FIELD),
     ],
 )
 def test_a_wrong_request_for_a_password_changes_nothing(ipmi: Users, data: bytes, code: int) -> None:
@@ -105,20 +106,20 @@ def test_a_wrong_request_for_a_password_changes_nothing(ipmi: Users, data: bytes
 
 def test_a_password_is_set_by_administrators_alone(ipmi: Users) -> None:
     said = users.answer(*packet.SET_USER_PASSWORD, b"", packet.PRIVILEGE_OPERATOR, ipmi.accounts, faulty())
-    assert said == (bmc.INSUFFICIENT_PRIVILEGE, b"")
+    assert said == (codes.INSUFFICIENT_PRIVILEGE, b"")
 
 
 @pytest.mark.parametrize(
     ("fault", "code", "password"),
     [
-        ("password-silent", bmc.SILENT, b"a password"),
-        ("password-lost", bmc.SILENT, b"podium-sim"),
-        ("password-lies", bmc.OK, b"podium-sim"),
-        ("password-refused=length", bmc.WRONG_LENGTH, b"podium-sim"),
-        ("password-refused=history", bmc.INVALID_FIELD, b"podium-sim"),
+        ("password-silent", codes.SILENT, b"a password"),
+        ("password-lost", codes.SILENT, b"podium-sim"),
+        ("password-lies", codes.OK, b"podium-sim"),
+        ("password-refused=length", codes.WRONG_LENGTH, b"podium-sim"),
+        ("password-refused=history", codes.INVALID_FIELD, b"podium-sim"),
         ("password-refused=d5", 0xD5, b"podium-sim"),
-        ("password-form=20", bmc.WRONG_LENGTH, b"podium-sim"),
-        ("password-reboots=5", bmc.OK, b"a password"),
+        ("password-form=20", codes.WRONG_LENGTH, b"podium-sim"),
+        ("password-reboots=5", codes.OK, b"a password"),
     ],
 )
 def test_faults_decide_what_becomes_of_a_password(

@@ -3,36 +3,14 @@
 import pytest
 
 from podium.drivers.ipmi.lan import packet
-from podium.simulator import bmc, faults
-
-OPERATOR = packet.PRIVILEGE_OPERATOR
-OFF, ON, CYCLE, RESET, DIAGNOSE, SOFT = b"\0", b"\1", b"\2", b"\3", b"\4", b"\5"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def machine(*placed: str, on: bool, delay: float = 0.0) -> tuple[bmc.BMC, Clock]:
-    clock = Clock()
-    made = bmc.BMC(bmc.Settings(power_delay=delay, clock=clock))
-    made.power_on = on
-    for fault in placed:
-        made.faults = faults.parse_fault(fault).apply(made.faults)
-    return made, clock
-
-
-def control(machine: bmc.BMC, action: bytes, privilege: int = OPERATOR) -> int:
-    return machine.execute(*packet.CHASSIS_CONTROL, action, privilege)[0]
+from podium.simulator import bmc
+from podium.simulator.ipmi import codes
+from simulated import CYCLE, DIAGNOSE, OFF, ON, OPERATOR, RESET, SOFT, control, machine
 
 
 def status(machine: bmc.BMC) -> bytes:
     code, data = machine.execute(*packet.GET_CHASSIS_STATUS, b"", packet.PRIVILEGE_USER)
-    assert code == bmc.OK
+    assert code == codes.OK
     return data
 
 
@@ -42,18 +20,18 @@ def status(machine: bmc.BMC) -> bytes:
 )
 def test_chassis_control_switches_the_machine(before: bool, action: bytes, after: bool) -> None:
     switched, _ = machine(on=before)
-    assert (control(switched, action), switched.power_on) == (bmc.OK, after)
+    assert (control(switched, action), switched.power_on) == (codes.OK, after)
 
 
 @pytest.mark.parametrize("action", [CYCLE, RESET, DIAGNOSE])
 def test_a_machine_that_is_off_refuses_what_needs_power(action: bytes) -> None:
-    assert control(machine(on=False)[0], action) == bmc.NOT_IN_THIS_STATE
+    assert control(machine(on=False)[0], action) == codes.NOT_IN_THIS_STATE
 
 
 def test_chassis_control_needs_the_operator_level() -> None:
     switched, _ = machine(on=True)
     assert (control(switched, OFF, packet.PRIVILEGE_USER), switched.power_on) == (
-        bmc.INSUFFICIENT_PRIVILEGE,
+        codes.INSUFFICIENT_PRIVILEGE,
         True,
     )
 
@@ -94,15 +72,15 @@ def test_a_stale_bmc_is_not_stale_for_longer_when_it_is_told_the_same_again() ->
 
 def test_a_bmc_that_refuses_after_a_switch_is_busy_for_its_seconds_only() -> None:
     busy, clock = machine("refuses=5", on=True)
-    assert [control(busy, OFF), control(busy, ON)] == [bmc.OK, bmc.NODE_BUSY]
+    assert [control(busy, OFF), control(busy, ON)] == [codes.OK, codes.NODE_BUSY]
     assert (busy.power_on, busy.log) == (False, ("off",))
     clock.now += 5
-    assert (control(busy, ON), busy.power_on) == (bmc.OK, True)
+    assert (control(busy, ON), busy.power_on) == (codes.OK, True)
 
 
 def test_a_lying_bmc_acknowledges_and_does_nothing() -> None:
     liar, _ = machine("lies", on=True)
-    assert [control(liar, action) for action in (OFF, CYCLE, SOFT)] == [bmc.OK] * 3
+    assert [control(liar, action) for action in (OFF, CYCLE, SOFT)] == [codes.OK] * 3
     assert (liar.power_on, liar.log) == (True, ())
 
 
@@ -126,11 +104,11 @@ def test_identify_is_over_after_its_interval() -> None:
 
 def test_a_failed_self_test_is_reported() -> None:
     broken, _ = machine("self-test-failed", on=True)
-    assert broken.execute(*packet.GET_SELF_TEST_RESULTS, b"", OPERATOR) == (bmc.OK, b"\x57\x80")
+    assert broken.execute(*packet.GET_SELF_TEST_RESULTS, b"", OPERATOR) == (codes.OK, b"\x57\x80")
 
 
 def test_a_command_that_is_not_known_gets_the_code_for_that() -> None:
-    assert machine(on=True)[0].execute(0x2C, 0x3E, b"", OPERATOR) == (bmc.INVALID_COMMAND, b"")
+    assert machine(on=True)[0].execute(0x2C, 0x3E, b"", OPERATOR) == (codes.INVALID_COMMAND, b"")
 
 
 def test_the_log_tells_what_was_done_and_stays_bounded() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from podium.drivers.ipmi.lan import packet
 from podium.simulator import bmc, fru
+from podium.simulator.ipmi import codes
 
 USER, OPERATOR = packet.PRIVILEGE_USER, packet.PRIVILEGE_OPERATOR
 
@@ -12,7 +13,7 @@ def machine(number: int = 0x7F140001, **settings: int) -> bmc.BMC:
     return bmc.BMC(bmc.Settings(**settings), number)
 
 
-def read(asked: bmc.BMC, offset: int, size: int, device: int = 0) -> bmc.Answer:
+def read(asked: bmc.BMC, offset: int, size: int, device: int = 0) -> codes.Answer:
     request = bytes((device,)) + offset.to_bytes(2, "little") + bytes((size,))
     return asked.execute(*packet.READ_FRU_DATA, request, USER)
 
@@ -37,37 +38,37 @@ def test_data_are_read_in_parts_up_to_their_end() -> None:
     parts = [read(asked, offset, 32)[1] for offset in range(0, size, 32)]
     assert all(part[0] == len(part) - 1 for part in parts)
     assert b"".join(part[1:] for part in parts) == fru.data(0x7F140001)
-    assert read(asked, size, 8) == (bmc.OUT_OF_RANGE, b"")
+    assert read(asked, size, 8) == (codes.OUT_OF_RANGE, b"")
 
 
 def test_a_bmc_returns_no_more_than_fits_into_its_answers() -> None:
     asked = machine(answer_limit=16)
-    assert [read(asked, 0, size)[0] for size in (16, 17)] == [bmc.OK, bmc.TOO_MANY_BYTES]
+    assert [read(asked, 0, size)[0] for size in (16, 17)] == [codes.OK, codes.TOO_MANY_BYTES]
 
 
 def test_there_is_one_fru_device() -> None:
-    assert read(machine(), 0, 8, device=1) == (bmc.NOT_PRESENT, b"")
+    assert read(machine(), 0, 8, device=1) == (codes.NOT_PRESENT, b"")
     info = machine().execute(*packet.GET_FRU_INVENTORY_AREA_INFO, b"\1", USER)
-    assert info == (bmc.NOT_PRESENT, b"")
+    assert info == (codes.NOT_PRESENT, b"")
 
 
 @pytest.mark.parametrize(
     ("parameter", "level", "answer"),
     [
-        (5, OPERATOR, (bmc.OK, bytes.fromhex("1102007f140001"))),
-        (5, USER, (bmc.INSUFFICIENT_PRIVILEGE, b"")),
+        (5, OPERATOR, (codes.OK, bytes.fromhex("1102007f140001"))),
+        (5, USER, (codes.INSUFFICIENT_PRIVILEGE, b"")),
         (3, OPERATOR, (0x80, b"")),
     ],
 )
-def test_an_operator_is_told_the_mac_address(parameter: int, level: int, answer: bmc.Answer) -> None:
+def test_an_operator_is_told_the_mac_address(parameter: int, level: int, answer: codes.Answer) -> None:
     request = bytes((0x0E, parameter, 0, 0))
     assert machine().execute(*packet.GET_LAN_CONFIGURATION_PARAMETERS, request, level) == answer
 
 
 def test_the_firmware_version_of_the_machine_is_told_in_one_block() -> None:
-    def ask(parameter: int, block: int) -> bmc.Answer:
+    def ask(parameter: int, block: int) -> codes.Answer:
         request = bytes((0, parameter, block, 0))
         return machine().execute(*packet.GET_SYSTEM_INFO_PARAMETERS, request, USER)
 
-    assert ask(1, 0) == (bmc.OK, b"\x11\0\0\x09SIM 2.4.1" + bytes(5))
-    assert (ask(1, 1)[0], ask(2, 0)[0]) == (bmc.OUT_OF_RANGE, 0x80)
+    assert ask(1, 0) == (codes.OK, b"\x11\0\0\x09SIM 2.4.1" + bytes(5))
+    assert (ask(1, 1)[0], ask(2, 0)[0]) == (codes.OUT_OF_RANGE, 0x80)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from podium import errors
 from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.simulator import bmc, faults, session
+from podium.simulator.ipmi import codes
 
 CONSOLE = 0xA0A1A2A3
 RANDOM = bytes(range(16))
@@ -139,7 +140,7 @@ def test_messages_of_a_session_have_wrong_checksums() -> None:
     datagram, keys = in_session(channel_with("wrong-checksums"))
     message = keys.open(datagram)[1]
     assert sum(message[:3]) & 0xFF and sum(message[3:]) & 0xFF
-    assert packet.decode_authentic_response(message)[3] == bmc.OK
+    assert packet.decode_authentic_response(message)[3] == codes.OK
 
 
 def test_datagrams_have_bytes_behind_them_or_no_session_id() -> None:

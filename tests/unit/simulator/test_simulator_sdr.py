@@ -4,6 +4,7 @@ import pytest
 
 from podium.drivers.ipmi.lan import packet
 from podium.simulator import bmc, faults, sensors
+from podium.simulator.ipmi import codes
 
 USER = packet.PRIVILEGE_USER
 CPU1_TEMP, INLET_TEMP, FAN1, PSU1_STATUS, EVENT_LOG = 1, 3, 4, 15, 24
@@ -20,14 +21,14 @@ def machine(*placed: str, on: bool = True, answer_limit: int = 255) -> bmc.BMC:
 
 def get_sdr(
     asked: bmc.BMC, record: int, offset: int = 0, size: int = 0xFF, reservation: bytes = b"\0\0"
-) -> bmc.Answer:
+) -> codes.Answer:
     data = reservation + record.to_bytes(2, "little") + bytes((offset, size))
     return asked.execute(*packet.GET_SDR, data, USER)
 
 
 def reading(asked: bmc.BMC, number: int) -> bytes:
     code, data = asked.execute(*packet.GET_SENSOR_READING, bytes((number,)), USER)
-    assert code == bmc.OK
+    assert code == codes.OK
     return data
 
 
@@ -37,7 +38,7 @@ def test_the_repository_has_as_many_records_as_it_says() -> None:
     following, seen = 0, 0
     while following != 0xFFFF:
         code, answer = get_sdr(asked, following)
-        assert (code, len(answer)) == (bmc.OK, 2 + 5 + answer[6])
+        assert (code, len(answer)) == (codes.OK, 2 + 5 + answer[6])
         following, seen = int.from_bytes(answer[:2], "little"), seen + 1
     assert (len(info), int.from_bytes(info[1:3], "little")) == (14, seen)
 
@@ -45,18 +46,18 @@ def test_the_repository_has_as_many_records_as_it_says() -> None:
 def test_a_part_of_a_record_takes_a_reservation() -> None:
     asked = machine()
     whole = get_sdr(asked, 1)[1]
-    assert get_sdr(asked, 1, 5, 10) == (bmc.RESERVATION_LOST, b"")
-    assert asked.execute(*packet.RESERVE_SDR_REPOSITORY, b"", USER) == (bmc.OK, RESERVATION)
-    assert get_sdr(asked, 1, 5, 10, RESERVATION) == (bmc.OK, whole[:2] + whole[7:17])
+    assert get_sdr(asked, 1, 5, 10) == (codes.RESERVATION_LOST, b"")
+    assert asked.execute(*packet.RESERVE_SDR_REPOSITORY, b"", USER) == (codes.OK, RESERVATION)
+    assert get_sdr(asked, 1, 5, 10, RESERVATION) == (codes.OK, whole[:2] + whole[7:17])
 
 
 @pytest.mark.parametrize(
     ("record", "offset", "size", "code"),
     [
-        (1, 0, 21, bmc.TOO_MANY_BYTES),
-        (1, 0, 20, bmc.OK),
-        (99, 0, 5, bmc.NOT_PRESENT),
-        (1, 200, 5, bmc.OUT_OF_RANGE),
+        (1, 0, 21, codes.TOO_MANY_BYTES),
+        (1, 0, 20, codes.OK),
+        (99, 0, 5, codes.NOT_PRESENT),
+        (1, 200, 5, codes.OUT_OF_RANGE),
     ],
 )
 def test_what_a_bmc_cannot_return_has_a_code_of_its_own(
@@ -97,14 +98,14 @@ def test_thresholds_are_those_of_the_record() -> None:
     found = sensors.record(INLET_TEMP)
     assert found is not None
     record = found[1]
-    assert (code, told[0]) == (bmc.OK, record[18])
+    assert (code, told[0]) == (codes.OK, record[18])
     assert list(told[1:]) == [record[place] for place in (41, 40, 39, 38, 37, 36)]
 
 
 @pytest.mark.parametrize("command", [packet.GET_SENSOR_READING, packet.GET_SENSOR_THRESHOLDS])
 @pytest.mark.parametrize("number", [0, EVENT_LOG, 255])
 def test_a_sensor_that_there_is_not_is_not_present(command: tuple[int, int], number: int) -> None:
-    assert machine().execute(*command, bytes((number,)), USER) == (bmc.NOT_PRESENT, b"")
+    assert machine().execute(*command, bytes((number,)), USER) == (codes.NOT_PRESENT, b"")
 
 
 @pytest.mark.parametrize(
@@ -115,4 +116,4 @@ def test_a_sensor_that_there_is_not_is_not_present(command: tuple[int, int], num
     ],
 )  # fmt: skip
 def test_a_command_of_the_wrong_length_is_refused(command: tuple[int, int]) -> None:
-    assert machine().execute(*command, b"\0\0", USER) == (bmc.WRONG_LENGTH, b"")
+    assert machine().execute(*command, b"\0\0", USER) == (codes.WRONG_LENGTH, b"")

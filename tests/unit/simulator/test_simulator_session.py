@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.simulator import bmc, faults, session
+from podium.simulator.ipmi import codes
 
 OFF, ON, CYCLE = b"\0", b"\1", b"\2"
 RANDOM = bytes(range(16))
@@ -113,7 +114,7 @@ class Console:
 
     def raise_privilege(self) -> "Console":
         assert self.ask(packet.SET_SESSION_PRIVILEGE_LEVEL, bytes((self.role,))) == (
-            bmc.OK,
+            codes.OK,
             bytes((self.role,)),
         )
         return self
@@ -131,7 +132,7 @@ def channel_with(*placed: str, kg: bytes = b"", limit: int = 4) -> tuple[session
 def test_a_console_logs_in_and_switches_the_machine(suite: int) -> None:
     channel, _ = channel_with()
     console = Console(channel, suite=suite).log_in().raise_privilege()
-    assert (console.ask(packet.CHASSIS_CONTROL, ON), channel.bmc.power_on) == ((bmc.OK, b""), True)
+    assert (console.ask(packet.CHASSIS_CONTROL, ON), channel.bmc.power_on) == ((codes.OK, b""), True)
 
 
 def test_a_wrong_password_is_refused() -> None:
@@ -144,17 +145,17 @@ def test_a_wrong_password_is_refused() -> None:
 def test_a_password_counts_for_new_sessions_and_open_ones_stay() -> None:
     channel, _ = channel_with()
     open_before = Console(channel).log_in().raise_privilege()
-    assert open_before.ask(packet.SET_USER_PASSWORD, b"\2\2" + b"another one".ljust(16, b"\0"))[0] == bmc.OK
+    assert open_before.ask(packet.SET_USER_PASSWORD, b"\2\2" + b"another one".ljust(16, b"\0"))[0] == codes.OK
     with pytest.raises(Refused):
         Console(channel, console_id=2).log_in()
     Console(channel, password=b"another one", console_id=3).log_in()
-    assert open_before.ask(packet.GET_DEVICE_ID)[0] == bmc.OK
+    assert open_before.ask(packet.GET_DEVICE_ID)[0] == codes.OK
 
 
 def test_sessions_end_with_the_password_where_a_fault_says_so() -> None:
     channel, _ = channel_with("password-ends-sessions")
     console = Console(channel).log_in().raise_privilege()
-    assert console.ask(packet.SET_USER_PASSWORD, b"\2\2" + b"x" * 16)[0] == bmc.OK
+    assert console.ask(packet.SET_USER_PASSWORD, b"\2\2" + b"x" * 16)[0] == codes.OK
     assert (channel.sessions, channel.receive(console.request(packet.GET_DEVICE_ID))) == (0, None)
 
 
@@ -164,7 +165,7 @@ def test_a_silent_bmc_does_not_answer_a_new_password_however_often_it_is_sent() 
     message = packet.encode_request(packet.SET_USER_PASSWORD, 9, b"\2\2" + b"x" * 16)
     assert [channel.receive(console.seal(message)) for _ in range(2)] == [None, None]
     assert channel.bmc.accounts.changes == 1
-    assert console.ask(packet.GET_DEVICE_ID)[0] == bmc.OK
+    assert console.ask(packet.GET_DEVICE_ID)[0] == codes.OK
 
 
 def test_logins_are_counted_by_whether_they_were_wrong() -> None:
@@ -211,12 +212,12 @@ def test_the_bmc_key_is_needed_where_it_is_set() -> None:
 def test_the_bmc_key_opens_a_session_where_it_is_set() -> None:
     channel, _ = channel_with(kg=b"K" * 20)
     console = Console(channel, kg=b"K" * 20).log_in()
-    assert console.ask(packet.GET_DEVICE_ID)[0] == bmc.OK
+    assert console.ask(packet.GET_DEVICE_ID)[0] == codes.OK
 
 
 def test_a_session_starts_at_the_user_level() -> None:
     console = Console(channel_with()[0]).log_in()
-    assert console.ask(packet.CHASSIS_CONTROL, ON)[0] == bmc.INSUFFICIENT_PRIVILEGE
+    assert console.ask(packet.CHASSIS_CONTROL, ON)[0] == codes.INSUFFICIENT_PRIVILEGE
 
 
 def test_a_session_does_not_rise_above_its_role() -> None:
@@ -248,7 +249,7 @@ def test_rakp_messages_that_are_sent_again_do_not_spoil_the_session() -> None:
     heard = console.rakp_1()
     console.rakp_3(heard)
     console.rakp_3(heard)
-    assert (console.ask(packet.GET_DEVICE_ID)[0], channel.sessions_opened) == (bmc.OK, 1)
+    assert (console.ask(packet.GET_DEVICE_ID)[0], channel.sessions_opened) == (codes.OK, 1)
 
 
 def test_a_closed_session_answers_once_more_and_is_gone() -> None:
@@ -256,7 +257,7 @@ def test_a_closed_session_answers_once_more_and_is_gone() -> None:
     console = Console(channel).log_in()
     code, _ = console.ask(packet.CLOSE_SESSION, console.bmc_id.to_bytes(4, "little"))
     assert (code, channel.sessions, channel.receive(console.request(packet.GET_DEVICE_ID))) == (
-        bmc.OK,
+        codes.OK,
         0,
         None,
     )
@@ -311,14 +312,14 @@ def test_capabilities_are_told_outside_of_a_session() -> None:
     answer = channel_with()[0].receive(packet.wrap_sessionless(request))
     assert answer is not None
     *_, code, data = packet.decode_response(packet.unwrap_sessionless(answer))
-    assert (code, data) == (bmc.OK, bytes.fromhex("01 80 04 02 00 00 00 00"))
+    assert (code, data) == (codes.OK, bytes.fromhex("01 80 04 02 00 00 00 00"))
 
 
 def test_power_is_not_switched_outside_of_a_session() -> None:
     request = packet.encode_request(packet.CHASSIS_CONTROL, 1, ON)
     answer = channel_with()[0].receive(packet.wrap_sessionless(request))
     assert answer is not None
-    assert packet.decode_response(packet.unwrap_sessionless(answer))[3] == bmc.INSUFFICIENT_PRIVILEGE
+    assert packet.decode_response(packet.unwrap_sessionless(answer))[3] == codes.INSUFFICIENT_PRIVILEGE
 
 
 def test_a_response_is_not_answered() -> None:
@@ -354,7 +355,7 @@ def test_a_mutated_datagram_never_raises_nor_ends_the_session(data: st.DataObjec
     for _ in range(data.draw(st.integers(1, 4))):
         datagram[data.draw(st.integers(0, len(datagram) - 1))] = data.draw(st.integers(0, 255))
     feed(channel, bytes(datagram[: data.draw(st.integers(0, len(datagram)))]))
-    assert console.ask(packet.GET_CHASSIS_STATUS)[0] == bmc.OK
+    assert console.ask(packet.GET_CHASSIS_STATUS)[0] == codes.OK
 
 
 @given(netfn=st.integers(0, 31), command=st.integers(0, 255), data=st.binary(max_size=40))
@@ -370,7 +371,7 @@ def test_any_message_of_a_session_leaves_it_usable(message: bytes) -> None:
     channel, _ = channel_with()
     console = Console(channel).log_in()
     feed(channel, console.seal(message))
-    assert console.ask(packet.GET_DEVICE_ID)[0] == bmc.OK
+    assert console.ask(packet.GET_DEVICE_ID)[0] == codes.OK
 
 
 class Wire:
