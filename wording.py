@@ -3,7 +3,7 @@
 import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 #: Characters of a value that are shown.
@@ -49,6 +49,17 @@ def safe_repr(value: object, scrubbed: Callable[[str], str] = str) -> str:
     """
     text = scrubbed(_converted(value, repr))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def usage(name: str, kind: str, required: bool, default: Any, choices: Sequence[str]) -> str:
+    """Return how an argument is written: ``colour=red|green``, or ``[times=3]`` if it may be left out."""
+    if choices:
+        value = "|".join(choices)
+    elif default is None:
+        value = kind.upper().replace(" ", "-")
+    else:
+        value = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"{name}={value}" if required else f"[{name}={value}]"
 
 
 def which(record: object) -> str:

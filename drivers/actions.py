@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_
 
 from oslo_config import types
 
+from podium import wording
 from podium.wording import nearest, safe_repr
 
 _TAG: Final = "_podium_action"
@@ -153,14 +154,7 @@ def _argument(called: str, parameter: inspect.Parameter, hint: Any) -> Argument:
 
 def usage(argument: Argument) -> str:
     """How an argument is written: ``colour=red|green``, or ``[times=3]`` if it may be left out."""
-    if argument.choices:
-        value = "|".join(argument.choices)
-    elif argument.default is None:
-        value = argument.kind.upper().replace(" ", "-")
-    else:
-        value = str(argument.default)
-        value = value.lower() if isinstance(argument.default, bool) else value
-    return f"{argument.name}={value}" if argument.required else f"[{argument.name}={value}]"
+    return wording.usage(**{name: getattr(argument, name) for name in Argument.__slots__})
 
 
 def given(action: DriverAction, values: Mapping[str, Any]) -> dict[str, str | int | float | bool]:

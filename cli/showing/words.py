@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from podium.drivers import actions
+from podium import wording
 
 #: Up to which age, in seconds, a unit is used, and the seconds in it.
 _UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
@@ -88,7 +88,7 @@ def _described(
     words = ", ".join(
         fact if value is True else f"{fact} {in_words(value, time)}" for fact, value in shown.items()
     )
-    name = " ".join([name, *(actions.usage(actions.Argument(**one)) for one in arguments)])
+    name = " ".join([name, *(wording.usage(**one) for one in arguments)])
     return name + (f" ({words})" if words else "") + (f": {help}" if help else "")
 
 
