@@ -49,17 +49,23 @@ def test_machines_come_and_go_in_their_places(site: Site, look: Windows) -> None
     expect(page.locator("[data-node]").nth(1)).to_have_attribute("data-node", "r1n2a")
 
 
-def test_many_windows_of_one_browser_leave_each_other_connections(site: Site, look: Windows) -> None:
+def test_a_window_too_many_says_that_it_waits_until_another_is_closed(site: Site, look: Windows) -> None:
+    """A browser has six connections to a server by HTTP/1.1, of which streams may not take all."""
     first = look(site.url)
-    pages = [first, *(first.context.new_page() for _ in range(6))]
-    for page in pages[1:]:
+    others = [first.context.new_page() for _ in range(4)]
+    for page in others:
+        expect(row(first, "r1n01")).to_be_visible()
         page.goto("/")
-    for page in pages:
+    *live, last = first, *others
+    for page in live:
         expect(row(page, "r1n01")).to_be_visible()
+    expect(last.get_by_role("alert")).to_contain_text("This window waits")
+    expect(last.locator("podium-page")).to_have_attribute("data-connection", "waiting")
+    live.pop().close()
+    expect(last.locator("podium-page")).to_have_attribute("data-connection", "live")
     site.switch(["r1n01"], "power off")
-    for page in pages:
+    for page in (*live, last):
         expect(row(page, "r1n01")).to_have_attribute("data-state", "power off")
-        expect(page.locator("podium-page")).to_have_attribute("data-connection", "live")
 
 
 def test_what_happened_while_the_api_was_away_is_shown_afterwards(site: Site, look: Windows) -> None:

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Api, until } from './api_of_tests.js';
+import './api_of_tests.js';
 import { Shown } from '../../../api/page/site/selection/shown.js';
 
 const NOW = Date.parse('2026-11-30T12:00:00Z');
@@ -15,7 +15,6 @@ class Nodes extends EventTarget {
   /** @type {string[]} */
   needed = [];
   answer = Promise.resolve();
-  readers = 0;
 
   /** @param {...object} nodes */
   add(...nodes) {
@@ -36,16 +35,13 @@ class Nodes extends EventTarget {
     this.dispatchEvent(new CustomEvent('change', { detail: { nodes: new Set(nodes), order } }));
   }
 
-  /** @param {string[]} columns @param {boolean} alone */
-  need(columns, alone) {
-    if (alone) this.needed = [];
-    this.needed.push(...columns);
-    return this.answer;
-  }
+  /** @param {string[]} columns */
+  lacks(columns) { return columns.some((one) => /description|,/.test(one) && !this.needed.includes(one)); }
 
-  watchAll() {
-    this.readers++;
-    return () => { this.readers--; };
+  /** @param {string[]} columns */
+  async need(columns) {
+    await this.answer;
+    this.needed.push(...columns);
   }
 
   now() {
@@ -113,7 +109,6 @@ test('those of the last filter stay until what the next one looks at is there', 
   shown.filter = 'description=loud';
   assert.ok(shown.isWaiting);
   assert.deepEqual(names(), ['n2']);
-  assert.deepEqual(fleet.needed, ['description']);
   Object.assign(one, { description: 'loud' });
   await fleet.answer;
   await new Promise((resolve) => { setTimeout(() => resolve(undefined)); });
@@ -152,30 +147,6 @@ test('a key that cannot be asked for is refused', async () => {
   await new Promise((resolve) => { setTimeout(() => resolve(undefined)); });
   assert.match(shown.fault?.text ?? '', /comma/);
   assert.deepEqual(fleet.needed, []);
-});
-
-test('filters may look at many columns one after another, of which not all are kept', async () => {
-  const api = await new Api().start();
-  const answer = JSON.stringify({ fault: null, members: [], enforced_by_default: false });
-  api.paths['/podium/v1/selection'] = (_request, response) => response.end(answer);
-  const { fleet, shown } = made(node('n1'));
-  for (const turn of [1, 2, 3]) {
-    const keys = Array.from({ length: 20 }, (_, key) => `extra.k${turn}_${key}`);
-    shown.filter = keys.map((key) => `${key}=x`).join(' or ');
-    await until('what the filter looks at', () => !shown.isWaiting);
-    assert.equal(shown.fault, null);
-    assert.ok(keys.every((key) => fleet.needed.includes(key)) && fleet.needed.length <= 40);
-  }
-  api.kill();
-});
-
-test('the ages of all nodes are asked for as long as a filter is about them', () => {
-  const { fleet, shown } = made(node('n1'));
-  const readers = ['age>5m', 'n1', 'stale>5m', 'age>1h', ''].map((filter) => {
-    shown.filter = filter;
-    return fleet.readers;
-  });
-  assert.deepEqual(readers, [1, 0, 1, 1, 0]);
 });
 
 test('a name that no node has hides nothing, until there is such a node', () => {

@@ -135,12 +135,3 @@ test("nothing is asked for where nobody looks, and where nobody is logged in", a
   await until("the stream", () => messages.length > 0);
   assert.equal(api.count(CHANGES), 1);
 });
-
-test("of many windows each gives its connection back now and then, and goes on where it was", async () => {
-  await live();
-  const others = new BroadcastChannel("podium windows");
-  for (const id of [1, 2, 3, 4]) others.postMessage(id);
-  await until("the next turn", () => queries().length === 2);
-  assert.match(queries()[1], /after=1$/);
-  assert.deepEqual(states, ["live"]);
-});

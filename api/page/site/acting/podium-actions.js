@@ -32,7 +32,7 @@ class PodiumActions extends Part {
 
   show() {
     const { fleet, session, shown, choice } = this.page;
-    for (const one of [choice, session, shown]) this.listen(one, 'change', () => this.soon());
+    this.soonAfter([choice, 'change'], [session, 'change'], [shown, 'change']);
     this.listen(fleet, 'operation', ({ detail: { operation } }) => {
       if (operation.id === this.#operation) setText(this.#progress, `; ${progressOf(operation)}`);
     });

@@ -49,8 +49,7 @@ class PodiumQuestion extends Part {
     this.listen(form, 'submit', (event) => this.#carryOut(event));
     this.listen(this.#dialog, 'cancel', (event) => this.#isBusy && event.preventDefault());
     this.listen(this.#dialog, 'close', () => session.state === 'somebody' && this.remove());
-    this.listen(fleet, 'change', () => this.soon());
-    this.listen(stream, 'state', () => this.soon());
+    this.soonAfter([fleet, 'change'], [stream, 'state']);
     this.listen(session, 'change', () => {
       // Where the session has ended, wait until the same person, and nobody else, has logged in again.
       if (session.state !== 'somebody') this.#dialog.close();

@@ -24,14 +24,11 @@ export function link(view, name = '', query = {}) {
   return `#/${path}${search.size ? `?${search}` : ''}`;
 }
 
-/** @param {string} text @returns {string} as it stands where it is not encoded as it should be */
-function decode(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
+/** As it stands where it is not encoded as it should be. @param {string} text */
+const decode = (text) => text.replace(/(%[0-9a-f]{2})+/gi, (code) => {
+  const [[, sign]] = new URLSearchParams(`=${code}`);
+  return sign;
+});
 
 /** Where the person is. The event 'change' comes when that changes: by a link, by Back, or by a call here. */
 export class Address extends EventTarget {

@@ -64,13 +64,12 @@ export async function ask(method, path, options) {
 }
 
 /**
- * Read a list as a whole, in batches as they come. With a body it is a POST.
+ * Read a list as a whole, in batches as they come.
  * @param {string} path @param {Options} [options] @returns {AsyncGenerator<any[], void, void>}
  */
 export async function* lines(path, options = {}) {
   let rest = '';
-  const accepting = { ...options, accept: 'application/x-ndjson' };
-  for await (const text of texts(options.body ? 'POST' : 'GET', path, accepting)) {
+  for await (const text of texts('GET', path, { ...options, accept: 'application/x-ndjson' })) {
     const whole = rest + text;
     const end = whole.lastIndexOf('\n');
     rest = whole.slice(end + 1);

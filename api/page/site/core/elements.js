@@ -82,6 +82,18 @@ export class Part extends HTMLElement {
     target.addEventListener(type, listener, { signal: this.ends.signal });
   }
 
+  /** @param {...[target: EventTarget, type: string]} events after which it is refreshed */
+  soonAfter(...events) {
+    for (const [target, type] of events) this.listen(target, type, () => this.soon());
+  }
+
+  /** Do something whenever an element gets another size. @param {Element} element @param {() => void} act */
+  measure(element, act) {
+    const sizes = new ResizeObserver(act);
+    sizes.observe(element);
+    this.ends.signal.addEventListener('abort', () => sizes.disconnect());
+  }
+
   /** @param {number} seconds @param {() => void} act */
   every(seconds, act) {
     const timer = setInterval(act, seconds * 1000);

@@ -3,9 +3,8 @@
 // The stream is open before the list is asked for. A node that the stream reported meanwhile is newer than
 // its row in the list, which is left alone then; so nothing has to wait for the list to end.
 
-import { Ages } from './ages.js';
 import { ask, lines, wordsOf } from './api.js';
-import { Records } from './loading.js';
+import { BASE, Records, UNSEEN } from './loading.js';
 import { byKey } from './natural.js';
 import { once, pause } from './waiting.js';
 
@@ -13,10 +12,16 @@ import { once, pause } from './waiting.js';
 
 /** Milliseconds from one 'change' to the next, at least; and while the others are still to come. */
 const CHANGE_EVERY = 100;
-const MORE_EVERY = 300;
+const MORE_EVERY = 500;
 /** Milliseconds from one look at what has to be read to the next, and after a list that failed. */
 const LOOK_EVERY = 1000;
 const AGAIN = 2000;
+/** Milliseconds until what the stream does not report is asked for again, such as when nodes were read; and
+ * how many times as long as that takes: several people may look. */
+const UNSEEN_EVERY = 4000;
+const RESTS = 30;
+/** Columns that are kept besides the base, at the most: each is one more of every node. */
+const MOST_COLUMNS = 40;
 /** What else of the stream is told, and as what. @type {Record<string, string>} */
 const TOLD = { operations: 'operation', events: 'event', conductors: 'conductor' };
 
@@ -40,9 +45,10 @@ export class Fleet extends EventTarget {
   /** How often all nodes had to be read, and for which of these they have been. */
   #wanted = 0;
   #read = 0;
+  /** When to ask for what the stream does not report. */
+  #due = 0;
   #stream;
   #status;
-  #ages = new Ages();
 
   /** @param {import('./stream.js').Stream} stream @param {import('./status.js').Status} status */
   constructor(stream, status) {
@@ -71,7 +77,7 @@ export class Fleet extends EventTarget {
       try {
         const isQuiet = this.phase === 'whole' && this.#stream.state === 'live' && !document.hidden;
         if (this.#isDue) await this.#load(signal);
-        else if (isQuiet) await this.#ages.refresh((options) => this.#list({ ...options, signal }));
+        else if (isQuiet && Date.now() >= this.#due) await this.#list(UNSEEN, signal);
         if (!this.#isDue) await once(this, 'wanted', signal, LOOK_EVERY);
       } catch (error) {
         if (signal.aborted) return;
@@ -83,30 +89,28 @@ export class Fleet extends EventTarget {
   }
 
   /**
-   * Know more columns of every node, such as extra.zone, from now on.
-   * @param {string[]} columns @param {boolean} [alone] those before are needed no more
+   * Know more columns of every node, such as extra.zone, from now on; where they become many, these alone.
+   * @param {readonly string[]} columns
    * @returns {Promise<void>} when all nodes have them; ApiError where there is none
    */
-  async need(columns, alone = false) {
-    const known = this.#records.fields;
-    const fields = columns.filter((column) => !known.includes(column)).join(',');
-    if (fields) {
-      await ask('GET', 'podium/v1/nodes', { query: { fields, limit: 1 } });
-      this.#records.know(alone ? columns : [...this.#records.fields, ...columns]);
+  async need(columns) {
+    const more = columns.filter((column) => !this.#records.fields.includes(column));
+    if (more.length > MOST_COLUMNS) throw new Error('These are too many fields');
+    if (more.length) {
+      await ask('GET', 'podium/v1/nodes', { query: { fields: more.join(','), limit: 1 } });
+      const all = [...this.#records.fields, ...columns];
+      this.#records.know(all.length > BASE.length + MOST_COLUMNS ? columns : all);
       this.#stream.follow(this.#records.fields);
       this.#want();
     }
     while (this.#read < this.#wanted) await once(this, 'phase');
   }
 
-  /** Keep the ages of these nodes current, which are those on the screen. @param {Node[]} nodes */
-  watch(nodes) { this.#ages.watched = nodes; }
-
-  /** Keep the ages of all nodes current. @returns {() => void} ends that */
-  watchAll() {
-    const reader = {};
-    this.#ages.readers.add(reader);
-    return () => void this.#ages.readers.delete(reader);
+  /** Whether some of these columns are not there yet. @param {readonly string[]} columns */
+  lacks(columns) {
+    const { fields } = this.#records;
+    const more = columns.filter((column) => !BASE.includes(column));
+    return more.some((column) => this.#read < this.#wanted || !fields.includes(column));
   }
 
   get #isDue() { return this.#stream.state === 'live' && this.#read < this.#wanted; }
@@ -120,8 +124,7 @@ export class Fleet extends EventTarget {
   async #load(signal) {
     const wanted = this.#wanted;
     const { fields: all, added } = this.#records;
-    const fields = this.phase === 'whole' ? added : all;
-    const seen = await this.#list({ query: { fields: fields.join(',') }, signal });
+    const seen = await this.#list(this.phase === 'whole' ? added : all, signal);
     for (const [uuid, node] of this.nodes) if (!seen.has(uuid)) this.#remove(node);
     this.#read = wanted;
     if (wanted === this.#wanted) this.phase = 'whole';
@@ -130,12 +133,13 @@ export class Fleet extends EventTarget {
 
   /**
    * Read a list of nodes, and take its rows but of those that the stream reports meanwhile.
-   * @param {import('./api.js').Options} options @returns {Promise<Set<string>>} the UUIDs of all
+   * @param {string[]} fields @param {AbortSignal} signal @returns {Promise<Set<string>>} the UUIDs of all
    */
-  async #list(options) {
+  async #list(fields, signal) {
+    const begun = Date.now();
     const reported = this.#reported = new Set();
     const seen = new Set();
-    for await (const rows of lines(options.body ? 'podium/v1/nodes/query' : 'podium/v1/nodes', options)) {
+    for await (const rows of lines('podium/v1/nodes', { query: { fields: fields.join(',') }, signal })) {
       for (const row of rows) {
         seen.add(row.uuid);
         if (!reported.has(row.uuid)) this.#put(row);
@@ -144,6 +148,7 @@ export class Fleet extends EventTarget {
     for (const uuid of reported) seen.add(uuid);
     this.#reported = null;
     this.failure = '';
+    this.#due = Date.now() + Math.max(UNSEEN_EVERY, RESTS * (Date.now() - begun));
     return seen;
   }
 
@@ -157,10 +162,7 @@ export class Fleet extends EventTarget {
     } else if (kind === 'started' || kind === 'reset') {
       this.phase = 'loading';
       this.#want();
-    } else if (kind in TOLD) {
-      if (kind === 'conductors') this.#ages.expectOthers();
-      this.#tell(TOLD[kind], rest);
-    }
+    } else if (kind in TOLD) this.#tell(TOLD[kind], rest);
   }
 
   /** @param {Record<string, any>} row */

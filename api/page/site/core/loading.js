@@ -39,7 +39,7 @@ export class Records {
   /** Of these, what is asked for to know those that were added: a mapping comes with all its entries. */
   get added() { return ['uuid', 'extra.rack', ...this.fields.slice(BASE.length)]; }
 
-  /** Know these columns from now on, and the base. @param {string[]} columns */
+  /** Know these columns from now on, and the base. @param {readonly string[]} columns */
   know(columns) { this.#columns = [...new Set([...BASE, ...columns])].map(placeOf); }
 
   /** @param {Record<string, any>} row @returns {Node} what a row says */

@@ -3,11 +3,10 @@
 // It is read with fetch. An EventSource hides why it was refused, and the server's signs of life.
 
 import { ApiError, texts } from './api.js';
-import { once, pause } from './waiting.js';
-import { Windows } from './windows.js';
+import { amongFew, once, pause } from './waiting.js';
 
 /** @typedef {{kind: string, cursor: string, [rest: string]: any}} Message see client/calls/changes.py */
-/** @typedef {'live'|'connecting'|'lost'} State */
+/** @typedef {'live'|'connecting'|'waiting'|'lost'} State */
 
 /** Seconds of silence after which the connection is lost; the server breaks it every 15 s. */
 const SILENCE = 25;
@@ -17,8 +16,8 @@ const LONG_GAP = 2000;
 const A_WHILE = 1000;
 /** Milliseconds after which a tab that nobody looks at gives up its connection. */
 const HIDDEN = 30_000;
-/** Milliseconds of a turn, where the windows of a browser share its connections. */
-const TURN = 2000;
+/** Windows of one browser that are live at a time: over HTTP/1.1 it has six connections to a host. */
+export const MOST_LIVE = 4;
 
 /** Events: 'state'; 'messages' with some of them as detail, in order. */
 export class Stream extends EventTarget {
@@ -31,8 +30,6 @@ export class Stream extends EventTarget {
   #cursor = '';
   #fields = '';
   #connection = new AbortController();
-  #isOpen = false;
-  #windows = new Windows();
   #status;
 
   /** @param {import('./status.js').Status} status */
@@ -50,36 +47,29 @@ export class Stream extends EventTarget {
 
   /** Follow until the signal, then forget where it was. @param {AbortSignal} signal */
   async run(signal) {
-    const turns = setInterval(() => this.#turn(), TURN);
     signal.addEventListener('abort', () => {
-      clearInterval(turns);
       this.#connection.abort();
       this.#cursor = '';
       this.#become('connecting');
     });
     while (!signal.aborted) {
-      if (document.hidden) {
-        await once(document, 'visibilitychange', signal);
-        continue;
+      if (document.hidden) await once(document, 'visibilitychange', signal);
+      else if (!await amongFew(MOST_LIVE, () => this.#connect(signal))) {
+        this.#become('waiting');
+        await pause(LONG_GAP, signal);
       }
-      const { signal: ending } = this.#connection = new AbortController();
-      const begun = Date.now();
-      const state = await this.#read(ending);
-      if (ending.aborted) {
-        if (this.#windows.areMany) await pause(TURN * (0.5 + Math.random()), signal);
-        continue;
-      }
-      this.#become(state);
-      const gap = Date.now() - begun < A_WHILE ? LONG_GAP : GAP;
-      await pause(gap * (0.75 + Math.random() / 2), signal);
     }
   }
 
-  /** Leave the connection to other windows, if there are many and it is not just being made. */
-  #turn() {
-    if (document.hidden) return;
-    this.#windows.tell();
-    if (this.#windows.areMany && this.#isOpen) this.#connection.abort();
+  /** Read one connection, and give the server some time after it. @param {AbortSignal} signal */
+  async #connect(signal) {
+    const { signal: ending } = this.#connection = new AbortController();
+    const begun = Date.now();
+    const state = await this.#read(ending);
+    if (ending.aborted) return;
+    this.#become(state);
+    const gap = Date.now() - begun < A_WHILE ? LONG_GAP : GAP;
+    await pause(gap * (0.75 + Math.random() / 2), signal);
   }
 
   /**
@@ -91,12 +81,10 @@ export class Stream extends EventTarget {
     const options = { query, signal, accept: 'text/event-stream', seconds: SILENCE };
     let rest = '';
     let seen = Date.now();
-    this.#isOpen = false;
     try {
       for await (const text of texts('GET', 'podium/v1/changes', options)) {
         if (!document.hidden) seen = Date.now();
         if (signal.aborted || Date.now() - seen > HIDDEN) break;
-        this.#isOpen = true;
         this.#become('live');
         const whole = rest + text;
         const end = whole.lastIndexOf('\n\n');

@@ -21,6 +21,23 @@ export function once(target, name, signal, most) {
 /** @param {number} milliseconds @param {AbortSignal} signal ends the waiting, too */
 export const pause = (milliseconds, signal) => once(signal, 'abort', signal, milliseconds);
 
+/**
+ * Do something while fewer than so many windows of the browser do it; over plain HTTP they cannot be counted.
+ * @param {number} most @param {() => Promise<void>} work @returns {Promise<boolean>} whether it was done
+ */
+export async function amongFew(most, work) {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) return work().then(() => true);
+  for (let place = 0; place < most; place++) {
+    const isFree = await locks.request(`podium ${place}`, { ifAvailable: true }, async (lock) => {
+      if (lock) await work();
+      return lock !== null;
+    });
+    if (isFree) return true;
+  }
+  return false;
+}
+
 /** Wait until the browser has done what else it has to do. */
 export function nextTask() {
   return new Promise((resolve) => {

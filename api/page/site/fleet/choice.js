@@ -51,6 +51,16 @@ export class Choice extends EventTarget {
     this.#become([...(keep ? this.#uuids : []), ...between.map(({ uuid }) => uuid)]);
   }
 
+  /**
+   * Choose as a click on a node of a list means it.
+   * @param {MouseEvent} event @param {string} uuid @param {Node[]} list
+   */
+  click({ shiftKey, ctrlKey, metaKey }, uuid, list) {
+    if (shiftKey) this.range(this.anchor ?? uuid, uuid, list, ctrlKey);
+    else if (ctrlKey || metaKey) this.toggle(uuid);
+    else this.set([uuid]);
+  }
+
   /** Choose all of a list, beside what is chosen. @param {Node[]} list */
   all(list) { this.#become([...this.#uuids, ...list.map(({ uuid }) => uuid)]); }
 

@@ -40,7 +40,7 @@ class PodiumCounts extends Part {
     const tiles = this.#tiles.map(({ tile }) => tile);
     this.#attention.open = innerWidth > 640;
     this.replaceChildren(h('ul', { 'aria-label': 'The whole fleet' }, ...tiles), this.#attention);
-    for (const one of [this.page.status, this.page.address]) this.listen(one, 'change', () => this.soon());
+    this.soonAfter([this.page.status, 'change'], [this.page.address, 'change']);
     this.refresh();
   }
 

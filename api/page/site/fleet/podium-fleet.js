@@ -18,8 +18,7 @@ class PodiumFleet extends Part {
         h('section', { class: 'panel list', 'aria-label': 'Nodes in a table' }, h('podium-table', { page }))),
       h('podium-actions', { page }),
     );
-    for (const type of ['change', 'phase']) this.listen(page.fleet, type, () => this.soon());
-    this.listen(page.shown, 'change', () => this.soon());
+    this.soonAfter([page.fleet, 'change'], [page.fleet, 'phase'], [page.shown, 'change']);
     this.refresh();
   }
 
@@ -29,7 +28,8 @@ class PodiumFleet extends Part {
     if (!this.count || fleet.phase !== 'whole') return;
     const [some, all] = [shown.nodes.length, fleet.nodes.size].map((count) => count.toLocaleString('en'));
     const text = some === all ? `${all} nodes` : `${some} of ${all} nodes`;
-    setText(this.count, shown.isInForce ? text : `${text}, as before this filter`);
+    // After a fault what was shown before stays, which nobody may take for what was meant.
+    setText(this.count, shown.isInForce ? text : `${text}: this filter is not in force`);
   }
 }
 

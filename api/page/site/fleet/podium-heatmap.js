@@ -1,10 +1,10 @@
+import { link } from '../core/address.js';
 import { h, Part, setText } from '../core/elements.js';
 import { natural } from '../core/natural.js';
-import { COLOURINGS, SHADES, shadeOf } from '../core/words.js';
+import { COLOURINGS, SHADES, shadeOf, stateOf } from '../core/words.js';
 import { lookOf, paintCell } from './cells.js';
 import { layOut } from './layout.js';
 import { Picture } from './picture.js';
-import { follow } from './pointing.js';
 
 /** @typedef {import('../core/fleet.js').Node} Node */
 
@@ -12,8 +12,6 @@ import { follow } from './pointing.js';
 const [LARGEST, SMALLEST, SMALLEST_TOUCHED, SWATCH] = [46, 2, 7, 14];
 /** More cells than these are drawn with all others. */
 const FEW = 300;
-/** While a fleet loads, how many times as long as it draws the page does something else. */
-const RESTS = 8;
 /** Of the legend too: what the power was is shown, but is no longer sure. */
 const FAILING = { key: 'failing', label: 'failing' };
 const MAINTENANCE = { key: 'maintenance', label: 'maintenance' };
@@ -21,7 +19,7 @@ const MAINTENANCE = { key: 'maintenance', label: 'maintenance' };
 const [SOME, ALL, PLACES] = [0, 1, 2];
 
 /** A cell for each shown node, by rack, coloured as the address asks. The table has the same in words. */
-export class PodiumHeatmap extends Part {
+class PodiumHeatmap extends Part {
   /** @type {Node[]} in the order of their cells */ nodes = [];
   /** @type {Picture | null} */ picture = null;
   /** Of each node eight times its shade; more are 4 for maintenance, 2 if it fails, and 1 if it is chosen. */
@@ -30,16 +28,14 @@ export class PodiumHeatmap extends Part {
   /** @type {readonly import('../core/words.js').Shade[]} */ #shades = [];
   /** @type {HTMLCanvasElement[]} of the legend */ #swatches = [];
   #stale = PLACES;
-  #endAges = () => {};
-  /** Until when nodes may come before they are drawn. */
-  #rests = 0;
   #canvas = h('canvas', { role: 'img' });
   #spacer = h('div');
-  pointer = h('div', { class: 'pointer', hidden: true });
-  tip = h('div', { class: 'tip', hidden: true });
+  /** Around the cell under the pointer, and what is said of its node. */
+  #pointer = h('div', { class: 'pointer', hidden: true });
+  #tip = h('p', { class: 'tip', hidden: true });
   /** Keys scroll what has the focus. */
   scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map', tabindex: 0 },
-    this.#canvas, this.#spacer, this.pointer);
+    this.#canvas, this.#spacer, this.#pointer);
   #buttons = COLOURINGS.map((colour) =>
     h('button', { onclick: () => this.page.address.write({ colour }) }, colour));
   #legend = h('ul', { class: 'row quiet', 'aria-label': 'Nodes shown' });
@@ -47,21 +43,26 @@ export class PodiumHeatmap extends Part {
   show() {
     const { fleet, shown, choice, address } = this.page;
     const colours = h('div', { class: 'row', role: 'group', 'aria-label': 'Colour by' }, ...this.#buttons);
-    this.replaceChildren(h('div', { class: 'row' }, colours, this.#legend), this.scroller, this.tip);
-    this.listen(fleet, 'change', () => this.soon());
+    this.replaceChildren(h('div', { class: 'row' }, colours, this.#legend), this.scroller, this.#tip);
     this.listen(shown, 'change', ({ detail }) => detail?.order !== false && this.#redo(PLACES));
-    this.listen(choice, 'change', () => this.soon());
+    this.soonAfter([fleet, 'change'], [choice, 'change']);
     this.listen(address, 'change', () => this.#recolour());
-    this.listen(this.scroller, 'scroll', () => this.#redo(ALL));
+    this.listen(this.scroller, 'scroll', () => [this.#redo(ALL), this.#point(-1)]);
+    this.listen(this.scroller, 'pointerleave', () => this.#point(-1));
+    this.listen(this.scroller, 'pointermove', (event) => this.#point(this.#placeOf(event)));
+    this.listen(this.scroller, 'click', (event) => {
+      const node = this.nodes[this.#placeOf(event)];
+      if (node) choice.click(event, node.uuid, this.nodes);
+    });
+    this.listen(this.scroller, 'dblclick', (event) => {
+      const node = this.nodes[this.#placeOf(event)];
+      if (node) location.hash = link('nodes', node.name);
+    });
     for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
       this.listen(matchMedia(query), 'change', () => this.#redo(PLACES));
     }
-    const resizing = new ResizeObserver(() => this.#redo(PLACES));
-    resizing.observe(this.scroller);
-    this.ends.signal.addEventListener('abort', () => resizing.disconnect());
-    this.ends.signal.addEventListener('abort', () => this.#endAges());
+    this.measure(this.scroller, () => this.#redo(PLACES));
     this.every(5, () => this.#colouring === 'age' && this.soon());
-    follow(this);
     this.#recolour();
   }
 
@@ -74,8 +75,6 @@ export class PodiumHeatmap extends Part {
   #recolour() {
     const asked = this.page.address.read().query.colour;
     this.#colouring = COLOURINGS.find((one) => one === asked) ?? COLOURINGS[0];
-    this.#endAges();
-    this.#endAges = this.#colouring === 'age' ? this.page.fleet.watchAll() : () => {};
     COLOURINGS.forEach((one, at) => { this.#buttons[at].ariaPressed = String(one === this.#colouring); });
     this.#swatches = [];
     const others = this.#colouring === 'power' ? [FAILING, MAINTENANCE] : [MAINTENANCE];
@@ -90,9 +89,6 @@ export class PodiumHeatmap extends Part {
   }
 
   refresh() {
-    const begun = performance.now();
-    const early = this.#stale < PLACES ? 0 : this.#rests - begun;
-    if (early > 0) return void setTimeout(() => this.isConnected && this.soon(), early);
     const stale = this.#stale;
     this.#stale = SOME;
     const picture = this.picture = stale < PLACES && this.picture || this.#dressed(this.#arrange());
@@ -100,7 +96,28 @@ export class PodiumHeatmap extends Part {
     if (stale < ALL && others.length <= FEW) picture.drawSome(others, this.#codes);
     else picture.draw(this.#codes, Math.round(this.scroller.scrollTop * picture.unit));
     this.#count();
-    this.#rests = this.page.fleet.phase === 'loading' ? begun + RESTS * (performance.now() - begun) : 0;
+  }
+
+  /** @param {MouseEvent} event @returns the place of the node whose cell is there, or -1 */
+  #placeOf({ clientX, clientY }) {
+    const { left, top } = this.scroller.getBoundingClientRect();
+    const unit = this.picture?.unit ?? 1;
+    const [x, y] = [clientX - left, clientY - top + this.scroller.scrollTop];
+    return this.picture?.layout.at(x * unit, y * unit) ?? -1;
+  }
+
+  /** Say which node is under the pointer. @param {number} place */
+  #point(place) {
+    const node = this.nodes[place];
+    this.#pointer.hidden = this.#tip.hidden = !node;
+    if (!node || !this.picture) return;
+    const { layout: { x, y }, side: long, unit } = this.picture;
+    const [left, top, side] = [x[place], y[place], long].map((size) => `${size / unit}px`);
+    Object.assign(this.#pointer.style, { left, top, width: side, height: side });
+    const way = node.target_power_state && `${node.target_power_state} under way`;
+    const words = [node.name, stateOf(node), way, node.health?.status, node.maintenance && 'maintenance',
+      node.power_failures > 0 && 'failing'];
+    setText(this.#tip, words.filter(Boolean).join(' · '));
   }
 
   /** Find the racks and the place of each cell, and give the canvas the size of what is in view. */

@@ -5,9 +5,8 @@ import { NAMES, NodeRow } from './row.js';
 
 /** Rows above and below the view. */
 const SPARE = 6;
-const MOVING = 'Arrow keys, Page Up, Page Down, Home and End move. Enter opens the node.';
-const CHOOSING = ' Space chooses a node, Shift with a key that moves a range, Control A all that are shown,'
-  + ' Escape none.';
+const KEYS = `Arrow keys, Page Up, Page Down, Home and End move. Enter opens the node. Where one may, Space
+  chooses a node, Shift with a key that moves a range, Control A all that are shown, Escape none.`;
 
 /**
  * The shown nodes as a table. Only the rows in view, and that with the focus, are elements.
@@ -29,7 +28,7 @@ class PodiumTable extends Part {
   #grid = h('div', { role: 'grid', 'aria-label': 'Nodes', 'aria-describedby': 'podium-table-keys',
     'aria-multiselectable': 'true', 'aria-colcount': NAMES.length },
     h('div', { role: 'rowgroup', class: 'head' }, this.#head), this.#body);
-  #keys = h('p', { id: 'podium-table-keys', class: 'hidden' });
+  #keys = h('p', { id: 'podium-table-keys', class: 'hidden' }, KEYS);
   #empty = h('p', { role: 'status', class: 'quiet' });
   #view = h('div', { class: 'view' }, this.#grid, this.#empty);
 
@@ -39,11 +38,7 @@ class PodiumTable extends Part {
     this.listen(shown, 'change', () => this.#take());
     this.listen(choice, 'change', () => this.#follow());
     this.listen(fleet, 'change', ({ detail }) => this.#update(({ node }) => detail.nodes.has(node)));
-    const soon = () => this.soon();
-    this.listen(fleet, 'phase', soon);
-    this.listen(session, 'change', soon);
-    this.listen(stream, 'state', soon);
-    this.listen(this.#view, 'scroll', soon);
+    this.soonAfter([fleet, 'phase'], [session, 'change'], [stream, 'state'], [this.#view, 'scroll']);
     // Shift is for ranges of nodes: without it, text can be selected.
     this.listen(this.#body, 'mousedown', (event) => event.shiftKey && event.preventDefault());
     this.listen(this.#body, 'click', (event) => this.#click(event));
@@ -52,12 +47,7 @@ class PodiumTable extends Part {
     this.listen(this.#grid, 'keydown', (event) => this.#key(event) && event.preventDefault());
     this.listen(this.#all, 'change', () => (this.#all.checked ? choice.all(this.#list) : choice.set([])));
     this.every(1, () => document.hidden || this.#update(() => true)); // ages grow
-    const sizes = new ResizeObserver(soon);
-    sizes.observe(this.#view);
-    this.ends.signal.addEventListener('abort', () => {
-      sizes.disconnect();
-      fleet.watch([]);
-    });
+    this.measure(this.#view, () => this.soon());
     this.#take();
   }
 
@@ -86,9 +76,7 @@ class PodiumTable extends Part {
   refresh() {
     const { fleet, session, stream, choice, shown } = this.page;
     const count = this.#list.length;
-    const may = session.may('operator');
-    this.toggleAttribute('data-watching', !may);
-    setText(this.#keys, may ? MOVING + CHOOSING : MOVING);
+    this.toggleAttribute('data-watching', !session.may('operator'));
     this.toggleAttribute('data-old', stream.state !== 'live');
     this.#height = this.#head.offsetHeight || this.#height;
     this.#grid.ariaRowCount = String(count + 1);
@@ -123,7 +111,6 @@ class PodiumTable extends Part {
       if (row.element === next) next = next.nextElementSibling;
       else this.#body.insertBefore(row.element, next);
     });
-    fleet.watch(nodes);
   }
 
   #placesInView() {
@@ -162,9 +149,8 @@ class PodiumTable extends Part {
     const target = /** @type {Element} */ (event.target);
     const uuid = this.#list[placeOf(event)]?.uuid;
     if (!uuid || target.matches('a')) return;
-    if (event.shiftKey) choice.range(choice.anchor ?? uuid, uuid, this.#list, event.ctrlKey);
-    else if (event.ctrlKey || event.metaKey || target.matches('.choose')) choice.toggle(uuid);
-    else choice.set([uuid]);
+    if (target.matches('.choose') && !event.shiftKey) choice.toggle(uuid);
+    else choice.click(event, uuid, this.#list);
   }
 
   /** Do what a key is for. @param {KeyboardEvent} event @returns {boolean} whether it is one of those */

@@ -3,6 +3,7 @@
 /** @typedef {'text'|'word'|'number'|'truth'|'age'|'time'|'stale'|'entry'} Kind */
 /** @typedef {ReadonlyMap<string, string | boolean>} Words what a field may be, by what is written for it */
 /** @typedef {{name: string, kind: Kind, words: Words}} Field */
+/** @typedef {string | number | boolean | null} Value */
 
 const ORDER = ['<', '<=', '>', '>='];
 const TEXTS = ['=', '!=', '~', '!~'];

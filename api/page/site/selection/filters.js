@@ -2,12 +2,12 @@
 // commands take them, in which a plain word is a part of a name.
 
 import { folded } from '../core/racks.js';
-import { ENTRIES, FIELDS, find } from './fields.js';
-import { columns, compiled, fitting } from './matching.js';
+import { ENTRIES, find } from './fields.js';
+import { fitting } from './matching.js';
 import { Fault, parse } from './parsing.js';
 import { expand, isRange } from './ranges.js';
 
-/** @typedef {Iterable<{name: string, uuid: string}>} Named */
+/** @typedef {readonly {name: string, uuid: string}[]} Named */
 /**
  * What a filter means; one of names says too what of it is of none of some nodes, '' for nothing.
  * @typedef {{fits: import('./matching.js').Test, columns: readonly string[],
@@ -40,50 +40,33 @@ export function isCondition(text) {
 export function understood(text) {
   if (text.length > LONGEST) throw new Error(`A filter has at most ${LONGEST} characters`);
   if (!text.trim()) return null;
-  if (!isCondition(text)) return named(text);
-  const tree = parse(text);
-  return { fits: compiled(tree), columns: columns(tree) };
-}
-
-/** What to say of a text that is of no node: how a condition looks that may be meant. @param {string} text */
-export function unmatched(text) {
-  const given = text.trim().toLowerCase();
-  const field = [...FIELDS.values()].find(({ words }) => words.has(given));
-  const example = field ? `${field.name}=${/\s/.test(given) ? `"${given}"` : given}` : 'power_state=off';
-  return `No node has ${text.trim().slice(0, 80)} in its name; conditions look like ${example}`;
+  return isCondition(text) ? parse(text) : named(text);
 }
 
 /** @param {string} text @returns {Filter} */
 function named(text) {
   const names = new Set();
-  /** @type {{text: string, pattern: RegExp}[]} */
-  const patterns = [];
+  /** @type {string[]} */
+  const texts = [];
   for (const { 0: word, index: start } of text.matchAll(/(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu)) {
     if (word.startsWith('@')) throw new Error(GROUPS);
     const given = isRange(word) ? expand(word) : [word];
     for (const one of given) {
-      if (/[*?]/.test(one)) patterns.push({ text: one, pattern: fitting(one) });
-      else if (isRange(word)) names.add(one);
-      else patterns.push({ text: one, pattern: fitting(`*${one}*`, 'sui') });
-      if (patterns.length > MOST_PATTERNS) break;
+      if (isRange(word) && !/[*?]/.test(one)) names.add(one);
+      else texts.push(one);
     }
-    const isTooMuch = !given.length || patterns.length > MOST_PATTERNS;
+    const isTooMuch = !given.length || texts.length > MOST_PATTERNS;
     if (isTooMuch) throw new Fault({ start, end: start + word.length });
   }
+  const patterns = texts.map((one) => (/[*?]/.test(one) ? fitting(one) : fitting(`*${one}*`, 'sui')));
   return {
-    fits: ({ name, uuid }) => names.has(name) || names.has(uuid)
-      || patterns.some(({ text: word, pattern }) => pattern.test(name) || word === uuid),
+    fits: ({ name, uuid }) => names.has(name) || names.has(uuid) || texts.includes(uuid)
+      || patterns.some((pattern) => pattern.test(name)),
     columns: [],
     missing(nodes) {
-      const rest = new Set(names);
-      let left = patterns;
-      for (const { name, uuid } of nodes) {
-        if (!rest.size && !left.length) break;
-        rest.delete(name);
-        rest.delete(uuid);
-        if (left.length) left = left.filter((one) => !one.pattern.test(name) && one.text !== uuid);
-      }
-      return folded([...left.map((one) => one.text), ...rest]);
+      const all = names.size ? new Set(nodes.flatMap(({ name, uuid }) => [name, uuid])) : names;
+      return folded([...names].filter((one) => !all.has(one)).concat(texts.filter((one, at) =>
+        !nodes.some(({ name, uuid }) => patterns[at].test(name) || one === uuid))));
     },
   };
 }

@@ -2,19 +2,18 @@
 // has a place here; its words are the server's, which is asked for them.
 
 import { ENTRIES, OPERATORS, READINGS, find } from './fields.js';
+import { columnsOf, met } from './matching.js';
 
 /** @typedef {import('./fields.js').Field} Field */
-/** @typedef {string | number | boolean | null} Value */
+/** @typedef {import('./fields.js').Value} Value */
+/** @typedef {import('./matching.js').Test} Test */
 /**
  * @typedef {object} Condition
- * @property {'condition'} type
  * @property {Field} field
  * @property {string} key of an entry
  * @property {string} operator one of = ~ < <= > >=
  * @property {readonly Value[]} values of which one has to fit; null for what is missing
  */
-/** @typedef {{type: 'all' | 'some', parts: readonly Tree[]}} Several */
-/** @typedef {Condition | Several | {type: 'not', inner: Tree}} Tree */
 /** @typedef {{kind: 'sign' | 'quoted' | 'plain' | 'end', text: string, start: number, end: number}} Word */
 
 const JOINING = ['and', 'or', 'not'];
@@ -48,19 +47,26 @@ function words(text) {
   return [...found, { kind: 'end', text: '', start: text.length, end: text.length }];
 }
 
-/** Return what an expression means. @param {string} text @returns {Tree} @throws {Fault} */
+/**
+ * Return which nodes an expression chooses, and the columns that it looks at.
+ * @param {string} text @throws {Fault}
+ */
 export function parse(text) {
   const reader = new Reader(words(text));
-  const tree = reader.any();
+  const fits = reader.any();
   if (reader.words[0].kind !== 'end') throw new Fault(reader.words[0]);
-  return tree;
+  return { fits, columns: [...reader.columns] };
 }
+
+/** @param {Test} inner @returns {Test} */
+const inverse = (inner) => (node, world) => !inner(node, world);
 
 /** Reads the words of one expression from the first to the last. */
 class Reader {
   /** @param {Word[]} words */
   constructor(words) {
     this.words = words;
+    this.columns = new Set();
   }
 
   /** @returns {Word} */
@@ -81,35 +87,44 @@ class Reader {
     if (!this.takes(sign)) throw new Fault(this.words[0]);
   }
 
+  /** @returns {Test} */
   any() {
-    return this.several('or', 'some', () => this.several('and', 'all', () => this.part()));
+    const parts = this.several('or', () => this.all());
+    return (node, world) => parts.some((part) => part(node, world));
   }
 
-  /** @param {string} word @param {'all' | 'some'} type @param {() => Tree} read @returns {Tree} */
-  several(word, type, read) {
+  /** @returns {Test} */
+  all() {
+    const parts = this.several('and', () => this.part());
+    return (node, world) => parts.every((part) => part(node, world));
+  }
+
+  /** @param {string} word @param {() => Test} read @returns {Test[]} */
+  several(word, read) {
     const parts = [read()];
     while (this.takes(word)) parts.push(read());
-    return parts.length === 1 ? parts[0] : { type, parts };
+    return parts;
   }
 
-  /** @returns {Tree} */
+  /** @returns {Test} */
   part() {
-    if (this.takes('not')) return { type: 'not', inner: this.part() };
+    if (this.takes('not')) return inverse(this.part());
     if (!this.takes('(')) return this.condition();
     const found = this.any();
     this.require(')');
     return found;
   }
 
-  /** @returns {Tree} */
+  /** @returns {Test} */
   condition() {
     const { field, key } = this.field(this.take());
+    for (const column of columnsOf({ field, key })) this.columns.add(column);
     const sign = this.words[0];
     const isNotIn = this.words[1]?.text.toLowerCase() === 'in' && this.takes('not');
     const isOne = !this.takes('in');
     if (isOne && !this.takes('==', ...OPERATORS.entry)) {
       if (field.kind !== 'truth') throw new Fault(sign);
-      return { type: 'condition', field, key, operator: '=', values: [true] };
+      return met({ field, key, operator: '=', values: [true] });
     }
     const isNot = isNotIn || ['!=', '!~'].includes(sign.text);
     const operator = !isOne || sign.text === '==' ? '=' : sign.text;
@@ -118,9 +133,8 @@ class Reader {
     if (!isOne && !goes) throw new Fault(sign);
     const values = isOne ? [this.value(field, plain)] : this.list(field);
     if (!goes && !(values[0] === null && plain === '=')) throw new Fault(sign); // anything may be missing
-    /** @type {Tree} */
-    const inner = { type: 'condition', field, key, operator: plain, values };
-    return isNot ? { type: 'not', inner } : inner;
+    const fits = met({ field, key, operator: plain, values });
+    return isNot ? inverse(fits) : fits;
   }
 
   /** @param {Word} word */

@@ -1,6 +1,5 @@
 import { h, Part, setText } from '../core/elements.js';
 import { FIELDS } from './fields.js';
-import { suggestions } from './suggesting.js';
 
 const EXAMPLES = [
   ['r1n[01-40], r2*', 'names, ranges and patterns'],
@@ -12,25 +11,18 @@ const EXAMPLES = [
 
 /** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
 class PodiumFilter extends Part {
-  #words = h('datalist', { id: 'podium-filter-words' });
   #reason = h('span', { role: 'status' });
   #place = h('code', { hidden: true });
-  /** After a fault what was shown before stays, which nobody may take for what was meant. */
-  #all = h('span', { class: 'quiet', hidden: true }, 'All nodes are shown.');
   #input = h('input', {
     type: 'search', 'data-role': 'filter', 'aria-label': 'Filter', 'aria-describedby': 'podium-filter-fault',
-    list: this.#words.id, maxlength: 2000, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
+    maxlength: 2000, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
     placeholder: 'Filter: r1n[01-40], or power_state=off and age>5m',
   });
 
   show() {
     const { shown, address } = this.page;
-    const help = this.#help();
-    const close = () => { help.open = false; };
-    this.listen(document, 'pointerdown', ({ target }) => this.contains(target) || close());
-    this.listen(document, 'keydown', ({ key }) => key === 'Escape' && close());
-    this.replaceChildren(this.#input, this.#words, help,
-      h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place, this.#all));
+    this.replaceChildren(this.#input, h('button', { class: 'plain', popovertarget: 'podium-help' }, 'Help'),
+      help(), h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place));
     this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }));
     this.listen(address, 'change', () => this.#read());
     this.listen(shown, 'change', () => this.soon());
@@ -40,7 +32,6 @@ class PodiumFilter extends Part {
   #read() {
     const { where = '' } = this.page.address.read().query;
     if (this.#input.value !== where) this.#input.value = where;
-    this.#words.replaceChildren(...suggestions(where).map((value) => h('option', { value })));
     this.soon();
   }
 
@@ -54,7 +45,6 @@ class PodiumFilter extends Part {
     setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault?.text ?? missing));
     this.#reason.className = fault?.text ? 'fault' : 'quiet';
     this.#place.hidden = !fault?.at;
-    this.#all.hidden = !fault || shown.nodes.length < this.page.fleet.nodes.size;
     if (fault?.at) this.#point(value, fault.at);
   }
 
@@ -63,13 +53,13 @@ class PodiumFilter extends Part {
     const [before, after] = [text.slice(Math.max(0, start - 40), start), text.slice(end, end + 40)];
     this.#place.replaceChildren(before, h('mark', {}, text.slice(start, end) || '\u00a0'), after);
   }
+}
 
-  #help() {
-    const examples = EXAMPLES.map(([text, means]) => h('p', {}, h('code', {}, text), ` ${means}`));
-    const fields = h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
-      'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.');
-    return h('details', {}, h('summary', {}, 'Help'), h('div', { class: 'panel' }, examples, fields));
-  }
+function help() {
+  const examples = EXAMPLES.map(([text, means]) => h('p', {}, h('code', {}, text), ` ${means}`));
+  const fields = h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
+    'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.');
+  return h('div', { id: 'podium-help', popover: 'auto' }, examples, fields);
 }
 
 customElements.define('podium-filter', PodiumFilter);

@@ -1,9 +1,8 @@
 // Which nodes are shown: those of the filter, as the fleet is now.
 
 import { ask } from '../core/api.js';
-import { BASE } from '../core/loading.js';
 import { pause } from '../core/waiting.js';
-import { isCondition, understood, unmatched } from './filters.js';
+import { isCondition, understood } from './filters.js';
 import { Fault } from './parsing.js';
 
 /** @typedef {import('../core/fleet.js').Fleet} Fleet */
@@ -13,13 +12,14 @@ import { Fault } from './parsing.js';
 
 /** Milliseconds for which nobody has typed, before the server is asked. */
 const QUIET = 200;
-/** Columns that are kept besides the base, at the most: each is one more of every node. */
-const MOST_COLUMNS = 40;
 /** Commas part the fields that the server is asked for. */
 const WITH_COMMA = 'Here no key of an entry may have a comma; on the command line it may';
 const PATH = 'podium/v1/selection';
 /** Milliseconds after which what time alone changes is looked at again. */
 const AGAIN = 3000;
+/** Columns of conditions that more than the nodes decides, see World. */
+const OTHERS = ['power_policy', 'conductor'];
+const EXAMPLE = '; conditions look like power_state=off';
 
 /**
  * The event 'change' comes with {order}: whether the list of nodes is another one, or only what is said of
@@ -39,12 +39,9 @@ export class Shown extends EventTarget {
   #filter = null;
   /** @type {Set<Node>} those that the filter chooses, where there is one */
   #chosen = new Set();
-  /** What the fleet knows of its nodes. */
-  #columns = new Set(BASE);
   #world = { now: 0, members: new Set(), enforcedByDefault: false };
   #typing = new AbortController();
-  /** @type {() => unknown} */
-  #ends = () => undefined;
+  #timer = 0;
   #fleet;
 
   /** @param {Fleet} fleet */
@@ -77,14 +74,13 @@ export class Shown extends EventTarget {
     [this.fault, this.missing] = [null, ''];
     try {
       const filter = understood(this.#text);
-      const more = filter ? filter.columns.filter((one) => !this.#columns.has(one)) : [];
-      this.isWaiting = more.length > 0 || dependsOnOthers(filter);
-      if (filter && this.isWaiting) await this.#prepare(filter, more, signal);
+      this.isWaiting = filter !== null && (this.#fleet.lacks(filter.columns) || looksAt(filter, OTHERS));
+      if (filter && this.isWaiting) await this.#prepare(filter, signal);
       if (signal.aborted) return;
       const { phase, ordered } = this.#fleet;
       this.missing = (phase !== 'loading' && filter?.missing?.(ordered)) || '';
       const hasSome = !this.missing || ordered.some((node) => filter?.fits(node, this.#world));
-      if (!hasSome) throw new Error(unmatched(this.#text));
+      if (!hasSome) throw new Error(`No node has ${this.#text.trim().slice(0, 80)} in its name${EXAMPLE}`);
       this.#apply(filter);
     } catch (error) {
       if (signal.aborted) return;
@@ -96,21 +92,16 @@ export class Shown extends EventTarget {
     this.#tell(false);
   }
 
-  /** Have what it looks at. @param {Filter} filter @param {string[]} more @param {AbortSignal} signal */
-  async #prepare(filter, more, signal) {
-    if (more.some((one) => one.includes(','))) throw new Error(WITH_COMMA);
+  /** Have what it looks at. @param {Filter} filter @param {AbortSignal} signal */
+  async #prepare(filter, signal) {
+    if (filter.columns.some((one) => one.includes(','))) throw new Error(WITH_COMMA);
     this.#tell(false);
-    const hasEntries = more.some((one) => one.includes('.'));
+    const hasEntries = filter.columns.some((one) => one.includes('.'));
     if (hasEntries) await pause(QUIET, signal);
-    const isUnsure = hasEntries || dependsOnOthers(filter);
+    const isUnsure = hasEntries || looksAt(filter, OTHERS);
     const fault = isUnsure && await this.#ask(signal, { where: this.#text });
     if (fault) throw new Error(fault);
-    if (more.length > MOST_COLUMNS) throw new Error('These are too many fields');
-    const areMany = this.#columns.size + more.length > BASE.length + MOST_COLUMNS;
-    if (areMany) this.#columns = new Set(BASE);  // without those of filters before
-    const known = this.#columns;
-    if (more.length) await this.#fleet.need([...filter.columns], areMany);
-    for (const column of filter.columns) known.add(column);
+    await this.#fleet.need(filter.columns);
   }
 
   /** Have the server say what is wrong. @param {Fault} at @param {AbortSignal} signal */
@@ -140,13 +131,10 @@ export class Shown extends EventTarget {
 
   /** @param {Filter | null} filter */
   #apply(filter) {
-    this.#ends();
+    clearInterval(this.#timer);
     this.#filter = filter;
-    const hasAges = filter?.columns.includes('power_checked_at');
-    const isTimed = filter && (hasAges || dependsOnOthers(filter));
-    const timer = isTimed ? setInterval(() => this.#look(filter), AGAIN) : 0;
-    const unwatch = hasAges && this.#fleet.watchAll();
-    this.#ends = () => [clearInterval(timer), unwatch && unwatch()];
+    const isTimed = filter && looksAt(filter, [...OTHERS, 'power_checked_at']);
+    this.#timer = isTimed ? setInterval(() => this.#look(filter), AGAIN) : 0;
     this.#chosen.clear();
     this.#follow(this.#fleet.ordered, true);
   }
@@ -154,7 +142,7 @@ export class Shown extends EventTarget {
   /** @param {Filter} filter that time changes */
   async #look(filter) {
     if (document.hidden) return;
-    if (dependsOnOthers(filter)) await this.#ask(this.#typing.signal, {}).catch(() => undefined);
+    if (looksAt(filter, OTHERS)) await this.#ask(this.#typing.signal, {}).catch(() => undefined);
     if (this.#filter === filter) this.#follow(this.#fleet.ordered, false);
   }
 
@@ -183,6 +171,5 @@ export class Shown extends EventTarget {
   }
 }
 
-/** Whether more than the nodes decides, see World. @param {Filter | null} filter */
-const dependsOnOthers = (filter) =>
-  ['power_policy', 'conductor'].some((column) => filter?.columns.includes(column));
+/** @param {Filter} filter @param {string[]} some */
+const looksAt = ({ columns }, some) => some.some((column) => columns.includes(column));

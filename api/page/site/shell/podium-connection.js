@@ -1,7 +1,9 @@
 import { h, Part, setText } from '../core/elements.js';
+import { MOST_LIVE } from '../core/stream.js';
 
 /** @type {Record<string, string>} */
-const SEVERITIES = { live: 'fine', connecting: 'warning', lost: 'critical' };
+const SEVERITIES = { live: 'fine', connecting: 'warning', waiting: 'warning', lost: 'critical' };
+const WAITS = `This window waits: ${MOST_LIVE} others of this browser are live. Close or hide one of them.`;
 
 /** Says whether what is shown is live: a word beside the navigation, and above everything when it is not. */
 class PodiumConnection extends Part {
@@ -14,8 +16,7 @@ class PodiumConnection extends Part {
   show() {
     const { stream, fleet } = this.page;
     this.replaceChildren(this.#word, this.#rest);
-    this.listen(stream, 'state', () => this.refresh());
-    for (const type of ['change', 'phase']) this.listen(fleet, type, () => this.soon());
+    this.soonAfter([stream, 'state'], [fleet, 'change'], [fleet, 'phase']);
     this.refresh();
   }
 
@@ -28,10 +29,11 @@ class PodiumConnection extends Part {
     this.closest('podium-page')?.setAttribute('data-connection', state);
     const then = new Date(since).toLocaleTimeString();
     const fault = state === 'lost' ? `No connection to Podium since ${then}: what you see is from then.`
-      : failure && `The nodes cannot be listed: ${failure}.`;
+      : state === 'waiting' ? WAITS : failure && `The nodes cannot be listed: ${failure}.`;
     if (fault === this.#said) return;
     this.#said = fault;
-    this.notice.replaceChildren(fault && h('p', { class: 'fault', role: 'alert' }, fault, ' Trying again.'));
+    this.notice.replaceChildren(fault && h('p', { class: 'fault', role: 'alert' }, fault,
+      state === 'waiting' ? '' : ' Trying again.'));
   }
 }
 
