@@ -89,19 +89,25 @@ Ask = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def ipmipower(rack: Rack, tmp_path: Path, require_peer: Callable[[str], str]) -> Callable[..., list[str]]:
-    """FreeIPMI's ipmipower on the first four BMCs: ``ipmipower("--stat", suite=3)``, its lines in order."""
-    program = require_peer("ipmipower")
+def freeipmi(rack: Rack, tmp_path: Path, require_peer: Callable[[str], str]) -> Callable[..., str]:
+    """A program of FreeIPMI on the first BMCs: ``freeipmi("ipmi-sel", "--info")``, its output."""
     config = tmp_path / "freeipmi.conf"
     config.write_text(f"username admin\npassword {PASSWORD}\n")
     config.chmod(0o600)
 
-    def ask(*words: str, suite: int) -> list[str]:
-        hosts = f"127.20.7.[1-4]:{rack.port}"
-        options = (f"--config-file={config}", "--driver-type=LAN_2_0", "-I", str(suite), "-h", hosts)
-        return sorted(run([program, *options, *words]).stdout.splitlines())
+    def ask(program: str, *words: str, suite: int = 17, hosts: str = "127.20.7.1") -> str:
+        options = (f"--config-file={config}", "--driver-type=LAN_2_0", "-I", str(suite))
+        return run([require_peer(program), *options, "-h", f"{hosts}:{rack.port}", *words]).stdout
 
     return ask
+
+
+@pytest.fixture
+def ipmipower(freeipmi: Callable[..., str]) -> Callable[..., list[str]]:
+    """FreeIPMI's ipmipower on the first four BMCs: ``ipmipower("--stat", suite=3)``, its lines in order."""
+    return lambda *words, suite: sorted(
+        freeipmi("ipmipower", *words, suite=suite, hosts="127.20.7.[1-4]").splitlines()
+    )
 
 
 def test_it_says_in_one_line_when_it_is_ready(rack: Rack) -> None:
@@ -196,6 +202,17 @@ def test_ipmitool_chooses_what_a_machine_boots_from(
     assert [word for word in words if word not in found] == []
 
 
+def test_a_machine_boots_once_from_what_ipmitool_chose(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("power", "on", "1")
+    ipmitool("chassis", "bootdev", "cdrom")
+    booted = []
+    for _ in range(2):
+        ipmitool("power", "reset")
+        booted.append(rack.ctl("machines", "1"))
+    assert "booted cdrom, bios, boots 2" in booted[0]
+    assert "boot default, booted default, boots 3" in booted[1]
+
+
 def test_ipmitool_switches_the_light_for_identification(rack: Rack, ipmitool: Ask) -> None:
     assert "Chassis identify interval: 200 seconds" in ipmitool("chassis", "identify", "200").stdout
     assert "identify for a time" in rack.ctl("machines", "1")
@@ -225,6 +242,35 @@ def test_a_log_that_is_slow_is_slow_alone(rack: Rack, ipmitool: Ask) -> None:
     rack.ctl("fault", "slow-log=3600", "1")
     assert ipmitool("power", "status").stdout == "Chassis Power is off\n"
     assert ipmitool("sel", "info").returncode != 0
+
+
+def test_freeipmi_reads_and_clears_the_event_log(
+    rack: Rack, tmp_path: Path, freeipmi: Callable[..., str]
+) -> None:
+    rack.ctl("fault", "power-fault", "1")
+    rack.ctl("event", "0100c10000005ea202000102030405ff", "1")
+    rack.ctl("event", "0000e0a0a1a2a3a4a5a6a7a8a9aaabac", "1")
+    cache = f"--sdr-cache-directory={tmp_path}"
+    said = [line.split("|")[-1].strip() for line in freeipmi("ipmi-sel", cache).splitlines()[1:]]
+    assert said == [
+        "Fully Redundant",
+        "Redundancy Lost",
+        "Power Supply Failure detected",
+        "OEM defined = 01h 02h 03h 04h 05h FFh",
+        "OEM defined = A0h A1h A2h A3h A4h A5h A6h A7h A8h A9h AAh ABh ACh",
+    ]
+    freeipmi("ipmi-sel", cache, "--clear")
+    assert "Number of log entries                  : 0\n" in freeipmi("ipmi-sel", cache, "--info")
+
+
+def test_freeipmi_chooses_what_a_machine_boots_from(freeipmi: Callable[..., str]) -> None:
+    choice = ("-e", "Chassis_Boot_Flags:Boot_Device=PXE")
+    freeipmi("ipmi-config", "--category=chassis", "--commit", *choice)
+    section = ("--category=chassis", "--checkout", "--section=Chassis_Boot_Flags")
+    found = dict(
+        line.split() for line in freeipmi("ipmi-config", *section).splitlines() if len(line.split()) == 2
+    )
+    assert (found["Boot_Device"], found["Boot_Flags_Persistent"]) == ("PXE", "No")
 
 
 @pytest.mark.parametrize("suite", [3, 17])

@@ -165,6 +165,54 @@ def test_the_log_of_some_bmcs_tells_what_they_carried_out(sim: Simulator) -> Non
     ]
 
 
+def test_the_state_of_some_bmcs_says_what_their_machines_booted_from(sim: Simulator) -> None:
+    first = sim.bmc("127.20.0.1")
+    for command, data in (
+        (packet.SET_SYSTEM_BOOT_OPTIONS, b"\x05\xa0\x04\0\0\0"),
+        (packet.CHASSIS_CONTROL, b"\x01"),
+        (packet.CHASSIS_IDENTIFY, b"\0\x01"),
+    ):
+        first.execute(*command, data, packet.PRIVILEGE_OPERATOR)
+    sim.set_fault("clock-off=-90", "1")
+    reply = control.answer(sim, b'{"get": "machines", "where": "1"}')
+    assert reply["bmcs"] == {
+        "127.20.0.1": {
+            "power_on": True,
+            "identify": "on",
+            "boot": "default",
+            "booted": "pxe, uefi",
+            "boots": 1,
+            "clock_ahead": -90.0,
+            "log_entries": 0,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "logged"),
+    [
+        ('{"sensor": "FAN1", "offset": 2}', "2000 04 04 04 01 52590a"),
+        ('{"sensor": "FAN1", "offset": 2, "ended": true}', "2000 04 04 04 81 52590a"),
+        ('{"sensor": "Drive 1", "offset": 5}', "2000 04 0d 12 6f 05ffff"),
+        ('{"sensor": "Event Log", "offset": 4}', "2000 04 10 18 6f 04ffff"),
+        ('{"record": "ffffe0 00000000 a1a2a3a4a5a6a7a8a9"}', "a1a2a3a4a5a6a7a8a9"),
+    ],
+)
+def test_a_request_adds_an_event_to_logs(sim: Simulator, event: str, logged: str) -> None:
+    sim.set_power(True, "1")
+    line = f'{{"add": "event", "event": {event}, "count": 3, "where": "1-2"}}'
+    assert control.answer(sim, line.encode()) == {"ok": True, "changed": 2}
+    asked = b"\0\0\xff\xff\0\xff"
+    _, data = sim.bmc("127.20.0.1").execute(*packet.GET_SEL_ENTRY, asked, packet.PRIVILEGE_USER)
+    assert (data[2:4], data[9:]) == (b"\3\0", bytes.fromhex(logged))
+
+
+def test_an_event_may_have_a_time_of_its_own(sim: Simulator) -> None:
+    sim.log_event(sim.addresses[0], {"record": "0000 02 05000000 2000 04 04 04 01 52590a"}, 1)
+    _, data = sim.bmc("127.20.0.1").execute(*packet.GET_SEL_ENTRY, b"\0\0\0\0\0\xff", packet.PRIVILEGE_USER)
+    assert data[5:9] == b"\5\0\0\0"
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -178,6 +226,17 @@ def test_the_log_of_some_bmcs_tells_what_they_carried_out(sim: Simulator) -> Non
         b'{"set": "fault", "fault": ["dead"], "where": "1"}',
         b'{"set": "fault", "fault": "dead", "where": "99"}',
         b'{"clear": "fault", "kind": "sleepy", "where": "1"}',
+        b'{"get": "machines"}',
+        b'{"add": "event", "where": "1"}',
+        b'{"add": "event", "event": {"sensor": "FAN1"}, "where": "1"}',
+        b'{"add": "event", "event": {"sensor": "FAN9", "offset": 2}, "where": "1"}',
+        b'{"add": "event", "event": {"sensor": "FAN1", "offset": 16}, "where": "1"}',
+        b'{"add": "event", "event": {"sensor": "FAN1", "offset": 2, "ended": 1}, "where": "1"}',
+        b'{"add": "event", "event": {"sensor": "FAN1", "offset": 2, "end": true}, "where": "1"}',
+        b'{"add": "event", "event": {"record": "00"}, "where": "1"}',
+        b'{"add": "event", "event": {"record": "zz"}, "where": "1"}',
+        b'{"add": "event", "event": {"sensor": "FAN1", "offset": 2}, "count": "1", "where": "1"}',
+        b'{"add": "event", "event": {"sensor": "FAN1", "offset": 2}, "count": 0, "where": "1"}',
     ],
 )
 def test_a_bad_request_is_refused_with_a_reason(sim: Simulator, line: bytes) -> None:
