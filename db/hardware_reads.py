@@ -1,8 +1,8 @@
 """What people ask conductors to read from the hardware of a node, as functions of an open connection.
 
-Such a read changes nothing and is nobody's operation: its answer is kept for whoever waits for it, and for an
-hour at the most. A read that is asked for while the same is under way, with the same arguments, has that
-answer.
+Such a read changes nothing and is nobody's operation: its answer is kept for whoever waits for it, for some
+minutes if others are asked for, or else for an hour or two. A read that is asked for while the same is under
+way, with the same arguments, has that answer.
 """
 
 import json
@@ -27,8 +27,11 @@ from podium.db.worker import Worker
 MOST_BYTES: Final = 262_144
 #: Reads that one worker may owe.
 _MOST_UNANSWERED: Final = 1000
-#: Seconds after which nobody waits for an answer any more, so that a newer one may take its place.
+#: Seconds after which nobody waits for an answer any more, and how many of these go with each new read.
 _WAITED_FOR: Final = 120.0
+_FORGOTTEN_AT_ONCE: Final = 20
+#: Characters of arguments.
+_LONGEST: Final = 1024
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -109,6 +112,8 @@ def _ask(
         raise errors.NodeConflict(f"no conductor has {found.name} now; see: podium conductor list")
     same = hardware_reads.c.node_uuid == found.uuid, hardware_reads.c.kind == kind
     wanted = json.dumps(arguments, ensure_ascii=False, sort_keys=True) if arguments else None
+    if wanted is not None and len(wanted) > _LONGEST:
+        raise errors.BadRequest(f"what is asked of {found.name} has more than {_LONGEST} characters")
     # Compared here: not every database tells upper case from lower case.
     asked = sa.select(hardware_reads.c.id, hardware_reads.c.arguments).where(*same, _left_to(reader))
     for number, its in connection.execute(asked):
@@ -118,7 +123,8 @@ def _ask(
     if connection.scalars(owed).one() >= _MOST_UNANSWERED:
         raise errors.NodeConflict(f"{found.name}: its conductor has too much to read; ask again later")
     now = clock.now(connection)
-    _delete(connection, *same, clock.later(now, -_WAITED_FOR) > _FINISHED)
+    its_old = hardware_reads.c.reader == reader, clock.later(now, -_WAITED_FOR) > _FINISHED
+    _delete(connection, *its_old, limit=_FORGOTTEN_AT_ONCE)
     values = {"node_uuid": found.uuid, "kind": kind, "reader": reader, "requested_by": who}
     asking = sa.insert(hardware_reads).values(**values, arguments=wanted, requested_at=now)
     (number,) = connection.execute(asking).inserted_primary_key or (0,)
@@ -177,8 +183,8 @@ def prune(connection: sa.Connection, before: datetime) -> None:
     _delete(connection, retention.is_old(connection, columns.id, columns.requested_at, before))
 
 
-def _delete(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
+def _delete(connection: sa.Connection, *which: sa.ColumnElement[bool], limit: int | None = None) -> None:
     # By their numbers: MariaDB would lock the gaps of an index that others insert into.
-    numbers = connection.scalars(sa.select(hardware_reads.c.id).where(*which)).all()
+    numbers = connection.scalars(sa.select(hardware_reads.c.id).where(*which).limit(limit)).all()
     for chunk in chunks(numbers):
         connection.execute(sa.delete(hardware_reads).where(hardware_reads.c.id.in_(chunk)))

@@ -177,7 +177,8 @@ class Driver(ABC):
 
         :param before: the id of an entry: only older ones
         :param after: the id of an entry: only newer ones
-        :param limit: of those that are left, the newest so many, 1 to 1,000
+        :param limit: of those that are left, the newest so many, 1 to 1,000; or fewer, if it would take more
+            than ten seconds or so: until then nobody else has the node
         :returns: also if an entry that is named is not there any more: then those that are
         :raises podium.errors.DriverError: when it cannot be read
         """

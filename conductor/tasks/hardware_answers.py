@@ -42,14 +42,14 @@ class Kind(NamedTuple):
 
     :param method: returns the driver's method, or raises DriverError if it has none
     :param shown: returns what the method returned as an object of JSON without secrets
-    :param arguments: those that the method is called with beside the node, by name
+    :param called: returns what the method is called with beside the node
     :param repeats: whether it begins anew after it gave way to somebody who switches the node
     :param offset: where the answer says how many seconds the clock of the hardware is ahead
     """
 
     method: Callable[[base.Driver], Callable[..., Any]]
     shown: Callable[[Any, Arguments, Scrubbed], Document]
-    arguments: tuple[str, ...] = ()
+    called: Callable[[Arguments], tuple[Any, ...]] = lambda _: ()
     repeats: bool = True
     offset: str | None = None
 
@@ -116,12 +116,20 @@ def _log_of(driver: base.Driver) -> Callable[..., Any]:
     return driver.get_log
 
 
+def _limit(arguments: Arguments) -> int:
+    return max(1, min(int(arguments["limit"]), _MOST_ENTRIES))
+
+
+def _page(arguments: Arguments) -> tuple[str | None, str | None, int]:
+    return arguments["before"], arguments["after"], _limit(arguments)
+
+
 def _log(found: Any, arguments: Arguments, scrubbed: Scrubbed) -> Document:
     if not isinstance(found, base.Log) or not isinstance(found.entries, list | tuple):
         raise errors.DriverError(
             f"get_log returned {safe_repr(found, scrubbed)}, which is no podium.drivers.base.Log"
         )
-    newest = found.entries[-min(arguments["limit"], _MOST_ENTRIES) :]
+    newest = found.entries[-_limit(arguments) :]
     for one in newest:
         if not isinstance(one, base.LogEntry):
             raise errors.DriverError(f"get_log returned an entry {safe_repr(one, scrubbed)}, which is none")
@@ -139,6 +147,8 @@ def _log(found: Any, arguments: Arguments, scrubbed: Scrubbed) -> Document:
             break
         shown[line["id"]] = line
     more = bool(found.more) or len(newest) < len(found.entries) or size > MOST_BYTES
+    if more and not shown:  # whoever asks for them would ask for ever
+        raise errors.DriverError("get_log returned no entry, although there are more")
     return {"entries": [*reversed(shown.values())], "more": more, "clock_offset": offset}
 
 
@@ -223,7 +233,9 @@ def _login(found: Any, _: Arguments, scrubbed: Scrubbed) -> Document:
 
 def _line(text: Any, longest: int, scrubbed: Scrubbed) -> str:
     hidden = scrubbed(safe_str(text))
-    return "".join(letter if letter.isprintable() else " " for letter in hidden)[:longest]
+    if not hidden.isprintable():
+        hidden = "".join(letter if letter.isprintable() else " " for letter in hidden)
+    return hidden[:longest]
 
 
 def _number(found: Any) -> float | None:
@@ -234,7 +246,7 @@ def _number(found: Any) -> float | None:
 KINDS: Final[Mapping[str, Kind]] = {
     "sensors": Kind(_sensors_of, _sensors),
     "boot device": Kind(_boot_device_of, _boot_device),
-    "log": Kind(_log_of, _log, ("before", "after", "limit"), offset="clock_offset"),
+    "log": Kind(_log_of, _log, _page, offset="clock_offset"),
     "clock": Kind(_clock_of, _clock, offset="offset"),
     # Begun anew, a login that is refused would count twice with the hardware.
     "login": Kind(_login_of, _login, repeats=False),

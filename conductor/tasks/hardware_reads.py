@@ -124,7 +124,7 @@ class HardwareReads:
     async def _ask(self, read: HardwareRead, entry: Entry, room: DriverRoom, kind: Kind) -> dict[str, Any]:
         node, method = entry.node, kind.method(room.driver)
         given = json.loads(read.arguments or "{}")
-        arguments = [given.get(name) for name in kind.arguments]
+        arguments = kind.called(given)
 
         def scrubbed(text: str) -> str:
             return self._fleet.scrubbed(text, node.driver, room.secret)

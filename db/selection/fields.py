@@ -76,7 +76,7 @@ _TEXTS: Final = (
     *("provision_state", "instance_uuid", "instance_name", "resource_class", "owner", "lessee", "shard"),
     *("parent_node", "chassis_uuid", "description"),
 )
-_NUMBERS: Final = ("power_request_id", "power_failures", "slot")
+_NUMBERS: Final = ("power_request_id", "power_failures", "slot", "clock_offset")
 _TIMES: Final = (
     *("power_requested_at", "power_checked_at", "power_changed_at", "health_checked_at", "reserved_at"),
     *("provision_updated_at", "created_at", "updated_at"),

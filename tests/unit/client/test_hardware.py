@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,11 +18,14 @@ from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend
 from podium.client.local.hardware import owed_for
 from podium.client.podium import AsyncPodium, Podium
+from podium.conductor.tasks.hardware_answers import KINDS
 from podium.db import hardware_reads, members
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
+from podium.drivers import base
+from podium.drivers.fake import FakeDriver
 from readers import BOOT, INLET, LOG, LOGIN, Answer, answering
 from served import Everybody
 
@@ -198,6 +201,44 @@ def test_what_cannot_be_asked_of_a_log_is_refused(
     enrol("n1")
     with pytest.raises(errors.BadRequest, match=text):
         podium.log("n1", **given)
+
+
+class Fakes:
+    """A conductor that asks machines in memory, in the way that the daemon does."""
+
+    def __init__(self, **driver_info: Any) -> None:
+        self.driver = FakeDriver("fake", None)
+        self.driver_info = driver_info
+
+    def __call__(self, connection: sa.Connection, read: HardwareRead) -> None:
+        node = base.Node(read.node_uuid, "n1", "fake", self.driver_info)
+        kind, given = KINDS[read.kind], json.loads(read.arguments or "{}")
+        found = asyncio.run(kind.method(self.driver)(node, *kind.called(given)))
+        hardware_reads.answer(connection, read.id, kind.shown(found, given, str))
+
+
+def test_what_drivers_return_is_what_callers_see(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    enrol("n1")
+    with answering(database, owner, Fakes(fake_clock_offset=86400, fake_log_entries=7)):
+        assert {one.name: one.thresholds is not None for one in podium.sensors("n1").sensors} == {
+            "Inlet": True,
+            "Fan 1": True,
+            "Input": False,
+        }
+        assert podium.clock("n1").offset == pytest.approx(86400, abs=60)
+        pages = [podium.log("n1", limit=3)]
+        while pages[-1].more:
+            pages.append(podium.log("n1", limit=3, before=pages[-1].entries[0].id))
+    entries = [entry for page in reversed(pages) for entry in page.entries]
+    assert [entry.id for entry in entries] == ["1", "2", "3", "4", "5", "6", "7"]
+    now = datetime.now(UTC)
+    for one in entries:
+        assert one.at is not None and one.clock_at is not None
+        assert one.clock_at - one.at == timedelta(days=1)
+        assert timedelta(0) <= now - one.at < timedelta(hours=1)
+    assert {page.clock_offset for page in pages} == {86400.0}
 
 
 def logs_in(connection: sa.Connection, read: HardwareRead) -> None:

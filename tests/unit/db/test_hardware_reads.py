@@ -192,21 +192,34 @@ def _age(database: Database, number: int, seconds: float) -> None:
         connection.execute(its.values(requested_at=at, finished_at=at))
 
 
-def test_an_answer_that_nobody_waits_for_goes_when_the_same_is_asked_again(
+def test_answers_that_nobody_waits_for_go_when_their_conductor_is_asked_again(
     database: Database, enrol: Enrol
 ) -> None:
     owner(database)
-    enrol("n1", "n2")
-    old, others = ask(database), ask(database, "n2")
-    for number in (old, others):
+    enrol("n1", *(f"m{number}" for number in range(25)))
+    others = [ask(database, f"m{number}") for number in range(25)]
+    for number in others:
         _age(database, number, 600)
     young = ask(database)
     with database.write() as connection:
         hardware_reads.answer(connection, young, {})
-    ask(database)
-    with database.read() as connection:
-        found = [hardware_reads.find(connection, number) is not None for number in (old, others, young)]
-    assert found == [False, True, True]
+
+    def left() -> int:
+        with database.read() as connection:
+            return len(hardware_reads.find_many(connection, others))
+
+    assert left() == 5
+    assert ask(database, kind="log") > young
+    assert left() == 0
+    assert find(database, young).answer == {}
+
+
+def test_too_long_arguments_are_refused(database: Database, enrol: Enrol) -> None:
+    reader = owner(database)
+    enrol("n1")
+    with pytest.raises(errors.BadRequest, match="what is asked of n1 has more than 1024 characters"):
+        ask(database, kind="log", before="x" * 1024)
+    assert owed(database, reader) == []
 
 
 def test_old_reads_are_deleted(database: Database, enrol: Enrol) -> None:

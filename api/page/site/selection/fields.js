@@ -38,7 +38,7 @@ export const FIELDS = named([
   ...those('text', 'power_policy enforcement maintenance_reason reservation reserved_for provision_state'),
   ...those('text', 'instance_uuid instance_name resource_class lessee shard parent_node chassis_uuid'),
   ...those('text', 'description'),
-  ...those('number', 'power_failures power_request_id slot'),
+  ...those('number', 'power_failures power_request_id slot clock_offset'),
   ...those('time', 'power_changed_at power_checked_at power_requested_at health_checked_at reserved_at'),
   ...those('time', 'provision_updated_at created_at updated_at'),
 ]);

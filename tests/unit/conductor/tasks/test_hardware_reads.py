@@ -443,6 +443,13 @@ def test_a_log_is_asked_for_as_the_caller_says_and_its_times_are_made_those_of_t
     assert read.answer == {"entries": [{**line, **times}], "more": True, "clock_offset": 30.5}
 
 
+@pytest.mark.parametrize(("limit", "asked"), [(0, 1), (5000, 1000)])
+def test_a_driver_is_never_asked_for_more_than_a_page(tmp_path: Path, limit: int, asked: int) -> None:
+    driver = Able(base.Log([]))
+    answered(tmp_path, driver, kind="log", before=None, after=None, limit=limit)
+    assert driver.asked == [(None, None, asked)]
+
+
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -528,6 +535,7 @@ def test_the_number_of_an_entry_is_no_secret(tmp_path: Path) -> None:
             base.Log([*entries(1), *entries(1, message="other")]),
             "get_log returned two entries with the id 1",
         ),
+        ("log", base.Log([], more=True), "get_log returned no entry, although there are more"),
         ("clock", 7, "get_clock returned no time: a clock shows a datetime, not 7"),
         (
             "clock",
