@@ -13,6 +13,7 @@ from podium.drivers.ipmi.lan import packet
 from podium.simulator import fru, sensors
 from podium.simulator.accounts import Accounts
 from podium.simulator.faults import HEALTHY, Faults
+from podium.simulator.ipmi import identity
 from podium.simulator.ipmi.boot import BootOptions
 from podium.simulator.ipmi.clock import Clock
 from podium.simulator.ipmi.codes import (
@@ -22,7 +23,6 @@ from podium.simulator.ipmi.codes import (
     NODE_BUSY,
     NOT_IN_THIS_STATE,
     OK,
-    OUT_OF_RANGE,
     WRONG_LENGTH,
     Answer,
 )
@@ -30,9 +30,6 @@ from podium.simulator.ipmi.event_log import EventLog
 
 _LOG_SIZE: Final = 256
 _IDENTIFY_SECONDS: Final = 15
-_BIOS_VERSION: Final = b"SIM 2.4.1"
-_MAC_ADDRESS: Final = 5  # LAN configuration parameter, table 23-4
-_NO_SUCH_PARAMETER: Final = 0x80
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -164,9 +161,9 @@ class BMC:
 
         :param privilege: the session's level
         """
-        self.asked_log = (netfn, command) in _LOG_COMMANDS
-        known = _COMMANDS.get((netfn, command))
-        if known is None:
+        known, part = _COMMANDS.get((netfn, command)), _PARTS.get((netfn, command))
+        self.asked_log = part == "log"
+        if known is None or part in self._faults.lacks:
             return INVALID_COMMAND, b""
         needed, carry_out = known
         if privilege < needed:
@@ -308,39 +305,9 @@ class BMC:
             self.time.set(int.from_bytes(data, "little"))
         return OK, b""
 
-    def _get_chassis_capabilities(self, data: bytes) -> Answer:
-        """Section 28.1: an intrusion sensor, a diagnostic interrupt, all devices at the BMC's address."""
-        return OK, bytes((0x05, *[packet.BMC_ADDRESS] * 5))
-
     def _get_system_restart_cause(self, data: bytes) -> Answer:
         """Section 28.11."""
         return OK, bytes((self._cause, 1))
-
-    def _get_device_id(self, data: bytes) -> Answer:
-        """Section 20.1: firmware 1.0, IPMI 2.0, chassis, FRU, SDR and sensor device, no manufacturer."""
-        return OK, bytes((0x20, 0x01, 0x01, 0x00, 0x02, 0x8B, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-
-    def _get_self_test_results(self, data: bytes) -> Answer:
-        """Section 20.4: 55h is passed; 57h with bit 7 is a system event log that cannot be read."""
-        return OK, b"\x57\x80" if self.faults.self_test_failed else b"\x55\x00"
-
-    def _get_system_info(self, data: bytes) -> Answer:
-        """Section 22.14a: the system firmware's version in one block, as ASCII."""
-        if len(data) != 4:
-            return WRONG_LENGTH, b""
-        if data[1] != 1:
-            return _NO_SUCH_PARAMETER, b""
-        if data[2]:
-            return OUT_OF_RANGE, b""
-        return OK, bytes((0x11, 0, 0, len(_BIOS_VERSION))) + _BIOS_VERSION.ljust(14, b"\0")
-
-    def _get_lan_configuration(self, data: bytes) -> Answer:
-        """Section 23.2: the MAC address, locally administered."""
-        if len(data) != 4:
-            return WRONG_LENGTH, b""
-        if data[1] != _MAC_ADDRESS:
-            return _NO_SUCH_PARAMETER, b""
-        return OK, b"\x11\x02\x00" + self._number.to_bytes(4)
 
     def _get_log_entry(self, data: bytes) -> Answer:
         return self.events.get(data, self._faults, self._settings.answer_limit)
@@ -354,7 +321,7 @@ _CONTROLS: Final = {0: "off", 1: "on", 2: "cycle", 3: "reset", 4: "diag", 5: "so
 
 #: By netFn and command: the privilege level that it needs (appendix G), and the method that carries it out.
 _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]]]] = {
-    (packet.NETFN_CHASSIS, 0x00): (packet.PRIVILEGE_USER, BMC._get_chassis_capabilities),
+    (packet.NETFN_CHASSIS, 0x00): (packet.PRIVILEGE_USER, lambda bmc, data: identity.capabilities()),
     packet.GET_CHASSIS_STATUS: (packet.PRIVILEGE_USER, BMC._get_chassis_status),
     packet.CHASSIS_CONTROL: (packet.PRIVILEGE_OPERATOR, BMC._chassis_control),
     packet.CHASSIS_IDENTIFY: (packet.PRIVILEGE_OPERATOR, BMC._chassis_identify),
@@ -362,12 +329,18 @@ _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]
         packet.PRIVILEGE_OPERATOR,
         lambda bmc, data: bmc.boot.set(data, bmc.faults),
     ),
-    packet.GET_SYSTEM_BOOT_OPTIONS: (packet.PRIVILEGE_OPERATOR, lambda bmc, data: bmc.boot.get(data)),
+    packet.GET_SYSTEM_BOOT_OPTIONS: (
+        packet.PRIVILEGE_OPERATOR,
+        lambda bmc, data: bmc.boot.get(data, bmc.faults),
+    ),
     (packet.NETFN_CHASSIS, 0x07): (packet.PRIVILEGE_USER, BMC._get_system_restart_cause),
-    packet.GET_DEVICE_ID: (packet.PRIVILEGE_USER, BMC._get_device_id),
-    packet.GET_SELF_TEST_RESULTS: (packet.PRIVILEGE_USER, BMC._get_self_test_results),
-    packet.GET_SYSTEM_INFO_PARAMETERS: (packet.PRIVILEGE_USER, BMC._get_system_info),
-    packet.GET_LAN_CONFIGURATION_PARAMETERS: (packet.PRIVILEGE_OPERATOR, BMC._get_lan_configuration),
+    packet.GET_DEVICE_ID: (packet.PRIVILEGE_USER, lambda bmc, data: identity.device_id(bmc.faults)),
+    packet.GET_SELF_TEST_RESULTS: (packet.PRIVILEGE_USER, lambda bmc, data: identity.self_test(bmc.faults)),
+    packet.GET_SYSTEM_INFO_PARAMETERS: (packet.PRIVILEGE_USER, lambda bmc, data: identity.system_info(data)),
+    packet.GET_LAN_CONFIGURATION_PARAMETERS: (
+        packet.PRIVILEGE_OPERATOR,
+        lambda bmc, data: identity.lan_configuration(data, bmc._number),
+    ),
     packet.GET_SDR_REPOSITORY_INFO: (packet.PRIVILEGE_USER, lambda bmc, data: (OK, sensors.info())),
     packet.RESERVE_SDR_REPOSITORY: (packet.PRIVILEGE_USER, lambda bmc, data: (OK, sensors.RESERVATION)),
     packet.GET_SDR: (packet.PRIVILEGE_USER, lambda bmc, data: sensors.part(data, bmc._settings.answer_limit)),
@@ -393,9 +366,21 @@ _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]
     packet.GET_SEL_TIME: (packet.PRIVILEGE_USER, BMC._get_time),
     packet.SET_SEL_TIME: (packet.PRIVILEGE_OPERATOR, BMC._set_time),
 }
-_LOG_COMMANDS: Final = frozenset(
-    (
-        packet.GET_SEL_INFO, packet.RESERVE_SEL, packet.GET_SEL_ENTRY, packet.ADD_SEL_ENTRY,
-        packet.DELETE_SEL_ENTRY, packet.CLEAR_SEL,
-    )
-)  # fmt: skip
+#: The commands of which a BMC may lack a part, by the word of the fault.
+_PARTS: Final = {
+    command: part
+    for part, commands in {
+        "boot": (packet.SET_SYSTEM_BOOT_OPTIONS, packet.GET_SYSTEM_BOOT_OPTIONS),
+        "identify": (packet.CHASSIS_IDENTIFY,),
+        "log": (
+            packet.GET_SEL_INFO, packet.RESERVE_SEL, packet.GET_SEL_ENTRY, packet.ADD_SEL_ENTRY,
+            packet.DELETE_SEL_ENTRY, packet.CLEAR_SEL,
+        ),
+        "clock": (packet.GET_SEL_TIME, packet.SET_SEL_TIME),
+        "sensors": (
+            packet.GET_SDR_REPOSITORY_INFO, packet.RESERVE_SDR_REPOSITORY, packet.GET_SDR,
+            packet.GET_SENSOR_READING, packet.GET_SENSOR_THRESHOLDS,
+        ),
+    }.items()
+    for command in commands
+}  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any, Final
 NOBODY: Final = ("400", "403", "404", "440", "500", "page", "redirect", "error", "nothing")
 #: Why a BMC does not take a password.
 REASONS: Final = ("length", "history", "complexity")
+#: What a BMC may have no commands for.
+PARTS: Final = ("boot", "identify", "log", "clock", "sensors")
 _LOCKED: Final = 600.0  # seconds
 _YEARS: Final = 20 * 366 * 86400.0  # as seconds
 
@@ -99,6 +101,14 @@ def boot_parameters(value: str) -> dict[str, Any]:
     if not set(numbers) <= set(range(7)):
         raise ValueError
     return {"no_boot_parameters": numbers}
+
+
+def lacks(value: str) -> dict[str, Any]:
+    """Some of PARTS."""
+    parts = value.split(",")
+    if not set(parts) <= set(PARTS):
+        raise ValueError
+    return {"lacks": tuple(sorted(set(parts)))}
 
 
 def clock_off(value: str) -> dict[str, Any]:

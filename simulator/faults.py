@@ -41,6 +41,7 @@ class Faults:
     :param boot_mode_alone: whether it wants the boot mode in a request of its own
     :param boot_whole: whether it wants target, mode and how long it is meant together
     :param boot_unlisted: whether it does not list what it boots from
+    :param lacks: what it has no commands for, of :data:`podium.simulator.fault_values.PARTS`
     :param no_boot_parameters: the boot option parameters that cannot be set
     :param slow_log: seconds by which answers about the log are late
     :param slow_erase: seconds that the erasure of the log takes
@@ -144,6 +145,7 @@ class Faults:
     boot_unlisted: bool = False
     lockout: int = 0
     lockout_seconds: float = 0.0
+    lacks: tuple[str, ...] = ()
     no_boot_parameters: tuple[int, ...] = ()
     boot_once: bool = False
     boot_bios: bool = False
@@ -303,6 +305,7 @@ KINDS: Final[dict[str, Kind]] = {
     "lockout": Kind(
         ("lockout", "lockout_seconds"), "wrong logins (3), also with seconds (3/60s)", values.lockout
     ),
+    "lacks": Kind(("lacks",), f"some of {', '.join(values.PARTS)} (log,clock)", values.lacks, (IPMI,)),
     "no-boot-parameters": Kind(
         ("no_boot_parameters",), "numbers from 0 to 6 (0,3,4)", values.boot_parameters, (IPMI,)
     ),

@@ -11,7 +11,7 @@ from typing import Final
 
 from podium.drivers.ipmi.lan import packet
 from podium.simulator.faults import Faults
-from podium.simulator.ipmi import codes
+from podium.simulator.ipmi import codes, identity
 
 _FULL, _COMPACT, _EVENT_ONLY, _CONTROLLER = 0x01, 0x02, 0x03, 0x12  # record types
 _VERSION: Final = 0x51
@@ -263,7 +263,7 @@ def _others() -> list[bytes]:
     """Return records without readings: an event-only sensor (table 43-3), and the BMC itself (table 43-9)."""
     number = len(_SENSORS) + 1
     event_log = bytes((packet.BMC_ADDRESS, 0, number, 7, 1, _EVENT_LOG, _SENSOR_SPECIFIC, 0x01, 0, 0, 0))
-    controller = bytes((packet.BMC_ADDRESS, 0, 0, 0x8B, 0, 0, 0, 46, 1, 0))
+    controller = bytes((packet.BMC_ADDRESS, 0, 0, identity.DEVICES, 0, 0, 0, 46, 1, 0))
     return [_record(_EVENT_ONLY, event_log, "Event Log"), _record(_CONTROLLER, controller, "BMC")]
 
 

@@ -14,8 +14,8 @@ _SET_IN_PROGRESS: Final = 0
 _CLEARING: Final = 3
 _ACKNOWLEDGE: Final = 4
 _FLAGS: Final = 5
-#: The parameters that it has, as they are at first: beside these a service partition and the initiator.
-_INITIAL: Final = {0: bytes(1), 1: bytes(1), 2: bytes(1), 3: bytes(1), 4: bytes(2), 5: bytes(5), 6: bytes(9)}
+#: The parameters from 0 on, as they are at first: beside these a service partition (1, 2) and the initiator.
+_INITIAL: Final = (*[bytes(1)] * 4, bytes(2), bytes(5), bytes(9))
 
 _NO_SUCH_PARAMETER: Final = 0x80
 _ALREADY_IN_PROGRESS: Final = 0x81
@@ -29,6 +29,7 @@ _UEFI: Final = 0x20
 # Of parameter 3: when the valid bit is kept.
 _KEPT_AT_THE_BUTTON: Final = 0x01
 _KEPT_FOR_LONGER: Final = 0x08
+_NEVER: Final = float("inf")
 _VALID_SECONDS: Final = 60.0  # section 28.12
 
 #: By the selector in the second byte of the boot flags.
@@ -44,13 +45,13 @@ class BootOptions:
     :param clock: seconds, monotonic
     """
 
-    __slots__ = ("_changed", "_clock", "_locked", "_until", "booted", "boots")
+    __slots__ = ("_clock", "_locked", "_until", "_values", "booted", "boots")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._changed: dict[int, bytes] = {}
-        self._locked: frozenset[int] = frozenset()  # the parameters that are marked as invalid
-        self._until = float("inf")  # when the flags cease to be valid, on the clock
+        self._values = _INITIAL
+        self._locked = 0  # bits of the parameters that are marked as invalid
+        self._until = _NEVER  # when the flags cease to be valid, on the clock
         self.booted: str | None = None  #: what the machine booted from last: ``pxe, uefi``
         self.boots = 0  #: how often it booted
 
@@ -59,13 +60,13 @@ class BootOptions:
         if not data:
             return codes.WRONG_LENGTH, b""
         parameter, value = data[0] & 0x7F, data[1:]
-        if parameter not in _INITIAL or parameter in faults.no_boot_parameters:
+        if not _has(parameter, faults):
             return _NO_SUCH_PARAMETER, b""
         if value and len(value) != len(_INITIAL[parameter]):
             return codes.WRONG_LENGTH, b""
         if value and (code := self._write(parameter, value, faults)):
             return code, b""
-        self._locked = self._locked - {parameter} if data[0] == parameter else self._locked | {parameter}
+        self._locked = self._locked & ~(1 << parameter) | (data[0] >> 7) << parameter
         return codes.OK, b""
 
     def _write(self, parameter: int, value: bytes, faults: Faults) -> int:
@@ -73,12 +74,12 @@ class BootOptions:
             state = value[0] & 0x03
             if state == _RESERVED:
                 return codes.INVALID_FIELD
-            if state == self._value(parameter)[0] == _IN_PROGRESS:
+            if state == self._values[parameter][0] == _IN_PROGRESS:
                 return _ALREADY_IN_PROGRESS
             # There is no rollback: what was written counts at once, and a commit completes it.
             value = bytes((_IN_PROGRESS if state == _IN_PROGRESS else _COMPLETE,))
         elif parameter == _ACKNOWLEDGE:
-            mask, before = value[0], self._value(parameter)[1]
+            mask, before = value[0], self._values[parameter][1]
             value = bytes((0, before & ~mask | value[1] & mask))
         elif parameter == _FLAGS:
             if value[1] >> 2 & 0x0F not in _DEVICES:
@@ -88,25 +89,25 @@ class BootOptions:
             ignored = faults.boot_once * _PERSISTENT | faults.boot_bios * _UEFI
             value = bytes((value[0] & ~ignored,)) + value[1:]
             self._until = self._clock() + _VALID_SECONDS
-        self._changed[parameter] = value
+        self._put(parameter, value)
         return codes.OK
 
-    def get(self, data: bytes) -> codes.Answer:
+    def get(self, data: bytes, faults: Faults) -> codes.Answer:
         """Carry out Get System Boot Options, section 28.13."""
         if len(data) != 3:
             return codes.WRONG_LENGTH, b""
         parameter = data[0] & 0x7F
-        if parameter not in _INITIAL:
+        if not _has(parameter, faults):
             return _NO_SUCH_PARAMETER, b""
         self._settle()
-        marked = (parameter in self._locked) << 7 | parameter
-        return codes.OK, bytes((_VERSION, marked)) + self._value(parameter)
+        marked = (self._locked >> parameter & 1) << 7 | parameter
+        return codes.OK, bytes((_VERSION, marked)) + self._values[parameter]
 
     @property
     def chosen(self) -> str:
         """The device of the next boot, in words: ``pxe, once, uefi``; ``default`` if nothing is valid."""
         self._settle()
-        first, second, *_ = self._value(_FLAGS)
+        first, second, *_ = self._values[_FLAGS]
         if not first & _VALID:
             return _DEVICES[0]
         lasting = "persistent" if first & _PERSISTENT else "once"
@@ -115,32 +116,36 @@ class BootOptions:
     def commanded(self, *, boots: bool) -> None:
         """A chassis control was carried out: the flags are valid until it booted, or for a minute more."""
         self._settle()
-        self._until = float("inf") if boots else self._clock() + _VALID_SECONDS
+        self._until = _NEVER if boots else self._clock() + _VALID_SECONDS
 
     def boot(self, *, pressed: bool) -> None:
         """The machine boots, because somebody pressed its button or because of a chassis control."""
         self._settle()
-        if pressed and not self._value(_CLEARING)[0] & _KEPT_AT_THE_BUTTON:
+        if pressed and not self._values[_CLEARING][0] & _KEPT_AT_THE_BUTTON:
             self._clear()
-        first, second, *_ = self._value(_FLAGS)
+        first, second, *_ = self._values[_FLAGS]
         valid = bool(first & _VALID)
         self.booted = f"{_DEVICES[second >> 2 & 0x0F]}, {_mode(first)}" if valid else _DEVICES[0]
         self.boots += 1
         self._clear()
 
-    def _value(self, parameter: int) -> bytes:
-        return self._changed.get(parameter, _INITIAL[parameter])
+    def _put(self, parameter: int, value: bytes) -> None:
+        self._values = (*self._values[:parameter], value, *self._values[parameter + 1 :])
 
     def _settle(self) -> None:
-        if self._clock() >= self._until and not self._value(_CLEARING)[0] & _KEPT_FOR_LONGER:
+        if self._clock() >= self._until and not self._values[_CLEARING][0] & _KEPT_FOR_LONGER:
             self._clear()
 
     def _clear(self) -> None:
         """What is persistent stays valid."""
-        flags = self._value(_FLAGS)
+        flags = self._values[_FLAGS]
         if flags[0] & (_VALID | _PERSISTENT) == _VALID:
-            self._changed[_FLAGS] = bytes((flags[0] & ~_VALID,)) + flags[1:]
-        self._until = float("inf")
+            self._put(_FLAGS, bytes((flags[0] & ~_VALID,)) + flags[1:])
+        self._until = _NEVER
+
+
+def _has(parameter: int, faults: Faults) -> bool:
+    return parameter < len(_INITIAL) and parameter not in faults.no_boot_parameters
 
 
 def _mode(first: int) -> str:

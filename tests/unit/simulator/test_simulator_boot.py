@@ -149,6 +149,7 @@ def test_boot_options_are_for_operators() -> None:
 def test_some_bmcs_have_not_all_parameters() -> None:
     asked, _ = machine("no-boot-parameters=0,3", on=True)
     assert [set_option(asked, parameter, 0) for parameter in (0, 3)] == [0x80, 0x80]
+    assert [get_option(asked, parameter) for parameter in (0, 3)] == [(0x80, b"")] * 2
     assert choose(asked, DISK) == codes.OK
 
 

@@ -32,6 +32,7 @@ from podium.simulator import faults, main
         (["--ipmi", "1", "--port", "0", "--nodes-file", "missing/nodes"], "cannot write missing/nodes"),
         (["--ipmi", "1", "--port", "0", "--control", "missing/control"], "cannot make the control socket"),
         (["--ipmi", "1", "--log-entries", "65535"], "give 1 to 65534"),
+        (["--ipmi", "1", "--fault", "lacks=logs:1"], "lacks takes some of boot, identify, log"),
         (["--ipmi", "1", "--fault", "clock-off=0:1"], "clock-off takes seconds that it is ahead"),
         (["--ipmi", "1", "--fault", "clock-drifts=4000:1"], "clock-drifts takes seconds in an hour"),
         (["--ipmi", "1", "--fault", "no-boot-parameters=7:1"], "no-boot-parameters takes numbers"),

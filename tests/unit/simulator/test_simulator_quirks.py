@@ -174,3 +174,33 @@ def test_garbage_does_no_harm_to_a_bmc_with_any_quirks(quirks: list[str], kind: 
     with contextlib.suppress(packet.Malformed):
         channel.receive(packet.wrap_plain(kind, payload))
     assert open_session(channel, crypto.SUITE_3)[1] == 0
+
+
+@given(
+    quirks=st.lists(st.sampled_from([*QUIRKS, "slow-erase=1", "no-boot-parameters=0,5"]), max_size=4),
+    asked=st.lists(
+        st.tuples(st.sampled_from([0x00, 0x0A]), st.integers(0, 0x4F), st.binary(max_size=18)), max_size=8
+    ),
+)
+def test_commands_of_any_content_are_answered(quirks: list[str], asked: list[tuple[int, int, bytes]]) -> None:
+    machine = channel_with(*quirks).bmc
+    for netfn, command, data in asked:
+        code, answer = machine.execute(netfn, command, data, packet.PRIVILEGE_ADMINISTRATOR)
+        assert 0 <= code <= 0xFF and (code == codes.OK or answer == b"")
+    assert machine.report()["log_entries"] <= 512
+
+
+@pytest.mark.parametrize(
+    ("part", "command", "data"),
+    [
+        ("boot", packet.GET_SYSTEM_BOOT_OPTIONS, b"\5\0\0"),
+        ("identify", packet.CHASSIS_IDENTIFY, b"\1"),
+        ("log", packet.GET_SEL_INFO, b""),
+        ("clock", packet.GET_SEL_TIME, b""),
+        ("sensors", packet.GET_SDR_REPOSITORY_INFO, b""),
+    ],
+)
+def test_a_bmc_may_lack_what_is_optional(part: str, command: tuple[int, int], data: bytes) -> None:
+    whole, without = channel_with().bmc, channel_with(f"lacks={part}").bmc
+    codes_of = [one.execute(*command, data, packet.PRIVILEGE_OPERATOR)[0] for one in (whole, without)]
+    assert codes_of == [codes.OK, codes.INVALID_COMMAND]
