@@ -96,7 +96,8 @@ class HardwareChange:
             return Done(sender.words(error))
 
     def _check_support(self) -> None:
-        if self._wanted.action not in base.actions(self._driver):
+        able = {*base.actions(self._driver), states.DRIVER_ACTION}  # which has its own words
+        if self._wanted.action not in able:
             raise errors.Unsupported(f"the driver {self._driver.name} cannot {self._wanted.action}")
 
     async def _identify(self, seconds: float | None) -> str:
@@ -168,8 +169,8 @@ class HardwareChange:
         known = base.driver_actions(self._driver)
         action = known.get(name.partition(".")[2])
         if action is None:
-            there = ", ".join(sorted(known)) or "none"
-            raise Failed(f"the driver {self._driver.name} has no action {name} here, only {there}")
+            there = f", only {', '.join(sorted(known))}" if known else ""
+            raise Failed(f"the driver {self._driver.name} has no action {name} here{there}")
         try:
             given = actions.given(action, arguments)
         except ValueError as wrong:
