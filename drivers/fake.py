@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from oslo_config import types
 
@@ -84,6 +84,11 @@ class _Machine:
     powered: bool | None
     controller: _Controller | None
 
+    def boot(self) -> None:
+        """Do what was chosen for the next boot, which is over with it."""
+        if self.controller is not None and not self.controller.boot.persistent:
+            self.controller.boot = base.BootDevice("default")
+
 
 class FakeDriver(base.Driver):
     """Machines in memory, with latency, failures and wrong answers on request."""
@@ -95,7 +100,9 @@ class FakeDriver(base.Driver):
         "fake_failure_rate": base.Property(
             "share of calls that end without an answer, 0 to 1", default=0.0, type=types.Float(min=0, max=1)
         ),
-        "fake_refuse": base.Property("refuse every power change", default=False, type=types.Boolean()),
+        "fake_refuse": base.Property(
+            "refuse everything that changes something", default=False, type=types.Boolean()
+        ),
         "fake_wrong_state": base.Property(
             "answer every read with this, whatever the state",
             type=types.String(choices=sorted(states.READINGS)),
@@ -142,7 +149,8 @@ class FakeDriver(base.Driver):
         super().__init__(name, options)
         self._machines: dict[str, _Machine] = {}
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)  # by endpoint
-        self._interrupts = self._logins = self._wrong_logins = 0
+        self._interrupts = self._identifications = self._blinks = 0
+        self._logins = self._wrong_logins = 0
 
     def endpoint(self, node: base.Node) -> str:
         """The controller, or the machine itself."""
@@ -159,18 +167,15 @@ class FakeDriver(base.Driver):
         return states.POWER_ON if machine.powered else states.POWER_OFF
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
-        machine = self._machine(node)
-        await _suffer(machine.latency, machine.failure_rate)
-        if machine.refuse:
-            raise errors.DriverError("fake_refuse is set: the power change was refused")
-        machine.powered = states.REACHED[target] == states.POWER_ON
+        await self._heed(node)
+        machine, is_on = self._machine(node), states.REACHED[target] == states.POWER_ON
+        if is_on and not (machine.powered and target == states.POWER_ON):
+            machine.boot()
+        machine.powered = is_on
 
     async def inject_nmi(self, node: base.Node) -> None:
         """Count it, in the statistics."""
-        machine = self._machine(node)
-        await _suffer(machine.latency, machine.failure_rate)
-        if machine.refuse:
-            raise errors.DriverError("fake_refuse is set: the interrupt was refused")
+        await self._heed(node)
         self._interrupts += 1
 
     async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
@@ -188,6 +193,16 @@ class FakeDriver(base.Driver):
         await _suffer(machine.latency, machine.failure_rate)
         return base.Boot(self._controller(node).boot, base.BOOT_DEVICES)
 
+    async def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
+        """Note it; what is not persistent is over with the next boot."""
+        await self._heed(node)
+        self._controller(node).boot = boot
+
+    async def identify(self, node: base.Node, seconds: float | None) -> None:
+        """Count it, in the statistics."""
+        await self._heed(node)
+        self._identifications += 1
+
     async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
         """As many entries as driver_info asks for, without those that were cleared."""
         machine = self._machine(node)
@@ -202,11 +217,30 @@ class FakeDriver(base.Driver):
         entries = [controller.entry(number, offset) for number in range(shown, last + 1)]
         return base.Log(entries, shown > first, offset)
 
+    async def clear_log(self, node: base.Node, last: str) -> None:
+        """Forget the entries, unless there are newer ones."""
+        await self._heed(node)
+        newest = self._machine(node).log_entries
+        if not last.isdecimal() or int(last) < newest:
+            raise errors.LogChanged(f"the log has entries after {last}, of which the newest is {newest}")
+        self._controller(node).cleared = newest
+
     async def get_clock(self, node: base.Node) -> datetime:
         """The time of this host, and what the clock is ahead."""
         machine = self._machine(node)
         await _suffer(machine.latency, machine.failure_rate)
         return datetime.fromtimestamp(time.time() + self._clock_offset(node), UTC)
+
+    async def set_clock(self, node: base.Node) -> None:
+        await self._heed(node)
+        self._controller(node).clock_offset = 0.0
+
+    @base.action(help="Blink a light that nobody sees")
+    async def blink(self, node: base.Node, colour: Literal["red", "green"], times: int = 1) -> str:
+        """Count it, in the statistics."""
+        await self._heed(node)
+        self._blinks += times
+        return f"blinked {colour} {times} times"
 
     async def check_login(self, node: base.Node) -> base.LoginReport:
         """Compare the password with that of the machine."""
@@ -251,9 +285,11 @@ class FakeDriver(base.Driver):
         return account
 
     def statistics(self) -> Mapping[str, float]:
-        """How many NMIs were injected, and how many logins were right and wrong."""
+        """How often machines were interrupted, identified or blinked, and which logins were right."""
         return {
             "interrupts": self._interrupts,
+            "identifications": self._identifications,
+            "blinks": self._blinks,
             "logins": self._logins,
             "wrong_logins": self._wrong_logins,
         }
@@ -278,6 +314,13 @@ class FakeDriver(base.Driver):
             kept = {machine.endpoint for machine in self._machines.values()}
             for endpoint in self._accounts.keys() - kept:
                 del self._accounts[endpoint]
+
+    async def _heed(self, node: base.Node) -> None:
+        """Take a command that changes something, unless driver_info asks for a fault."""
+        machine = self._machine(node)
+        await _suffer(machine.latency, machine.failure_rate)
+        if machine.refuse:
+            raise errors.DriverError("fake_refuse is set: it was refused")
 
     def _controller(self, node: base.Node) -> _Controller:
         machine = self._machine(node)

@@ -322,7 +322,7 @@ def test_the_driver_fake_is_tried_without_any_config_file(
         "fake.get_power_state: power off, in N s",
         "fake.check_status: health OK",
         "fake.check_status: done, in N s",
-        "fake.statistics: interrupts=1 logins=0 wrong_logins=0",
+        "fake.statistics: interrupts=1 identifications=0 blinks=0 logins=0 wrong_logins=0",
         "fake.close: ended, in N s",
     ]
 

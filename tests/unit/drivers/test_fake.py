@@ -318,3 +318,63 @@ def test_the_driver_of_ironics_name_is_the_same_and_says_what_ironics_is_made_of
     assert driver.interfaces["network"] == "noop"
     assert {driver.interfaces[kind] for kind in ("boot", "deploy", "management", "power")} == {"fake"}
     assert asyncio.run(driver.get_power_state(node())) == states.POWER_OFF
+
+
+@pytest.mark.parametrize(
+    ("boot", "after"),
+    [
+        (base.BootDevice("pxe"), base.BootDevice("default")),
+        (base.BootDevice("disk", persistent=True), base.BootDevice("disk", persistent=True)),
+    ],
+)
+def test_what_a_machine_boots_from_once_is_over_with_the_next_boot(
+    driver: FakeDriver, boot: base.BootDevice, after: base.BootDevice
+) -> None:
+    async def chosen() -> base.BootDevice:
+        return (await driver.get_boot_device(node())).chosen
+
+    async def main() -> None:
+        await driver.set_power_state(node(), states.POWER_ON)
+        await driver.set_boot_device(node(), boot)
+        await driver.set_power_state(node(), states.POWER_ON)  # it is on, and boots nothing
+        assert await chosen() == boot
+        await driver.set_power_state(node(), states.REBOOTING)
+        assert await chosen() == after
+
+    asyncio.run(main())
+
+
+def test_a_log_is_cleared_unless_it_has_entries_that_nobody_has_seen(driver: FakeDriver) -> None:
+    async def main() -> None:
+        log = await driver.get_log(node(), None, None, 10)
+        with pytest.raises(errors.LogChanged, match="the log has entries after 3"):
+            await driver.clear_log(node(), "3")
+        await driver.clear_log(node(), log.entries[-1].id)
+        assert (await driver.get_log(node(), None, None, 10)).entries == []
+
+    asyncio.run(main())
+
+
+def test_a_clock_that_is_set_is_right(driver: FakeDriver) -> None:
+    async def offset() -> float:
+        return base.clock_offset(await driver.get_clock(node(fake_clock_offset=3600)))
+
+    async def main() -> None:
+        assert await offset() == pytest.approx(3600, abs=60)
+        await driver.set_clock(node(fake_clock_offset=3600))
+        assert await offset() == pytest.approx(0, abs=60)
+
+    asyncio.run(main())
+
+
+def test_what_is_beside_the_power_is_refused_as_the_power_is(driver: FakeDriver) -> None:
+    given = node(fake_refuse=True)
+    for call in (
+        driver.set_boot_device(given, base.BootDevice("pxe")),
+        driver.identify(given, 60),
+        driver.clear_log(given, "4"),
+        driver.set_clock(given),
+        driver.blink(given, "red"),
+    ):
+        with pytest.raises(errors.DriverError, match="fake_refuse"):
+            asyncio.run(call)
