@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from oslo_config import cfg
 
 from podium import __version__
-from podium.conductor.power.actions import Timeouts
+from podium.conductor.power.carrying import Timeouts
 from podium.conductor.telling.sink_settings import NotificationSettings
 from podium.conf import conductor, metrics
 from podium.conf.fingerprint import fingerprint

@@ -56,9 +56,12 @@ def begun(database: Database, rows: list[NodeRecord], *asked: Any, **more: Any) 
     return row
 
 
-def end(database: Database, row: Begun, state: str | None, error: str | None = None) -> None:
+def end(
+    database: Database, row: Begun, state: str | None, error: str | None = None, result: str | None = None
+) -> None:
+    outcome = Outcome(row.node.id, row.request_id, C1, LATER, state, error, "req-1", result=result)
     with database.write() as connection:
-        finish(connection, [Outcome(row.node.id, row.request_id, C1, LATER, state, error, "req-1")])
+        finish(connection, [outcome])
 
 
 def requests(database: Database, operation_id: int | None) -> list[PowerRequest]:

@@ -5,9 +5,8 @@ import concurrent.futures
 import functools
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
@@ -18,28 +17,21 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power import abilities
-from podium.conductor.power.abilities import Done, HardwareChange
-from podium.conductor.power.abilities import Wanted as HardwareWanted
-from podium.conductor.power.change import PowerChange, Request
+from podium.conductor.power.carrying import Carrying, Timeouts, nodes_of
 from podium.conductor.power.confirmations import Confirmations
-from podium.conductor.power.credentials import CredentialChange, Wanted
 from podium.conductor.power.promotion import Promotion
 from podium.conductor.power.quotas import Quotas, Target
-from podium.conductor.power.sending import Confirm, Sender
 from podium.conductor.power.staggers import Staggers
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
-from podium.db import beginning, credential_changes, operations, power_limits
+from podium.db import beginning, operations, power_limits
 from podium.db import clock as clocks
 from podium.db.beginning import Begun, Due
-from podium.db.credential_changes import KEPT, SENT, UNKNOWN, Change
 from podium.db.outcomes import Outcome
 from podium.db.power_limits import Limits, Room
 from podium.db.worker import Worker
-from podium.drivers.base import BootDevice
 
 LOG = log.getLogger(__name__)
 
@@ -49,29 +41,6 @@ _T = TypeVar("_T")
 _PAGE: Final = 2000
 #: Seconds that a call which was given up may take to return, before its node is handed to another member.
 _RETURN: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds that a change may take unless its request says otherwise.
-
-    :param change: of the power by hardware
-    :param soft: of the power by a clean shutdown
-    :param credentials: of credentials, also where the hardware reboots
-    """
-
-    change: float
-    soft: float
-    credentials: float = 900.0
-
-
-class _Found(NamedTuple):
-    """How a request ended, see podium.db.outcomes: the last state read, and why it failed."""
-
-    state: str | None = None
-    error: str | None = None
-    credentials: str | None = None
-    result: str | None = None
 
 
 class PowerActions:
@@ -104,8 +73,6 @@ class PowerActions:
         self._rooms = rooms
         self._recorder = recorder
         self._worker = worker
-        self._timeouts = timeouts
-        self._note_read = note_read
         self._lease = lease
         self._limits = limits or {}
         self._paces: Limits = {}  # of staggered operations
@@ -118,6 +85,18 @@ class PowerActions:
         self._next_due: float | None = None  # by the clock
         self._confirmations = Confirmations(sql, worker)
         self._sent: dict[int, int] = {}  # the nodes of requests that were confirmed, by request
+        self._carrying = Carrying(
+            sql,
+            fleet,
+            rooms,
+            recorder,
+            confirmations=self._confirmations,
+            sent=self._sent,
+            timeouts=timeouts,
+            note_read=note_read,
+            lease=lease,
+            host=worker.host,
+        )
         hold = lease.length if lease else 0.0
         self._promotion = Promotion(
             sql, fleet, recorder, worker=worker, lease=hold, sent=self._sent, clock=clock
@@ -235,7 +214,7 @@ class PowerActions:
             for other in one.others:
                 self._fleet.taken.take(other.node.id)
             if one.sent_at is not None:
-                self._sent.update(_nodes(one))
+                self._sent.update(nodes_of(one))
             request = contexts.new()
             task = asyncio.get_running_loop().create_task(
                 self._carry_out(one, request),
@@ -266,7 +245,7 @@ class PowerActions:
     async def _carry_out(self, begun: Begun, context: RequestContext) -> None:
         node, ended = begun.node, False
         try:
-            found = await self._outcome(begun, context)
+            found = await self._carrying.outcome(begun, context)
             if self._lease is not None and self._lease.ended:
                 return  # whoever owns the node now goes on
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
@@ -278,10 +257,10 @@ class PowerActions:
             at, run = self._now(), context.request_id
             self._recorder.add_outcomes(
                 Outcome(number, request, self._worker, at, log_request_id=run, **found._asdict())
-                for request, number in _nodes(begun).items()
+                for request, number in nodes_of(begun).items()
             )
             ended = True
-            for number in _nodes(begun).values():
+            for number in nodes_of(begun).values():
                 self._fleet.taken.note_over(number)
             await self._recorder.write_outcomes()
         except errors.DatabaseUnavailable:
@@ -294,10 +273,10 @@ class PowerActions:
             )
         finally:
             self._quotas.end(_target(begun))
-            for request in _nodes(begun):
+            for request in nodes_of(begun):
                 self._sent.pop(request, None)
             if not ended:  # otherwise it is released once the fleet shows the outcome
-                self._fleet.taken.free(_nodes(begun).values())
+                self._fleet.taken.free(nodes_of(begun).values())
 
     async def _has_left(self, begun: Begun, context: RequestContext) -> bool:
         """Wait until its next conductor will find no call to a node and no session of this one."""
@@ -306,136 +285,6 @@ class PowerActions:
         left = asyncio.wrap_future(room.start(lambda: room.leave(nodes), context).future)
         await asyncio.wait([left], timeout=_RETURN)
         return left.done()
-
-    async def _outcome(self, begun: Begun, context: RequestContext) -> "_Found":
-        """As :meth:`_change`. A fault is an outcome too: else the request would begin again without end."""
-        try:
-            return await self._change(begun, context)
-        except (errors.DatabaseUnavailable, errors.MemberEnded, concurrent.futures.CancelledError):
-            raise
-        except Exception as fault:
-            LOG.exception("%s: %s cannot be carried out", begun.node.name, begun.action)
-            text = f"it cannot be carried out: {type(fault).__name__}, see the log of {self._worker.host}"
-            if begun.change is None:
-                return _Found(error=text)
-            was_sent = begun.change.state == SENT or (begun.change.on_bmc and begun.request_id in self._sent)
-            return _Found(error=text, credentials=UNKNOWN if was_sent else KEPT)
-
-    async def _change(self, begun: Begun, context: RequestContext) -> "_Found":
-        confirm = functools.partial(self._confirm, asyncio.get_running_loop(), _nodes(begun))
-        if begun.change is not None:
-            change_of = self._credentials(begun, begun.change, confirm)
-            became = await self._run(begun, change_of.carry_out, context)
-            return _Found(None, *became)
-        if begun.action in states.BESIDE_POWER:
-            done = await self._run(begun, self._hardware(begun, confirm).carry_out, context)
-            return self._noted(begun, done)
-        prepare, result = None, None
-        if begun.arguments is not None:
-            boot = abilities.boot_of(begun.arguments)
-            prepare, result = self._preparing(begun, boot, confirm), str(boot)
-        request = Request(
-            begun.action,
-            begun.timeout or self._timeouts.change,
-            begun.timeout or self._timeouts.soft,
-            begun.then_off,
-            begun.sent_at is not None,
-            bool(begun.node.disable_power_off),
-        )
-        change = PowerChange(
-            self._rooms[begun.node.driver],
-            node_of(begun.node, time.monotonic()),
-            request,
-            confirm,
-            functools.partial(self._note_read, begun.node.driver, begun.node.id),
-            prepare=prepare,
-            lease=self._lease,
-        )
-        ended = await self._run(begun, change.carry_out, context)
-        if ended.error is None:
-            self._fleet.late.forget(begun.node.id)
-        elif change.late is not None:
-            self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
-        return _Found(*ended, result=None if ended.error else result)
-
-    def _preparing(self, begun: Begun, boot: BootDevice, confirm: Callable[..., Awaitable[None]]) -> Confirm:
-        """What has a machine boot from something else before it is switched: may be done again by others."""
-        sender = self._sender(begun, functools.partial(confirm, repeatable=True))
-        seconds = begun.timeout or self._timeouts.change
-
-        async def prepare() -> None:
-            await abilities.set_boot(sender, boot, seconds)
-
-        return prepare
-
-    def _hardware(self, begun: Begun, confirm: Confirm) -> HardwareChange:
-        timeout = begun.timeout or self._timeouts.change
-        wanted = HardwareWanted(begun.action, begun.arguments or {}, timeout, begun.sent_at is not None)
-        return HardwareChange(self._sender(begun, confirm), wanted)
-
-    def _sender(self, begun: Begun, confirm: Confirm) -> Sender:
-        node = node_of(begun.node, time.monotonic())
-        return Sender(self._rooms[begun.node.driver], node, confirm, lease=self._lease)
-
-    def _noted(self, begun: Begun, done: Done) -> "_Found":
-        return _Found(error=done.error, result=done.result)
-
-    def _credentials(
-        self, begun: Begun, change: Change, confirm: Callable[[], Awaitable[None]]
-    ) -> CredentialChange:
-        now, loop = time.monotonic(), asyncio.get_running_loop()
-        timeout = begun.timeout or self._timeouts.credentials
-        refused_ago = (self._now() - change.refused_at).total_seconds() if change.refused_at else 0.0
-        return CredentialChange(
-            self._rooms[begun.node.driver],
-            node_of(begun.node, now),
-            Wanted(change, timeout, begun.sent_at is not None, refused_ago),
-            confirm,
-            others=[node_of(other.node, now) for other in begun.others],
-            note_refused=functools.partial(self._note_refused, loop, [*_nodes(begun)]),
-            lease=self._lease,
-        )
-
-    async def _confirm(
-        self, loop: asyncio.AbstractEventLoop, nodes: Mapping[int, int], *, repeatable: bool = False
-    ) -> None:
-        """Have the database confirm requests right before something is sent; in the driver's room.
-
-        :param loop: the conductor's
-        :param nodes: by request
-        :param repeatable: see :meth:`Confirmations.confirm`
-        """
-        confirm = functools.partial(self._confirmations.confirm, repeatable=repeatable)
-
-        async def confirm_all() -> None:
-            await asyncio.gather(*map(confirm, nodes))
-
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(confirm_all(), loop))
-        if not repeatable:
-            loop.call_soon_threadsafe(self._sent.update, nodes)
-
-    async def _note_refused(
-        self, loop: asyncio.AbstractEventLoop, requests: Sequence[int], count: int
-    ) -> None:
-        """Write down how many logins were refused in a row; in the driver's room."""
-        note = functools.partial(credential_changes.note_refused, request_ids=requests, count=count)
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._sql.write(note), loop))
-
-    async def _run(
-        self, begun: Begun, change: Callable[[], Coroutine[Any, Any, _T]], context: RequestContext
-    ) -> _T:
-        run = self._rooms[begun.node.driver].start(change, context)
-        try:
-            ended: _T = await asyncio.wrap_future(run.future)
-        except asyncio.CancelledError:
-            run.cancel()
-            raise
-        return ended
-
-
-def _nodes(begun: Begun) -> dict[int, int]:
-    """The nodes of a request, and of those that end with it, by request."""
-    return {one.request_id: one.node.id for one in (begun, *begun.others)}
 
 
 def _target(begun: Begun) -> Target:

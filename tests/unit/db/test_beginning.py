@@ -58,6 +58,19 @@ def test_who_did_not_hear_that_it_has_begun_may_begin_again(database: Database, 
     assert requests(database, row.operation_id)[0].begun_at == NOON
 
 
+def test_a_command_that_may_be_repeated_is_confirmed_and_does_not_count_as_sent(
+    database: Database, enrol: Enrol
+) -> None:
+    row = begun(database, enrol("n1"))
+    number = row.request_id
+    with database.write() as connection:
+        assert beginning.mark_sent(connection, [number], C1, LATER, {number}) == {number}
+    assert requests(database, row.operation_id)[0].sent_at is None
+    with database.write() as connection:
+        assert beginning.mark_sent(connection, [number], C1, LATER) == {number}
+    assert requests(database, row.operation_id)[0].sent_at == LATER
+
+
 # Two at once
 
 

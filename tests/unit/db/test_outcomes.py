@@ -70,6 +70,45 @@ def test_an_nmi_is_an_event_and_wants_no_state(database: Database, enrol: Enrol)
     assert only(database).wanted_power_state is None
 
 
+@pytest.mark.parametrize(
+    ("action", "what", "result", "reason"),
+    [
+        (states.SET_BOOT_DEVICE, "pxe, once", "pxe, once", "pxe, once; new kernel"),
+        (states.IDENTIFY, "60 s", "on for 60 s", "on for 60 s; new kernel"),
+        (states.CLEAR_LOG, "up to 17", "cleared", "cleared; new kernel"),
+        (states.SET_CLOCK, None, "it was 90 s behind", "it was 90 s behind; new kernel"),
+        (
+            states.DRIVER_ACTION,
+            "fake.blink x=3",
+            "it blinked",
+            "fake.blink x=3: it blinked; new kernel",
+        ),
+        (states.DRIVER_ACTION, "fake.blink x=3", None, "fake.blink x=3; new kernel"),
+    ],
+)
+def test_what_is_beside_the_power_is_an_event_of_its_own_and_leaves_the_power_alone(
+    database: Database, enrol: Enrol, action: str, what: str | None, result: str | None, reason: str
+) -> None:
+    known = {"power_state": states.POWER_OFF, "wanted_power_state": states.POWER_ON, "power_failures": 3}
+    row = begun(database, enrol("n1", **known), action, what=what, reason="new kernel")
+    end(database, row, None, result=result)
+    (event,), (request,) = told(database), requests(database, row.operation_id)
+    assert (event.cause, event.who, event.reason) == (action, "ada@desk", reason)
+    assert (event.from_state, event.to_state) == (states.POWER_OFF, states.POWER_OFF)
+    assert (request.state, request.power_state, request.result) == ("done", None, result)
+    node = only(database)
+    assert {name: getattr(node, name) for name in known} == known
+    assert (node.target_power_state, node.reservation) == (None, None)
+
+
+def test_a_restart_says_what_was_booted_from(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1"), states.REBOOTING, what="pxe, once", reason="new kernel")
+    end(database, row, states.POWER_ON, result="pxe, once")
+    (event,), (request,) = told(database), requests(database, row.operation_id)
+    assert (event.cause, event.reason) == ("request", "boot device pxe, once; new kernel")
+    assert (request.power_state, request.result) == (states.POWER_ON, "pxe, once")
+
+
 def test_a_request_that_failed_frees_the_node_with_the_reason(database: Database, enrol: Enrol) -> None:
     known = {"power_state": states.POWER_OFF, "power_checked_at": NOON}
     row = begun(database, enrol("n1", **known))

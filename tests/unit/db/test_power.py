@@ -1,11 +1,12 @@
 """Asking for power changes."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from podium import states
+from podium import errors, states
 from podium.db import api, beginning, fleet, models, operations
 from podium.db.engine import Database
 from power_requests import C1, Enrol, ask, begin, begun, due, only, requests
@@ -166,3 +167,76 @@ def test_thousands_of_nodes_each_get_their_own_request(database: Database, enrol
     rows = requests(database, asked.operation_id)
     assert of_nodes == {row.node_id: row.id for row in rows}
     assert len(begin(database, due(database))) == 2001
+
+
+WAITS = "n1: {} waits (operation {}); ask again when it has ended, or cancel it"
+
+
+@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER))
+def test_what_is_beside_the_power_replaces_no_power_request(
+    database: Database, enrol: Enrol, action: str
+) -> None:
+    nodes = enrol("n1", "n2")
+    first = ask(database, nodes[:1], states.POWER_OFF)
+    asked = ask(database, nodes, action)
+    assert (asked.accepted, asked.replaced) == ([nodes[1].id], 0)
+    assert asked.refused == [WAITS.format("power off", first.operation_id)]
+    assert len(due(database)) == 2
+
+
+@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER))
+def test_a_power_request_replaces_what_is_beside_the_power_and_says_so(
+    database: Database, enrol: Enrol, action: str
+) -> None:
+    nodes = enrol("n1")
+    first = ask(database, nodes, action)
+    second = ask(database, nodes, states.POWER_OFF)
+    assert (second.refused, second.replaced) == ([], 1)
+    assert [one.state for one in requests(database, first.operation_id)] == ["replaced"]
+
+
+@pytest.mark.parametrize(
+    ("action", "replaces"),
+    [
+        (states.SET_BOOT_DEVICE, True),
+        (states.IDENTIFY, True),
+        (states.SET_CLOCK, True),
+        (states.CLEAR_LOG, False),
+        (states.DRIVER_ACTION, False),
+    ],
+)
+def test_a_later_choice_replaces_an_earlier_one_of_the_same(
+    database: Database, enrol: Enrol, action: str, replaces: bool
+) -> None:
+    nodes = enrol("n1")
+    first = ask(database, nodes, action)
+    again = ask(database, nodes, action)
+    refused = [] if replaces else [WAITS.format(action, first.operation_id)]
+    assert (again.replaced, again.refused) == (int(replaces), refused)
+    other = states.IDENTIFY if action != states.IDENTIFY else states.SET_CLOCK
+    assert ask(database, nodes, other).refused[0].startswith(f"n1: {action} waits (operation ")
+
+
+def test_what_is_given_is_kept_with_the_operation_and_begins_with_its_requests(
+    database: Database, enrol: Enrol
+) -> None:
+    given = {"boot": {"device": "pxe", "persistent": False, "mode": None}}
+    row = begun(database, enrol("n1"), states.REBOOTING, arguments=given, what="pxe, once")
+    assert row.arguments == given
+    with database.read() as connection:
+        (operation,) = operations.list_operations(connection, 10)
+    assert (operation.arguments, operation.what) == (given, "pxe, once")
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments"), [(states.SET_CLOCK, None), (states.REBOOTING, {"boot": {"device": "pxe"}})]
+)
+def test_conductors_that_would_not_heed_what_is_given_are_named(
+    database: Database, enrol: Enrol, action: str, arguments: dict[str, Any] | None
+) -> None:
+    nodes = enrol("n1")
+    with database.write() as connection:
+        connection.execute(sa.update(models.members).values(revision="0011"))
+    with pytest.raises(errors.NodeConflict, match=f"runs on c1, c2, which cannot carry out {action} as it"):
+        ask(database, nodes, action, arguments=arguments)
+    assert ask(database, nodes, states.REBOOTING).refused == []

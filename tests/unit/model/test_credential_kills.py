@@ -16,7 +16,8 @@ from fakes import PATIENCE, Pieces, all_slots, joined, until
 from machines import Connection, Fuse
 from podium import errors, states
 from podium.conductor.power import credentials as power_credentials
-from podium.conductor.power.actions import PowerActions, Timeouts
+from podium.conductor.power.actions import PowerActions
+from podium.conductor.power.carrying import Timeouts
 from podium.conductor.rooms import context as contexts
 from podium.db import api, credentials, leftovers, members, operations
 from podium.db.accounts import Account

@@ -23,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from fakes import PATIENCE, Pieces, all_slots, joined, until
 from machines import Connection, Fuse, Machine, RackDriver
 from podium import errors, states
-from podium.conductor.power.actions import PowerActions, Timeouts
+from podium.conductor.power.actions import PowerActions
+from podium.conductor.power.carrying import Timeouts
 from podium.conductor.rooms import context as contexts
 from podium.db import api, cancelling, leftovers, members, operations, power
 from podium.db.engine import Database

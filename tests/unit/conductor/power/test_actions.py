@@ -14,7 +14,8 @@ from podium import errors, states
 from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power.actions import PowerActions, Timeouts
+from podium.conductor.power.actions import PowerActions
+from podium.conductor.power.carrying import Timeouts
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
@@ -759,3 +760,160 @@ def test_a_change_of_a_member_that_is_ended_meanwhile_is_left_to_its_successor(
     caplog.set_level("INFO")
     asyncio.run(main())
     assert not [one for one in caplog.messages if "failed" in one]
+
+
+class Bootable(StillDriver):
+    """Machines with all that there is beside the power; ``did`` is what they were told."""
+
+    needs_api = (2, 2)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.did: list[Any] = []
+        self.boot = base.BootDevice("disk", persistent=True)
+        self.lies = False
+        self.hears = threading.Event()
+        self.hears.set()
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        self.did.append(target)
+        await super().set_power_state(node, target)
+
+    async def get_boot_device(self, node: base.Node) -> base.Boot:
+        return base.Boot(self.boot, base.BOOT_DEVICES)
+
+    async def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
+        self.did.append(str(boot))
+        while not self.hears.is_set():
+            await asyncio.sleep(0.001)
+        if not self.lies:
+            self.boot = boot
+
+    @base.action(help="Blink")
+    async def blink(self, node: base.Node, times: int = 1) -> str:
+        self.did.append(times)
+        while not self.hears.is_set():
+            await asyncio.sleep(0.001)
+        return f"blinked {times} times"
+
+
+PXE: dict[str, Any] = {
+    "arguments": {"boot": {"device": "pxe", "persistent": False, "mode": None}},
+    "what": "pxe, once",
+}
+BLINK: dict[str, Any] = {
+    "arguments": {"own": {"name": "still.blink", "arguments": {"times": "2"}}},
+    "what": "still.blink times=2",
+}
+
+
+def test_an_action_of_the_drivers_own_is_carried_out_and_recorded(migrated_url: str) -> None:
+    async def main() -> None:
+        async with asked(migrated_url, driver := Bootable()) as it:
+            it.ask("a", states.DRIVER_ACTION, reason="to find it", **BLINK)
+            await it.done()
+            row, request = it.it.node("a"), it.request()
+            assert driver.did == [2]
+            assert (request.state, request.result, request.error) == ("done", "blinked 2 times", None)
+            assert (row.power_state, row.target_power_state, row.reservation) == (None, None, None)
+            with it.it.database.read() as connection:
+                (event,) = connection.execute(power_events.select())
+            assert (event.cause, event.who) == ("driver action", "ann@desk")
+            assert event.reason == "still.blink times=2: blinked 2 times; to find it"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("action", "did"),
+    [
+        (states.SET_BOOT_DEVICE, ["pxe, once"]),
+        (states.POWER_ON, ["pxe, once", states.POWER_ON]),
+        (states.REBOOTING, ["pxe, once", states.REBOOTING]),
+        (states.POWER_CYCLE, ["pxe, once", states.POWER_ON]),
+    ],
+)
+def test_what_a_machine_boots_from_is_set_before_it_is_switched(
+    tmp_path: Path, action: str, did: list[str]
+) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable()) as it:
+            it.ask("a", action, **PXE)
+            await it.done()
+            assert (it.request().state, it.request().result, driver.did) == ("done", "pxe, once", did)
+
+    asyncio.run(main())
+
+
+def test_a_machine_that_does_not_take_its_boot_device_is_not_restarted(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable(), timeout=0.5) as it:
+            driver.lies = True
+            it.ask("a", states.REBOOTING, **PXE)
+            await it.done()
+            assert states.REBOOTING not in driver.did
+            assert it.request().error == (
+                "set boot device was accepted, but 0.5 s later it is disk, persistent"
+            )
+
+    asyncio.run(main())
+
+
+def test_a_restart_is_begun_anew_where_only_the_boot_device_was_set(tmp_path: Path) -> None:
+    """It was not sent: what a successor does is what was asked for, and not a guess."""
+
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable()) as it:
+            driver.hears.clear()
+            it.ask("a", states.REBOOTING, **PXE)
+            await it.begin()
+            await until(lambda: bool(driver.did))
+            await it.actions.drain(0)
+            assert (it.request().state, it.request().sent_at) == ("begun", None)
+            with it.it.database.write() as connection:
+                members.leave(connection, HERE)
+            driver.hears.set()
+            await it.succeed()
+            await it.done()
+            assert driver.did == ["pxe, once", "pxe, once", states.REBOOTING]
+            assert it.request().state == "done"
+
+    asyncio.run(main())
+
+
+def test_an_action_of_the_drivers_own_that_may_have_been_heard_is_not_sent_by_a_successor(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable()) as it:
+            driver.hears.clear()
+            it.ask("a", states.DRIVER_ACTION, **BLINK)
+            await it.begin()
+            await until(lambda: bool(driver.did))
+            await it.actions.drain(0)
+            assert it.request().sent_at is not None
+            with it.it.database.write() as connection:
+                members.leave(connection, HERE)
+            driver.hears.set()
+            await it.succeed()
+            await it.done()
+            assert (driver.did, it.request().state) == ([2], "failed")
+            assert it.request().error == (
+                "still.blink was sent when the conductor ended; whether it happened is not known"
+            )
+
+    asyncio.run(main())
+
+
+def test_what_is_beside_the_power_is_no_power_change_for_enforcement(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", Bootable()) as it:
+            await it.it.fleet.refresh(it.it.sql)
+            before = it.it.fleet.find(it.it.node("a").uuid)
+            it.ask("a", states.SET_BOOT_DEVICE, **PXE)
+            await it.done()
+            after = it.it.fleet.find(it.it.node("a").uuid)
+            assert before is not None and after is not None
+            assert (after.wanted, after.switched_at) == (before.wanted, before.switched_at)
+
+    asyncio.run(main())

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from fakes import HERE, THERE, Pieces, all_slots, joined, pieces, until
 from podium import errors, states
 from podium.conductor.fleet.fleet import Fleet
-from podium.conductor.power import actions
-from podium.conductor.power.actions import PowerActions, Timeouts
+from podium.conductor.power.actions import PowerActions
+from podium.conductor.power.carrying import Timeouts
+from podium.conductor.power.credentials import CredentialChange
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
@@ -435,7 +436,7 @@ def test_whatever_fails_in_a_conductor_is_an_outcome(
             await change._confirm()
         raise ZeroDivisionError
 
-    monkeypatch.setattr(actions.CredentialChange, "carry_out", fail)
+    monkeypatch.setattr(CredentialChange, "carry_out", fail)
 
     async def main() -> None:
         async with site(tmp_path) as it:

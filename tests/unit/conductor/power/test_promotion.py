@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from fakes import HERE, Pieces, StillDriver, pieces, until
 from podium.clocks import boottime
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power.actions import PowerActions, Timeouts
+from podium.conductor.power.actions import PowerActions
+from podium.conductor.power.carrying import Timeouts
 from podium.conductor.recording.recorder import Recorder
 from podium.db import api, power
 from podium.db.models import metadata, nodes, power_events, power_requests
