@@ -21,11 +21,13 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_boot_device": ("node",),
     "set_boot_device": ("node", "boot"),
     "identify": ("node", "seconds"),
-    "get_log": ("node", "before", "after", "limit"),
+    "get_log": ("node",),
     "clear_log": ("node", "last"),
     "get_clock": ("node",),
     "set_clock": ("node",),
 }
+#: Arguments after those, which are given by name.
+_BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {"get_log": ("before", "after", "limit")}
 #: The highest value of each number.
 MOST: Final[Mapping[str, int]] = {"threads": 256, "endpoint_calls": 4096, "interval": 86_400}
 _LOGIN: Final = "login"
@@ -98,7 +100,7 @@ def _method_misfit(driver: type[Any], name: str) -> str | None:
     method = found.__get__(object(), driver) if hasattr(found, "__get__") else found  # bound, but to nothing
     if not callable(method):
         return f"{name} is a value of the type {type(method).__name__}, not a method"
-    fault = signatures.misfit(method, METHODS[name])
+    fault = signatures.misfit(method, METHODS[name], _BY_NAME.get(name, ()))
     return None if fault is None else f"{name} {fault}"
 
 

@@ -7,13 +7,20 @@ from typing import Any
 from podium.drivers.periodic import PeriodicTask
 
 
-def misfit(method: Callable[..., Any], arguments: tuple[str, ...]) -> str | None:
-    """Return why a method cannot be called with these arguments, in their order; None if it can."""
+def misfit(
+    method: Callable[..., Any], arguments: tuple[str, ...], by_name: tuple[str, ...] = ()
+) -> str | None:
+    """Return why a method cannot be called with these arguments; None if it can.
+
+    :param arguments: in their order
+    :param by_name: those after them, which are given by their names
+    """
     signature = inspect.signature(method)
     try:
-        signature.bind(*arguments)
+        signature.bind(*arguments, **dict.fromkeys(by_name))
     except TypeError as wrong:
-        return f"cannot be called with ({', '.join(arguments)}): {wrong}"
+        given = ", ".join((*arguments, *(f"{name}=" for name in by_name)))
+        return f"cannot be called with ({given}): {wrong}"
     return None
 
 

@@ -29,8 +29,12 @@ async def within(patience: float, method: Callable[..., Any], *args: Any) -> Any
     done, _ = await asyncio.wait({running}, timeout=patience)
     if not done:
         running.cancel()
-        raise AssertionError(f"{method.__name__} did not end within {patience:g} s")
+        raise AssertionError(f"{_name(method)} did not end within {patience:g} s")
     return running.result()
+
+
+def _name(method: Callable[..., Any]) -> str:
+    return str(getattr(method, "__name__", "") or getattr(method, "func", method).__name__)
 
 
 async def attempt(patience: float, method: Callable[..., Any], *args: Any) -> None:
@@ -119,11 +123,11 @@ async def _reaches(driver: base.Driver, node: base.Node, target: str, patience: 
 async def refuses_unsupported(driver: base.Driver, node: base.Node, patience: float) -> None:
     """A target outside ``supported_power_states`` is refused with a DriverError."""
     for target in sorted(states.TARGETS - set(driver.supported_power_states)):
-        raised = await _raised(driver.set_power_state, node, target, patience=patience)
+        raised = await raised_by(driver.set_power_state, node, target, patience=patience)
         if not isinstance(raised, errors.DriverError):
             raise AssertionError(
-                f"set_power_state({target!r}) {_outcome(raised)}; for a target outside supported_power_states"
-                " it raises podium.errors.UnsupportedPowerState"
+                f"set_power_state({target!r}) {outcome_of(raised)}; for a target outside"
+                " supported_power_states it raises podium.errors.UnsupportedPowerState"
             )
 
 
@@ -134,14 +138,14 @@ async def fails_with(
 
     :param why: the fault of the node, for the message
     """
-    raised = {"get_power_state": await _raised(driver.get_power_state, node, patience=patience)}
+    raised = {"get_power_state": await raised_by(driver.get_power_state, node, patience=patience)}
     if base.reads_together(driver):
         raised["get_power_states"] = await _raised_of_one(driver, node, patience)
     for method, error in raised.items():
-        _fails_as(driver, node, method, error, expected, why)
+        fails_as(driver, node, method, error, expected, why)
 
 
-def _fails_as(
+def fails_as(
     driver: base.Driver,
     node: base.Node,
     method: str,
@@ -149,18 +153,28 @@ def _fails_as(
     expected: type[errors.DriverError],
     why: str,
 ) -> None:
+    """An error is of the right kind, and shows no secret.
+
+    :param method: that raised it
+    :param why: the fault of the node
+    """
     if not isinstance(error, expected):
-        raise AssertionError(f"{method} {_outcome(error)} for {why}; it raises {expected.__name__}")
+        raise AssertionError(f"{method} {outcome_of(error)} for {why}; it raises {expected.__name__}")
     text = safe_str(error)
-    if masking.scrub(text, node.driver_info, _secrets(driver)) != text:
+    if masking.scrub(text, node.driver_info, secret_names(driver)) != text:
         raise AssertionError(f"the error of {method} for {why} shows a secret of driver_info")
 
 
-def _secrets(driver: base.Driver) -> frozenset[str]:
+def secret_names(driver: base.Driver) -> frozenset[str]:
+    """The properties that a driver declares as secret."""
     return frozenset(key for key, declared in driver.properties.items() if declared.secret)
 
 
-async def _raised(method: Callable[..., Any], *args: Any, patience: float) -> Exception | None:
+async def raised_by(method: Callable[..., Any], *args: Any, patience: float) -> Exception | None:
+    """What a call raises; None if it returns.
+
+    :raises AssertionError: when it takes longer than ``patience`` seconds
+    """
     try:
         await within(patience, method, *args)
     except AssertionError:
@@ -181,17 +195,18 @@ async def _raised_of_one(driver: base.Driver, node: base.Node, patience: float) 
     return answer if isinstance(answer, Exception) else None
 
 
-def _outcome(raised: Exception | None) -> str:
+def outcome_of(raised: Exception | None) -> str:
+    """How a call ended, in words."""
     return "raises nothing" if raised is None else f"raises {errors.one_line(raised)!r}"
 
 
-async def hears_cancellation(method: Callable[..., Any], what: base.Node | Sequence[base.Node]) -> None:
-    """A cancelled read ends soon, as cancelled.
+async def hears_cancellation(method: Callable[..., Any], *args: Any) -> None:
+    """A cancelled call ends soon, as cancelled.
 
-    :param method: of the driver, which reads
-    :param what: it reads
+    :param method: of the driver
+    :param args: a node or nodes, and the rest
     """
-    running = asyncio.ensure_future(call(method, what))
+    running = asyncio.ensure_future(call(method, *args))
     for _ in range(3):
         await asyncio.sleep(0)
     if not running.cancel():
@@ -199,10 +214,10 @@ async def hears_cancellation(method: Callable[..., Any], what: base.Node | Seque
         return  # it had ended already
     done, _ = await asyncio.wait({running}, timeout=_CANCEL_GRACE)
     if not done:
-        raise AssertionError(f"{method.__name__} continues for {_CANCEL_GRACE:g} s after it was cancelled")
+        raise AssertionError(f"{_name(method)} continues for {_CANCEL_GRACE:g} s after it was cancelled")
     if not running.cancelled():
-        outcome = _outcome(error) if isinstance(error := running.exception(), Exception) else "returns"
-        raise AssertionError(f"{method.__name__} {outcome} when it is cancelled; let CancelledError pass")
+        outcome = outcome_of(error) if isinstance(error := running.exception(), Exception) else "returns"
+        raise AssertionError(f"{_name(method)} {outcome} when it is cancelled; let CancelledError pass")
 
 
 async def answers_for_many(driver: base.Driver, nodes: Sequence[base.Node], patience: float) -> None:
@@ -223,6 +238,9 @@ async def sensors_are_read(driver: base.Driver, node: base.Node, patience: float
     for one in found:
         if not is_known(one):
             raise AssertionError(f"get_sensors returns {safe_repr(one)}: see podium.drivers.base.Sensor")
+        limits = one.thresholds
+        if limits is not None and not isinstance(limits, base.Thresholds):
+            raise AssertionError(f"get_sensors returns {safe_repr(limits)} as thresholds of {one.name}")
     if len({(one.kind, one.name) for one in found}) < len(found):
         raise AssertionError("get_sensors returns several sensors of one kind with one name")
 
@@ -240,7 +258,7 @@ async def login_is_checked(driver: base.Driver, node: base.Node, patience: float
             f" before, and {after!r} afterwards"
         )
     texts = [report.username, report.privilege, report.protocol, *report.remarks]
-    secret = _secrets(driver)
+    secret = secret_names(driver)
     for text in filter(None, texts):
         if masking.scrub(text, node.driver_info, secret) != text:
             raise AssertionError("check_login shows a secret of driver_info")
@@ -263,8 +281,8 @@ async def check_fails(
     driver: base.Driver, node: base.Node, patience: float, expected: type[errors.DriverError], why: str
 ) -> None:
     """As :func:`fails_with`, for a login that is tried."""
-    raised = await _raised(driver.check_login, node, patience=patience)
-    _fails_as(driver, node, "check_login", raised, expected, why)
+    raised = await raised_by(driver.check_login, node, patience=patience)
+    fails_as(driver, node, "check_login", raised, expected, why)
 
 
 async def tasks_run(driver: base.Driver, node: base.Node, patience: float) -> None:

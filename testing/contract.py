@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from podium import errors
 from podium.drivers import base
-from podium.testing import behaviour, making, structure, watch
+from podium.testing import abilities, behaviour, making, structure, watch
 from podium.testing.manager import FakeManager
 
 _MANY: Final = 20
@@ -25,6 +25,8 @@ class DriverContract:
     :cvar driver_name: the entry point's name
     :cvar driver_info: of a valid node, whose hardware answers if ``reads_hardware``
     :cvar driver_options: options with other values than their defaults
+    :cvar action_arguments: what the driver's own actions are given, by their names; by default the first
+        choice of each argument that is required
     :cvar reads_hardware: False skips the tests that need hardware, or a simulator, that answers
     :cvar patience: seconds that the hardware may take for one answer
     """
@@ -33,6 +35,7 @@ class DriverContract:
     driver_name: ClassVar[str] = "acme"
     driver_info: ClassVar[Mapping[str, Any]] = {}
     driver_options: ClassVar[Mapping[str, Any]] = {}
+    action_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     reads_hardware: ClassVar[bool] = True
     patience: ClassVar[float] = 10.0
 
@@ -64,6 +67,9 @@ class DriverContract:
             return None
         return replace(node, driver_info={**node.driver_info, login.password: "wrong-password"})
 
+    async def fill_log(self, driver: base.Driver, node: base.Node) -> None:
+        """Have a node's hardware log three events or more; by default its log is as it is."""
+
     @contextlib.asynccontextmanager
     async def hardware(self) -> AsyncIterator[None]:
         """The hardware of the nodes, such as a simulator, in the driver's event loop."""
@@ -92,6 +98,12 @@ class DriverContract:
 
     def test_its_periodic_tasks_can_be_called(self) -> None:
         structure.enforce(structure.tasks_fit(self.make_driver()))
+
+    def test_its_abilities_are_whole(self) -> None:
+        structure.enforce(structure.abilities_whole(self.make_driver()))
+
+    def test_its_actions_can_be_asked_for(self) -> None:
+        structure.enforce(structure.actions_fit(self.make_driver()))
 
     def test_a_valid_driver_info_is_accepted(self) -> None:
         self.make_driver().validate(self.make_node())
@@ -175,6 +187,52 @@ class DriverContract:
             raise unittest.SkipTest("there is no get_sensors")
         self._run(lambda driver: behaviour.sensors_are_read(driver, self.make_node(), self.patience))
 
+    def test_a_boot_device_is_set_and_read(self) -> None:
+        self._can("boot device", abilities.boot_device_is_set)
+
+    def test_it_identifies_a_machine(self) -> None:
+        self._can("identify", abilities.identifies)
+
+    def test_its_log_is_read(self) -> None:
+        self._can("log", self._filled(abilities.log_is_read))
+
+    def test_its_log_is_cleared(self) -> None:
+        self._can("clear log", self._filled(abilities.log_is_cleared))
+
+    def test_its_clock_is_read(self) -> None:
+        self._can("clock", abilities.clock_is_read)
+
+    def test_its_clock_is_set(self) -> None:
+        self._can("set clock", abilities.clock_is_set)
+
+    def test_its_own_actions_are_carried_out(self) -> None:
+        async def part(driver: base.Driver) -> None:
+            await abilities.actions_are_carried_out(
+                driver, self.make_node(), self.action_arguments, self.patience
+            )
+
+        self._run(part)
+
+    def test_what_is_asked_without_driver_info_fails_as_such(self) -> None:
+        if not any(declared.required for declared in self.driver_class.properties.values()):
+            raise unittest.SkipTest("no property is required")
+        self._all_fail_with(
+            lambda: making.make_node(self.driver_name), errors.InvalidDriverInfo, "an empty driver_info"
+        )
+
+    def test_what_is_asked_of_silent_hardware_fails_as_such(self) -> None:
+        self._all_fail_with(self.make_silent_node, errors.BMCUnreachable, "make_silent_node")
+
+    def test_what_is_asked_with_a_refused_login_fails_as_such(self) -> None:
+        self._all_fail_with(self.make_refusing_node, errors.AuthenticationRefused, "make_refusing_node")
+
+    def test_what_is_asked_and_cancelled_ends(self) -> None:
+        async def part(driver: base.Driver) -> None:
+            node = self.make_silent_node() or self.make_node()
+            await abilities.hear_cancellation(driver, node, self.action_arguments)
+
+        self._run(part)
+
     def test_a_login_is_tried_and_nothing_changes(self) -> None:
         self._checks(lambda driver: behaviour.login_is_checked(driver, self.make_node(), self.patience))
 
@@ -250,6 +308,24 @@ class DriverContract:
 
         watch.run(main, patience=_LONGEST)
 
+    def _can(self, ability: str, part: Callable[[base.Driver, base.Node, float], Awaitable[object]]) -> None:
+        if not base.can(self.driver_class, ability):
+            raise unittest.SkipTest(f"it has not the ability: {ability}")
+
+        async def main(driver: base.Driver) -> None:
+            await part(driver, self.make_node(), self.patience)
+
+        self._run(main)
+
+    def _filled(
+        self, part: Callable[[base.Driver, base.Node, float], Awaitable[None]]
+    ) -> Callable[[base.Driver, base.Node, float], Awaitable[None]]:
+        async def filled(driver: base.Driver, node: base.Node, patience: float) -> None:
+            await self.fill_log(driver, node)
+            await part(driver, node, patience)
+
+        return filled
+
     def _checks(self, part: _Part) -> None:
         if not base.checks_login(self.driver_class):
             raise unittest.SkipTest("there is no check_login")
@@ -263,6 +339,18 @@ class DriverContract:
             if node is None:
                 raise unittest.SkipTest(f"{why} makes no node")
             await behaviour.fails_with(driver, node, self.patience, expected, why)
+
+        self._run(part)
+
+    def _all_fail_with(
+        self, make: Callable[[], base.Node | None], expected: type[errors.DriverError], why: str
+    ) -> None:
+        async def part(driver: base.Driver) -> None:
+            node = make()
+            if node is None:
+                raise unittest.SkipTest(f"{why} makes no node")
+            given = self.action_arguments, self.patience
+            await abilities.fails_with(driver, node, *given, expected, why)
 
         self._run(part)
 
@@ -281,8 +369,8 @@ class DriverContract:
         for node in nodes[:1]:
             for target in driver.supported_power_states:
                 await behaviour.attempt(self.patience, driver.set_power_state, node, target)
-            if base.reads_sensors(driver):
-                await behaviour.attempt(self.patience, driver.get_sensors, node)
+            for one in abilities.askings(driver, self.action_arguments):
+                await behaviour.attempt(self.patience, one.method, node, *one.given)
             if base.checks_login(driver):
                 await behaviour.attempt(self.patience, driver.check_login, node)
             for task, _ in base.periodic_tasks(driver):

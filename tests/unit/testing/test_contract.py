@@ -10,86 +10,15 @@ import threading
 import time
 import unittest
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from oslo_config import cfg
 
 from podium import errors, states
 from podium.drivers import base
-from podium.testing import DriverContract
-
-SILENT, REFUSING = "silent", "refusing"
-
-
-class Good(base.Driver):
-    """Machines that keep every promise."""
-
-    properties: ClassVar[Mapping[str, base.Property]] = {
-        "acme_address": base.Property("host name", required=True),
-        "acme_password": base.Property("password", secret=True),
-    }
-    options: Any = (cfg.IntOpt("retries", default=2, help="How often it tries."),)
-
-    def __init__(self, name: str, options: Any) -> None:
-        super().__init__(name, options)
-        self.on: dict[str, bool] = {}
-
-    async def get_power_state(self, node: base.Node) -> str:
-        address = self.parse_driver_info(node)["acme_address"]
-        if address == SILENT:
-            await self.silence()
-        if address == REFUSING:
-            raise errors.AuthenticationRefused("it refuses the login")
-        return states.POWER_ON if self.on.get(node.name) else states.POWER_OFF
-
-    async def silence(self) -> None:
-        try:
-            async with asyncio.timeout(0.05):
-                await asyncio.Event().wait()
-        except TimeoutError:
-            raise errors.BMCUnreachable("it does not answer") from None
-
-    async def set_power_state(self, node: base.Node, target: str) -> None:
-        if target not in self.supported_power_states:
-            raise errors.UnsupportedPowerState(f"it cannot do {target}")
-        self.on[node.name] = states.REACHED[target] == states.POWER_ON
-
-    @base.driver_periodic_task(spacing=60)
-    async def check_status(self, manager: base.Manager, context: Any) -> None:
-        for node in manager.nodes(self):
-            manager.report_health(node, base.Health("OK"))
-
-
-def contract(driver: type[base.Driver]) -> DriverContract:
-    class Contract(DriverContract):
-        driver_class = driver
-        driver_info = {"acme_address": "n1", "acme_password": "secret"}
-        patience = 1.0
-        refusing: ClassVar = {"acme_address": REFUSING, "acme_password": "opensesame"}
-
-        def make_silent_node(self) -> base.Node:
-            return base.Node("s", "s", "acme", driver_info={"acme_address": SILENT})
-
-        def make_refusing_node(self) -> base.Node:
-            return base.Node("r", "r", "acme", driver_info=self.refusing)
-
-    return Contract()
-
-
-def broken_promises(driver: type[base.Driver]) -> dict[str, str]:
-    """Return the tests of the contract that fail for a driver, with their messages."""
-    suite = contract(driver)
-    failed = {}
-    for name in dir(suite):
-        if name.startswith("test_"):
-            try:
-                getattr(suite, name)()
-            except unittest.SkipTest:
-                continue
-            except Exception as error:
-                failed[name] = str(error)
-    return failed
+from promises import REFUSING, SILENT, Good, broken_promises, contract
 
 
 def with_properties(**changes: base.Property) -> dict[str, base.Property]:
@@ -396,6 +325,7 @@ class HasSensors(Good):
     """Machines with a fan."""
 
     async def get_sensors(self, node: base.Node) -> Any:
+        await self.get_power_state(node)
         return [base.Sensor("Fan", "fan", 4200.0)]
 
 
@@ -410,7 +340,7 @@ class SensorsOfItsOwn(HasSensors):
     """Broken."""
 
     async def get_sensors(self, node: base.Node) -> Any:
-        return [base.Sensor("Fan", "whirl", 4200.0)]
+        return [replace(one, kind="whirl") for one in await super().get_sensors(node)]
 
 
 BROKEN = {
