@@ -273,6 +273,41 @@ def test_freeipmi_chooses_what_a_machine_boots_from(freeipmi: Callable[..., str]
     assert (found["Boot_Device"], found["Boot_Flags_Persistent"]) == ("PXE", "No")
 
 
+def test_freeipmi_switches_the_light_for_identification(rack: Rack, freeipmi: Callable[..., str]) -> None:
+    lights = []
+    for word in ("200", "FORCE", "TURN-OFF"):
+        freeipmi("ipmi-chassis", f"--chassis-identify={word}")
+        said = freeipmi("ipmi-chassis", "--get-chassis-status").splitlines()
+        lights.append(next(line.split(": ")[1] for line in said if line.startswith("Chassis Identify")))
+    assert lights == ["Timed on", "Indefinite on", "off"]
+
+
+def test_freeipmi_reads_sensors_with_their_thresholds(
+    rack: Rack, tmp_path: Path, freeipmi: Callable[..., str]
+) -> None:
+    rack.ctl("power", "on", "1")
+    rack.ctl("fault", "cooling-fault", "1")
+    options = ("--quiet-cache", f"--sdr-cache-directory={tmp_path}", "--output-sensor-thresholds")
+    said = freeipmi("ipmi-sensors", *options, "--comma-separated-output", "--no-header-output", "-r", "1,3,4")
+    assert said.splitlines() == [
+        "1,CPU1 Temp,Temperature,97.00,C,N/A,N/A,N/A,85.00,95.00,100.00,"
+        "'At or Above (>=) Upper Critical Threshold'",
+        "3,Inlet Temp,Temperature,23.00,C,-5.00,-2.00,5.00,38.00,42.00,45.00,'OK'",
+        "4,FAN1,Fan,0.00,RPM,N/A,600.00,900.00,N/A,N/A,N/A,'At or Below (<=) Lower Critical Threshold'",
+    ]
+
+
+def test_ipmitool_reads_sensors_in_words(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("power", "on", "1")
+    rack.ctl("fault", "cooling-fault", "1")
+    rows = [[cell.strip() for cell in line.split("|")] for line in ipmitool("sdr").stdout.splitlines()]
+    assert [row for row in rows if row[2] not in ("ok", "ns")] == [
+        ["CPU1 Temp", "97 degrees C", "cr"],
+        ["CPU2 Temp", "88 degrees C", "nc"],
+        ["FAN1", "0 RPM", "cr"],
+    ]
+
+
 @pytest.mark.parametrize("suite", [3, 17])
 def test_ipmipower_reads_and_switches_several_machines(
     suite: int, ipmipower: Callable[..., list[str]]
