@@ -7,8 +7,10 @@ import hashlib
 import math
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from types import MappingProxyType
 from typing import Final
 
 from podium.drivers.ipmi.lan import packet
@@ -17,12 +19,16 @@ from podium.drivers.ipmi.machine import discrete, strings
 HEADER: Final = 5  # bytes: record ID, version, type, and how many follow
 FULL: Final = 0x01
 COMPACT: Final = 0x02
+EVENT_ONLY: Final = 0x03
 
 THRESHOLD: Final = 0x01  # event/reading type, table 42-1
+_OWN: Final = packet.BMC_ADDRESS  # at the first logical unit
 _FAN: Final = 0x04  # sensor type, table 42-3
 _NOT_ANALOG: Final = 3
-_FIXED_SIZE: Final = {FULL: 48, COMPACT: 32}  # bytes before the name
+_FIXED_SIZE: Final = {FULL: 48, COMPACT: 32, EVENT_ONLY: 17}  # bytes before the name
 _SENSORS: Final = 256  # of one machine
+_LOGGING: Final = 1024  # of them, and of others that log to the BMC
+_NO_THRESHOLDS, _FIXED_THRESHOLDS = 0, 3  # threshold access support, table 43-1
 _NONLINEAR: Final = 12  # linearizations from here on need a command for each reading, and are left out
 
 #: Base units (table 43-15) that a kind of sensor has, and what makes them the unit of the kind.
@@ -93,6 +99,9 @@ class Sensor:
         reading; 0 when the record does not say
     :param kind: one of podium.drivers.base.SENSOR_KINDS, if it is of any
     :param conversion: None for a sensor without numbers
+    :param thresholds: as in an answer to Get Sensor Thresholds (table 35-9), those that the record gives;
+        empty for none
+    :param fixed: whether the BMC cannot be asked for these
     """
 
     number: int
@@ -103,18 +112,24 @@ class Sensor:
     states: int
     kind: str | None = None
     conversion: Conversion | None = None
+    thresholds: bytes = b""
+    fixed: bool = False
 
 
 class Repository:
     """The sensors of a machine, with unique names; shared between machines with the same records."""
 
-    __slots__ = ("__weakref__", "measuring", "watched")
+    __slots__ = ("__weakref__", "logging", "measuring", "watched")
 
-    def __init__(self, sensors: Sequence[Sensor]) -> None:
+    def __init__(
+        self, sensors: Sequence[Sensor], logging: Mapping[int, Sensor] = MappingProxyType({})
+    ) -> None:
         #: Those that can show a fault.
         self.watched = tuple(sensor for sensor in sensors if _can_be_faulty(sensor))
         #: Those that measure something of a kind that Podium knows.
         self.measuring = tuple(sensor for sensor in sensors if sensor.kind and sensor.conversion)
+        #: Those that may be named in the BMC's log, by :func:`key`.
+        self.logging = logging
 
 
 def _can_be_faulty(sensor: Sensor) -> bool:
@@ -136,47 +151,75 @@ def repository(records: Sequence[bytes]) -> Repository:
         digest.update(len(record).to_bytes(2) + record)
     found = _known.get(digest.digest())
     if found is None:
-        sensors = [sensor for record in records for sensor in parse(record)]
-        found = _known[digest.digest()] = Repository(_distinguish(sensors[:_SENSORS]))
+        own = _distinguish([sensor for record in records for sensor in parse(record)][:_SENSORS])
+        described = (found for record in records for found in _described(record))
+        logging = {key(owner, sensor.number): sensor for owner, sensor in islice(described, _LOGGING)}
+        logging |= {key(_OWN, sensor.number): sensor for sensor in own}
+        found = _known[digest.digest()] = Repository(own, logging)
     return found
 
 
-def is_of_sensor(record: bytes) -> bool:
-    """Whether it describes sensors with a reading.
+def key(owner: int, number: int) -> int:
+    """Name a sensor in numbers.
 
-    Of event-only sensors (type 03h) there is nothing to read.
+    :param owner: slave address or software ID, and the logical unit above it, as bytes 8 and 9 of a log's
+        record have them (table 32-1)
     """
+    return (owner & 0x03FF) << 8 | number
+
+
+def is_of_sensor(record: bytes) -> bool:
+    """Whether it describes sensors."""
     return len(record) > HEADER and record[3] in _FIXED_SIZE
 
 
 def parse(record: bytes) -> Iterator[Sensor]:
-    """The sensors that one record describes: full (table 43-1) or compact (table 43-2), which may be several.
+    """The sensors with a reading that one record describes.
 
     None of a record of another type, that is too short, or whose sensors are not the BMC's own: those behind
-    other controllers, or at another logical unit than the first.
+    other controllers, or at another logical unit than the first. Of event-only ones there is nothing to read.
+    """
+    for owner, sensor in _described(record):
+        if owner == _OWN and record[3] != EVENT_ONLY:
+            yield sensor
+
+
+def _described(record: bytes) -> Iterator[tuple[int, Sensor]]:
+    """The sensors that one record describes, each with its owner as for :func:`key`.
+
+    Full (table 43-1), or compact or event-only (tables 43-2 and 43-3), which may be several.
     """
     if not is_of_sensor(record) or len(record) < _FIXED_SIZE[record[3]]:
         return
-    if record[5] != packet.BMC_ADDRESS or record[6] & 0x03:
-        return
-    full = record[3] == FULL
+    owner = record[5] | (record[6] & 0x03) << 8
+    full, event_only = record[3] == FULL, record[3] == EVENT_ONLY
     fixed = _FIXED_SIZE[record[3]]
     described = record[fixed - 1]
     name = strings.decode(described >> 6, record[fixed : fixed + (described & 0x1F)])
+    access = record[11] >> 2 & 0x03
     sensor = Sensor(
         number=record[7],
         name=name or f"sensor {record[7]}",
         entity=f"{record[8]}.{record[9] & 0x7F}",
-        sensor_type=record[12],
-        reading_type=record[13],
-        states=_states(record),
+        sensor_type=record[10 if event_only else 12],
+        reading_type=record[11 if event_only else 13],
+        states=0 if event_only else _states(record),
         kind=_kind(record) if full else None,
         conversion=_conversion(record) if full else None,
+        thresholds=_thresholds(record) if full and access != _NO_THRESHOLDS else b"",
+        fixed=full and access == _FIXED_THRESHOLDS,
     )
-    if full or record[23] & 0x0F < 2:
-        yield sensor
+    sharing, more = (record[12], record[13]) if event_only else (record[23], record[24])
+    if full or sharing & 0x0F < 2:
+        yield owner, sensor
     else:
-        yield from _shared(sensor, record[23], record[24])
+        for shared in _shared(sensor, sharing, more):
+            yield owner, shared
+
+
+def _thresholds(record: bytes) -> bytes:
+    readable = record[18] & 0x3F
+    return bytes((readable, *record[41:35:-1])) if readable and record[13] == THRESHOLD else b""
 
 
 def _states(record: bytes) -> int:
@@ -215,7 +258,7 @@ def _signed(value: int, bits: int) -> int:
 
 
 def _shared(sensor: Sensor, sharing: int, more: int) -> Iterator[Sensor]:
-    """A compact record for several sensors in a row; their names count up from an offset (byte 25)."""
+    """A record for several sensors in a row; their names count up from an offset (byte 25, if compact)."""
     for place in range(sharing & 0x0F):
         instance = (more & 0x7F) + place
         letters = sharing >> 4 & 0x03 == 1

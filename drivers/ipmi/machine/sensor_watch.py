@@ -107,10 +107,29 @@ class SensorWatch:
         """Read all sensors now, and first their records where these are not known.
 
         :param begin: begins one of as many inquiries as it takes
+        :returns: with the thresholds that the BMC has now, as far as the time of one inquiry allows; the
+            others have those of their records
+        :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
+        """
+        records, inquiry = await self.records(begin, version), begin()
+        readings = [await sensors.read(inquiry, sensor) for sensor in records.measuring]
+        inquiry, found = begin(), []
+        for sensor, reading in zip(records.measuring, readings, strict=True):
+            if inquiry.late:
+                limits = sensors.decode_thresholds(sensor, sensor.thresholds)
+            else:
+                limits = await sensors.thresholds(inquiry, sensor)
+            found.append(sensors.measured(sensor, reading, powered, limits))
+        return found
+
+    async def records(self, begin: Callable[[], Inquiry], version: bytes | None) -> sdr.Repository:
+        """Which sensors the BMC has; their records are read now where these are not known.
+
+        :param begin: begins one of as many inquiries as it takes
         :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
         """
         if version is None:
-            return []
+            return _NO_SENSORS
         again = True
         while self._repository is None or self._version != version:
             try:
@@ -119,11 +138,7 @@ class SensorWatch:
                 if not again:
                     raise
                 again = False
-        inquiry = begin()
-        return [
-            sensors.measured(sensor, await sensors.read(inquiry, sensor), powered)
-            for sensor in self._repository.measuring
-        ]
+        return self._repository
 
     def note(self, trouble: str | None) -> None:
         """Log why the sensors are not watched, when that is news."""

@@ -25,6 +25,10 @@ _THRESHOLDS: Final = (
     (3, "Warning", "above its upper non-critical threshold"),
     (0, "Warning", "below its lower non-critical threshold"),
 )
+#: The thresholds in the order of table 35-9, by the names of :class:`podium.drivers.base.Thresholds`.
+_IN_ORDER: Final = (
+    "lower_caution", "lower_critical", "lower_fatal", "upper_caution", "upper_critical", "upper_fatal",
+)  # fmt: skip
 #: What stands still or supplies nothing while the machine is off.
 _RESTING: Final = frozenset({"fan", "fan_share", "voltage", "current", "power"})
 _UNIT_WORDS: Final = {"celsius": "degrees C", "rpm": "RPM"}
@@ -75,19 +79,21 @@ def fault(sensor: sdr.Sensor, reading: Reading, powered: bool) -> commands.Fault
     if not reading.states & _ANY_THRESHOLD or (sensor.kind in _RESTING and not powered):
         return None
     rank, words = next((rank, words) for bit, rank, words in _THRESHOLDS if reading.states >> bit & 1)
-    value = None if sensor.conversion is None else sensor.conversion.value(reading.raw)
-    return rank, f"{sensor.name}{_amount(sensor, value)} {words}"
+    value = amount(sensor, reading.raw)
+    return rank, f"{sensor.name} {value}, {words}" if value else f"{sensor.name} {words}"
 
 
-def _amount(sensor: sdr.Sensor, value: float | None) -> str:
-    if value is None:
-        return ""
+def amount(sensor: sdr.Sensor, raw: int) -> str:
+    """A reading with its unit, as ``97 degrees C``; empty where there is no number."""
     unit = base.SENSOR_KINDS[sensor.kind] if sensor.kind else ""
-    return f" {_number(value)} {_UNIT_WORDS.get(unit, unit)}".rstrip() + ","
+    found = number(sensor, raw)
+    return found and f"{found} {_UNIT_WORDS.get(unit, unit)}".rstrip()
 
 
-def _number(value: float) -> str:
-    return f"{round(value, 2):.12g}"
+def number(sensor: sdr.Sensor, raw: int) -> str:
+    """A reading without its unit, as ``97``; empty where there is no number."""
+    value = None if sensor.conversion is None else sensor.conversion.value(raw)
+    return "" if value is None else f"{round(value, 2):.12g}"
 
 
 async def threshold(inquiry: Inquiry, sensor: sdr.Sensor, reading: Reading) -> str:
@@ -104,15 +110,43 @@ async def threshold(inquiry: Inquiry, sensor: sdr.Sensor, reading: Reading) -> s
         return ""
     if len(answer) < 7 or not answer[0] >> bit & 1:
         return ""
-    value = sensor.conversion.value(answer[1 + bit])
-    return "" if value is None else f" {_number(value)}"
+    found = number(sensor, answer[1 + bit])
+    return found and f" {found}"
 
 
-def measured(sensor: sdr.Sensor, reading: Reading | None, powered: bool) -> base.Sensor:
+async def thresholds(inquiry: Inquiry, sensor: sdr.Sensor) -> base.Thresholds | None:
+    """All thresholds as the BMC has them now, or else as the sensor's record has them; None for none.
+
+    :raises podium.errors.DriverError: when the BMC does not answer
+    """
+    if not sensor.thresholds or sensor.fixed:
+        return decode_thresholds(sensor, sensor.thresholds)
+    try:
+        answer = await inquiry.ask(packet.GET_SENSOR_THRESHOLDS, bytes((sensor.number,)))
+    except commands.CommandFailed:
+        answer = b""
+    return decode_thresholds(sensor, answer if len(answer) >= 7 else sensor.thresholds)
+
+
+def decode_thresholds(sensor: sdr.Sensor, answer: bytes) -> base.Thresholds | None:
+    """What is readable of an answer to Get Sensor Thresholds (table 35-9), in the unit of the kind."""
+    if sensor.conversion is None or not answer or not answer[0] & _ANY_THRESHOLD:
+        return None
+    convert = sensor.conversion.value
+    found = [convert(raw) if answer[0] >> bit & 1 else None for bit, raw in enumerate(answer[1:7])]
+    return base.Thresholds(**dict(zip(_IN_ORDER, found, strict=True)))
+
+
+def measured(
+    sensor: sdr.Sensor,
+    reading: Reading | None,
+    powered: bool,
+    thresholds: base.Thresholds | None = None,
+) -> base.Sensor:
     """One of the sensors that measure, in the words of all drivers."""
     assert sensor.kind is not None and sensor.conversion is not None
     if reading is None:
-        return base.Sensor(sensor.name, sensor.kind, None)
+        return base.Sensor(sensor.name, sensor.kind, None, thresholds=thresholds)
     found = fault(sensor, reading, powered)
     status = found[0] if found else "OK"
-    return base.Sensor(sensor.name, sensor.kind, sensor.conversion.value(reading.raw), status)
+    return base.Sensor(sensor.name, sensor.kind, sensor.conversion.value(reading.raw), status, thresholds)

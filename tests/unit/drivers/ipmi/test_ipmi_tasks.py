@@ -437,7 +437,9 @@ def test_a_person_has_all_sensors_read_however_many_inquiries_that_takes(kind: t
             finally:
                 await driver.close()
             assert len(found) == 14
-            assert base.Sensor("FAN2", "fan", 5400.0, "OK") in found
+            limits = base.Thresholds(lower_critical=600.0, lower_caution=900.0)
+            assert base.Sensor("FAN2", "fan", 5400.0, "OK", limits) in found
+            assert all(sensor.thresholds for sensor in found if sensor.kind == "temperature")
 
     run(main)
 

@@ -46,6 +46,12 @@ def compact(*, sharing: int = 1, more: int = 0, sensor_type: int = 0x08, number:
     return b"\x02\x00\x51\x02" + bytes((len(body),)) + body
 
 
+def event_only(*, number: int = 20, owner: int = 0x20, sharing: int = 1) -> bytes:
+    """An event-only record by table 43-3."""
+    body = bytes((owner, 0, number, 7, 1, 0x0C, 0x6F, sharing, 1, 0, 0)) + b"\xc4DIMM"
+    return b"\x03\x00\x51\x03" + bytes((len(body),)) + body
+
+
 def only(record: bytes) -> sdr.Sensor:
     (found,) = sdr.parse(record)
     return found
@@ -176,6 +182,15 @@ def test_what_cannot_be_read_is_no_sensor(record: bytes) -> None:
     assert not list(sdr.parse(record))
 
 
+def test_sensors_that_only_log_have_names() -> None:
+    found = sdr.repository([event_only(sharing=2), event_only(owner=0x2C), full(), full(number=2)])
+    names = {key: sensor.name for key, sensor in found.logging.items()}
+    own = {number: names[sdr.key(0x20, number)] for number in (1, 2, 20, 21)}
+    assert own == {1: "Fan (7.1)", 2: "Fan (7.1) #1", 20: "DIMM1", 21: "DIMM2"}
+    assert names[sdr.key(0x2C, 20)] == "DIMM"
+    assert len(names) == 5 and len(found.watched) == 2
+
+
 def test_machines_with_the_same_records_share_them() -> None:
     records = [full(), compact()]
     first = sdr.repository(records)
@@ -199,7 +214,7 @@ def test_whatever_the_records_are_there_are_sensors_or_none(records: list[bytes]
     check(sdr.repository(records))
 
 
-@given(st.binary(min_size=75, max_size=75), st.sampled_from([1, 2]), st.integers(0, 255))
+@given(st.binary(min_size=75, max_size=75), st.sampled_from([1, 2, 3]), st.integers(0, 255))
 def test_whatever_a_record_of_a_sensor_says_it_can_be_read(body: bytes, kind: int, raw: int) -> None:
     record = body[:2] + b"\x51" + bytes((kind, 70, 0x20, 0)) + body[7:]
     found = sdr.repository([record])
@@ -211,8 +226,7 @@ def test_whatever_a_record_of_a_sensor_says_it_can_be_read(body: bytes, kind: in
 
 
 def check(found: sdr.Repository) -> None:
-    sensors = {sensor.number: sensor for sensor in (*found.watched, *found.measuring)}
-    for sensor in sensors.values():
+    for sensor in (*found.watched, *found.measuring, *found.logging.values()):
         assert sensor.name.isprintable() and sensor.name
         assert sensor.kind is None or sensor.kind in SENSOR_KINDS
 

@@ -119,6 +119,31 @@ def test_the_threshold_is_told_where_the_bmc_has_it(code: int, answer: bytes, wo
     assert inquiry.asked == [(packet.GET_SENSOR_THRESHOLDS, b"\x01")]
 
 
+LIMITED = replace(CPU, thresholds=bytes((0x18, 0, 0, 0, 80, 90, 0)))
+ASKED = [(packet.GET_SENSOR_THRESHOLDS, b"\x01")]
+
+
+@pytest.mark.parametrize(
+    ("sensor", "code", "answer", "found", "asked"),
+    [
+        (LIMITED, 0, "3f050403555f64", base.Thresholds(3.0, 4.0, 5.0, 85.0, 95.0, 100.0), ASKED),
+        (LIMITED, 0, "10000000555f64", base.Thresholds(upper_critical=95.0), ASKED),
+        (LIMITED, 0, "00000000555f64", None, ASKED),
+        (LIMITED, 0xCB, "", base.Thresholds(upper_caution=80.0, upper_critical=90.0), ASKED),
+        (LIMITED, 0, "3f05", base.Thresholds(upper_caution=80.0, upper_critical=90.0), ASKED),
+        (replace(LIMITED, fixed=True), 0, "", base.Thresholds(upper_caution=80.0, upper_critical=90.0), []),
+        (CPU, 0, "3f050403555f64", None, []),
+    ],
+    ids=["all", "some", "none now", "refused", "cut off", "fixed", "none ever"],
+)
+def test_thresholds_are_those_that_the_bmc_has_or_else_those_of_the_record(
+    sensor: sdr.Sensor, code: int, answer: str, found: base.Thresholds | None, asked: list[Any]
+) -> None:
+    inquiry: Any = DirectInquiry(lambda *_: (code, bytes.fromhex(answer)))
+    assert asyncio.run(sensors.thresholds(inquiry, sensor)) == found
+    assert inquiry.asked == asked
+
+
 @pytest.mark.parametrize(
     ("sensor", "answer", "states"),
     [
