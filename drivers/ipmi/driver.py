@@ -1,5 +1,6 @@
-"""The ``ipmi`` driver: power and health of machines whose BMC speaks IPMI 2.0 over LAN."""
+"""The ``ipmi`` driver: machines whose BMC speaks IPMI 2.0 over LAN."""
 
+import datetime
 import functools
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,13 @@ from podium.drivers.bmc.hosts import checked
 from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
-from podium.drivers.ipmi import passwords, power
+from podium.drivers.ipmi import boot_options, identify, passwords, power
 from podium.drivers.ipmi.lan import crypto, packet
 from podium.drivers.ipmi.lan.client import Client, Timing
-from podium.drivers.ipmi.lan.inquiry import Inquiries
+from podium.drivers.ipmi.lan.inquiry import Inquiries, Inquiry
 from podium.drivers.ipmi.lan.session import Target
+from podium.drivers.ipmi.log import clock
+from podium.drivers.ipmi.log.reading import LogReader
 from podium.drivers.ipmi.login import check as check_login
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.pacing import Allowance
@@ -165,6 +168,8 @@ class IPMIDriver(base.Driver):
             longest=options.command_retry_timeout,
             allowance=Allowance(self.reads_per_second),
         )
+        self._inquiries = inquiries
+        self._log_reader = LogReader(self._connections, inquiries, patience=options.command_retry_timeout)
         self._health_check = HealthCheck(inquiries)
         self._sensor_collector = SensorCollector(
             self._connections, inquiries, patience=options.command_retry_timeout
@@ -221,6 +226,37 @@ class IPMIDriver(base.Driver):
     async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
         """Read all sensors with a reading, see :mod:`podium.drivers.ipmi.machine.sensor_watch`."""
         return await self._sensor_collector.read(node)
+
+    async def get_boot_device(self, node: base.Node) -> base.Boot:
+        """Read the boot flags, see :func:`podium.drivers.ipmi.boot_options.read`."""
+        return await boot_options.read(self._connections.of(node))
+
+    async def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
+        """Set the boot flags, see :func:`podium.drivers.ipmi.boot_options.choose`."""
+        await boot_options.choose(self._connections.of(node), boot)
+
+    async def identify(self, node: base.Node, seconds: float | None) -> None:
+        """Have the LED blink, see :func:`podium.drivers.ipmi.identify.identify`."""
+        await identify.identify(self._connections.of(node), seconds)
+
+    async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        """Read the SEL, see :mod:`podium.drivers.ipmi.log.reading`."""
+        return await self._log_reader.read(node, before, after, limit)
+
+    async def clear_log(self, node: base.Node, last: str) -> None:
+        """Clear the SEL, see :mod:`podium.drivers.ipmi.log.reading`."""
+        await self._log_reader.clear(node, last)
+
+    async def get_clock(self, node: base.Node) -> datetime.datetime:
+        """Read the clock of the SEL, see :mod:`podium.drivers.ipmi.log.clock`."""
+        return await clock.read(self._patient_inquiry(node))
+
+    async def set_clock(self, node: base.Node) -> None:
+        """Set the clock of the SEL, see :mod:`podium.drivers.ipmi.log.clock`."""
+        await clock.set_to_now(self._patient_inquiry(node))
+
+    def _patient_inquiry(self, node: base.Node) -> Inquiry:
+        return self._inquiries.begin(self._connections.of(node), self.options.command_retry_timeout)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
     async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:

@@ -19,6 +19,7 @@ WALL_CLOCKS: Final = {
     "conductor/power/abilities.py": "whether the clock of hardware is that of this host, which it is set to",
     "drivers/base.py": "what the clock of a controller is compared with",
     "drivers/fake.py": "the clocks of its machines, which go as this one",
+    "drivers/ipmi/log/clock.py": "what a BMC's clock is set to and compared with",
     "drivers/ipmi/tasks.py": "dates an inventory, which is collected once more where clocks differ by a day",
     "drivers/redfish/tasks.py": "the same",
     "conductor/tasks/periodic.py": "the default of a parameter that the manager gives",

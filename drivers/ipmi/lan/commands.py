@@ -24,6 +24,10 @@ NOT_PRESENT: Final = 0xCB
 INVALID_DATA_FIELD: Final = 0xCC
 INSUFFICIENT_PRIVILEGE: Final = 0xD4
 NOT_IN_PRESENT_STATE: Final = 0xD5
+#: The BMC does not have the command, or does not let it be used.
+NEVER: Final = frozenset({INVALID_COMMAND, NOT_IN_PRESENT_STATE, 0xC2, 0xD6})
+#: It has the command, but not for this.
+NOT_FOR_THIS: Final = frozenset({0xC6, 0xC7, 0xC8, 0xC9, NOT_PRESENT, INVALID_DATA_FIELD})
 #: Busy, out of time, or on its way up: the same may succeed later.
 NOT_NOW: Final = frozenset({NODE_BUSY, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2})
 #: How BMCs say that they cannot return so many bytes at once.
@@ -32,6 +36,9 @@ TOO_MANY_BYTES: Final = frozenset({0xC7, 0xC8, 0xC9, 0xCA, 0xFF})
 _NAMES: Final = {
     packet.GET_CHASSIS_STATUS: "Get Chassis Status",
     packet.CHASSIS_CONTROL: "Chassis Control",
+    packet.CHASSIS_IDENTIFY: "Chassis Identify",
+    packet.SET_SYSTEM_BOOT_OPTIONS: "Set System Boot Options",
+    packet.GET_SYSTEM_BOOT_OPTIONS: "Get System Boot Options",
     packet.GET_SELF_TEST_RESULTS: "Get Self Test Results",
     packet.SET_SESSION_PRIVILEGE_LEVEL: "Set Session Privilege Level",
     packet.CLOSE_SESSION: "Close Session",
@@ -47,6 +54,12 @@ _NAMES: Final = {
     packet.GET_SDR_REPOSITORY_INFO: "Get SDR Repository Info",
     packet.RESERVE_SDR_REPOSITORY: "Reserve SDR Repository",
     packet.GET_SDR: "Get SDR",
+    packet.GET_SEL_INFO: "Get SEL Info",
+    packet.RESERVE_SEL: "Reserve SEL",
+    packet.GET_SEL_ENTRY: "Get SEL Entry",
+    packet.CLEAR_SEL: "Clear SEL",
+    packet.GET_SEL_TIME: "Get SEL Time",
+    packet.SET_SEL_TIME: "Set SEL Time",
     packet.GET_LAN_CONFIGURATION_PARAMETERS: "Get LAN Configuration Parameters",
 }
 

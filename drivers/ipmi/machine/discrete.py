@@ -6,24 +6,24 @@ how the machine fares have no words here, unless they go with others that do, li
 
 from typing import Final
 
-_SENSOR_SPECIFIC: Final = 0x6F
+SENSOR_SPECIFIC: Final = 0x6F
 
 #: By bit: ``Warning``, ``Critical`` or nothing, and the words.
-_States = dict[int, tuple[str, str]]
+States = dict[int, tuple[str, str]]
 
 
-def _table(text: str) -> _States:
+def table(text: str) -> States:
     """``bit rank words`` in each line, with C for Critical, W for Warning, and - for neither."""
     ranks = {"C": "Critical", "W": "Warning", "-": ""}
     lines = (line.split(maxsplit=2) for line in text.strip().splitlines())
     return {int(bit): (ranks[rank], words) for bit, rank, words in lines}
 
 
-_GENERIC: Final[dict[int, _States]] = {
-    0x04: _table("1 W predictive failure"),
-    0x05: _table("1 C limit exceeded"),
-    0x06: _table("1 W performance lags"),
-    0x07: _table("""
+_GENERIC: Final[dict[int, States]] = {
+    0x04: table("1 W predictive failure"),
+    0x05: table("1 C limit exceeded"),
+    0x06: table("1 W performance lags"),
+    0x07: table("""
         1 W non-critical
         2 C critical
         3 C non-recoverable
@@ -31,11 +31,11 @@ _GENERIC: Final[dict[int, _States]] = {
         5 C critical
         6 C non-recoverable
     """),
-    0x0A: _table("""
+    0x0A: table("""
         6 W degraded
         8 W install error
     """),
-    0x0B: _table("""
+    0x0B: table("""
         1 C redundancy lost
         2 W redundancy degraded
         3 W non-redundant, sufficient resources
@@ -46,8 +46,8 @@ _GENERIC: Final[dict[int, _States]] = {
     """),
 }
 
-_BY_SENSOR_TYPE: Final[dict[int, _States]] = {
-    0x05: _table("""
+_BY_SENSOR_TYPE: Final[dict[int, States]] = {
+    0x05: table("""
         0 W chassis intrusion
         1 W drive bay intrusion
         2 W I/O card area intrusion
@@ -55,7 +55,7 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         5 W unauthorized dock
         6 W fan area intrusion
     """),
-    0x07: _table("""
+    0x07: table("""
         0 C internal error
         1 C thermal trip
         2 C self-test failure
@@ -69,7 +69,7 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         11 C machine check exception
         12 W correctable machine check error
     """),
-    0x08: _table("""
+    0x08: table("""
         0 - presence detected
         1 C failure detected
         2 W predictive failure
@@ -79,7 +79,7 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         6 W configuration error
         7 - inactive
     """),
-    0x09: _table("""
+    0x09: table("""
         2 C 240 VA power down
         3 W interlock power down
         4 C input lost
@@ -87,7 +87,7 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         6 C failure detected
         7 W predictive failure
     """),
-    0x0C: _table("""
+    0x0C: table("""
         0 W correctable error
         1 C uncorrectable error
         2 C parity error
@@ -99,7 +99,7 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         9 W throttled
         10 C critical overtemperature
     """),
-    0x0D: _table("""
+    0x0D: table("""
         0 - presence detected
         1 C drive fault
         2 W predictive failure
@@ -108,16 +108,16 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         7 W rebuild in progress
         8 W rebuild aborted
     """),
-    0x0F: _table("""
+    0x0F: table("""
         0 C POST error
         1 C firmware hang
     """),
-    0x10: _table("""
+    0x10: table("""
         4 W event log full
         5 W event log almost full
     """),
-    0x12: _table("2 C undetermined hardware failure"),
-    0x13: _table("""
+    0x12: table("2 C undetermined hardware failure"),
+    0x13: table("""
         0 W front panel NMI
         1 C bus timeout
         2 C I/O channel check NMI
@@ -129,17 +129,17 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         10 C fatal bus error
         11 W bus degraded
     """),
-    0x19: _table("""
+    0x19: table("""
         0 C soft power control failure
         1 C thermal trip
     """),
-    0x1B: _table("1 C configuration error"),
-    0x20: _table("""
+    0x1B: table("1 C configuration error"),
+    0x20: table("""
         0 C critical stop during load
         1 C run-time critical stop
     """),
-    0x21: _table("0 C slot fault"),
-    0x28: _table("""
+    0x21: table("0 C slot fault"),
+    0x28: table("""
         0 W sensor access degraded
         1 W controller access degraded
         2 C management controller off-line
@@ -147,28 +147,28 @@ _BY_SENSOR_TYPE: Final[dict[int, _States]] = {
         4 W sensor failure
         5 W FRU failure
     """),
-    0x29: _table("""
+    0x29: table("""
         0 W low
         1 C failed
         2 - presence detected
     """),
 }
 
-_NO_STATES: Final[_States] = {}
+_NO_STATES: Final[States] = {}
 
 
-def states(reading_type: int, sensor_type: int) -> _States:
+def states(reading_type: int, sensor_type: int) -> States:
     """The states that have words, by bit; none for what is the maker's own.
 
     :param reading_type: event/reading type, table 42-1
     :param sensor_type: table 42-3
     """
-    if reading_type == _SENSOR_SPECIFIC:
+    if reading_type == SENSOR_SPECIFIC:
         return _BY_SENSOR_TYPE.get(sensor_type, _NO_STATES)
     return _GENERIC.get(reading_type, _NO_STATES)
 
 
-def fault(known: _States, asserted: int) -> tuple[str, str] | None:
+def fault(known: States, asserted: int) -> tuple[str, str] | None:
     """The worst rank among the asserted states and the words of all of them; None when none is a fault.
 
     :param asserted: the states as bits

@@ -22,6 +22,8 @@ class FakeBMC(asyncio.DatagramProtocol):
         self.status = bytes((0x01, 0, 0))
         self.self_test = bytes((0x55, 0))
         self.codes: dict[tuple[int, int], int] = {}  # completion codes other than 00h, by command
+        #: What other commands are answered with, completion code and data, by their data.
+        self.answers: dict[tuple[int, int], Callable[[bytes], tuple[int, bytes]]] = {}
         self.busy = 0  # so many of the next Chassis Controls meet "node busy"
         self.status_level = packet.PRIVILEGE_USER  # that Get Chassis Status needs
         self.lose_requests = 0  # so many of the next datagrams are not even looked at
@@ -175,7 +177,13 @@ class FakeBMC(asyncio.DatagramProtocol):
             if command == packet.CHASSIS_CONTROL and self.busy:
                 self.busy -= 1
                 code = 0xC0
-            session["last"] = (rq, command, code, b"" if code else self._execute(session, command, data))
+            result = b""
+            if not code and command in self.answers:
+                self.executed.append((command, data))
+                code, result = self.answers[command](data)
+            elif not code:
+                result = self._execute(session, command, data)
+            session["last"] = (rq, command, code, result)
         code, result = session["last"][2:]
         session["sequence"] += 1
         response = packet.encode_response(netfn, rq, number, code, result)

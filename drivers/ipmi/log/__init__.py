@@ -1,0 +1,1 @@
+"""The log that a BMC keeps of its machine (SEL), and the clock by which it is written."""

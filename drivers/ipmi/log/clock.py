@@ -1,0 +1,68 @@
+"""The clock of a BMC, by which it writes its log (IPMI v2.0 revision 1.1, sections 31.10, 31.11 and 37).
+
+Its time is taken for UTC. The specification has an offset from UTC beside it, which most BMCs do not have,
+and some report although their time is UTC: it is not asked for. Where a BMC keeps local time, its clock is
+off by whole hours, and so are the times of its log; knowing by how much puts both right.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from podium import errors
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+
+_UNKNOWN: Final = 0xFFFFFFFF
+#: Up to here a time counts seconds since the BMC started, as its clock was not set (section 37).
+_BEFORE_SET: Final = 0x20000000
+
+
+def moment(stamp: bytes) -> datetime | None:
+    """The time of an entry, which is 4 bytes; None for one from before the clock was set."""
+    seconds = int.from_bytes(stamp, "little")
+    return None if seconds <= _BEFORE_SET or seconds == _UNKNOWN else datetime.fromtimestamp(seconds, UTC)
+
+
+async def read(inquiry: Inquiry) -> datetime:
+    """The time that the clock shows, to the second; near 1970 if nobody has set it.
+
+    :raises podium.errors.DriverError: it shows none, and as :meth:`Inquiry.ask`
+    """
+    answer = await inquiry.ask(packet.GET_SEL_TIME)
+    seconds = int.from_bytes(answer[:4], "little")
+    if len(answer) < 4 or seconds == _UNKNOWN:
+        raise errors.DriverError(f"BMC {inquiry.connection.target} does not know the time")
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+async def offset(inquiry: Inquiry) -> float | None:
+    """How many seconds the clock is ahead of this host's; None where it cannot be read.
+
+    :raises podium.errors.BMCUnreachable: no answer
+    """
+    before = time.time()
+    try:
+        shown = await read(inquiry)
+    except errors.BMCUnreachable:
+        raise
+    except errors.DriverError:
+        return None
+    return shown.timestamp() - (before + time.time()) / 2
+
+
+async def set_to_now(inquiry: Inquiry) -> None:
+    """Set the clock to the time of this host.
+
+    :raises podium.errors.Unsupported: the BMC does not let it be set
+    :raises podium.errors.DriverError: as :meth:`Inquiry.ask`
+    """
+    now = round(time.time())
+    try:
+        await inquiry.ask(packet.SET_SEL_TIME, now.to_bytes(4, "little"), packet.PRIVILEGE_OPERATOR)
+    except commands.CommandFailed as refused:
+        if refused.code in commands.NEVER or refused.code in commands.NOT_FOR_THIS:
+            raise errors.Unsupported(
+                f"{refused}; perhaps it takes the time from NTP, or from its machine: look at its settings"
+            ) from None
+        raise

@@ -1,0 +1,155 @@
+"""What the ``ipmi`` driver does with a BMC's log: reads it in pages, and clears it.
+
+Section numbers are those of the IPMI v2.0 specification, revision 1.1.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final
+
+from podium import errors
+from podium.drivers import base
+from podium.drivers.bmc.connections import Connections
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.client import Connection
+from podium.drivers.ipmi.lan.inquiry import Inquiries, Inquiry
+from podium.drivers.ipmi.lan.session import Target
+from podium.drivers.ipmi.log import clock, records, sel
+from podium.drivers.ipmi.machine import repository, sdr
+from podium.drivers.ipmi.machine.sensor_watch import SensorWatch
+
+_SECONDS: Final = 10.0  # of one read, after which others have their turn with the BMC
+_ORDERS: Final = 64  # that are kept, of at most 128 KiB
+_ATTEMPTS: Final = 4  # at clearing, with a reservation each
+_CLEAR, _STATUS = b"CLR\xaa", b"CLR\x00"
+_ERASED: Final = 0x01
+_ERASING: Final = 20.0  # seconds
+_GAP: Final = 0.5  # seconds between two looks at how far that is
+
+
+class LogReader:
+    """Reads and clears the logs of BMCs.
+
+    :param patience: seconds that one command may take, as a person waits for its answer
+    :param seconds: of one read
+    """
+
+    def __init__(
+        self,
+        connections: Connections[Connection],
+        inquiries: Inquiries,
+        *,
+        patience: float,
+        seconds: float = _SECONDS,
+    ) -> None:
+        self._connections = connections
+        self._inquiries = inquiries
+        self._patience = patience
+        self._seconds = seconds
+        self._orders: OrderedDict[Target, sel.Order] = OrderedDict()
+
+    async def read(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        """As :meth:`podium.drivers.base.Driver.get_log`; fewer entries than wanted from a slow BMC.
+
+        :raises podium.errors.DriverError: the BMC does not answer, keeps no log, or its records make no sense
+        """
+        connection = self._connections.of(node)
+        known = await self._sensors(connection)
+        inquiry = self._inquiries.begin(connection, self._patience)
+        offset = await clock.offset(inquiry)
+        reader = self._reader(inquiry)
+        page = await reader.read(await sel.info(inquiry), _number(before), _number(after), limit)
+        entries = [records.entry(number, data, known) for number, data, _ in reversed(page.found)]
+        return base.Log(entries, page.more, offset)
+
+    async def clear(self, node: base.Node, last: str) -> None:
+        """As :meth:`podium.drivers.base.Driver.clear_log`.
+
+        The BMC itself sees to it that nothing is lost: a reservation ends when an entry is added (31.4).
+
+        :raises podium.errors.LogChanged: the newest entry is another than ``last``
+        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        """
+        inquiry = self._inquiries.begin(self._connections.of(node), self._patience)
+        for attempt in range(_ATTEMPTS):
+            reservation = await sel.reserve(inquiry)
+            newest = await self._reader(inquiry).newest(await sel.info(inquiry))
+            if newest is None:
+                return
+            if str(newest) != last:
+                raise errors.LogChanged(
+                    f"BMC {inquiry.connection.target}: the newest entry of its log is {newest}, not {last}; "
+                    "read the log again and keep what is new"
+                )
+            try:
+                status = await _erase(inquiry, reservation + _CLEAR, repeatable=False)
+            except commands.CommandFailed as refused:
+                if refused.code != commands.RESERVATION_LOST or attempt == _ATTEMPTS - 1:
+                    raise _meaning(refused) from None
+            else:
+                await _wait(inquiry, reservation, status)
+                return
+
+    def _reader(self, inquiry: Inquiry) -> sel.Reader:
+        target = inquiry.connection.target
+        order = self._orders.pop(target, None) or sel.Order()
+        self._orders[target] = order
+        while len(self._orders) > _ORDERS:
+            self._orders.popitem(last=False)
+        return sel.Reader(inquiry, order, self._seconds)
+
+    async def _sensors(self, connection: Connection) -> Mapping[int, sdr.Sensor]:
+        """The sensors that may be named in the log; none where they cannot be read."""
+        watch = SensorWatch.of(connection)
+        try:
+            async with watch.lock, asyncio.timeout(self._seconds):
+                version = await repository.version(self._inquiries.begin(connection, self._patience))
+                found = await watch.records(lambda: self._inquiries.begin(connection), version)
+        except (errors.DriverError, TimeoutError):
+            return {}
+        return found.logging
+
+
+def _number(entry: str | None) -> int | None:
+    """The record ID that an entry's ID is; None for one that is none."""
+    if entry is None or not entry.isdecimal():
+        return None
+    number = int(entry)
+    return number if sel.FIRST < number < sel.LAST else None
+
+
+async def _erase(inquiry: Inquiry, data: bytes, *, repeatable: bool) -> bytes:
+    """Clear SEL, section 31.9."""
+    return await inquiry.connection.command(
+        packet.CLEAR_SEL,
+        data,
+        privilege=packet.PRIVILEGE_OPERATOR,
+        repeatable=repeatable,
+        patience=inquiry.patience,
+    )
+
+
+async def _wait(inquiry: Inquiry, reservation: bytes, status: bytes) -> None:
+    """Wait until the log is erased; a BMC that does not say how far it is has done it.
+
+    :raises podium.errors.DriverError: it takes longer than 20 s
+    """
+    end = time.monotonic() + _ERASING
+    while status and status[0] & 0x0F != _ERASED:
+        if time.monotonic() >= end:
+            raise errors.DriverError(
+                f"BMC {inquiry.connection.target} has been erasing its log for {_ERASING:g} s, and goes on"
+            )
+        await asyncio.sleep(_GAP)
+        try:
+            status = await _erase(inquiry, reservation + _STATUS, repeatable=True)
+        except commands.CommandFailed:
+            return
+
+
+def _meaning(refused: commands.CommandFailed) -> errors.DriverError:
+    if refused.code in commands.NEVER:
+        return errors.Unsupported(f"{refused}; it does not let others clear its log")
+    return refused

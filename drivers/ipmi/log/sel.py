@@ -1,0 +1,258 @@
+"""Reading a BMC's log: newest first where its records are numbered in a row, or else in its own order.
+
+IPMI has no way back: each record names the next. Where they are numbered in a row, as by nearly all BMCs,
+the one before is asked for by its number; that it names the record which is known already proves that none
+was left out. Else all are walked through once, to learn their order.
+
+Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
+"""
+
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from podium import errors
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+from podium.drivers.ipmi.log import records
+
+FIRST, LAST = 0x0000, 0xFFFF  # in place of a record ID
+_WHOLE: Final = 0xFF
+_NONE: Final = b"\0\0"
+_INFO: Final = 14  # bytes
+_RECORDS: Final = 0xFFFE
+_ERASING: Final = 0x81  # completion code of Get SEL Info and Get SEL Entry
+_AGAIN: Final = 3  # times that a log is read anew which changed meanwhile
+
+
+class Info(NamedTuple):
+    """What a log says of itself, section 31.2."""
+
+    entries: int
+    erased: bytes
+
+
+class Record(NamedTuple):
+    """A record, and the ID of the next one, which is :data:`LAST` after the newest."""
+
+    number: int
+    data: bytes
+    following: int
+
+
+class Page(NamedTuple):
+    """Records that stand together, newest first, and whether there are older ones that are wanted."""
+
+    found: Sequence[Record]
+    more: bool
+
+
+class Order:
+    """In which order a BMC keeps its records, as far as it is known: two bytes for each."""
+
+    __slots__ = ("erased", "numbers")
+
+    def __init__(self) -> None:
+        self.erased = b""
+        self.numbers = array("H")
+
+
+async def info(inquiry: Inquiry) -> Info:
+    """Get SEL Info.
+
+    :raises podium.errors.Unsupported: the BMC keeps no log
+    :raises podium.errors.DriverError: as :meth:`Inquiry.ask`
+    """
+    try:
+        answer = await inquiry.ask(packet.GET_SEL_INFO)
+    except commands.CommandFailed as refused:
+        if refused.code in commands.NEVER:
+            raise errors.Unsupported(f"{refused}; it keeps no log") from None
+        raise _meaning(refused) from None
+    if len(answer) < _INFO:
+        raise errors.DriverError(f"BMC {inquiry.connection.target} gave too short a description of its log")
+    return Info(int.from_bytes(answer[1:3], "little"), answer[9:13])
+
+
+class Reader:
+    """Reads records of one log, for as long as its time allows.
+
+    :param order: what is known of the log's order, and is added to
+    :param seconds: after which it stops
+    """
+
+    def __init__(
+        self,
+        inquiry: Inquiry,
+        order: Order,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inquiry = inquiry
+        self._order = order
+        self._clock = clock
+        self._end = clock() + seconds
+        self._size = _WHOLE
+        self._reservation = _NONE  # which is enough for whole records, section 31.5
+
+    async def read(self, about: Info, before: int | None, after: int | None, limit: int) -> Page:
+        """The newest records, fewer than wanted where there is no time for more, but one at least.
+
+        :param before: of a record that is there: only older ones
+        :param after: only newer ones
+        :raises podium.errors.DriverError: the order is not known yet, the log changes all the time, and as
+            :meth:`Inquiry.ask`
+        """
+        if not about.entries:
+            return Page((), False)
+        page = await self._by_number(before, after, limit)
+        for _ in range(_AGAIN):
+            if page is not None:
+                return page
+            page = await self._by_order(about, before, after, limit)
+        if page is None:
+            raise errors.DriverError(
+                f"BMC {self._inquiry.connection.target}: its log changes while it is read"
+            )
+        return page
+
+    async def newest(self, about: Info) -> int | None:
+        """The ID of the newest record; None for an empty log.
+
+        :raises podium.errors.DriverError: as :meth:`read`
+        """
+        page = await self.read(about, None, None, 1)
+        return page.found[0].number if page.found else None
+
+    async def _by_number(self, before: int | None, after: int | None, limit: int) -> Page | None:
+        """As :meth:`read`; None where records are not numbered in a row, or some have vanished meanwhile."""
+        start = None if before is None else await self.get(before)
+        newest = start or await self.get(LAST)
+        if newest is None or newest.number in (FIRST, LAST):
+            return None
+        if newest.number == after:
+            return Page((), False)
+        first = await self.get(FIRST)
+        if first is None or first.number > newest.number:
+            return None
+        found, upper = ([] if start else [newest]), newest.number
+        while first.number != upper != (after or 0) + 1 and len(found) < limit:
+            if found and self._clock() >= self._end:
+                break
+            record = await self.get(upper - 1) if upper - 1 > FIRST else None
+            if record is None:
+                first = await self.get(FIRST)
+                if first is None or first.number < upper:
+                    return None
+                break  # the oldest have made room meanwhile
+            if record.following != upper:
+                return None
+            found.append(record)
+            upper -= 1
+        return Page(found, first.number < upper != (after or 0) + 1)
+
+    async def _by_order(self, about: Info, before: int | None, after: int | None, limit: int) -> Page | None:
+        """As :meth:`read`, with the order of all records; None where some have vanished meanwhile."""
+        order = self._order
+        if not await self._learn(about):
+            order.numbers = array("H")
+            return None
+        begin, end = 0, len(order.numbers)
+        if before is not None and before in order.numbers:
+            end = order.numbers.index(before)
+        if after is not None and after in order.numbers:
+            begin = order.numbers.index(after) + 1
+        found: list[Record] = []
+        while end > begin and len(found) < limit and not (found and self._clock() >= self._end):
+            record = await self.get(order.numbers[end - 1])
+            if record is None:
+                order.numbers = array("H")
+                return None
+            found.append(record)
+            end -= 1
+        return Page(found, end > begin)
+
+    async def _learn(self, about: Info) -> bool:
+        """Walk on to the newest record; returns whether the order is what it was as far as it was known.
+
+        :raises podium.errors.DriverError: there is no time for all of it; the next reader goes on from there
+        """
+        order = self._order
+        first = await self.get(FIRST)
+        if first is None:
+            return False
+        if order.erased != about.erased or first.number not in order.numbers:
+            order.erased, order.numbers = about.erased, array("H", (first.number,))
+        else:  # the oldest may have made room
+            order.numbers = order.numbers[order.numbers.index(first.number) :]
+        seen = set(order.numbers)
+        while True:
+            record = await self.get(order.numbers[-1])
+            if record is None:
+                return False
+            if record.following in (LAST, FIRST) or record.following in seen or len(seen) >= _RECORDS:
+                return True
+            order.numbers.append(record.following)
+            seen.add(record.following)
+            if self._clock() >= self._end:
+                raise errors.DriverError(
+                    f"BMC {self._inquiry.connection.target}: its log takes long; {len(seen)} of "
+                    f"{about.entries} entries have been read so far: ask again, it goes on from there"
+                )
+
+    async def get(self, number: int) -> Record | None:
+        """Get SEL Entry, section 31.5; None if there is no such record.
+
+        :param number: its ID, :data:`FIRST` or :data:`LAST`
+        :raises podium.errors.DriverError: for an answer that is too short, and as :meth:`Inquiry.ask`
+        """
+        reserved = False
+        while True:
+            request = self._reservation + number.to_bytes(2, "little") + bytes((0, self._size))
+            try:
+                answer = await self._inquiry.ask(packet.GET_SEL_ENTRY, request)
+            except commands.CommandFailed as refused:
+                if refused.code in commands.TOO_MANY_BYTES and self._size == _WHOLE:
+                    self._size = records.SIZE
+                elif refused.code == commands.RESERVATION_LOST and not reserved:
+                    reserved = True
+                    self._reservation = await reserve(self._inquiry)
+                elif refused.code == commands.NOT_PRESENT or (
+                    number != FIRST and refused.code in commands.NOT_FOR_THIS | commands.TOO_MANY_BYTES
+                ):
+                    return None
+                else:
+                    raise _meaning(refused) from None
+            else:
+                return self._record(number, answer)
+
+    def _record(self, number: int, answer: bytes) -> Record:
+        by_place = number in (FIRST, LAST)
+        if len(answer) < (4 if by_place else 2):
+            raise errors.DriverError(
+                f"BMC {self._inquiry.connection.target} gave too short a record of its log"
+            )
+        if by_place:
+            number = int.from_bytes(answer[2:4], "little")
+        return Record(number, answer[2:], int.from_bytes(answer[:2], "little"))
+
+
+def _meaning(refused: commands.CommandFailed) -> errors.DriverError:
+    if refused.code == _ERASING:
+        return errors.DriverError(f"{refused}; its log is being erased, ask again in a moment")
+    return refused
+
+
+async def reserve(inquiry: Inquiry) -> bytes:
+    """Reserve SEL, section 31.4; no reservation from a BMC without that.
+
+    :raises podium.errors.DriverError: as :meth:`Inquiry.ask`
+    """
+    try:
+        answer = await inquiry.ask(packet.RESERVE_SEL)
+    except commands.CommandFailed as refused:
+        if refused.code not in commands.NEVER:
+            raise
+        return _NONE
+    return answer[:2] if len(answer) >= 2 else _NONE

@@ -1,0 +1,245 @@
+"""The log and the clock of simulated BMCs, as the driver reads, clears and sets them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+
+from peers import PATIENCE
+from podium import errors
+from podium.drivers import base
+from podium.drivers.ipmi.driver import IPMIDriver
+from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.log import reading
+from podium.simulator.bmc import BMC, Settings
+from podium.simulator.nodes import address_range
+from podium.simulator.server import Simulator
+
+FIRST: Final = "127.20.12.1"
+OPTIONS: Final = SimpleNamespace(
+    command_retry_timeout=10,
+    retransmit_interval=5,
+    authentication_retry_interval=600,
+    session_close_timeout=5,
+    inventory_interval=86400,
+)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+@asynccontextmanager
+async def machine(*faults: str, **changes: Any) -> AsyncIterator[tuple[IPMIDriver, base.Node, Simulator]]:
+    """A simulated machine that is on, with its driver and its node."""
+    placed = [f"{fault}:1" for fault in faults]
+    async with Simulator(address_range(FIRST, 1), settings=Settings(**changes), placed=placed) as simulator:
+        simulator.set_power(True, "1")
+        driver = IPMIDriver("ipmi", OPTIONS)
+        await driver.start()
+        info = {"ipmi_address": FIRST, "ipmi_port": simulator.port}
+        info |= {"ipmi_username": "admin", "ipmi_password": "podium-sim"}
+        try:
+            yield driver, base.Node("n1", "n1", "ipmi", driver_info=info), simulator
+        finally:
+            await driver.close()
+
+
+def bmc_of(simulator: Simulator) -> BMC:
+    return simulator.bmc(FIRST)
+
+
+def log_events(simulator: Simulator, count: int = 1, sensor: str = "CPU1 Temp", offset: int = 9) -> None:
+    simulator.add_event({"sensor": sensor, "offset": offset}, count, "1")
+
+
+def ids(log: base.Log) -> list[int]:
+    return [int(entry.id) for entry in log.entries]
+
+
+def test_a_log_is_read_oldest_first_in_words_with_the_names_of_sensors() -> None:
+    async def main() -> None:
+        async with machine() as (driver, node, simulator):
+            begun = datetime.now(UTC).replace(microsecond=0)
+            log_events(simulator)
+            log_events(simulator, sensor="PSU1 Status", offset=3)
+            log = await driver.get_log(node, None, None, 2)
+            crossed, lost = log.entries
+            assert (crossed.sensor, crossed.severity) == ("CPU1 Temp", "Critical")
+            assert crossed.message.endswith("above its upper critical threshold 95")
+            assert (lost.sensor, lost.severity, lost.message) == ("PSU1 Status", "Critical", "input lost")
+            assert int(lost.id) == int(crossed.id) + 1
+            assert lost.at is not None and begun <= lost.at <= datetime.now(UTC)
+            assert log.clock_offset is not None and abs(log.clock_offset) < 2
+
+    run(main)
+
+
+def test_a_long_log_is_read_in_pages_without_a_gap() -> None:
+    async def main() -> None:
+        async with machine(log_entries=3000) as (driver, node, simulator):
+            log_events(simulator, 2500)
+            found: list[int] = []
+            before, more = None, True
+            while more:
+                log = await driver.get_log(node, before, None, 1000)
+                found[:0] = ids(log)
+                before, more = log.entries[0].id, log.more
+            assert found == [*range(1, found[-1] + 1)] and len(found) >= 2500
+            log_events(simulator, 3)
+            assert ids(await driver.get_log(node, None, str(found[-1]), 1000)) == [
+                *range(found[-1] + 1, found[-1] + 4)
+            ]
+
+    run(main)
+
+
+def test_ids_that_no_entry_can_have_are_of_entries_that_are_gone() -> None:
+    async def main() -> None:
+        async with machine() as (driver, node, simulator):
+            log_events(simulator, 3)
+            everything = ids(await driver.get_log(node, None, None, 1000))
+            for gone in ("0", "65535", "-1", "x", "", "²", "99999999999999999999"):
+                assert ids(await driver.get_log(node, gone, gone, 1000)) == everything
+
+    run(main)
+
+
+@pytest.mark.parametrize("fault", ["clock-off=7200", "clock-off=-86400", "clock-unset"])
+def test_how_far_a_clock_is_off_comes_with_the_log(fault: str) -> None:
+    async def main() -> None:
+        async with machine(fault) as (driver, node, simulator):
+            log_events(simulator)
+            log = await driver.get_log(node, None, None, 1)
+            shown = await driver.get_clock(node)
+            off = (shown - datetime.now(UTC)).total_seconds()
+            assert log.clock_offset == pytest.approx(off, abs=5)
+            if fault == "clock-unset":
+                assert shown.year == 1970 and log.entries[0].at is None
+            else:
+                assert log.entries[0].at == pytest.approx(shown, abs=timedelta(seconds=60))
+                assert off == pytest.approx(float(fault.partition("=")[2]), abs=5)
+
+    run(main)
+
+
+def test_a_clock_is_set_to_this_hosts_time() -> None:
+    async def main() -> None:
+        async with machine("clock-unset") as (driver, node, _):
+            assert (await driver.get_clock(node)).year == 1970
+            await driver.set_clock(node)
+            assert abs(base.clock_offset(await driver.get_clock(node))) < 5
+
+    run(main)
+
+
+def test_a_clock_that_cannot_be_set_or_read_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with machine("clock-refuses") as (driver, node, simulator):
+            with pytest.raises(errors.Unsupported, match="takes the time from NTP"):
+                await driver.set_clock(node)
+            log_events(simulator)
+            for answer in ((0, b"\xff\xff\xff\xff"), (0, b"\1"), (0xC1, b"")):
+                monkeypatch.setattr(BMC, "execute", answering({packet.GET_SEL_TIME: answer}))
+                with pytest.raises(errors.DriverError, match="the time|Get SEL Time"):
+                    await driver.get_clock(node)
+                assert (await driver.get_log(node, None, None, 1)).clock_offset is None
+
+    run(main)
+
+
+EXECUTE: Final = BMC.execute
+
+
+def answering(answers: dict[tuple[int, int], tuple[int, bytes]]) -> Any:
+    """A simulated BMC that answers some commands so, and others as ever."""
+
+    def execute(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+        found = answers.get((netfn, command))
+        return EXECUTE(bmc, netfn, command, data, privilege) if found is None else found
+
+    return execute
+
+
+@pytest.mark.parametrize("faults", [(), ("no-reservations",), ("slow-erase=0.3",), ("no-last-entry",)])
+def test_a_log_is_cleared_of_what_somebody_has_a_copy_of(
+    faults: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(reading, "_GAP", 0.05)
+        async with machine(*faults) as (driver, node, simulator):
+            log_events(simulator, 3)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            with pytest.raises(errors.LogChanged, match=f"its log is {newest.id}, not 1; read the log again"):
+                await driver.clear_log(node, "1")
+            assert len(bmc_of(simulator).events) >= 3
+            await driver.clear_log(node, newest.id)
+            assert not len(bmc_of(simulator).events)
+            assert await driver.get_log(node, None, None, 1) == base.Log([], False, pytest.approx(0, abs=2))
+            await driver.clear_log(node, newest.id)  # which is empty already
+
+    run(main)
+
+
+def test_an_entry_that_comes_in_before_a_log_is_cleared_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with machine() as (driver, node, simulator):
+            log_events(simulator, 3)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            kept = len(bmc_of(simulator).events) + 1
+
+            def execute(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+                if (netfn, command) == packet.CLEAR_SEL:
+                    monkeypatch.setattr(BMC, "execute", EXECUTE)
+                    log_events(simulator)
+                return EXECUTE(bmc, netfn, command, data, privilege)
+
+            monkeypatch.setattr(BMC, "execute", execute)
+            with pytest.raises(errors.LogChanged):
+                await driver.clear_log(node, newest.id)
+            assert len(bmc_of(simulator).events) == kept
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ((0xC1, b""), errors.Unsupported, "does not let others clear its log"),
+        ((0xC5, b""), errors.DriverError, "reservation canceled"),
+        ((0xFF, b""), errors.DriverError, "refused Clear SEL"),
+        ((0, b"\x00"), errors.DriverError, "has been erasing its log for 0.1 s"),
+    ],
+)
+def test_a_log_that_is_not_cleared_says_why(
+    answer: tuple[int, bytes], kind: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(reading, "_GAP", 0.05)
+        monkeypatch.setattr(reading, "_ERASING", 0.1)
+        async with machine() as (driver, node, simulator):
+            log_events(simulator)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            monkeypatch.setattr(BMC, "execute", answering({packet.CLEAR_SEL: answer}))
+            with pytest.raises(kind, match=words):
+                await driver.clear_log(node, newest.id)
+
+    run(main)
+
+
+@pytest.mark.parametrize("answer", [(0xC1, b""), (0, b"\x51"), (0xC3, b"")])
+def test_without_sensor_records_a_sensor_has_its_type_and_number(
+    answer: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with machine() as (driver, node, simulator):
+            log_events(simulator)
+            monkeypatch.setattr(BMC, "execute", answering({packet.GET_SDR_REPOSITORY_INFO: answer}))
+            (found,) = (await driver.get_log(node, None, None, 1)).entries
+            assert found.sensor == "temperature 01h" and found.raw
+
+    run(main)

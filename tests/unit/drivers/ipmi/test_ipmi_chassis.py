@@ -1,0 +1,263 @@
+"""What a machine boots from, and the LED by which it is found."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+
+from peers import PATIENCE
+from podium import errors
+from podium.drivers import base
+from podium.drivers.ipmi.driver import IPMIDriver
+from podium.drivers.ipmi.lan import packet
+
+OPTIONS: Final = SimpleNamespace(
+    command_retry_timeout=30,
+    retransmit_interval=10,
+    authentication_retry_interval=600,
+    session_close_timeout=5,
+    inventory_interval=86400,
+)
+SETTING: Final = packet.SET_SYSTEM_BOOT_OPTIONS
+
+
+class BootOptions:
+    """The boot options of a BMC, table 28-14.
+
+    :param refuses: completion codes for what sets a parameter, by parameter
+    :param hides: the same for what reads one
+    """
+
+    def __init__(self, refuses: dict[int, int] | None = None, hides: dict[int, int] | None = None) -> None:
+        self.refuses = refuses or {}
+        self.hides = hides or {}
+        self.values = {0: b"\0", 3: b"\x02", 4: b"\0\0", 5: bytes(5)}
+
+    def get(self, data: bytes) -> tuple[int, bytes]:
+        parameter = data[0]
+        return self.hides.get(parameter, 0), bytes((1, parameter)) + self.values[parameter]
+
+    def set(self, data: bytes) -> tuple[int, bytes]:
+        if code := self.refuses.get(data[0], 0):
+            return code, b""
+        self.values[data[0]] = data[1:]
+        return 0, b""
+
+
+@asynccontextmanager
+async def machine(
+    fake_bmc: Any, options: BootOptions | None = None
+) -> AsyncIterator[tuple[IPMIDriver, base.Node, Any]]:
+    """A driver, a node and its BMC."""
+    options = options or BootOptions()
+    async with fake_bmc() as bmc:
+        bmc.answers = {packet.GET_SYSTEM_BOOT_OPTIONS: options.get, SETTING: options.set}
+        info = {"ipmi_address": bmc.host, "ipmi_port": bmc.port}
+        info |= {"ipmi_username": "podium", "ipmi_password": "secret"}
+        driver = IPMIDriver("ipmi", OPTIONS)
+        await driver.start()
+        try:
+            yield driver, base.Node("n1", "n1", "ipmi", driver_info=info), bmc
+        finally:
+            await driver.close()
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+@pytest.mark.parametrize(
+    ("boot", "flags"),
+    [
+        (base.BootDevice("pxe", mode="bios"), "8004000000"),
+        (base.BootDevice("disk", persistent=True, mode="uefi"), "e008000000"),
+        (base.BootDevice("safe", mode="bios"), "800c000000"),
+        (base.BootDevice("cdrom", mode="uefi"), "a014000000"),
+        (base.BootDevice("bios", persistent=True, mode="bios"), "c018000000"),
+        (base.BootDevice("default", mode="bios"), "8000000000"),
+    ],
+)
+def test_what_a_machine_is_to_boot_from_is_set_and_read_back(
+    fake_bmc: Any, boot: base.BootDevice, flags: str
+) -> None:
+    async def main() -> None:
+        async with machine(fake_bmc) as (driver, node, bmc):
+            await driver.set_boot_device(node, boot)
+            sent = [data.hex() for command, data in bmc.executed if command == SETTING]
+            assert sent == ["0001", "030a", "040101", f"05{flags}", "0000"]
+            assert await driver.get_boot_device(node) == base.Boot(boot, base.BOOT_DEVICES)
+
+    run(main)
+
+
+@pytest.mark.parametrize(("before", "mode"), [("20", "uefi"), ("00", "bios"), ("a0", "uefi")])
+def test_without_a_mode_the_machine_boots_as_it_did(fake_bmc: Any, before: str, mode: str) -> None:
+    async def main() -> None:
+        options = BootOptions()
+        options.values[5] = bytes.fromhex(before) + bytes(4)
+        async with machine(fake_bmc, options) as (driver, node, _):
+            await driver.set_boot_device(node, base.BootDevice("pxe"))
+            assert (await driver.get_boot_device(node)).chosen == base.BootDevice("pxe", mode=mode)
+
+    run(main)
+
+
+@pytest.mark.parametrize("code", [0x80, 0xC1, 0xC9, 0xCC, 0xFF])
+@pytest.mark.parametrize("parameter", [0, 3, 4])
+def test_a_bmc_without_the_parameters_around_the_flags_takes_them(
+    fake_bmc: Any, parameter: int, code: int
+) -> None:
+    async def main() -> None:
+        options = BootOptions({parameter: code}, {parameter: code})
+        async with machine(fake_bmc, options) as (driver, node, _):
+            await driver.set_boot_device(node, base.BootDevice("pxe", mode="bios"))
+            assert (await driver.get_boot_device(node)).chosen.device == "pxe"
+            assert options.values[0] == b"\0"
+
+    run(main)
+
+
+def test_options_that_somebody_left_half_set_are_set_and_completed(fake_bmc: Any) -> None:
+    async def main() -> None:
+        options = BootOptions()
+        options.values[0] = b"\x01"
+
+        def set_unless_begun(data: bytes) -> tuple[int, bytes]:
+            if data == b"\x00\x01" and options.values[0] == b"\x01":
+                return 0x81, b""
+            return BootOptions.set(options, data)
+
+        options.set = set_unless_begun  # type: ignore[method-assign]
+        async with machine(fake_bmc, options) as (driver, node, _):
+            await driver.set_boot_device(node, base.BootDevice("pxe", mode="bios"))
+        assert options.values[0] == b"\0" and options.values[5][1] == 0x04
+
+    run(main)
+
+
+def test_flags_that_stay_already_are_not_told_to(fake_bmc: Any) -> None:
+    async def main() -> None:
+        options = BootOptions()
+        options.values[3] = b"\x19"
+        async with machine(fake_bmc, options) as (driver, node, bmc):
+            await driver.set_boot_device(node, base.BootDevice("pxe"))
+            assert not [data for command, data in bmc.executed if command == SETTING and data[0] == 3]
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (0xCC, errors.Unsupported, "asked for pxe, every time, uefi"),
+        (0x80, errors.Unsupported, "does not let others choose"),
+        (0xC1, errors.Unsupported, "does not let others choose"),
+        (0x82, errors.Unsupported, "does not let others choose"),
+        (0xFF, errors.DriverError, "refused Set System Boot Options: unspecified error"),
+    ],
+)
+def test_a_bmc_that_refuses_the_flags_is_left_in_order(
+    fake_bmc: Any, code: int, kind: type[Exception], words: str
+) -> None:
+    async def main() -> None:
+        options = BootOptions({5: code})
+        async with machine(fake_bmc, options) as (driver, node, _):
+            with pytest.raises(kind, match=words):
+                await driver.set_boot_device(node, base.BootDevice("pxe", persistent=True, mode="uefi"))
+        assert options.values[0] == b"\0"
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "chosen"),
+    [
+        ("0105801c000000", base.BootDevice("remote floppy", mode="bios")),
+        ("0105e03c000000", base.BootDevice("floppy", persistent=True, mode="uefi")),
+        ("01058028000000", base.BootDevice(None, mode="bios")),
+        ("01050004000000", base.BootDevice("default")),
+        ("01858004000000", base.BootDevice("default")),
+        ("01058004", base.BootDevice("pxe", mode="bios")),
+        ("0105800700000000ff", base.BootDevice("pxe", mode="bios")),
+    ],
+    ids=["a word of its own", "floppy", "reserved", "not valid", "locked", "short", "long"],
+)
+def test_flags_are_read_in_any_form(fake_bmc: Any, answer: str, chosen: base.BootDevice) -> None:
+    async def main() -> None:
+        async with machine(fake_bmc) as (driver, node, bmc):
+            bmc.answers[packet.GET_SYSTEM_BOOT_OPTIONS] = lambda data: (0, bytes.fromhex(answer))
+            assert (await driver.get_boot_device(node)).chosen == chosen
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "kind", "words"),
+    [
+        (0x80, "", errors.Unsupported, "does not say what the machine boots from"),
+        (0xC1, "", errors.Unsupported, "does not say what the machine boots from"),
+        (0xC3, "", errors.DriverError, "timeout while processing"),
+        (0, "010580", errors.DriverError, "too short"),
+        (0, "", errors.DriverError, "too short"),
+    ],
+)
+def test_a_bmc_that_does_not_tell_its_flags_is_an_error(
+    fake_bmc: Any, code: int, answer: str, kind: type[Exception], words: str
+) -> None:
+    async def main() -> None:
+        async with machine(fake_bmc) as (driver, node, bmc):
+            bmc.answers[packet.GET_SYSTEM_BOOT_OPTIONS] = lambda data: (code, bytes.fromhex(answer))
+            with pytest.raises(kind, match=words):
+                await driver.get_boot_device(node)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "data"), [(60, "3c"), (0.2, "01"), (255, "ff"), (0, "00"), (None, "0001")]
+)
+def test_the_led_blinks_for_so_long(fake_bmc: Any, seconds: float | None, data: str) -> None:
+    async def main() -> None:
+        async with machine(fake_bmc) as (driver, node, bmc):
+            await driver.identify(node, seconds)
+            assert bmc.executed[-1] == (packet.CHASSIS_IDENTIFY, bytes.fromhex(data))
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code", "words"),
+    [
+        (256, 0, "at most 255 s, or until that is ended"),
+        (None, 0xC7, "only for a time, of at most 255 s"),
+        (None, 0xCC, "only for a time, of at most 255 s"),
+        (60, 0xC1, "no LED that it can switch"),
+    ],
+)
+def test_what_cannot_blink_so_is_told_how_it_can(
+    fake_bmc: Any, seconds: float | None, code: int, words: str
+) -> None:
+    async def main() -> None:
+        async with machine(fake_bmc) as (driver, node, bmc):
+            bmc.answers[packet.CHASSIS_IDENTIFY] = lambda data: (code, b"")
+            with pytest.raises(errors.Unsupported, match=words):
+                await driver.identify(node, seconds)
+
+    run(main)
+
+
+def test_who_may_only_read_cannot_choose_or_blink(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with machine(fake_bmc) as (driver, node, bmc):
+            for command in (packet.CHASSIS_IDENTIFY, packet.GET_SYSTEM_BOOT_OPTIONS, SETTING):
+                bmc.codes[command] = 0xD4
+            bmc.highest = packet.PRIVILEGE_USER
+            with pytest.raises(errors.DriverError, match="privilege"):
+                await driver.identify(node, 60)
+            with pytest.raises(errors.DriverError, match="privilege"):
+                await driver.set_boot_device(node, base.BootDevice("pxe"))
+
+    run(main)
