@@ -12,10 +12,10 @@ from typing import Any, Final
 from podium.drivers.ipmi.lan import packet
 from podium.simulator import fru, sensors
 from podium.simulator.accounts import Accounts
+from podium.simulator.clock import Clock
 from podium.simulator.faults import HEALTHY, Faults
 from podium.simulator.ipmi import identity
 from podium.simulator.ipmi.boot import BootOptions
-from podium.simulator.ipmi.clock import Clock
 from podium.simulator.ipmi.codes import (
     INSUFFICIENT_PRIVILEGE,
     INVALID_COMMAND,

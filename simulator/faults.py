@@ -143,6 +143,10 @@ class Faults:
     boot_mode_alone: bool = False
     boot_whole: bool = False
     boot_unlisted: bool = False
+    old_indicator: bool = False
+    chassis_indicator: bool = False
+    no_indicator: bool = False
+    local_times: bool = False
     lockout: int = 0
     lockout_seconds: float = 0.0
     lacks: tuple[str, ...] = ()
@@ -289,6 +293,10 @@ KINDS: Final[dict[str, Kind]] = {
     "boot-mode-alone": _of_redfish("boot_mode_alone"),
     "boot-whole": _of_redfish("boot_whole"),
     "boot-unlisted": _of_redfish("boot_unlisted"),
+    "old-indicator": _of_redfish("old_indicator"),
+    "chassis-indicator": _of_redfish("chassis_indicator"),
+    "no-indicator": _of_redfish("no_indicator"),
+    "local-times": _of_redfish("local_times"),
     "password-silent": Kind(("password_silent",)),
     "password-lost": Kind(("password_lost",)),
     "password-refused": Kind(
@@ -324,15 +332,11 @@ KINDS: Final[dict[str, Kind]] = {
     "slow-erase": _lasting("slow_erase", IPMI),
     "clear-lies": _of_ipmi("clear_lies"),
     "clear-logged": _of_ipmi("clear_logged"),
-    "clock-off": Kind(
-        ("clock_off",), "seconds that it is ahead (3600) or behind (-3600)", values.clock_off, (IPMI,)
-    ),
-    "clock-unset": _of_ipmi("clock_unset"),
-    "clock-drifts": Kind(
-        ("clock_drifts",), "seconds in an hour, up to 3600 (-5)", values.clock_drifts, (IPMI,)
-    ),
-    "clock-lies": _of_ipmi("clock_lies"),
-    "clock-refuses": _of_ipmi("clock_refuses"),
+    "clock-off": Kind(("clock_off",), "seconds that it is ahead (3600) or behind (-3600)", values.clock_off),
+    "clock-unset": Kind(("clock_unset",)),
+    "clock-drifts": Kind(("clock_drifts",), "seconds in an hour, up to 3600 (-5)", values.clock_drifts),
+    "clock-lies": Kind(("clock_lies",)),
+    "clock-refuses": Kind(("clock_refuses",)),
 }
 
 

@@ -1,5 +1,6 @@
 """A BMC of JSON documents, in the place of podium.drivers.redfish.http.client.BMC."""
 
+import math
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -61,6 +62,10 @@ class TreeSystem:
         self.was_read = True
         self.fingerprint = ""
         self.places = Places()
+        self.clock_due = -math.inf
+
+    async def resource(self) -> Any:
+        return await self.bmc.get(self.path)
 
     async def read_power(self, node: base.Node) -> str:
         return str((await self.bmc.get(self.path)).body["PowerState"])

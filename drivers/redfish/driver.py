@@ -1,6 +1,7 @@
 """The ``redfish`` driver: power, health, inventory and sensors of machines whose BMC speaks Redfish."""
 
 import asyncio
+import datetime
 import ipaddress
 import re
 import urllib.parse
@@ -18,12 +19,13 @@ from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
 from podium.drivers.redfish import passwords
-from podium.drivers.redfish.abilities import boot_device
+from podium.drivers.redfish.abilities import boot_device, clock
+from podium.drivers.redfish.abilities.indicator import Indicators
 from podium.drivers.redfish.events.follower import Follower
 from podium.drivers.redfish.http.client import Client, Target, Timing
 from podium.drivers.redfish.login import check as check_login
 from podium.drivers.redfish.system import System
-from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
+from podium.drivers.redfish.tasks import ClockCheck, HealthCheck, InventoryCollector, SensorCollector
 
 _SYSTEMS: Final = "/redfish/v1/Systems/"  # its standard place (DSP0266, section on resource URIs)
 _LEAVING: Final = 1.0  # seconds for a BMC to close its session before another conductor logs in
@@ -219,16 +221,23 @@ class RedfishDriver(base.Driver):
         self._health_check = HealthCheck(self._connections)
         self._inventory_collector = InventoryCollector(self._connections, self.options.inventory_interval)
         self._sensor_collector = SensorCollector(self._connections)
+        self._clock_check = ClockCheck(self._connections)
+        self._indicators = Indicators(self._connections.find)
         self._follower = Follower(self, self._health_check.run)
 
     async def close(self) -> None:
-        """End all streams of events and all sessions, and close the connections."""
+        """Put out LEDs that are lit for a time, end all streams and sessions, and close the connections."""
+        await self._indicators.close()
         self._connections.close()
         await self._follower.close()
         await self._client.close()
 
     async def release(self, node: base.Node) -> None:
-        """End the stream of events and the session of the node's BMC, unless other nodes share them."""
+        """End the stream of events and the session of the node's BMC, unless other nodes share them.
+
+        An LED that is lit for a time is put out: nobody else knows of it.
+        """
+        await self._indicators.leave(node)
         system = self._connections.take(node)
         if system is not None and (ending := self._release(system)) is not None:
             await asyncio.wait({ending}, timeout=_LEAVING)  # it goes on if that is too short
@@ -293,14 +302,27 @@ class RedfishDriver(base.Driver):
         """Change BootSourceOverride, see :mod:`podium.drivers.redfish.abilities.boot_device`."""
         await boot_device.choose(self._connections.of(node), boot)
 
+    async def identify(self, node: base.Node, seconds: float | None) -> None:
+        """Light the LED, or put it out, see :mod:`podium.drivers.redfish.abilities.indicator`."""
+        await self._indicators.show(node, self._connections.of(node), seconds)
+
+    async def get_clock(self, node: base.Node) -> datetime.datetime:
+        """Read DateTime of the system's Manager."""
+        return await clock.read(self._connections.of(node))
+
+    async def set_clock(self, node: base.Node) -> None:
+        """Change DateTime of the system's Manager."""
+        await clock.adjust(self._connections.of(node))
+
     async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
         """Read the sensors around the system, see :mod:`podium.drivers.redfish.machine.sensors`."""
         return await self._sensor_collector.read(node)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=128)
     async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Report what the BMC says of the system's health."""
+        """Report what the BMC says of the system's health, and once an hour what its clock shows."""
         await self._health_check.run(node, manager)
+        await self._clock_check.run(node, manager)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=60, max_in_flight=32)
     async def collect_inventory(self, node: base.Node, manager: base.Manager, context: Any) -> None:

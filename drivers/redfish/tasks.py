@@ -1,8 +1,9 @@
-"""What the periodic tasks of the ``redfish`` driver do for one node: health, inventory and sensors.
+"""What the periodic tasks of the ``redfish`` driver do for one node: health, clock, inventory and sensors.
 
 They skip a node whose power could not be read: reading it logs in, and reports why that fails.
 """
 
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +13,7 @@ from podium import errors
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
 from podium.drivers.bmc.inventory import collected, is_due
+from podium.drivers.redfish.abilities import clock
 from podium.drivers.redfish.machine import health, inventory, sensors
 from podium.drivers.redfish.machine.walk import Walk
 from podium.drivers.redfish.system import System
@@ -22,6 +24,7 @@ LOG = log.getLogger(__name__)
 _HEALTH: Final = (24, 8.0)
 _INVENTORY: Final = (96, 40.0)
 _SENSORS: Final = (64, 20.0)
+_CLOCK: Final = 3600.0  # seconds between two looks at a clock
 
 
 class HealthCheck:
@@ -42,6 +45,27 @@ class HealthCheck:
             manager.report_health(node, await health.health(walk, resource, system.path))
         except errors.DriverError as failure:
             LOG.debug("no health of node %s: %s", node.name, failure)
+
+
+class ClockCheck:
+    """Reports once an hour what the BMC's clock shows."""
+
+    def __init__(self, connections: Connections[System]) -> None:
+        self._connections = connections
+
+    async def run(self, node: base.Node, manager: base.Manager) -> None:
+        """Report the clock of one node's BMC, if it is time; nothing where it has none, or is silent."""
+        system, now = _answering(self._connections, node), time.monotonic()
+        if system is None or now < system.clock_due:
+            return
+        try:
+            manager.report_clock(node, await clock.read(system))
+        except errors.Unsupported as failure:
+            LOG.debug("no clock of node %s: %s", node.name, failure)
+        except errors.DriverError as failure:
+            LOG.debug("no clock of node %s: %s", node.name, failure)
+            return
+        system.clock_due = now + _CLOCK
 
 
 class InventoryCollector:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from podium.simulator.accounts import Accounts
+from podium.simulator.clock import Clock
 from podium.simulator.faults import HEALTHY, Faults
 from podium.simulator.redfish.events import Event, power_event, status_event
 from podium.simulator.redfish.health import worst
@@ -26,6 +27,7 @@ class Settings:
     :param heartbeat: seconds between the heartbeats of an event stream
     :param systems: machines behind each BMC
     :param clock: seconds, monotonic
+    :param wall: seconds since 1970, which the BMCs' own clocks follow
     """
 
     user: str = "admin"
@@ -37,6 +39,7 @@ class Settings:
     heartbeat: float = 30.0
     systems: int = 1
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
 
 
 class BMC:
@@ -46,7 +49,7 @@ class BMC:
     """
 
     __slots__ = ("_announced", "_faults", "_faulty_since", "_unsettled", "accounts", "address", "changed",
-                 "machines", "publish", "sessions", "settings", "tasks")  # fmt: skip
+                 "machines", "offset", "publish", "sessions", "settings", "tasks", "time")  # fmt: skip
 
     def __init__(self, settings: Settings, address: int) -> None:
         self.settings = settings
@@ -54,6 +57,8 @@ class BMC:
         self.accounts = Accounts(settings.user, settings.password.encode(), settings.clock)
         self.sessions = Sessions(settings.session_limit, settings.session_timeout)
         self.tasks = Tasks()
+        self.time = Clock(settings.clock, settings.wall)  #: that of the BMC itself
+        self.offset = "+00:00"  #: of that clock from UTC
         self.changed: Callable[[], None] = lambda: None  #: called when resources have changed
         self.publish: Callable[[Event], None] = lambda event: None  #: called with each event
         self.machines = {
@@ -73,6 +78,7 @@ class BMC:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         before, self._faults = self._faults, faults
+        self.time.change(before, faults)
         self._faulty_since = self.settings.clock()
         for machine in self.machines.values():
             machine.faults = faults

@@ -19,11 +19,23 @@ _ORDER: Final = "default"
 class Boot:
     """What one machine boots from next, and what it has booted from."""
 
-    __slots__ = ("_chosen", "booted")
+    __slots__ = ("_chosen", "booted", "boots")
 
     def __init__(self) -> None:
         self._chosen = _AT_FIRST
         self.booted: str | None = None  #: the target of its last boot, or "default"
+        self.boots = 0  #: how many times it has booted
+
+    @property
+    def _is_enabled(self) -> bool:
+        return self._chosen[_ENABLED] != "Disabled" and self._chosen[_TARGET] != "None"
+
+    @property
+    def chosen(self) -> str:
+        """What is chosen, in words."""
+        if not self._is_enabled:
+            return _ORDER
+        return f"{self._chosen[_TARGET]}, {self._chosen[_ENABLED].lower()}, {self._chosen[_MODE]}"
 
     def document(self, faults: Faults) -> dict[str, Any]:
         """Return the object ``Boot`` of the system, or of its settings where the changes go there."""
@@ -51,8 +63,8 @@ class Boot:
 
     def use(self) -> None:
         """Boot."""
-        enabled = self._chosen[_ENABLED] != "Disabled" and self._chosen[_TARGET] != "None"
-        self.booted = self._chosen[_TARGET] if enabled else _ORDER
+        self.boots += 1
+        self.booted = self._chosen[_TARGET] if self._is_enabled else _ORDER
         if self._chosen[_ENABLED] == "Once":
             self._chosen = {**self._chosen, **_NOTHING}
 

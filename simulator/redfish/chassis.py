@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from podium.simulator.faults import Faults
+from podium.simulator.redfish import indicator
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.documents import Document, Routes, collection, head, link
 from podium.simulator.redfish.health import part_status, rollup, status
@@ -106,6 +107,7 @@ def _chassis(bmc: BMC, system: str) -> Document:
         },
         "Status": rollup(bmc.faults, f"/redfish/v1{path}"),
         **({} if bmc.faults.old_sensors else {name: link(f"{path}/{name}") for name in _NEWER}),
+        **indicator.document(bmc, system, chassis=True),
         "Drives": link(f"{path}/Drives"),
         "Thermal": link(f"{path}/Thermal"),
         "Power": link(f"{path}/Power"),

@@ -60,6 +60,7 @@ class Machine:
         "_shown_until",
         "boot",
         "faults",
+        "lit",
     )
 
     def __init__(
@@ -75,6 +76,7 @@ class Machine:
         self._refuses_until = 0.0
         self._log: deque[str] | None = None
         self.boot = Boot()
+        self.lit = False  #: whether the LED by which people find it is
         self.faults: Faults = HEALTHY
 
     @property

@@ -1,4 +1,4 @@
-"""The resources of the service itself: root, sessions, events, tasks and the BMC as a Manager."""
+"""The resources of the service itself: root, sessions, events and tasks."""
 
 from typing import Final
 
@@ -11,7 +11,6 @@ from podium.simulator.redfish.documents import (
     collection,
     head,
     link,
-    mac_address,
 )
 from podium.simulator.redfish.health import status
 
@@ -120,43 +119,4 @@ def task(bmc: BMC, id: str) -> Document | None:
         "TaskStatus": "Critical" if failed else "OK",
         "TaskMonitor": f"{TASK_MONITORS}/{id}",
         "Messages": [found.failure.extended_info] if failed and found.failure else [],
-    }
-
-
-@ROUTES.at("/Managers")
-def _managers(bmc: BMC) -> Document:
-    return collection("Manager", "/Managers", ["BMC"])
-
-
-@ROUTES.at("/Managers/BMC")
-def _manager(bmc: BMC) -> Document:
-    return {
-        **head("Manager", "1_19_2", "BMC", "BMC"),
-        "ManagerType": "BMC",
-        "Manufacturer": "Podium",
-        "Model": "podium-sim",
-        "FirmwareVersion": "1.0.0",
-        "PowerState": "On",
-        "Status": status(),
-        "EthernetInterfaces": link("/Managers/BMC/EthernetInterfaces"),
-        "Links": {
-            "ManagerForServers": [link(f"/Systems/{system}") for system in bmc.machines],
-            "ManagerForChassis": [link(f"/Chassis/{system}") for system in bmc.machines],
-        },
-    }
-
-
-@ROUTES.at("/Managers/BMC/EthernetInterfaces")
-def _manager_interfaces(bmc: BMC) -> Document:
-    return collection("EthernetInterface", "/Managers/BMC/EthernetInterfaces", ["eth0"])
-
-
-@ROUTES.at("/Managers/BMC/EthernetInterfaces/eth0")
-def _manager_interface(bmc: BMC) -> Document:
-    return {
-        **head("EthernetInterface", "1_12_2", "eth0", "BMC network interface"),
-        "InterfaceEnabled": True,
-        "MACAddress": mac_address(bmc, 0),
-        "IPv4Addresses": [{"Address": str(bmc.address), "AddressOrigin": "Static"}],
-        "Status": status(),
     }

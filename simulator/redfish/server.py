@@ -131,10 +131,26 @@ class RedfishSimulator(Rack):
     def account(self, address: int) -> dict[str, object]:
         """Return the log of one BMC; of each machine if there are several."""
         found = {
-            system: {"power_on": machine.power_on, "log": machine.log, "booted": machine.boot.booted}
+            system: {"power_on": machine.power_on, "log": machine.log}
             for system, machine in self.at(address).machines.items()
         }
         return found["1"] if len(found) == 1 else {"systems": found}
+
+    def state(self, address: int) -> dict[str, object]:
+        """Return the state of one BMC, and of its machine, or of each if there are several."""
+        bmc = self.at(address)
+        machines = {
+            system: {
+                "power_on": machine.power_on,
+                "identify": "on" if machine.lit else "off",
+                "boot": machine.boot.chosen,
+                "booted": machine.boot.booted,
+                "boots": machine.boot.boots,
+            }
+            for system, machine in bmc.machines.items()
+        }
+        own = {"clock_ahead": round(bmc.time.ahead(bmc.faults), 3)}
+        return {**machines["1"], **own} if len(machines) == 1 else {"systems": machines, **own}
 
     def accept(self, connection: Connection) -> Service | None:
         """Return the BMC of a new connection."""

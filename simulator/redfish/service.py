@@ -32,7 +32,7 @@ from podium.simulator.redfish.systems import allowed_resets
 #: Renderings kept for each BMC; in a rack that is read all the time, each BMC needs one or two.
 _KEPT: Final = 8
 #: Resources that change without a change of the BMC.
-_UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService", accounts.SERVICE)
+_UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService", f"{ROOT}/Managers/BMC", accounts.SERVICE)
 _RESET: Final = "/Actions/ComputerSystem.Reset"
 
 _UNAUTHORIZED: Final = Message(401, "NoValidSession", "There is no valid session established.")

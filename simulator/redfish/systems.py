@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from podium.simulator.redfish import indicator
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.boot import Boot
 from podium.simulator.redfish.documents import ROOT, Document, Routes, collection, head, link, mac_address
@@ -43,6 +44,7 @@ def _system(bmc: BMC, system: str) -> Document:
         },
         "MemorySummary": {"TotalSystemMemoryGiB": len(_MODULES) * _MODULE_GIB, "Status": status()},
         **_boot(bmc, system),
+        **indicator.document(bmc, system, chassis=False),
         "Processors": link(f"{path}/Processors"),
         "Memory": link(f"{path}/Memory"),
         "EthernetInterfaces": link(f"{path}/EthernetInterfaces"),

@@ -175,7 +175,10 @@ _QUIRKS: Final = (
 
 
 #: Faults that show only in what is asked beside the power, and are tried in tests of that.
-_ELSEWHERE: Final = re.compile("password-.*|lockout|no-accounts|boot-.*")
+_ELSEWHERE: Final = re.compile(
+    "password-.*|lacks|lockout|no-accounts|.*boot-.*|.*-(indicator|identify)|local-times|clock-.*"
+    "|(slow-|)log(-.*|)|.*-entry?(ies|)(-ids|)|no-reservations|slow-erase|clear-.*"
+)
 
 
 def test_every_quirk_is_in_the_rack() -> None:

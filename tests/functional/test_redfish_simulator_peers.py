@@ -46,8 +46,25 @@ for target, enabled, mode in (("Pxe", "Once", "UEFI"), ("Hdd", "Continuous", "Le
     system.reset_system(sushy.ResetType.ON)
     system.refresh(force=True)
     told["boot"].append(system.boot.target.value)
+manager = root.get_manager()
+manager.set_datetime("2024-05-01T12:00:00+02:00", "+02:00")
+manager.refresh(force=True)
+told["clock"] = [manager.datetime[:16], manager.datetimelocaloffset]
 root._conn._auth.close()
 print(json.dumps(told))
+"""
+LED = """\
+import sys
+import sushy
+
+url, password, certificate = sys.argv[1:]
+root = sushy.Sushy(url, username="admin", password=password, verify=certificate)
+for state in ("Lit", "Off", "Lit"):
+    chassis = root.get_chassis()
+    chassis.set_indicator_led(sushy.IndicatorLED(state))
+    chassis.refresh(force=True)
+    print(chassis.indicator_led.value)
+root._conn._auth.close()
 """
 
 #: What the validator finds that the simulator does not set out to be, and why.
@@ -108,10 +125,19 @@ def test_sushy_reads_and_switches_a_machine(rack: Trusted, tmp_path: Path) -> No
     told: dict[str, Any] = json.loads(run(command, tmp_path, rack.certificate))
     assert told["power"] == ["Off", "On", "On", "Off"]
     assert {"On", "ForceOff", "GracefulShutdown", "ForceRestart"} <= {*told["resets"]}
+    assert told["clock"] == ["2024-05-01T12:00", "+02:00"]
     assert told["boot"] == [["Pxe", "Once", "UEFI"], "None", ["Hdd", "Continuous", "Legacy"], "Hdd"]
     assert (told["interfaces"], told["memory"], told["health"]) == (2, 256, "OK")
     assert all(told["identity"])
     assert rack.log("1")[ADDRESS]["log"] == ["On", "ForceRestart", "GracefulShutdown", "On", "On"]
+
+
+def test_sushy_lights_the_led_of_an_older_bmc(rack: Trusted, tmp_path: Path) -> None:
+    rack.ctl("fault", "old-indicator", "1")
+    python = peers.require_in("sushy", "python")
+    command: list[str | Path] = [python, "-c", LED, rack.url, "podium-sim", str(rack.certificate)]
+    assert run(command, tmp_path, rack.certificate).split() == ["Lit", "Off", "Lit"]
+    assert "identify on" in rack.ctl("machines", "1")
 
 
 @only_long

@@ -290,6 +290,30 @@ def test_what_the_emulators_machine_boots_from_is_changed(emulator: Emulator) ->
     with_driver(choose)
 
 
+def test_the_emulators_led_is_lit_and_goes_out(emulator: Emulator) -> None:
+    async def identify(driver: RedfishDriver) -> None:
+        node = emulator.node()
+        for seconds, lit in ((None, ("Blinking", "Lit")), (0, ("Off",))):
+            await driver.identify(node, seconds)
+            system = await driver._connections.of(node).resource()
+            assert system.body["IndicatorLED"] in lit
+
+    with_driver(identify)
+
+
+def test_the_emulators_clock_is_set(emulator: Emulator) -> None:
+    """It stands still at what it was set to."""
+
+    async def set_clock(driver: RedfishDriver) -> None:
+        node = emulator.node()
+        await driver.get_clock(node)
+        await driver.set_clock(node)
+        clock = await driver.get_clock(node)
+        assert abs((clock - datetime.now(UTC)).total_seconds()) < PATIENCE
+
+    with_driver(set_clock)
+
+
 def test_an_interrupt_that_the_emulator_announces_and_cannot_do_is_refused(emulator: Emulator) -> None:
     with pytest.raises(errors.DriverError, match="asked for inject nmi"):
         with_driver(lambda driver: driver.inject_nmi(emulator.node()))

@@ -413,8 +413,8 @@ def test_the_log_tells_of_every_machine_where_there_are_more() -> None:
     assert sim.log("1") == {
         FIRST: {
             "systems": {
-                "1": {"power_on": False, "log": (), "booted": None},
-                "2": {"power_on": True, "log": ("On",), "booted": "default"},
+                "1": {"power_on": False, "log": ()},
+                "2": {"power_on": True, "log": ("On",)},
             },
         }
     }

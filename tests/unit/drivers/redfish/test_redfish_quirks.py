@@ -27,7 +27,7 @@ FAULTS = [
     "cut-errors forgets-sessions=2",
     "cut-actions",
     "wrong-lengths",
-    *(f"says-nobody={form} forgets-sessions=5" for form in NOBODY),
+    *(f"says-nobody={form} forgets-sessions=7" for form in NOBODY),
     *(f"says-nobody={form} forgets-sessions=3" for form in NOBODY if form != "500"),  # at the reset itself
     "old-tls",
     "absolute-links",

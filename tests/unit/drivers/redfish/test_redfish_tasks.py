@@ -11,7 +11,7 @@ from bmc_tree import CHASSIS, SYSTEM, TreeSystem, link
 from podium import errors
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
-from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
+from podium.drivers.redfish.tasks import ClockCheck, HealthCheck, InventoryCollector, SensorCollector
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.server import RedfishSimulator
 from podium.testing import FakeManager, make_driver, make_node
@@ -39,6 +39,7 @@ class Machines(RedfishDriver):
         super().__init__("acme", SimpleNamespace())
         connections: Any = SimpleNamespace(find=lambda node: system, of=lambda node: system)
         self._health_check = HealthCheck(connections)
+        self._clock_check = ClockCheck(connections)
         self._inventory_collector = InventoryCollector(connections, 86400.0)
         self._sensor_collector = SensorCollector(connections)
 

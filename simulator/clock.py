@@ -1,4 +1,4 @@
-"""The clock of one simulated BMC, which dates the entries of its log."""
+"""The clock of one simulated BMC, of either protocol, which dates the entries of its log."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from podium.simulator.faults import Faults
 
 _HOUR: Final = 3600.0
-_LAST: Final = 0xFFFFFFFE  # FFFFFFFFh is no time, section 37
+_LAST: Final = 0xFFFFFFFE  # FFFFFFFFh is no time, section 37 of the IPMI v2.0 specification
 
 
 class Clock:
@@ -29,7 +29,7 @@ class Clock:
         return self._ahead + (self._monotonic() - self._since) * faults.clock_drifts / _HOUR
 
     def now(self, faults: Faults) -> int:
-        """Return its time in whole seconds, section 37."""
+        """Return its time in whole seconds since 1970."""
         return min(max(int(self._wall() + self.ahead(faults)), 0), _LAST)
 
     def set(self, time: float) -> None:
