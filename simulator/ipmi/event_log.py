@@ -89,8 +89,8 @@ class EventLog:
         self.add(bytes((0, 0, SYSTEM_EVENT)) + bytes(4) + event, faults)
 
     def _drop(self, number: int) -> None:
-        self._ids.remove(number)
         del self._records[number]
+        self._ids.remove(number)
         self._reserved = False
 
     def _is_erasing(self) -> bool:
@@ -136,32 +136,32 @@ class EventLog:
         if self._is_erasing():
             return _ERASING, b""
         number, offset, size = int.from_bytes(data[2:4], "little"), data[4], data[5]
-        place = self._place(number, faults)
-        if place is None:
+        try:  # another thread may change the log meanwhile
+            place = self._place(number, faults)
+            record = self._records[self._ids[place]][: RECORD - faults.short_entries]
+            following = self._following(place, faults).to_bytes(2, "little")
+        except (LookupError, ValueError):
             return codes.NOT_PRESENT, b""
         if offset and not self._holds(data[:2], faults):
             return codes.RESERVATION_LOST, b""
-        record = self._records[self._ids[place]][: RECORD - faults.short_entries]
         if offset >= len(record):
             return codes.OUT_OF_RANGE, b""
         part = record[offset:] if size == _WHOLE else record[offset : offset + size]
         if len(part) > limit:
             return codes.TOO_MANY_BYTES, b""
-        following = self._following(place, faults).to_bytes(2, "little")
         self._change_meanwhile(faults)
         return codes.OK, following + part
 
-    def _place(self, number: int, faults: Faults) -> int | None:
-        if not self._ids:
-            return None
+    def _place(self, number: int, faults: Faults) -> int:
+        """:raises LookupError, ValueError: if there is no such record"""
         if number == _FIRST:
             return 0
-        if number == _LAST:
-            return None if faults.no_last_entry else len(self) - 1
-        return self._ids.index(number) if number in self._records else None
+        if number == _LAST and not faults.no_last_entry:
+            return -1
+        return self._ids.index(number)
 
     def _following(self, place: int, faults: Faults) -> int:
-        if place + 1 < len(self):
+        if 0 <= place < len(self) - 1:
             return self._ids[place + 1]
         return self._ids[0] if faults.log_loops else _LAST
 
@@ -188,10 +188,10 @@ class EventLog:
             return _ERASING, b""
         if not self._holds(data[:2], faults):
             return codes.RESERVATION_LOST, b""
-        place = self._place(int.from_bytes(data[2:], "little"), faults)
-        if place is None:
+        try:
+            number = self._ids[self._place(int.from_bytes(data[2:], "little"), faults)]
+        except (LookupError, ValueError):
             return codes.NOT_PRESENT, b""
-        number = self._ids[place]
         self._drop(number)
         self._erased = self._now()
         return codes.OK, number.to_bytes(2, "little")
