@@ -11,8 +11,6 @@ from podium.drivers.node import STATUSES
 BOOT_DEVICES: Final = ("pxe", "disk", "cdrom", "bios", "safe", "default")
 #: How a machine boots.
 BOOT_MODES: Final = ("bios", "uefi")
-#: Characters of the id, the message and the sensor of an entry of a log, and bytes of its raw form.
-_LONGEST: Final = {"id": 128, "message": 1000, "sensor": 128, "raw": 256}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,8 @@ class Boot:
 class LogEntry:
     """An entry of the log that hardware keeps of itself.
 
+    People see 128 characters of the id and of the sensor, 1,000 of the message, and 256 raw bytes.
+
     :param id: what the hardware calls it; no other entry is called so until the log is cleared
     :param at: when it happened by the hardware's own clock, with an offset from UTC; None if that clock was
         not set, or it does not say
@@ -72,9 +72,6 @@ class LogEntry:
             raise ValueError(f"the severity of a LogEntry is {', '.join(STATUSES)}, not {self.severity!r}")
         if self.at is not None and self.at.tzinfo is None:
             raise ValueError(f"the time of a LogEntry has an offset from UTC, other than {self.at}")
-        for name, most in _LONGEST.items():
-            if (found := getattr(self, name)) is not None:
-                object.__setattr__(self, name, found[:most])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 _DRIVER: Final = '''
 """A driver without any discretion."""
 
-import asyncio, base64, gc, html, json, logging, urllib.parse
+import asyncio, base64, datetime, gc, html, json, logging, urllib.parse
 from oslo_config import types
 from oslo_log import log
 from podium import errors, states
@@ -86,6 +86,43 @@ class Leaky(base.Driver):
     def get_sensors(self, node):
         tell(node)
         return [base.Sensor(text(node), "fan", 1.0), text(node)]
+
+    def get_boot_device(self, node):
+        tell(node)
+        return base.Boot(base.BootDevice(text(node)), ["pxe"])
+
+    async def set_boot_device(self, node, boot):
+        tell(node)
+        fail(node)
+
+    def identify(self, node, seconds):
+        tell(node)
+        fail(node, errors.Unsupported)
+
+    async def get_log(self, node, before, after, limit):
+        tell(node)
+        if before is not None:
+            return text(node)
+        now = datetime.datetime.now(datetime.UTC)
+        its = [base.LogEntry(one, now, "OK", one, one, one.encode()[:250]) for one in map(str, told(node))]
+        return base.Log([*{one.id: one for one in its}.values()])
+
+    def clear_log(self, node, last):
+        tell(node)
+        fail(node, errors.LogChanged)
+
+    def get_clock(self, node):
+        tell(node)
+        return text(node)
+
+    async def set_clock(self, node):
+        tell(node)
+        fail(node, OSError)
+
+    @base.action(help="Tell all")
+    def confess(self, node, tone: str = "loud") -> str:
+        tell(node)
+        return text(node)
 
     def check_login(self, node):
         tell(node)

@@ -26,9 +26,10 @@ _LONGEST_WORD: Final = 32
 #: Letters of a text about a login, and how many remarks there are at the most.
 _LONGEST_TEXT: Final = 300
 _MOST_REMARKS: Final = 10
-#: Entries of a page of a log, and letters of what one says.
+#: Entries of a page of a log, and letters and bytes of what one says.
 _MOST_ENTRIES: Final = 1000
 _LONGEST_MESSAGE: Final = 1000
+_LONGEST_RAW: Final = 256
 #: Bytes of an answer that are not those of entries.
 _BESIDE_ENTRIES: Final = 200
 #: An id that is a number stays as it is: it is no secret, even where one has the same digits.
@@ -166,7 +167,7 @@ def _log_line(entry: base.LogEntry, offset: float | None, scrubbed: Scrubbed) ->
         "severity": entry.severity,
         "message": _line(message, _LONGEST_MESSAGE, scrubbed),
         "sensor": None if entry.sensor is None else _line(sensor, _LONGEST_NAME, scrubbed),
-        "raw": entry.raw.hex() if raw and scrubbed(raw) == raw else None,
+        "raw": entry.raw[:_LONGEST_RAW].hex() if raw and scrubbed(raw) == raw else None,
     }
 
 

@@ -263,6 +263,25 @@ def change(site: Site) -> None:
     site.podium("node", "power", "on", "odd", "foreign", "right", "--wait", status=None)
     site.podium("node", "power", "off", "odd", "foreign", "--wait", status=None)
     site.podium("node", "sensors", "odd", status=None)
+    ask_more_than_power(site)
+
+
+def ask_more_than_power(site: Site) -> None:
+    """Have hardware do and say what has nothing to do with its power."""
+    for what in ("boot-device", "log", "clock"):
+        for node in ("odd", "right", "web"):
+            site.ask("POST", f"/podium/v1/nodes/{node}/{what}", None, json={})
+    site.ask("POST", "/podium/v1/nodes/odd/log", None, json={"before": "7"})
+    for asked in (
+        {"action": "set boot device", "boot": {"device": "pxe"}},
+        {"action": "identify", "identification": {"seconds": 0}},
+        {"action": "set clock"},
+        {"action": "clear log", "log": {"last": "1"}},
+        {"action": "driver action", "own": {"name": "leaky.confess", "arguments": {"tone": "high"}}},
+    ):
+        answer = site.ask("POST", "/podium/v1/operations", None, json={**asked, "nodes": "odd"})
+        operation = str(answer.json()["operation"])
+        site.podium("operation", "wait", operation, status=None)
 
 
 def change_passwords(site: Site) -> None:

@@ -498,6 +498,16 @@ def test_what_a_log_says_is_shown_without_secrets_and_control_characters(tmp_pat
     assert found[1]["raw"] == b"else".hex()
 
 
+def test_what_is_too_long_is_cut_after_secrets_were_looked_for(tmp_path: Path) -> None:
+    names, message = f"{'n' * 126}xyzzy", f"{'m' * 998}xyzzy"
+    found = page(tmp_path, base.Log([base.LogEntry(names, NOON, "OK", message, names, bytes(300))]))[
+        "entries"
+    ]
+    shown = {name: found[0][name] for name in ("id", "message", "sensor", "raw")}
+    name = f"{'n' * 126}**"
+    assert shown == {"id": name, "message": f"{'m' * 998}**", "sensor": name, "raw": "00" * 256}
+
+
 def test_the_number_of_an_entry_is_no_secret(tmp_path: Path) -> None:
     async def main() -> None:
         async with desk(tmp_path, Able(base.Log(entries(1234, message="1234")))) as opened:
