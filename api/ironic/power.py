@@ -79,7 +79,8 @@ def _request(
     able = catalog.actions(node.driver)
     if able is not None and action not in able:
         raise errors.UnsupportedPowerState(
-            f"the driver {node.driver} does not know {action}, only {', '.join(sorted(able))}"
+            f"the driver {node.driver} does not know {action}, only"
+            f" {', '.join(sorted(able - states.BESIDE_POWER))}"
         )
     if node.provision_state == ENROLL:
         conducting.begin(connection, node, catalog, provisioning.begin_switching)

@@ -138,10 +138,11 @@ def _check_supported(nodes: Sequence[NodeKey], catalog: Catalog, call: AskPower)
         folded = node_ranges.fold(node.name for node in nodes if node.driver == driver)
         if call.own is not None:
             given.check_own(call.own, driver, catalog.own_actions(driver), folded)
-        elif not needed <= able:
+        elif missing := needed - able:
+            there = f", only {', '.join(sorted(able - states.BESIDE_POWER))}"
             raise errors.UnsupportedPowerState(
-                f"{folded}: the driver {driver} does not know {', '.join(sorted(needed - able))}, only"
-                f" {', '.join(sorted(able))}; nothing was requested"
+                f"{folded}: the driver {driver} does not know {', '.join(sorted(missing))}"
+                f"{'' if missing <= states.BESIDE_POWER else there}; nothing was requested"
             )
 
 

@@ -125,7 +125,7 @@ class PowerChange:
         if not needed <= able:
             raise errors.UnsupportedPowerState(
                 f"driver {self._driver.name} cannot do {', '.join(sorted(needed - able))}, "
-                f"only {', '.join(sorted(able))}"
+                f"only {', '.join(sorted(able - states.BESIDE_POWER))}"
             )
         # What was begun before the node was to stay on is ended: it may be off by now.
         if self._request.stays_on and not self._request.sent and (needed & TAKES_POWER or self._by_halves):
