@@ -42,9 +42,8 @@ class Import(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        source = parser.add_mutually_exclusive_group(required=True)
-        source.add_argument("file", metavar="FILE", nargs="?", help="its path, or - for standard input")
-        source.add_argument(
+        parser.add_argument("file", metavar="FILE", nargs="?", help="its path, or - for standard input")
+        parser.add_argument(
             FROM_IRONIC,
             metavar="@FILE",
             help="take the nodes of an Ironic instead, from its database, which is only read: the first line"
@@ -77,6 +76,8 @@ class Import(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        if (parsed_args.file is None) is (parsed_args.from_ironic_db is None):
+            self.parser.error(f"give either a FILE or {FROM_IRONIC}")
         if (parsed_args.only or parsed_args.vendor_types) and not parsed_args.from_ironic_db:
             self.parser.error(f"--only and --vendor-types go with {FROM_IRONIC}")
         if (parsed_args.yes or parsed_args.delete_missing) and not parsed_args.update:

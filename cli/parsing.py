@@ -28,7 +28,7 @@ class Parser(autopage.argparse.ArgumentParser):
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Return the values of a command line; leave with status 2 if there is something else in it."""
         self._argv = argv
-        parsed_args, others = self.parse_known_args(argv)
+        parsed_args, others = self.parse_known_intermixed_args(argv)  # options may stand between nodes
         self.refuse(others)
         return parsed_args
 
