@@ -14,6 +14,7 @@ from podium import errors, wording
 from podium.cli.connecting import Connecting
 from podium.cli.parsing import shortened
 from podium.cli.showing import tables
+from podium.cli.showing.lines import FORMATS, Lines
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
 from podium.cli.showing.words import harmless_lines, shown_in
@@ -116,6 +117,27 @@ class Lister(Command, cliff.lister.Lister):
         """Return the columns to make, which are more than those to show where it is sorted by others."""
         self.shown = shown
         return shown if all(one in shown for one in parsed_args.sort_columns) else every
+
+    def lines(
+        self,
+        parsed_args: argparse.Namespace,
+        columns: Sequence[str],
+        most: Mapping[str, int],
+        least: Mapping[str, int],
+    ) -> Lines:
+        """Return what prints rows as they come, in those columns that are wanted and fit.
+
+        :param most: the widths of columns in a table
+        :param least: at a terminal, where nothing longer has come yet
+        """
+        if parsed_args.formatter not in FORMATS:
+            self.parser.error(f"--follow takes the formats {', '.join(FORMATS)}")
+        _check_columns(self.parser, "-c/--column", parsed_args.columns, self.column_names)
+        shown = [name for name in columns if name in (parsed_args.columns or columns)]
+        screen = None if parsed_args.wide or parsed_args.long else self.screen(parsed_args)
+        if screen is not None and not parsed_args.columns:
+            shown = tables.that_fit(self.form, {**most, **least}, screen.columns)
+        return Lines(parsed_args.formatter, shown, self.app.stdout, screen, most=most, least=least)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -1,24 +1,17 @@
 """``podium events`` and ``podium node history``: the ledger of power events."""
 
 import argparse
-import csv
-import io
-import json
 import re
-import select
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from podium import errors
 from podium.causes import SEVERITIES, SEVERITY
 from podium.cli import arguments, command, converters
-from podium.cli.showing import tables, widths
-from podium.cli.showing.screen import Screen
+from podium.cli.showing import lines
+from podium.cli.showing.lines import Lines
 from podium.cli.showing.tables import Form
-from podium.cli.showing.words import one_line, shown_in
 from podium.client.calls.events import Event
 from podium.client.podium import Podium
 from podium.client.waiting.following import Following
@@ -58,7 +51,6 @@ _LIMIT: Final = 100
 _SINCE_LIMIT: Final = 10_000
 _MOST: Final = 1_000_000
 _POLL_SECONDS: Final = 0.5
-_FOLLOWED_FORMATS: Final = ("table", "json", "csv", "value")
 
 
 def _count(text: str) -> int:
@@ -178,21 +170,12 @@ class Events(_Ledger):
     def run(self, parsed_args: argparse.Namespace) -> int:
         if not parsed_args.follow:
             return super().run(parsed_args)
-        if parsed_args.formatter not in _FOLLOWED_FORMATS:
-            self.parser.error(f"--follow takes the formats {', '.join(_FOLLOWED_FORMATS)}")
-        for column in set(parsed_args.columns).difference(COLUMNS):
-            self.parser.error(f"there is no column {column}; there are {', '.join(COLUMNS)}")
-        columns = [name for name in self.columns(parsed_args) if name in (parsed_args.columns or COLUMNS)]
-        screen = None if parsed_args.wide or parsed_args.long else self.screen(parsed_args)
-        if screen is not None and not parsed_args.columns:
-            widths = {**_SHORT, **_LEAST}
-            columns = tables.that_fit(self.form, widths, screen.columns)
-        lines = _Lines(parsed_args.formatter, columns, self.app.stdout, screen)
+        out = self.lines(parsed_args, self.columns(parsed_args), _SHORT, _LEAST)
         with suppress(KeyboardInterrupt), self.podium() as podium:
-            self._follow(podium, parsed_args, lines)
+            self._follow(podium, parsed_args, out)
         return 0
 
-    def _follow(self, podium: Podium, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
+    def _follow(self, podium: Podium, parsed_args: argparse.Namespace, out: Lines) -> None:
         wanted = arguments.chosen(self.parser, parsed_args)
         following = Following(
             wanted.nodes, parsed_args.cause, where=wanted.where, min_severity=parsed_args.severity
@@ -200,9 +183,9 @@ class Events(_Ledger):
         following.take(podium.ask(following.look()))
         earlier = parsed_args.since is not None or parsed_args.limit is not None
         found = self.events(podium, wanted, parsed_args) if earlier else []
-        lines.write(event for event in found if following.has_passed(event.id))
+        out.write(_values(event, out.columns) for event in found if following.has_passed(event.id))
         away = None
-        while not _reader_gone(self.app.stdout, 0 if following.more else _POLL_SECONDS):
+        while not lines.reader_gone(self.app.stdout, 0 if following.more else _POLL_SECONDS):
             try:
                 news = podium.ask(following.look())
             except AWAY as error:
@@ -213,80 +196,8 @@ class Events(_Ledger):
             if away is not None:
                 self.warn(f"{away} is back")
             away = None
-            lines.write(following.take(news))
-
-
-class _Lines:
-    """Prints events at once, one per line.
-
-    :param form: the name of cliff's formatter
-    :param screen: that the lines of a table fit
-    """
-
-    def __init__(self, form: str, columns: Sequence[str], out: TextIO, screen: Screen | None) -> None:
-        self._form = form
-        self._columns = columns
-        self._out = out
-        self._screen = screen
-        self._widths = _SHORT if screen is None else {**_SHORT, **_LEAST}
-        self._write: Callable[[Sequence[Any]], None] = {
-            "json": self._json,
-            "csv": self._csv,
-            "value": self._value,
-            "table": self._table,
-        }[form]
-        if form in ("csv", "table"):
-            self._write(columns)
-
-    def write(self, events: Iterable[Event]) -> None:
-        cell = partial(shown_in, self._form, at_terminal=self._out.isatty())
-        rows = [list(map(cell, _values(event, self._columns))) for event in events]
-        if self._screen is not None and self._grow(rows):
-            self._write(self._columns)
-        for row in rows:
-            self._write(row)
-        self._out.flush()
-
-    def _grow(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Make columns as wide as these cells need, and return whether any was narrower."""
-        before, self._widths = self._widths, dict(self._widths)
-        for place, name in enumerate(self._columns):
-            longest = max((widths.width_of(str(row[place])) for row in rows), default=0)
-            if name in self._widths:
-                self._widths[name] = max(self._widths[name], min(longest, _SHORT[name]))
-        return before != self._widths
-
-    def _json(self, values: Sequence[Any]) -> None:
-        self._out.write(f"{json.dumps(dict(zip(self._columns, values, strict=True)))}\n")
-
-    def _csv(self, values: Sequence[Any]) -> None:
-        csv.writer(self._out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(values)
-
-    def _value(self, values: Sequence[Any]) -> None:
-        self._out.write(f"{' '.join(str(value) for value in values)}\n")
-
-    def _table(self, values: Sequence[Any]) -> None:
-        cells = (
-            str(value).ljust(self._widths.get(name, 0))
-            for name, value in zip(self._columns, values, strict=True)
-        )
-        line = "  ".join(cells).rstrip()
-        if self._screen is not None:
-            line = widths.cut(one_line(line), self._screen.columns, self._screen.dots)
-        self._out.write(f"{line}\n")
+            out.write(_values(event, out.columns) for event in following.take(news))
 
 
 def _values(event: Event, columns: Sequence[str]) -> list[Any]:
     return [getattr(event, _SHOWN[column]) for column in columns]
-
-
-def _reader_gone(out: TextIO, seconds: float) -> bool:
-    """Wait, unless the reader of a pipe has closed it."""
-    try:
-        poll = select.poll()
-        poll.register(out.fileno(), 0)
-    except (OSError, io.UnsupportedOperation):  # it is no file
-        time.sleep(seconds)
-        return False
-    # A file or a terminal is never in such a state, or stays in it.
-    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(seconds * 1000))

@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 from podium import states
 from podium.cli import arguments, command, converters, entries
 from podium.cli.showing.tables import Form
+from podium.cli.showing.words import length
 from podium.client.calls.call import plain
 from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
 
@@ -15,6 +16,8 @@ from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
 AGE: Final = "power_state_age"
 #: What people need not see of one node.
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
+#: Seconds by which the clock of a controller may be off before its log is hard to read.
+_RIGHT: Final = 60.0
 _DEFAULT_COLUMNS: Final = (
     "name",
     "driver",
@@ -162,7 +165,8 @@ def _rows(nodes: Iterable[Node], columns: Sequence[str]) -> list[list[Any]]:
 class Show(command.ShowOne):
     """Show everything that Podium knows about a node, with its secrets masked.
 
-    The table leaves out what is empty; -c COLUMN and the other formats show that too.
+    The table leaves out what is empty, and the clock of the controller where it is off by less than a minute;
+    -c COLUMN and the other formats show that too.
     """
 
     column_names = tuple(name for name in FIELDS if name != AGE)
@@ -178,5 +182,14 @@ class Show(command.ShowOne):
         shown = {name: plain(getattr(node, name)) for name in FIELDS if name != AGE}
         names = list(shown)
         if parsed_args.formatter == "table" and not parsed_args.columns:
+            shown |= _clock(node)
             names = [name for name in names if shown[name] not in _EMPTY]
         return names, [shown[column] for column in names]
+
+
+def _clock(node: Node) -> dict[str, Any]:
+    """Return what people want to know of the clock of a node's controller: nothing as long as it is right."""
+    offset = node.clock_offset
+    if offset is None or abs(offset) <= _RIGHT:
+        return {"clock_offset": None, "clock_checked_at": None}
+    return {"clock_offset": f"{length(abs(offset))} {'ahead' if offset > 0 else 'behind'}"}

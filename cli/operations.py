@@ -29,11 +29,14 @@ _COLUMNS: Final = (
 #: What people ask for, where an action has the name of a state.
 _ASKED: Final[Mapping[str, str]] = {states.REBOOTING: "reboot", states.SOFT_REBOOTING: "soft reboot"}
 _DETAILS: Final = ("timeout", "cancelled_by", "cancelled_at")
+#: What says the same to people.
+_FOR_PROGRAMS: Final = ("arguments",)
 _OF_POWER: Final = ("then_off",)
 _OF_CREDENTIALS: Final = ("canaries", "undoes", "undone_by")
 _OF_NODE: Final = (
     "state",
     "power_state",
+    "result",
     "not_before",
     "begun_at",
     "sent_at",
@@ -76,12 +79,12 @@ class List(command.Lister):
 class Show(command.ShowOne):
     """Show an operation: who asked for what, why, and the results, with like nodes folded."""
 
-    column_names = (*_COLUMNS, *_DETAILS, *_OF_POWER, *_OF_CREDENTIALS, "results")
+    column_names = (*_COLUMNS, *_FOR_PROGRAMS, *_DETAILS, *_OF_POWER, *_OF_CREDENTIALS, "results")
     forms: ClassVar[Mapping[str, Form]] = {
         "results": Form(
             "nodes",
             dropped=("holder", "not_before", "begun_at", "sent_at", "finished_at", "power_state"),
-            prose=("error",),
+            prose=("result", "error"),
         )
     }
 
@@ -98,7 +101,8 @@ class Show(command.ShowOne):
         requests.sort(key=lambda request: natural(request.node_name))
         results = list(map(_of_node, requests)) if parsed_args.long else outcomes.folded(requests)
         is_power = operation.then_off is not None
-        names = (*_COLUMNS, *_DETAILS, *(_OF_POWER if is_power else _OF_CREDENTIALS))
+        further = () if parsed_args.formatter == "table" and not parsed_args.columns else _FOR_PROGRAMS
+        names = (*_COLUMNS, *further, *_DETAILS, *(_OF_POWER if is_power else _OF_CREDENTIALS))
         return (*names, "results"), [*_shown(operation, names, parsed_args), results]
 
 

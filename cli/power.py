@@ -1,72 +1,43 @@
 """``podium node power``: requests for nodes, as one operation for all nodes of a command."""
 
 import argparse
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-import msgspec
-
-from podium import errors, states
-from podium.cli import arguments, converters, outcomes
-from podium.client.calls.operations import Asked, AskPower
+from podium import states
+from podium.cli.hardware import boot_options
+from podium.cli.operating import Operating
 from podium.client.podium import Podium
 
 
-class _Power(outcomes.Requesting):
-    """Request an action; the conductor that owns a node carries it out."""
+class _Power(Operating):
+    """Switch nodes."""
 
-    action: ClassVar[states.Action]
-    #: The action in words, for the question before it.
-    words: ClassVar[str]
     #: Whether the operating system may refuse.
     is_soft: ClassVar[bool] = False
+    #: Whether the machine boots.
+    boots: ClassVar[bool] = False
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        arguments.add_nodes(parser)
-        arguments.add_wait(parser)
-        arguments.add_timeout(parser)
-        arguments.add_reason(parser, "the reason, for the record of power events")
-        parser.add_argument(
-            "--stagger",
-            metavar="N/TIME",
-            type=converters.stagger,
-            help="begin with N nodes, and add N each time so many seconds have passed: 10/1, 10/5m",
-        )
-        arguments.add_yes(parser)
-        parser.set_defaults(then_off=False)
         if self.is_soft:
             parser.add_argument(
                 "--then-off",
                 action="store_true",
                 help="switch off nodes still on after the timeout ([conductor] soft_power_off_timeout)",
             )
+        if self.boots:
+            boot_options.add_boot(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> int:
-        with self.podium() as podium:
-            return self.show(podium, self._ask(podium, parsed_args), wait=parsed_args.wait)
+    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+        found = {"then_off": parsed_args.then_off} if self.is_soft else {}
+        return found | ({"boot": boot_options.chosen(self.parser, parsed_args)} if self.boots else {})
 
-    def _ask(self, podium: Podium, parsed_args: argparse.Namespace) -> Asked | None:
-        """Request the action; None if a person was asked whether so many nodes are meant, and said no.
-
-        :raises podium.errors.PodiumError: if there is nobody to ask
-        """
-        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
-        call = AskPower(
-            self.action,
-            nodes,
-            where,
-            reason=parsed_args.reason,
-            timeout=parsed_args.timeout,
-            then_off=parsed_args.then_off,
-            stagger=parsed_args.stagger,
-            confirmed=parsed_args.yes,
-        )
-        try:
-            return podium.ask(call)
-        except errors.NeedsConfirmation as fault:
-            confirmed = self.confirms_many(self.words.format(f"{fault.nodes:,} nodes"), fault)
-        return podium.ask(msgspec.structs.replace(call, confirmed=True)) if confirmed else None
+    def question(self, parsed_args: argparse.Namespace, nodes: str) -> str:
+        asked = super().question(parsed_args, nodes)
+        boot = boot_options.chosen(self.parser, parsed_args) if self.boots else None
+        return asked if boot is None else f"{asked}, to boot {boot_options.in_words(boot)}"
 
 
 class On(_Power):
@@ -74,6 +45,7 @@ class On(_Power):
 
     action = states.POWER_ON
     words = "switch {} on"
+    boots = True
 
 
 class Off(_Power):
@@ -88,6 +60,7 @@ class Reboot(_Power):
 
     action = states.REBOOTING
     words = "reboot {}"
+    boots = True
 
 
 class SoftOff(_Power):
@@ -104,6 +77,7 @@ class SoftReboot(_Power):
     action = states.SOFT_REBOOTING
     words = "shut {} down and start them again"
     is_soft = True
+    boots = True
 
 
 class Cycle(_Power):
@@ -111,6 +85,7 @@ class Cycle(_Power):
 
     action = states.POWER_CYCLE
     words = "switch {} off and on again"
+    boots = True
 
 
 class InjectNMI(_Power):

@@ -18,6 +18,10 @@ _SYNONYMS: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(("restart", "reset"), frozenset({"reboot", "soft-reboot"})),
     **dict.fromkeys(("password", "passwords", "login"), frozenset({"credential"})),
     **dict.fromkeys(("log", "logs"), frozenset({"history", "events"})),
+    **dict.fromkeys(("blink", "led", "locate", "uid"), frozenset({"identify"})),
+    **dict.fromkeys(("bootdev", "bootdevice", "boot-device"), frozenset({"boot"})),
+    **dict.fromkeys(("sel", "eventlog"), frozenset({"log"})),
+    **dict.fromkeys(("sensor", "sdr"), frozenset({"sensors"})),
     "ls": frozenset({"list"}),
 }
 _SYNONYM: Final = 0.8

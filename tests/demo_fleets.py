@@ -17,7 +17,7 @@ from podium.db.conductors import TaskReport
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.worker import Worker
-from readers import LOGIN
+from readers import BOOT, LOGIN
 
 DRIVERS: Final = ("ipmi", "redfish", "fake")
 #: Of a BMC, and of somebody who does not write in ASCII: wide, combining, from right to left, for a terminal.
@@ -261,7 +261,12 @@ def at_work(database: Database, head: Head) -> Iterator[None]:
 
 def answer(connection: sa.Connection, worker: Worker) -> None:
     for read in hardware_reads.unanswered(connection, worker):
-        answers: Mapping[str, Any] = {"sensors": {"sensors": _SENSORS}}
+        answers: Mapping[str, Any] = {
+            "sensors": {"sensors": _SENSORS},
+            "boot device": BOOT,
+            "log": _LOG,
+            "clock": {"offset": 41.5},
+        }
         hardware_reads.answer(connection, read.id, answers.get(read.kind, LOGIN))
     its = models.task_commands.c
     for number in connection.scalars(sa.select(its.id).where(its.finished_at.is_(None))).all():
@@ -282,3 +287,20 @@ _SENSORS: Final = [
         ("Temperatur der Zuluft 機器 im oberen Einschub, links (Front Panel Board, Connector J17)", 1234.0),
     )
 ]
+
+_LOG: Final = {
+    "entries": [
+        {
+            "id": str(number),
+            "at": None if number == 1 else f"2026-03-01T10:{number:02}:29.500000+00:00",
+            "clock_at": None if number == 1 else f"2026-03-01T11:{number:02}:00.000000+00:00",
+            "severity": ("OK", "Warning", "Critical")[number % 3],
+            "message": f"{sensor['name']}: upper critical going high",
+            "sensor": sensor["name"],
+            "raw": "0500dfdc3a5201021122334455667788" if number == 2 else None,
+        }
+        for number, sensor in enumerate(_SENSORS * 4, 1)
+    ],
+    "more": False,
+    "clock_offset": 1830.5,
+}

@@ -25,6 +25,8 @@ class Head:
 
     def __init__(self, database: Database, worker: Worker = HEAD, drivers: Sequence[str] = ("fake",)) -> None:
         self.worker = worker
+        #: What the hardware says when an action is done, by the action.
+        self.results: dict[str, str] = {}
         self._database = database
         self._drivers = drivers
         with database.write() as connection:
@@ -89,4 +91,5 @@ class Head:
             proved = IN_FORCE if error is None else UNKNOWN if "unknown" in error else KEPT
             return Outcome(number, request, mine, utcnow(), None, error, credentials=proved)
         state = states.POWER_OFF if error else states.REACHED.get(row.action)
-        return Outcome(number, request, mine, utcnow(), state, error)
+        result = None if error else self.results.get(row.action)
+        return Outcome(number, request, mine, utcnow(), state, error, result=result)

@@ -1,5 +1,6 @@
 """What is asked of Podium for a completion: the names of nodes, drivers, tasks, conductors and operations."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
@@ -9,12 +10,16 @@ from podium import conf, errors
 from podium.cli import ways
 from podium.cli.app import LOCAL, App
 from podium.cli.completion.line import Line
+from podium.client.calls.drivers import DriverAction
 from podium.client.podium import Podium
 from podium.node_ranges import natural
 
 #: Names that are looked up at a time.
 _MOST: Final = 200
 _OPERATIONS: Final = 50
+_ACTION: Final = re.compile(r"([\w-]+)\.\w+")
+#: Of arguments of an action that have no choices.
+_VALUES: Final[Mapping[str, Iterable[str]]] = {"true or false": ("true", "false")}
 
 
 class Asking:
@@ -61,6 +66,27 @@ class Asking:
                     found |= {f"{one.name}=": one.help for one in its if not one.secret}
         return found
 
+    def actions(self, prefix: str) -> Mapping[str, str]:
+        """Return the actions of drivers' own that begin so, and what each does."""
+        begun, dot, _ = prefix.partition(".")
+        drivers = [name for name in self.drivers() if name == begun or (not dot and name.startswith(begun))]
+        with self._podium(self._way()) as podium:
+            return {one.name: one.help for one in _actions(podium, drivers)}
+
+    def action_arguments(self) -> Iterable[str]:
+        """Return what the action on the line takes and is not given yet, with its choices."""
+        given = {word.partition("=")[0] for word in self._line.words if "=" in word}
+        with self._podium(self._way()) as podium:
+            drivers = [found[1] for word in self._line.words if (found := _ACTION.fullmatch(word))]
+            return [
+                f"{argument.name}={value}"
+                for action in _actions(podium, drivers)
+                if action.name in self._line.words
+                for argument in action.arguments
+                if argument.name not in given
+                for value in argument.choices or _VALUES.get(argument.kind, ("",))
+            ]
+
     def tasks(self) -> Iterable[str]:
         """Return the names of the periodic tasks, each once."""
         with self._podium(self._way()) as podium:
@@ -102,6 +128,12 @@ class Asking:
 
         with Local(conf.load(self._arguments, prog=App.NAME, delivers=False), warn=_ignore) as podium:
             yield podium
+
+
+def _actions(podium: Podium, drivers: Iterable[str]) -> Iterator[DriverAction]:
+    for name in drivers:
+        with suppress(errors.DriverLoadError, errors.NotFound):
+            yield from podium.driver(name).actions
 
 
 def _ignore(_warning: str) -> None:

@@ -29,9 +29,9 @@ class Line(NamedTuple):
         *_, words, _ = split_line(environment["COMP_LINE"], int(environment["COMP_POINT"]))
         options, rest = _parsed(words[1:])
         names = [name.split() for name, *_ in COMMANDS]
-        found = next((name for name in names if name == rest[: len(name)]), None)
-        if found is not None:
-            return cls(words, options, " ".join(found), False)
+        found = [name for name in names if name == rest[: len(name)]]
+        if found:
+            return cls(words, options, max(map(" ".join, found), key=len), False)
         return cls(words, options, None, all(name[: len(rest)] != rest for name in names))
 
 

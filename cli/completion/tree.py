@@ -30,11 +30,11 @@ def _add_commands(parser: argparse.ArgumentParser, before: str, line: Line) -> N
     for word, further in below.items():
         name = f"{before}{word}"
         words = dict.fromkeys(one.split()[0] for one in further)
-        its = commands.add_parser(word, help=", ".join(words) or _SUMMARIES[name])
-        if further:
-            _add_commands(its, f"{name} ", line)
-        elif name == line.command:
+        its = commands.add_parser(word, help=_SUMMARIES.get(name) or ", ".join(words))
+        if name == line.command:
             commands.choices[word] = _command(line, name)
+        elif further:
+            _add_commands(its, f"{name} ", line)
 
 
 def _command(line: Line, name: str) -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from argcomplete.completers import BaseCompleter, DirectoriesCompleter, FilesCompleter
 
-from podium.cli.app import App
+from podium.cli.app import COMMANDS, App
 from podium.cli.completion.line import Line
 from podium.node_ranges import natural
 
@@ -33,9 +33,24 @@ class Values(BaseCompleter):
     def __call__(self, *, prefix: str, action: argparse.Action, **_: Any) -> _Found:
         name = action.option_strings[-1] if action.option_strings else ""
         find = OF_OPTIONS.get(name) or OF_METAVARS.get(str(action.metavar), _nothing)
+        found: list[_Found] = [] if action.option_strings else [self._further(prefix)]
         with suppress(Exception, SystemExit):  # there is nowhere to tell it: somebody is typing
-            return find(self, prefix)
-        return ()
+            found.append(find(self, prefix))
+        if all(isinstance(some, Mapping) for some in found):
+            return {one: text for some in found if isinstance(some, Mapping) for one, text in some.items()}
+        return [one for some in found for one in some]
+
+    def _further(self, prefix: str) -> Mapping[str, str]:
+        """Return what follows the command on the line to make it another, such as clear after node log."""
+        typed = str(self._line.command).split()
+        if [*self._line.words[-len(typed) :]] != typed:
+            return {}
+        before = f"{self._line.command} "
+        return {
+            word: summary
+            for name, _, summary in COMMANDS
+            if name.startswith(before) and (word := name.removeprefix(before)).startswith(prefix)
+        }
 
     @property
     def command(self) -> object:
@@ -82,6 +97,14 @@ def _columns(values: Values, _prefix: str) -> _Found:
 def _driver_info(values: Values, prefix: str) -> _Found:
     """Complete KEY=@FILE, or the key of what is no secret."""
     return _value(values, prefix) if "=" in prefix else values.asking.driver_info()
+
+
+def _actions(values: Values, prefix: str) -> _Found:
+    return values.asking.actions(prefix)
+
+
+def _action_arguments(values: Values, _prefix: str) -> _Found:
+    return values.asking.action_arguments()
 
 
 def _drivers(values: Values, _prefix: str) -> _Found:
@@ -137,10 +160,12 @@ OF_OPTIONS: Final[Mapping[str, _Find]] = {
 }
 OF_METAVARS: Final[Mapping[str, _Find]] = {
     "@FILE": _file_after_at,
+    "ARGUMENT=VALUE": _action_arguments,
     "COLUMN": _columns,
     "CONDITION": _condition,
     "DIR": _folder,
     "DRIVER": _drivers,
+    "DRIVER.ACTION": _actions,
     "FILE": _file,
     "HOST": _conductors,
     "HOSTNAME": _conductors,

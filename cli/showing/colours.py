@@ -20,7 +20,7 @@ _MEANINGS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("power off", "gone", "offline", "disabled", "cancelled", "replaced", "revoked"), FAINT),
 }
 #: Columns of states whose names do not end so.
-_STATES: Final = frozenset({"state", "status", "health", "result", "place"})
+_STATES: Final = frozenset({"state", "status", "health", "result", "place", "severity"})
 #: Columns whose every value but nothing, 0 and no has a meaning.
 _SAY_MORE: Final[Mapping[str, str]] = {
     **dict.fromkeys(

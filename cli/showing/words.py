@@ -24,10 +24,20 @@ def age(time: datetime, now: datetime) -> str:
     """Return how long ago a time was, or in how long it will be."""
     passed = now - time
     distance = abs(passed) // timedelta(seconds=1)
-    unit, size = next((unit, size) for most, unit, size in _UNITS if distance < most)
+    unit, size = _unit(distance)
     if distance and passed < timedelta(0):
         return f"in {-(-distance // size)} {unit}"  # what lasts 90 days does so after a minute, too
     return f"{distance // size} {unit} ago"
+
+
+def length(seconds: float) -> str:
+    """Return a length of time in the unit in which people would say it."""
+    unit, size = _unit(seconds)
+    return f"{seconds // size:.0f} {unit}"
+
+
+def _unit(seconds: float) -> tuple[str, int]:
+    return next((unit, size) for most, unit, size in _UNITS if seconds < most)
 
 
 def whole_numbers(value: Any) -> Any:

@@ -1,13 +1,14 @@
 """The ``podium`` command, run in this process on a database of the test's own, and a conductor."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from commands import Here, Run, There
 from heads import Head
+from podium.cli.showing import lines
 from podium.db.engine import Database
 from rounds import ONLY_LONG
 from templates import prepared
@@ -112,3 +113,22 @@ def pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xterm: None) -> None:
     script.write_text('#!/bin/sh\nread -r line\necho "$1: $line"\n')
     script.chmod(stat.S_IRWXU)
     monkeypatch.setenv("PAGER", f"{script} 'a page'")
+
+
+@pytest.fixture
+def while_following(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``while_following(first, second)`` has these done between looks of --follow, and Ctrl-C at the end."""
+
+    def script(*steps: Callable[[], object]) -> None:
+        left = iter(steps)
+
+        def wait(_out: object, _seconds: float) -> bool:
+            step = next(left, None)
+            if step is None:
+                raise KeyboardInterrupt
+            step()
+            return False
+
+        monkeypatch.setattr(lines, "reader_gone", wait)
+
+    return script

@@ -57,7 +57,8 @@ _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 
 def command_of(words: str) -> type[Any]:
     """Return the class of a command."""
-    name, target = next((name, target) for name, target, _ in COMMANDS if f"{words} ".startswith(f"{name} "))
+    beginnings = [(name, target) for name, target, _ in COMMANDS if f"{words} ".startswith(f"{name} ")]
+    _, target = max(beginnings)
     module, _, attribute = target.partition(":")
     found: type[Any] = getattr(importlib.import_module(f"podium.cli.{module}"), attribute)
     return found

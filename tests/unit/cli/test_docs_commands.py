@@ -70,7 +70,7 @@ _FAILED: Final = re.compile(r"^\S+: failed|^\S+: (cancelled|replaced) ", re.M)
 
 def class_of(words: Sequence[str]) -> tuple[str, type[Any]] | None:
     """Return the name and the class of a command; None if there is no command of that name."""
-    for name, target, _ in COMMANDS:
+    for name, target, _ in sorted(COMMANDS, reverse=True):  # node log clear before node log
         if [*words[: name.count(" ") + 1]] == name.split():
             module, _, attribute = target.partition(":")
             return name, getattr(importlib.import_module(f"podium.cli.{module}"), attribute)

@@ -147,25 +147,6 @@ def test_a_time_that_cannot_be_understood_is_refused(podium: Run, text: str) -> 
     assert "--since" in done.stderr
 
 
-@pytest.fixture
-def while_following(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """``while_following(first, second)`` has these done between looks of --follow, and Ctrl-C at the end."""
-
-    def script(*steps: Callable[[], object]) -> None:
-        left = iter(steps)
-
-        def wait(_out: object, _seconds: float) -> bool:
-            step = next(left, None)
-            if step is None:
-                raise KeyboardInterrupt
-            step()
-            return False
-
-        monkeypatch.setattr(event_commands, "_reader_gone", wait)
-
-    return script
-
-
 def test_following_prints_new_events_one_json_object_a_line(
     podium: Run, database: Database, while_following: Callable[..., None]
 ) -> None:

@@ -206,6 +206,24 @@ def test_settings_of_a_driver_that_are_no_secrets_are_offered(fleet: None, way: 
     assert offered(f"{way} node create --driver redfish --driver-info ipmi_") == []
 
 
+def test_what_nodes_are_told_is_offered(fleet: None, way: str) -> None:
+    assert offered(f"{way} node power reboot r1n9 --boot ") == [
+        "pxe",
+        "disk",
+        "cdrom",
+        "bios",
+        "safe",
+        "default",
+    ]
+    assert offered(f"{way} node boot set r1n9 p") == ["pxe"]
+    assert offered(f"{way} node boot set r1n9 r2n1") == ["r2n10"]
+    assert offered(f"{way} node do fake.b") == ["fake.blink"]
+    assert offered(f"{way} node do fake.blink r1n1") == ["r1n10"]
+    assert offered(f"{way} node do fake.blink r1n9 c") == ["colour=red", "colour=green"]
+    assert offered(f"{way} node do fake.blink r1n9 colour=g") == ["colour=green"]
+    assert offered(f"{way} node do fake.blink r1n9 colour=red t") == ["times="]
+
+
 def test_files_are_offered_where_a_file_is_expected_with_odd_names_quoted(tmp_path: Path) -> None:
     (tmp_path / "a b.conf").touch()
     (tmp_path / "folder").mkdir()
@@ -271,9 +289,17 @@ def test_every_argument_is_completed_or_is_one_that_somebody_has_to_type() -> No
                 assert is_known, (name, action.option_strings, action.metavar)
 
 
-def test_no_command_is_the_beginning_of_another() -> None:
+def test_a_command_that_is_the_beginning_of_another_is_completed_as_both(fleet: None, way: str) -> None:
     names = [name for name, *_ in COMMANDS]
-    assert not [(one, other) for one in names for other in names if other.startswith(f"{one} ")]
+    begun = [(one, other) for one in names for other in names if other.startswith(f"{one} ")]
+    assert begun == [("node log", "node log clear")]
+    assert offered("node lo") == ["log"]
+    assert offered(f"{way} node log ") == ["clear", "r1n9", "r1n10", "r2n9", "r2n10"]
+    assert offered(f"{way} node log cl") == ["clear"]
+    assert offered(f"{way} node log r1n9 cl") == []
+    assert offered(f"{way} node log clear r2n1") == ["r2n10"]
+    assert offered("node log --fol") == ["--follow"]
+    assert offered("node log clear --cop") == ["--copy"]
 
 
 def test_the_command_prints_the_script_of_a_shell(bare_podium: Here) -> None:

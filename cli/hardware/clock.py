@@ -1,0 +1,38 @@
+"""``podium node clock show`` and ``set``."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from podium import states
+from podium.cli.hardware.reading import Reading
+from podium.cli.operating import Operating
+from podium.cli.showing.tables import Form
+from podium.client.calls.hardware import Clock
+from podium.client.podium import Podium
+
+_COLUMNS: Final = ("node", "offset", "read_at")
+
+
+class Show(Reading[Clock]):
+    """Read how far the clocks of nodes' controllers are off, now.
+
+    offset is how many seconds a clock is ahead of its conductor's; it is negative where it is behind. The
+    entries of podium node log are dated by this clock. The exit status is 1 if it could not be read of
+    any node.
+    """
+
+    column_names = _COLUMNS
+    form = Form("nodes", by=("node",), dropped=("read_at",))
+
+    def read(self, podium: Podium, node: str, wait: float) -> Clock:
+        return podium.clock(node, wait=wait)
+
+    def rows(self, name: str, found: Clock, *, for_people: bool) -> Iterable[Sequence[Any]]:
+        return [[name, found.offset, found.read_at]]
+
+
+class Set(Operating):
+    """Set the clocks of nodes' controllers to the time of the conductors that have them."""
+
+    action = states.SET_CLOCK
+    words = "set the clocks of {}"

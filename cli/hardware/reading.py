@@ -1,0 +1,157 @@
+"""Reads of the hardware of several nodes, some at a time, while somebody waits."""
+
+import argparse
+import threading
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from queue import SimpleQueue
+from typing import Any, Final, Generic, TypeVar
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+
+from podium import errors, node_ranges
+from podium.cli import arguments, command, converters
+from podium.cli.showing.words import one_line
+from podium.client.podium import Podium
+from podium.client.waiting.steps import AWAY
+
+T = TypeVar("T")
+
+#: Nodes that are read at the same time.
+AT_ONCE: Final = 16
+#: Lines about nodes that could not be read.
+_SHOWN: Final = 50
+#: The shortest wait in seconds, the longest, and the usual one.
+_SHORTEST: Final = 0.1
+_LONGEST: Final = 50.0
+WAIT: Final = 40.0
+#: Errors that are not about a node, and would come again for the next.
+_OF_ALL: Final = (*AWAY, errors.LoginRefused, errors.NotAllowed, errors.OtherFleet, errors.SchemaMismatch)
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    """Add the option --timeout of a command that waits for what conductors read."""
+    parser.add_argument(
+        "--timeout",
+        type=_wait,
+        default=WAIT,
+        metavar="TIME",
+        help=f"how long to wait for the answer in seconds, at most {_LONGEST:g} (default: {WAIT:g})",
+    )
+
+
+def _wait(text: str) -> float:
+    return converters.within(text, _SHORTEST, _LONGEST)
+
+
+class Reading(command.Lister, Generic[T]):
+    """A command that reads the hardware of nodes now, and shows what could be read.
+
+    The exit status is 1 if anything could not be read.
+    """
+
+    _failed = False
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_nodes(parser)
+        add_timeout(parser)
+        return parser
+
+    @abstractmethod
+    def read(self, podium: Podium, node: str, wait: float) -> T:
+        """Return what is read of a node."""
+
+    @abstractmethod
+    def rows(self, name: str, found: T, *, for_people: bool) -> Iterable[Sequence[Any]]:
+        """Return the rows about a node."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
+        for_people = parsed_args.formatter == "table"
+        rows: list[Sequence[Any]] = []
+        failures: list[tuple[str, str]] = []
+        with self.podium() as podium:
+            names = [node.name for node in podium.nodes(nodes, fields=["name"], where=where)]
+            for name, found in self._read_all(
+                names, lambda name: self.read(podium, name, parsed_args.timeout)
+            ):
+                if isinstance(found, errors.PodiumError):
+                    failures.append((name, str(found).removeprefix(f"{name}: ")))
+                else:
+                    rows += self.rows(name, found, for_people=for_people)
+        self._failed = bool(failures) or not names
+        if not names:
+            self.none_meant("read")
+        self._tell(failures)
+        return self.column_names, rows
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        return super().run(parsed_args) or int(self._failed)
+
+    def _read_all(
+        self, names: Sequence[str], read: Callable[[str], T]
+    ) -> Iterator[tuple[str, T | errors.PodiumError]]:
+        """Yield what is read of each node, with a bar on a terminal.
+
+        :raises podium.errors.PodiumError: if nobody answers, whichever node is meant
+        """
+        with Progress(
+            *Progress.get_default_columns(),
+            MofNCompleteColumn(),
+            console=Console(file=self.app.stderr),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=len(names) < 2 or not self.app.stderr.isatty(),
+        ) as progress:
+            bar = progress.add_task("reading", total=len(names))
+            every: dict[str, T | errors.PodiumError] = {}
+            for name, found in side_by_side(names, read):
+                if isinstance(found, _OF_ALL):
+                    raise found
+                every[name] = found
+                progress.advance(bar)
+        return ((name, every[name]) for name in names)
+
+    def _tell(self, failures: Iterable[tuple[str, str]]) -> None:
+        reasons = node_ranges.by_reason(failures)
+        for reason, names in reasons[:_SHOWN]:
+            self.warn(one_line(f"{node_ranges.fold(names)}: {reason}"))
+        if reasons[_SHOWN:]:
+            self.warn(f"and {len(reasons) - _SHOWN} more")
+
+
+def side_by_side(
+    names: Sequence[str], read: Callable[[str], T]
+) -> Iterator[tuple[str, T | errors.PodiumError]]:
+    """Yield what is read of each node, or why it could not be, as it comes.
+
+    The threads that read end with the process: whoever presses Ctrl-C need not wait for hardware.
+    """
+    left = deque(names)
+    answers: SimpleQueue[tuple[str, T | Exception]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            try:
+                name = left.popleft()
+            except IndexError:
+                return
+            try:
+                answers.put((name, read(name)))
+            except Exception as fault:
+                answers.put((name, fault))
+
+    for _ in range(min(AT_ONCE, len(names))):
+        threading.Thread(target=work, daemon=True).start()
+    try:
+        for _ in names:
+            name, found = answers.get()
+            if isinstance(found, Exception) and not isinstance(found, errors.PodiumError):
+                raise found
+            yield name, found
+    finally:
+        left.clear()

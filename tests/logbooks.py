@@ -1,0 +1,76 @@
+"""The hardware of nodes, as conductors read it: a log with a clock, and what a machine boots from."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+import readers
+from podium.db import hardware_reads
+from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
+from podium.db.worker import Worker
+
+#: What an entry of a log says unless a test says otherwise.
+ENTRY: Final = {"severity": "OK", "message": "fan 1 is fast", "sensor": "Fan 1", "raw": None}
+
+
+class Logbook:
+    """The log of a machine.
+
+    :ivar entries: the oldest first, as a conductor answers them
+    :ivar clock_offset: seconds that its clock is ahead; None if nobody knows
+    :ivar faults: what the next reads fail with, one after another; None for one that does not
+    :ivar reads: what was asked for, in order
+    """
+
+    def __init__(self, clock_offset: float | None = 0.0) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.clock_offset = clock_offset
+        self.faults: list[str | None] = []
+        self.reads: list[dict[str, Any]] = []
+
+    def add(self, message: str, ago: float | None = 0.0, **more: Any) -> None:
+        """Add an entry.
+
+        :param ago: seconds before now; None for one without a time
+        """
+        at = None if ago is None else datetime.now(UTC) - timedelta(seconds=ago)
+        ahead = timedelta(seconds=self.clock_offset or 0)
+        times = {
+            "at": None if at is None or self.clock_offset is None else at.isoformat(),
+            "clock_at": None if at is None else (at + ahead).isoformat(),
+        }
+        self.entries.append({**ENTRY, "id": str(len(self.entries) + 1), **times, "message": message, **more})
+
+    def answer(self, connection: sa.Connection, read: HardwareRead) -> None:
+        """Answer a read as a conductor does whose driver reads such a log."""
+        asked = json.loads(read.arguments or "{}")
+        self.reads.append(asked)
+        if self.faults and (fault := self.faults.pop(0)) is not None:
+            hardware_reads.fail(connection, read.id, "BMCUnreachable", fault)
+            return
+        left = [*self.entries]
+        ids = [entry["id"] for entry in left]
+        if asked.get("before") in ids:
+            left = left[: ids.index(asked["before"])]
+        if asked.get("after") in ids:
+            left = left[ids.index(asked["after"]) + 1 :]
+        page = left[-asked.get("limit", 1000) :]
+        found = {"entries": page, "more": len(page) < len(left), "clock_offset": self.clock_offset}
+        hardware_reads.answer(connection, read.id, found)
+
+
+def messages(lines: Iterable[str]) -> list[str]:
+    """Return the messages of entries that were printed as JSON, one a line."""
+    return [json.loads(line)["message"] for line in lines]
+
+
+@contextmanager
+def read_by(database: Database, owner: Worker, book: Logbook) -> Iterator[None]:
+    """Have a conductor read this log, whichever node is asked for."""
+    with readers.answering(database, owner, book.answer):
+        yield
