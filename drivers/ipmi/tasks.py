@@ -16,6 +16,7 @@ from podium.drivers.bmc.connections import Connections
 from podium.drivers.ipmi.lan import commands, packet
 from podium.drivers.ipmi.lan.client import Connection
 from podium.drivers.ipmi.lan.inquiry import Inquiries, Inquiry
+from podium.drivers.ipmi.log import clock
 from podium.drivers.ipmi.machine import identity, repository
 from podium.drivers.ipmi.machine.sensor_watch import SensorWatch
 from podium.drivers.ipmi.power import chassis_status
@@ -25,7 +26,7 @@ LOG = log.getLogger(__name__)
 
 
 class HealthCheck:
-    """Reports what chassis, self test and sensors say is wrong, and looks what the machine is."""
+    """Reports what chassis, self test and sensors say is wrong, and now and then what time the BMC has."""
 
     def __init__(self, inquiries: Inquiries) -> None:
         self._inquiries = inquiries
@@ -40,8 +41,10 @@ class HealthCheck:
             async with watch.lock:
                 inquiry = self._inquiries.begin(held.connection)  # not before: its time runs
                 manager.report_health(node, await _health(inquiry, watch))
+                if not inquiry.late and watch.clock_is_due(time.monotonic()):
+                    manager.report_clock(node, await clock.read(inquiry))
         except errors.DriverError as failure:
-            LOG.debug("no health of node %s: %s", node.name, failure)
+            LOG.debug("not all of the health of node %s: %s", node.name, failure)
 
 
 class InventoryCollector:

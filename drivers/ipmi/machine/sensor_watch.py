@@ -5,6 +5,7 @@ An inquiry is short, so that a walk over many records or sensors of a slow BMC g
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from oslo_log import log
 
@@ -17,7 +18,8 @@ from podium.drivers.ipmi.machine import repository, sdr, sensors
 
 LOG = log.getLogger(__name__)
 
-_NO_SENSORS = sdr.Repository(())
+_HOUR: Final = 3600.0  # seconds
+_NO_SENSORS: Final = sdr.Repository(())
 
 
 class SensorWatch:
@@ -27,7 +29,7 @@ class SensorWatch:
     """
 
     __slots__ = (
-        "_faults", "_measured", "_place", "_repository", "_trouble", "_version", "_walk",
+        "_clock_due", "_faults", "_measured", "_place", "_repository", "_trouble", "_version", "_walk",
         "fingerprint", "lock",
     )  # fmt: skip
 
@@ -35,6 +37,7 @@ class SensorWatch:
         self.lock = asyncio.Lock()
         #: What the machine is, see :mod:`podium.drivers.ipmi.machine.identity`; None until it was looked at.
         self.fingerprint = ""
+        self._clock_due = 0.0
         self._version: bytes | None = None
         self._repository: sdr.Repository | None = None
         self._walk: repository.Walk | None = None
@@ -139,6 +142,16 @@ class SensorWatch:
                     raise
                 again = False
         return self._repository
+
+    def clock_is_due(self, now: float) -> bool:
+        """Whether the BMC's clock was not read for an hour; then it counts as read.
+
+        :param now: seconds, monotonic
+        """
+        due = now >= self._clock_due
+        if due:
+            self._clock_due = now + _HOUR
+        return due
 
     def note(self, trouble: str | None) -> None:
         """Log why the sensors are not watched, when that is news."""

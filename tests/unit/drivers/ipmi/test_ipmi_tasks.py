@@ -164,6 +164,44 @@ def test_a_bmc_that_is_slow_tells_of_its_chassis_alone() -> None:
         async with machine("drive-fault", kind=Hasty) as (driver, conductor, _):
             await conductor.run_task(driver, "check_status")
             assert conductor.healths["n1"] == base.Health("Warning", ("drive fault",))
+            assert not conductor.clocks
+
+    run(main)
+
+
+def test_how_far_the_clock_is_off_is_reported_now_and_then() -> None:
+    async def main() -> None:
+        async with machine("clock-off=7200") as (driver, conductor, _):
+            await conductor.run_task(driver, "check_status")
+            assert base.clock_offset(conductor.clocks.pop("n1")) == pytest.approx(7200, abs=5)
+            await conductor.run_task(driver, "check_status")
+            assert not conductor.clocks
+
+    run(main)
+
+
+def test_the_clock_is_read_once_an_hour() -> None:
+    watch = SensorWatch()
+    found = [now for now in range(100_000, 110_000, 60) if watch.clock_is_due(float(now))]
+    assert found == [100_000, 103_600, 107_200]
+
+
+@pytest.mark.parametrize("answer", [(0xC1, b""), (0, b"\xff\xff\xff\xff"), (0, b"")])
+def test_a_clock_that_cannot_be_read_leaves_the_health_as_it_is(
+    answer: tuple[int, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = BMC.execute
+
+    def without_clock(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+        asked = (netfn, command) == packet.GET_SEL_TIME
+        return answer if asked else execute(bmc, netfn, command, data, privilege)
+
+    async def main() -> None:
+        monkeypatch.setattr(BMC, "execute", without_clock)
+        async with machine() as (driver, conductor, _):
+            await conductor.run_task(driver, "check_status")
+            assert conductor.healths["n1"] == base.Health("OK")
+            assert not conductor.clocks and not conductor.failures
 
     run(main)
 
@@ -198,7 +236,7 @@ def test_records_are_read_once_while_they_do_not_change() -> None:
                 before = simulator.bmc(FIRST).commands
                 await conductor.run_task(driver, "check_status")
                 asked.append(simulator.bmc(FIRST).commands - before)
-            assert asked[0] == asked[1] + 25 and asked[1] == asked[2]
+            assert asked[0] == asked[1] + 25 + 1 and asked[1] == asked[2]  # records, and the clock
 
     run(main)
 
