@@ -42,6 +42,8 @@ echo "$*" >> asked
 case "$2 $3" in
 "get power") echo "power:$(cat power)" ;;
 "set power") echo "$4" > power ;;
+"get boot") echo "boot:$(cat boot)" ;;
+"set boot") echo "$4" > boot ;;
 esac
 """
 
@@ -82,6 +84,7 @@ class IPMISim:
         chassis.write_text(CHASSIS)
         chassis.chmod(0o700)
         self.power = "1"
+        (folder / "boot").write_text("none\n")
         (folder / "asked").touch()
         key = f"bmc_key {kg[:32]}" if kg else ""
         (folder / "lan.conf").write_text(
@@ -347,6 +350,16 @@ def test_openipmi_is_healthy(ipmi_sim: Any) -> None:
 STATUSES = {"ok": "OK", "nc": "Warning", "cr": "Critical", "nr": "Critical"}
 
 
+def number(text: str) -> float | None:
+    return None if text == "na" else float(text)
+
+
+def thresholds(texts: list[str]) -> base.Thresholds | None:
+    """The last columns of ``ipmitool sensor``: from the lowest to the highest."""
+    found = base.Thresholds(*map(number, texts))
+    return None if found == base.Thresholds() else found
+
+
 class IPMITool:
     """ipmitool on the BMC that a node tells of."""
 
@@ -364,16 +377,28 @@ class IPMITool:
         said, _ = await process.communicate()
         return said.decode()
 
-    async def measured(self) -> dict[str, tuple[float | None, str]]:
-        """Value and status of each sensor with numbers, by name."""
+    async def measured(self) -> dict[str, tuple[float | None, str, base.Thresholds | None]]:
+        """Value, status and thresholds of each sensor with numbers, by name."""
         rows = [
             [cell.strip() for cell in line.split("|")] for line in (await self.say("sensor")).splitlines()
         ]
         return {
-            name: (None if value == "na" else float(value), STATUSES.get(status, "OK"))
-            for name, value, unit, status, *_ in rows
+            name: (number(value), STATUSES.get(status, "OK"), thresholds(limits))
+            for name, value, unit, status, *limits in rows
             if unit != "discrete"
         }
+
+    async def log(self) -> list[tuple[str, str]]:
+        """ID and time of each entry of the log, oldest first, without those that have no time."""
+        rows = [
+            [cell.strip() for cell in line.split("|")]
+            for line in (await self.say("sel", "list")).splitlines()
+        ]
+        return [
+            (str(int(row[0], 16)), f"{row[1]} {row[2].removesuffix(' UTC')}")
+            for row in rows
+            if row[1][:1].isdigit()
+        ]
 
     async def identity(self) -> dict[str, str]:
         """What ``fru`` and ``mc info`` say, by the names of properties."""
@@ -391,8 +416,15 @@ class IPMITool:
 async def alike(driver: IPMIDriver, node: base.Node, ipmitool: IPMITool) -> base.Health:
     """The health of a node, when driver and ipmitool read the same of all else."""
     told = await look(driver, node)
-    measured = {sensor.name: (sensor.value, sensor.status) for sensor in told.sensors["n1"]}
-    assert measured and measured == await ipmitool.measured()
+    assert told.sensors["n1"]
+    assert [sensor.name for sensor in told.sensors["n1"]] == [
+        one.name for one in await driver.get_sensors(node)
+    ]
+    measured = {one.name: (one.value, one.status, one.thresholds) for one in await driver.get_sensors(node)}
+    seen = await ipmitool.measured()  # where a sensor has no reading, without the thresholds of its record
+    assert {
+        name: said if said[0] is not None else (*said[:2], seen[name][2]) for name, said in measured.items()
+    } == seen
     identity = await ipmitool.identity()
     assert {name: told.properties["n1"][name] for name in identity} == identity
     return told.healths["n1"]
@@ -445,3 +477,94 @@ def test_the_simulated_sensors_and_fru_data_are_what_ipmitool_sees(
                 return await alike(driver, node, IPMITool(program, node))
 
     assert (run(main()) == base.Health("OK")) == (fault is None)
+
+
+# -- what a machine boots from, its LED, its log and its clock
+
+RECORDS = (
+    "0x02 0 0 0 0 0x20 0 4 1 1 1 0x59 97 95",
+    "0xc1 0 0 0 0 0x5e 0x2a 0 1 2 3 4 5 6",
+    "0xe0 1 2 3 4 5 6 7 8 9 10 11 12 13",
+)
+
+
+def with_a_log(*, flags: str = "0x0a") -> str:
+    """Commands that give OpenIPMI's simulator a log of three entries, and a sensor that is named in it."""
+    found = sensors.record(1)
+    assert found is not None
+    lines = [f"main_sdr_add 0x20 {hexadecimal(found[1])}", "sensor_add 0x20 0 1 1 1"]
+    return "\n".join([*lines, f"sel_enable 0x20 1000 {flags}", *(f"sel_add 0x20 {one}" for one in RECORDS)])
+
+
+@pytest.mark.parametrize("device", ["pxe", "cdrom", "bios"])
+def test_openipmi_is_told_what_to_boot_from(ipmi_sim: Any, device: str) -> None:
+    simulator = ipmi_sim()
+
+    async def choose(driver: IPMIDriver) -> None:
+        assert (await driver.get_boot_device(node_of(simulator))).chosen == base.BootDevice("default")
+        await driver.set_boot_device(node_of(simulator), base.BootDevice(device))
+        # Its flags are never valid, and it has none of the parameters around them.
+        assert (await driver.get_boot_device(node_of(simulator))).chosen == base.BootDevice("default")
+
+    with_driver(choose)
+    assert simulator.asked == [f"set boot {device}"]
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(60, "60 0"), (None, "0 1"), (0, "0 0")])
+def test_openipmi_lights_its_led(ipmi_sim: Any, seconds: float | None, asked: str) -> None:
+    simulator = ipmi_sim()
+    with_driver(lambda driver: driver.identify(node_of(simulator), seconds))
+    assert simulator.asked == [f"set identify {asked}"]
+
+
+@pytest.mark.parametrize("flags", ["0x0a", "0x08"], ids=["reservations", "no reservations"])
+def test_openipmi_has_its_log_read_and_cleared(ipmi_sim: Any, flags: str) -> None:
+    simulator = ipmi_sim(more=with_a_log(flags=flags))
+
+    async def read_and_clear(driver: IPMIDriver) -> None:
+        node = node_of(simulator)
+        log = await driver.get_log(node, None, None, 1000)
+        told = [(entry.id, entry.sensor, entry.message) for entry in log.entries]
+        assert told == [
+            ("1", "CPU1 Temp", "97 degrees C, above its upper critical threshold 95"),
+            ("2", None, "record C1h of the maker 10846: 010203040506"),
+            ("3", None, "record E0h of the maker's: 0102030405060708090a0b0c0d"),
+        ]
+        assert not any(entry.at for entry in log.entries)  # its clock was not set
+        assert [one.id for one in (await driver.get_log(node, "3", "1", 1000)).entries] == ["2"]
+        with pytest.raises(errors.LogChanged):
+            await driver.clear_log(node, "2")
+        await driver.clear_log(node, "3")
+        assert not (await driver.get_log(node, None, None, 1000)).entries
+
+    with_driver(read_and_clear)
+
+
+def test_openipmi_has_its_clock_set(ipmi_sim: Any) -> None:
+    simulator = ipmi_sim()
+
+    async def set_clock(driver: IPMIDriver) -> None:
+        assert (await driver.get_clock(node_of(simulator))).year == 1970
+        await driver.set_clock(node_of(simulator))
+        assert abs(base.clock_offset(await driver.get_clock(node_of(simulator)))) < 5
+
+    with_driver(set_clock)
+
+
+def test_the_simulated_log_is_what_ipmitool_sees(require_peer: Callable[[str], str]) -> None:
+    program = require_peer("ipmitool")
+
+    async def main() -> None:
+        async with Simulator(address_range("127.20.6.1", 1)) as simulator:
+            simulator.set_power(True, "1")
+            simulator.add_event({"sensor": "CPU1 Temp", "offset": 9}, 40, "1")
+            info = {"ipmi_address": "127.20.6.1", "ipmi_port": simulator.port}
+            info |= {"ipmi_username": "admin", "ipmi_password": "podium-sim"}
+            node = base.Node("n1", "n1", "ipmi", driver_info=info)
+            async with started() as driver:
+                found = (await driver.get_log(node, None, None, 1000)).entries
+                ipmitool = IPMITool(program, node)
+                seen = await ipmitool.log()
+                assert seen == [(one.id, f"{one.at:%m/%d/%y %H:%M:%S}") for one in found] and len(seen) >= 40
+
+    run(main())

@@ -6,10 +6,17 @@ from collections.abc import AsyncIterator
 from podium.drivers import base
 from podium.drivers.ipmi.driver import IPMIDriver
 from podium.simulator.bmc import Settings
+from podium.simulator.faults import HEALTHY
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
 from podium.testing import DriverContract, make_node
 
+EVENTS = (
+    bytes.fromhex("0000020000000020000401010159615f"),
+    bytes.fromhex("0000c1000000005e2a00010203040506"),
+    bytes.fromhex("0000e00102030405060708090a0b0c0d"),
+    bytes.fromhex("0000020000000020000408306f03ffff"),
+)
 SILENT, REFUSING = "127.20.7.31", "127.20.7.32"
 
 
@@ -25,7 +32,7 @@ class TestIPMIDriver(DriverContract):
         addresses = address_range("127.20.7.1", 32)
         faults = (f"dead:{SILENT}", f"wrong-password:{REFUSING}")
         async with Simulator(addresses, settings=Settings(password=b"secret"), placed=faults) as simulator:
-            self.port = simulator.port
+            self.port, self.simulator = simulator.port, simulator
             yield
 
     def make_node(self, name: str = "node1") -> base.Node:
@@ -36,6 +43,10 @@ class TestIPMIDriver(DriverContract):
 
     def make_refusing_node(self) -> base.Node:
         return self._at(REFUSING, "refusing")
+
+    async def fill_log(self, driver: base.Driver, node: base.Node) -> None:
+        for record in EVENTS:
+            self.simulator.bmc(node.driver_info["ipmi_address"]).events.add(record, HEALTHY)
 
     def _at(self, address: str, name: str) -> base.Node:
         info = {**self.driver_info, "ipmi_address": address, "ipmi_port": self.port}
