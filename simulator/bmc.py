@@ -70,9 +70,9 @@ class BMC:
         "_identify_until",
         "_log",
         "_number",
+        "_observed",
         "_on",
         "_refuses_until",
-        "_observed",
         "_settings",
         "_shown",
         "_shown_until",
@@ -286,7 +286,7 @@ class BMC:
             "booted": self.boot.booted,
             "boots": self.boot.boots,
             "clock_ahead": round(self.time.ahead(self._faults), 3),
-            "log_entries": len(self.events),
+            "log_entries": len(self._events or ()),
         }
 
     def _get_time(self, data: bytes) -> Answer:
