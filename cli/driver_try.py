@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from podium import errors, states
 from podium.cli import command, converters, entries
 from podium.cli.trials import subject
+from podium.cli.trials.abilities import QUESTIONS
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
 from podium.client.enrolling import identities
@@ -23,7 +24,9 @@ _TIMEOUTS: Final = {
     states.SOFT_POWER_OFF: "soft_power_off_timeout",
     states.SOFT_REBOOTING: "soft_power_off_timeout",
 }
-_NOBODY: Final = "--set and --set-password need --yes where nobody can be asked; nothing was sent"
+#: What changes the machine, and is asked about first.
+_CHANGES: Final = ("set", "set_password", "boot", "set_clock", "clear_log", "do")
+_NOBODY: Final = "changes of the machine need --yes where nobody can be asked; nothing was sent"
 
 
 class Try(command.Command):
@@ -71,6 +74,39 @@ class Try(command.Command):
             metavar="@FILE",
             help="give the account another password, a file's first line, prove it, and give its own back",
         )
+        parser.add_argument(
+            "--ask",
+            action="append",
+            default=[],
+            choices=QUESTIONS,
+            help="then read this beside the power, as podium node boot, log, clock and sensors do",
+        )
+        parser.add_argument(
+            "--boot",
+            choices=base.BOOT_DEVICES,
+            help="have the machine boot from this the next time, prove it, and undo it",
+        )
+        parser.add_argument(
+            "--identify",
+            metavar="SECONDS",
+            type=converters.seconds,
+            help="have the LED of the machine blink; 0 ends it",
+        )
+        parser.add_argument(
+            "--set-clock", action="store_true", help="set the controller's clock, and read it"
+        )
+        parser.add_argument(
+            "--clear-log", action="store_true", help="print the newest 1,000 entries of the log, and clear it"
+        )
+        parser.add_argument("--do", metavar="ACTION", help="carry out an action of the driver's own, once")
+        parser.add_argument(
+            "--argument",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            type=entries.key_value,
+            help="what that is given",
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask before the machine is changed")
         parser.add_argument(
             "--watch",
@@ -112,7 +148,11 @@ class Try(command.Command):
             )
         if parsed_args.set is not None:
             subject.check_action(driver, parsed_args.set)
-        changes = parsed_args.set is not None or parsed_args.set_password is not None
+        for ability in (*parsed_args.ask, *_abilities(parsed_args)):
+            subject.check_ability(driver, ability)
+        if parsed_args.do is not None:
+            subject.action(driver, parsed_args.do, parsed_args.argument)
+        changes = any(getattr(parsed_args, name) not in (None, False) for name in _CHANGES)
         if changes and not (parsed_args.yes or self.app.stdin.isatty()):
             raise errors.PodiumError(_NOBODY)
 
@@ -177,6 +217,7 @@ class Try(command.Command):
                 trial.caller.once(trial.login())
             if parsed_args.set_password is not None and (parsed_args.yes or self._agrees_to_password()):
                 trial.set_password(other)
+            self._try_abilities(trial, parsed_args)
             calls += trial.tasks(tasks) if tasks or (repeats and not parsed_args.read) else []
             if repeats:
                 trial.caller.repeat(calls)
@@ -188,6 +229,21 @@ class Try(command.Command):
         finally:
             trial.close()
 
+    def _try_abilities(self, trial: Trial, parsed_args: argparse.Namespace) -> None:
+        abilities = trial.abilities(lambda what: parsed_args.yes or self.confirms(what, _NOBODY, None))
+        for word in dict.fromkeys(parsed_args.ask):
+            abilities.ask(word)
+        if parsed_args.boot is not None:
+            abilities.boot(parsed_args.boot)
+        if parsed_args.identify is not None:
+            abilities.identify(parsed_args.identify)
+        if parsed_args.set_clock:
+            abilities.set_clock()
+        if parsed_args.do is not None:
+            abilities.act(parsed_args.do, parsed_args.argument)
+        if parsed_args.clear_log:
+            abilities.clear_log()
+
     def _agrees_to_password(self) -> bool:
         return self.confirms(
             "give the machine another password, and then the present one back", _NOBODY, None
@@ -195,3 +251,15 @@ class Try(command.Command):
 
     def _agrees(self, action: str, state: str) -> bool:
         return self.confirms(f"the machine is {state}: send {action}", _NOBODY, None)
+
+
+def _abilities(parsed_args: argparse.Namespace) -> Iterator[str]:
+    """The abilities that a trial needs, beside those that it asks about."""
+    if parsed_args.boot is not None:
+        yield "boot device"
+    if parsed_args.identify is not None:
+        yield "identify"
+    if parsed_args.set_clock:
+        yield "set clock"
+    if parsed_args.clear_log:
+        yield "clear log"

@@ -21,13 +21,13 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_boot_device": ("node",),
     "set_boot_device": ("node", "boot"),
     "identify": ("node", "seconds"),
-    "get_log": ("node",),
+    "get_log": ("node", "before", "after", "limit"),
     "clear_log": ("node", "last"),
     "get_clock": ("node",),
     "set_clock": ("node",),
 }
-#: Arguments after those, which are given by name.
-_BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {"get_log": ("before", "after", "limit")}
+#: Those that are also called with what follows the node by name.
+_BY_NAME: Final = frozenset({"get_log"})
 #: The highest value of each number.
 MOST: Final[Mapping[str, int]] = {"threads": 256, "endpoint_calls": 4096, "interval": 86_400}
 _LOGIN: Final = "login"
@@ -100,7 +100,10 @@ def _method_misfit(driver: type[Any], name: str) -> str | None:
     method = found.__get__(object(), driver) if hasattr(found, "__get__") else found  # bound, but to nothing
     if not callable(method):
         return f"{name} is a value of the type {type(method).__name__}, not a method"
-    fault = signatures.misfit(method, METHODS[name], _BY_NAME.get(name, ()))
+    node, *given = METHODS[name]
+    fault = signatures.misfit(method, (node, *given))
+    if fault is None and name in _BY_NAME:
+        fault = signatures.misfit(method, (node,), tuple(given))
     return None if fault is None else f"{name} {fault}"
 
 

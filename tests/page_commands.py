@@ -41,6 +41,7 @@ PLACEHOLDERS: Final = {
     "CONDITION": "maintenance",
     "STATE": "on",
     "ACTION": "power on",
+    "ABILITY": "log",
     "COLUMN": "name",
     "SHELL": "bash",
     "FIELD": "owner",

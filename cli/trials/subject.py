@@ -10,7 +10,7 @@ from podium import conf, errors, masking, states
 from podium.cli.trials.transcript import Transcript
 from podium.client.enrolling import enrolment, identities
 from podium.client.enrolling.catalog import Catalog
-from podium.drivers import base, class_options
+from podium.drivers import actions, base, class_options
 
 
 def secret_options(driver: base.Driver) -> frozenset[str]:
@@ -88,6 +88,36 @@ def check_action(driver: base.Driver, action: str) -> None:
         raise errors.UnsupportedPowerState(
             f"driver {driver.name} cannot do {action}; there are: {', '.join(able)}"
         )
+
+
+def check_ability(driver: base.Driver, ability: str) -> None:
+    """Refuse what a driver cannot do.
+
+    :param ability: of :data:`podium.drivers.base.ABILITIES`
+    :raises podium.errors.BadRequest: naming the methods that it lacks
+    """
+    if not base.can(driver, ability):
+        methods = " and ".join(base.ABILITIES[ability])
+        raise errors.BadRequest(
+            f"the driver {driver.name} has not the ability: {ability}; it needs {methods}"
+        )
+
+
+def action(
+    driver: base.Driver, name: str, arguments: Iterable[tuple[str, str]]
+) -> tuple[base.DriverAction, dict[str, Any]]:
+    """Return an action of a driver's own, and what it is given.
+
+    :param name: which may be given with the driver's
+    :raises podium.errors.BadRequest: naming what is wrong
+    """
+    known, name = base.driver_actions(driver), name.removeprefix(f"{driver.name}.")
+    if name not in known:
+        raise errors.BadRequest(f"driver {driver.name} has no action {name}{_instead(name, known)}")
+    try:
+        return known[name], actions.given(known[name], dict(arguments))
+    except ValueError as wrong:
+        raise errors.BadRequest(str(wrong)) from None
 
 
 def _instead(name: str, known: Sequence[str] | Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from oslo_config import cfg
 
 from podium import errors, states
+from podium.cli.trials.abilities import Abilities
 from podium.cli.trials.caller import Call, Caller
 from podium.cli.trials.manager import TrialManager
 from podium.cli.trials.passwords import Passwords
@@ -133,6 +134,13 @@ class Trial:
     def set_password(self, other: base.Node) -> None:
         """Give the machine the password of another node, prove it, and give it the present one back."""
         Passwords(self._driver, self, self.caller, self._transcript, self._manager.subject, other).run()
+
+    def abilities(self, agrees: Callable[[str], bool]) -> Abilities:
+        """Return what tries the driver beside the power.
+
+        :param agrees: returns whether something may be done, which it is given in words
+        """
+        return Abilities(self._driver, self._command, self.caller, self._transcript, agrees)
 
     async def _together(self, node: base.Node) -> Any:
         answers = batches.checked(await self._room.call(self._driver.get_power_states, [node]))

@@ -185,7 +185,7 @@ def test_without_a_terminal_a_change_needs_yes(acme: Run, monkeypatch: pytest.Mo
     done = acme("--set", "power on")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "podium: --set and --set-password need --yes where nobody can be asked; nothing was sent\n"
+        "podium: changes of the machine need --yes where nobody can be asked; nothing was sent\n"
     )
 
 
@@ -407,3 +407,96 @@ def test_nothing_is_sent_where_the_present_password_is_wrong(change: Change) -> 
 
 def test_nobody_gives_a_machine_another_password_unasked(change: Change) -> None:
     assert change() == (1, [])
+
+
+def fake(run: Run, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return run("driver", "try", "fake", *arguments)
+
+
+def lines_of(done: "subprocess.CompletedProcess[str]", *methods: str) -> list[str]:
+    """The lines of some methods, with neither seconds nor times."""
+    return [
+        re.sub(r"\d+-\d+-\d+T[\d:+]+", "TIME", line)
+        for line in untimed(done.stdout)
+        if line.startswith(tuple(f"fake.{method}: " for method in methods))
+    ]
+
+
+def test_what_a_driver_reads_beside_the_power_is_printed(bare_podium: Run) -> None:
+    done = fake(bare_podium, "--ask", "log", "--ask", "boot device", "--ask", "clock", "--ask", "sensors")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lines_of(done, "get_log", "get_boot_device", "get_clock", "get_sensors") == [
+        "fake.get_log: 4 entries, in N s",
+        "fake.get_log: 1: TIME, OK: System boot initiated",
+        "fake.get_log: 2: TIME, Warning: Upper non-critical going high (Inlet)",
+        "fake.get_log: 3: TIME, OK: Upper non-critical going high: no longer (Inlet)",
+        "fake.get_log: 4: TIME, Critical: OEM record",
+        "fake.get_boot_device: default; it takes pxe, disk, cdrom, bios, safe, default, in N s",
+        "fake.get_clock: N s ahead, in N s",
+        "fake.get_sensors: 3 sensors, in N s",
+        "fake.get_sensors: sensor Inlet: 21 celsius, OK (upper_caution 42, upper_critical 47)",
+        "fake.get_sensors: sensor Fan 1: no reading, OK (lower_critical 600)",
+        "fake.get_sensors: sensor Input: 9 watts, OK",
+    ]
+
+
+def test_what_a_driver_changes_beside_the_power_is_proved_and_the_boot_device_undone(
+    bare_podium: Run,
+) -> None:
+    action = ("--do", "blink", "--argument", "colour=red", "--argument", "times=2")
+    change = ("--boot", "pxe", "--identify", "5", "--set-clock", *action, "--clear-log", "--yes")
+    done = fake(bare_podium, "--driver-info", "fake_clock_offset=90", *change)
+    assert (done.returncode, done.stderr) == (0, "")
+    boots = "it takes pxe, disk, cdrom, bios, safe, default, in N s"
+    assert lines_of(done, "get_boot_device", "set_boot_device", "identify", "get_clock", "set_clock") == [
+        f"fake.get_boot_device: default; {boots}",
+        "fake.set_boot_device: pxe, once accepted, in N s",
+        f"fake.get_boot_device: pxe, once; {boots}",
+        "fake.set_boot_device: default accepted, in N s",
+        f"fake.get_boot_device: default; {boots}",
+        "fake.identify: for 5 s, accepted, in N s",
+        "fake.get_clock: N s ahead, in N s",
+        "fake.set_clock: accepted, in N s",
+        "fake.get_clock: N s ahead, in N s",
+    ]
+    assert "fake.get_clock: 90.0 s ahead" in done.stdout
+    assert lines_of(done, "blink", "clear_log", "get_log")[0] == "fake.blink: blinked red 2 times, in N s"
+    assert lines_of(done, "clear_log", "get_log")[-2:] == [
+        "fake.clear_log: accepted, in N s",
+        "fake.get_log: 0 entries, in N s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("acme", "--ask", "log"), "the driver acme has not the ability: log; it needs get_log"),
+        (("acme", "--boot", "pxe"), "the ability: boot device; it needs get_boot_device and set_boot_device"),
+        (("acme", "--clear-log"), "the ability: clear log; it needs get_log and clear_log"),
+        (("acme", "--do", "blink"), "driver acme has no action blink; there are: none"),
+        (("fake", "--do", "blimk"), "driver fake has no action blimk; did you mean blink?"),
+        (("fake", "--do", "fake.blink"), "blink needs colour; it takes colour=red|green [times=1]"),
+        (("fake", "--do", "blink", "--argument", "colour=blue"), "blink: colour is red or green, not 'blue'"),
+        (("fake", "--set-clock"), "changes of the machine need --yes where nobody can be asked"),
+        (("fake", "--do", "blink", "--argument", "colour=red"), "changes of the machine need --yes"),
+    ],
+)
+def test_what_a_driver_cannot_do_or_nobody_agrees_to_is_one_line_before_anything_is_sent(
+    install: Callable[..., None], bare_podium: Run, arguments: tuple[str, ...], words: str
+) -> None:
+    install(ACME)
+    done = bare_podium("driver", "try", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_person_who_says_no_changes_nothing(bare_podium: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("n\nn\n"))
+    done = fake(bare_podium, "--boot", "pxe", "--clear-log")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "have the machine boot from pxe, and undo that? [y/N] "
+        "clear the log, of which 4 entries are printed here? [y/N] "
+    )
+    assert done.stdout.count("fake: nothing was sent") == 2
+    assert lines_of(done, "set_boot_device", "clear_log") == []

@@ -132,7 +132,11 @@ WRONG = [
     (f"clear_log = None{THIRD}", "clear_log is a value of the type NoneType, not a method"),
     (
         f"async def get_log(self, node, limit): return []{THIRD}",
-        "get_log cannot be called with (node, before=, after=, limit=): got an unexpected keyword argument",
+        "get_log cannot be called with (node, before, after, limit): too many positional arguments",
+    ),
+    (
+        f"async def get_log(self, node, older, newer, most): return []{THIRD}",
+        "get_log cannot be called with (node, before=, after=, limit=): missing a required argument: 'older'",
     ),
 ]
 

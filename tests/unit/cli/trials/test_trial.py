@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
 from podium.drivers import base
 from podium.testing import make_driver, make_node
+from promises import Able
 
 
 class Machine(base.Driver):
@@ -340,3 +342,43 @@ def test_a_call_that_is_due_while_it_is_under_way_is_not_made_twice(tmp_path: Pa
         with pytest.raises(KeyboardInterrupt):
             trial.caller.repeat([slow, quick])
     assert begun == [1]
+
+
+class Liar(Able):
+    """Hardware that accepts what it does not do, and returns what is no answer."""
+
+    async def start(self) -> None:
+        pass
+
+    async def get_power_state(self, node: base.Node) -> str:
+        return states.POWER_OFF
+
+    async def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
+        pass
+
+    async def set_clock(self, node: base.Node) -> None:
+        pass
+
+    async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> Any:
+        return ["hunter2"]
+
+    @base.action(help="Blink")
+    async def blink(self, node: base.Node) -> Any:
+        return 7
+
+
+def test_what_is_accepted_and_not_done_fails_the_trial(tmp_path: Path) -> None:
+    clock = Clock()
+    with trial_of(Liar, tmp_path, clock=clock, pause=clock.pause) as (trial, _, lines):
+        abilities = trial.abilities(lambda what: True)
+        abilities.boot("pxe")
+        abilities.set_clock()
+        abilities.ask("log")
+        abilities.act("blink", [])
+    assert lines.pop() == "has failed: True"
+    assert [re.sub(r"[0-9.]+ s: ", "N s: ", line) for line in lines if "failed" in line] == [
+        "acme.get_boot_device: failed after N s: TimeoutError: it is not pxe, once",
+        "acme.get_clock: failed: it is wrong by more than 5 s",
+        "acme.get_log: failed after N s: get_log returned ['******'], which is no podium.drivers.base.Log",
+        "acme.blink: failed after N s: it returned neither a line nor None, but 7",
+    ]
