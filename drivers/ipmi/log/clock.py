@@ -13,6 +13,7 @@ from podium import errors
 from podium.drivers.ipmi.lan import commands, packet
 from podium.drivers.ipmi.lan.inquiry import Inquiry
 
+_ON_AVERAGE: Final = 0.5  # seconds that are left out, as the time is in whole ones
 _UNKNOWN: Final = 0xFFFFFFFF
 #: Up to here a time counts seconds since the BMC started, as its clock was not set (section 37).
 _BEFORE_SET: Final = 0x20000000
@@ -27,9 +28,15 @@ def moment(stamp: bytes) -> datetime | None:
 async def read(inquiry: Inquiry) -> datetime:
     """The time that the clock shows, to the second; near 1970 if nobody has set it.
 
+    :raises podium.errors.Unsupported: the BMC has none
     :raises podium.errors.DriverError: it shows none, and as :meth:`Inquiry.ask`
     """
-    answer = await inquiry.ask(packet.GET_SEL_TIME)
+    try:
+        answer = await inquiry.ask(packet.GET_SEL_TIME)
+    except commands.CommandFailed as refused:
+        if refused.code in commands.NEVER:
+            raise errors.Unsupported(f"{refused}; it has no clock") from None
+        raise
     seconds = int.from_bytes(answer[:4], "little")
     if len(answer) < 4 or seconds == _UNKNOWN:
         raise errors.DriverError(f"BMC {inquiry.connection.target} does not know the time")
@@ -48,7 +55,7 @@ async def offset(inquiry: Inquiry) -> float | None:
         raise
     except errors.DriverError:
         return None
-    return shown.timestamp() - (before + time.time()) / 2
+    return shown.timestamp() + _ON_AVERAGE - (before + time.time()) / 2
 
 
 async def set_to_now(inquiry: Inquiry) -> None:

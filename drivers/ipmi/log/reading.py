@@ -70,18 +70,19 @@ class LogReader:
         The BMC itself sees to it that nothing is lost: a reservation ends when an entry is added (31.4).
 
         :raises podium.errors.LogChanged: the newest entry is another than ``last``
-        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        :raises podium.errors.DriverError: the BMC does not answer, refuses, or does nothing
         """
         inquiry = self._inquiries.begin(self._connections.of(node), self._patience)
         for attempt in range(_ATTEMPTS):
             reservation = await sel.reserve(inquiry)
-            newest = await self._reader(inquiry).newest(await sel.info(inquiry))
+            before = await sel.info(inquiry)
+            newest = await self._reader(inquiry).newest(before)
             if newest is None:
                 return
-            if str(newest) != last:
+            if str(newest.number) != last:
                 raise errors.LogChanged(
-                    f"BMC {inquiry.connection.target}: the newest entry of its log is {newest}, not {last}; "
-                    "read the log again and keep what is new"
+                    f"BMC {inquiry.connection.target}: the newest entry of its log is {newest.number}, not "
+                    f"{last}; read the log again and keep what is new"
                 )
             try:
                 status = await _erase(inquiry, reservation + _CLEAR, repeatable=False)
@@ -90,7 +91,23 @@ class LogReader:
                     raise _meaning(refused) from None
             else:
                 await _wait(inquiry, reservation, status)
+                await self._check(inquiry, before, newest)
                 return
+
+    async def _check(self, inquiry: Inquiry, before: sel.Info, newest: sel.Record) -> None:
+        """See whether a log was erased; a BMC may log that at once.
+
+        :raises podium.errors.DriverError: it is as it was
+        """
+        after = await sel.info(inquiry)
+        if after.entries < before.entries or after.erased != before.erased:
+            return
+        found = await self._reader(inquiry).newest(after)
+        if found is not None and found.data == newest.data:
+            raise errors.DriverError(
+                f"BMC {inquiry.connection.target} accepted that its log is cleared, but still has its "
+                f"{after.entries} entries"
+            )
 
     def _reader(self, inquiry: Inquiry) -> sel.Reader:
         target = inquiry.connection.target

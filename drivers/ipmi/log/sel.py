@@ -117,13 +117,13 @@ class Reader:
             )
         return page
 
-    async def newest(self, about: Info) -> int | None:
-        """The ID of the newest record; None for an empty log.
+    async def newest(self, about: Info) -> Record | None:
+        """The newest record; None for an empty log.
 
         :raises podium.errors.DriverError: as :meth:`read`
         """
         page = await self.read(about, None, None, 1)
-        return page.found[0].number if page.found else None
+        return page.found[0] if page.found else None
 
     async def _by_number(self, before: int | None, after: int | None, limit: int) -> Page | None:
         """As :meth:`read`; None where records are not numbered in a row, or some have vanished meanwhile."""

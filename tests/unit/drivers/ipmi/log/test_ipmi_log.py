@@ -143,9 +143,14 @@ def test_a_clock_that_cannot_be_set_or_read_says_so(monkeypatch: pytest.MonkeyPa
             with pytest.raises(errors.Unsupported, match="takes the time from NTP"):
                 await driver.set_clock(node)
             log_events(simulator)
-            for answer in ((0, b"\xff\xff\xff\xff"), (0, b"\1"), (0xC1, b"")):
+            none, short, lacking = (0, b"\xff\xff\xff\xff"), (0, b"\1"), (0xC1, b"")
+            for answer, kind in (
+                (none, errors.DriverError),
+                (short, errors.DriverError),
+                (lacking, errors.Unsupported),
+            ):
                 monkeypatch.setattr(BMC, "execute", answering({packet.GET_SEL_TIME: answer}))
-                with pytest.raises(errors.DriverError, match="the time|Get SEL Time"):
+                with pytest.raises(kind, match="does not know the time|has no clock"):
                     await driver.get_clock(node)
                 assert (await driver.get_log(node, None, None, 1)).clock_offset is None
 
@@ -181,6 +186,31 @@ def test_a_log_is_cleared_of_what_somebody_has_a_copy_of(
             assert not len(bmc_of(simulator).events)
             assert await driver.get_log(node, None, None, 1) == base.Log([], False, pytest.approx(0, abs=2))
             await driver.clear_log(node, newest.id)  # which is empty already
+
+    run(main)
+
+
+def test_a_log_that_is_still_there_was_not_cleared() -> None:
+    async def main() -> None:
+        async with machine("clear-lies") as (driver, node, simulator):
+            log_events(simulator, 3)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            with pytest.raises(
+                errors.DriverError, match="accepted that its log is cleared, but still has its"
+            ):
+                await driver.clear_log(node, newest.id)
+
+    run(main)
+
+
+def test_a_log_with_one_entry_that_says_that_it_was_cleared_was_cleared() -> None:
+    async def main() -> None:
+        async with machine("clear-logged") as (driver, node, simulator):
+            log_events(simulator)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            await driver.clear_log(node, newest.id)
+            (found,) = (await driver.get_log(node, None, None, 1000)).entries
+            assert found.message == "log cleared"
 
     run(main)
 
