@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -240,7 +240,7 @@ def get_prospects(backend: Backend, call: GetProspects) -> Prospects:
         needed = operations.unfinished_owners(connection, call.operation)
         known = conductors.list_conductors(connection)
     return Prospects(
-        patience=stagger + patience_for(backend.config, found.action, found.timeout),
+        patience=stagger + patience_for(backend.config, found.action, found.timeout, found.arguments),
         heartbeat_timeout=timeout,
         owners=[_owner(one, known) for one in needed],
         conductors=[
@@ -274,7 +274,9 @@ def _owner(one: operations.Needed, known: Sequence[ConductorRecord]) -> Owner:
     )
 
 
-def patience_for(config: conf.Config, action: str, timeout: float | None) -> float:
+def patience_for(
+    config: conf.Config, action: str, timeout: float | None, arguments: Mapping[str, Any] | None = None
+) -> float:
     """Return the seconds in which a part of an operation ends, if a conductor carries it out."""
     if action == states.CHANGE_CREDENTIALS:
         # Twice, to prove the old credentials and then the new ones, and a last login.
@@ -283,8 +285,10 @@ def patience_for(config: conf.Config, action: str, timeout: float | None) -> flo
     hard = timeout or config.conductor.power_state_change_timeout
     soft = timeout or config.conductor.soft_power_off_timeout
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
-    # Twice, for changes that are made of halves.
-    seconds = float(2 * hard + (soft if action in _SOFT else 0) + max(pauses, default=0.0))
+    # Twice, for changes that are made of halves, and once more for what is to be booted.
+    seconds = float(
+        (2 if arguments is None else 3) * hard + (soft if action in _SOFT else 0) + max(pauses, default=0.0)
+    )
     # Not before it shows whether a conductor lives, which is the better reason.
     return max(seconds, float(config.conductor.heartbeat_timeout)) + _GRACE
 

@@ -298,6 +298,11 @@ def test_waiting_is_as_patient_as_the_conductor_may_take(
     assert patience_for(config, action, timeout) == seconds
 
 
+def test_what_is_to_be_booted_is_waited_for_too(config: conf.Config) -> None:
+    given = {"boot": {"device": "pxe"}}
+    assert patience_for(config, "rebooting", 100.0, given) == patience_for(config, "rebooting", 100.0) + 100
+
+
 def test_waiting_is_not_given_up_before_it_shows_whether_a_conductor_lives(config: conf.Config) -> None:
     config.set_override("heartbeat_timeout", 70, group="conductor")
     assert patience_for(config, "power on", 5.0) > 70 + 1

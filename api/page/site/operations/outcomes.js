@@ -16,11 +16,11 @@ const ADDRESS = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d
 const WHOSE = new RegExp(String.raw`(?:BMC )?${ADDRESS}|\bBMC \S+:\d+`, 'g');
 
 /** @param {any} request an operation's share in a node @returns {string} its result, or how far it is */
-export function outcomeOf({ state, action, error, power_state: power }) {
-  if (state === 'failed') return `failed: ${error}`;
-  if (state !== 'done') return STATES[state] || error;
+export function outcomeOf({ state, action, error, power_state: power, result = null }) {
+  if (state !== 'done') return state === 'failed' ? `failed: ${error}` : STATES[state] || error;
   if (action === 'change credentials') return 'credentials changed';
-  return action === 'inject nmi' ? `${action} accepted` : power;
+  if (action === 'inject nmi' || power === null) return result ?? `${action} accepted`;
+  return result === null ? power : `${power}, boot device ${result}`;
 }
 
 /** Gathers requests as pages of them come; outcomes that differ only in an address become one. */

@@ -17,7 +17,8 @@ export const OPERATORS = {
 const same = (words) => Object.fromEntries(words.split(',').map((one) => [one, one]));
 const STATES = { on: 'power on', off: 'power off', ...same('power on,power off,error') };
 const ACTIONS = 'rebooting,soft power off,soft rebooting,power cycle,inject nmi,change credentials';
-const TARGETS = { ...STATES, ...same(ACTIONS), reboot: 'rebooting' };
+const BESIDE_POWER = 'set boot device,identify,clear log,set clock,driver action';
+const TARGETS = { ...STATES, ...same(ACTIONS), ...same(BESIDE_POWER), reboot: 'rebooting' };
 const TRUTHS = { yes: true, no: false, true: true, false: false };
 
 /** @param {Kind} kind @param {string} names @param {Record<string, any>} [words] @returns {Field[]} */
