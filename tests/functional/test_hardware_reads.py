@@ -11,7 +11,8 @@ import pytest
 
 import podium.cli.main
 from apis import Api
-from daemons import Daemon, Rack, run_here
+from daemons import Daemon, Rack, eventually, run_here
+from podium.client import connect
 from rounds import only_long
 
 #: A BMC that is silent is soon found out.
@@ -104,3 +105,49 @@ def test_logins_are_tried_at_machines_of_both_protocols(place: Place) -> None:
     assert (status, found["ipmi-1"]["result"], found["redfish-1"]["result"]) == (1, "refused", "unreachable")
     shown = json.loads(place.daemon.podium("node", "show", "ipmi-1", "-f", "json").stdout)
     assert shown["last_error"] is None
+
+
+@only_long
+def test_a_log_of_ten_thousand_entries_keeps_nobody_from_the_node(tmp_path: Path) -> None:
+    with (
+        Rack(tmp_path, 1, "--log-entries", "10000") as rack,
+        Daemon(tmp_path, f"{TEXT}[conductor]\nsync_power_state_interval = 1\n") as daemon,
+        Api(tmp_path, url=daemon.url) as api,
+        connect(f"unix:{api.socket}") as podium,
+    ):
+        daemon.podium("node", "import", str(rack.nodes))
+        eventually(lambda: podium.node("r1n01").power_state, "its power was read")
+        rack.ctl("event", "--count", "10000", "Inlet Temp", "9", "1")
+        pages, failures = [podium.log("r1n01")], set()
+        while pages[-1].more:
+            pages.append(podium.log("r1n01", before=pages[-1].entries[0].id))
+            failures.add(podium.node("r1n01").power_failures)
+        entries = [entry for page in reversed(pages) for entry in page.entries]
+        assert [int(entry.id) for entry in entries] == [*range(1, 10_001)]
+        assert {entry.sensor for entry in entries} == {"Inlet Temp"}
+        later = podium.log("r1n01", after="9990")
+        assert ([entry.id for entry in later.entries], later.more) == (
+            [str(one) for one in range(9991, 10_001)],
+            False,
+        )
+
+        rack.ctl("fault", "slow-log=0.05", "1")
+        page = podium.log("r1n01")
+        assert page.more and len(page.entries) < 1000
+        failures.add(podium.node("r1n01").power_failures)
+        assert failures == {0}
+        assert "Traceback" not in daemon.text() + api.text()
+
+
+@only_long
+def test_clocks_and_boot_devices_are_read_from_machines_of_both_protocols(place: Place) -> None:
+    with connect(f"unix:{place.api.socket}") as podium:
+        for protocol in ("ipmi", "redfish"):
+            name = f"{protocol}-1"
+            place.racks[protocol].ctl("fault", "clock-off=7200", "1")
+            assert podium.clock(name).offset == pytest.approx(7200, abs=60)
+            eventually(lambda name=name: (podium.node(name).clock_offset or 0) > 7000, "it is known")
+            assert podium.boot_device(name).device == "default"
+            assert {"pxe", "disk", "default"} <= {*podium.boot_device(name).supported}
+    ahead = place.daemon.rows("node", "list", "--where", "clock_offset>60")
+    assert {*ahead} == {"ipmi-1", "redfish-1"}

@@ -227,6 +227,9 @@ def test_what_drivers_return_is_what_callers_see(
             "Fan 1": True,
             "Input": False,
         }
+        booted = podium.boot_device("n1")
+        assert (booted.device, booted.persistent, booted.mode) == ("default", False, None)
+        assert set(booted.supported) == set(base.BOOT_DEVICES)
         assert podium.clock("n1").offset == pytest.approx(86400, abs=60)
         pages = [podium.log("n1", limit=3)]
         while pages[-1].more:
