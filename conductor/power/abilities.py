@@ -143,16 +143,15 @@ class HardwareChange:
         try:
             await _patiently(self._sender, states.CLEAR_LOG, self._end, self._driver.clear_log, last)
         except Unheard as silence:
-            return await self._find_out(str(silence))
+            return await self._find_out(f"{silence}; {states.CLEAR_LOG} may have been carried out")
         return "cleared"
 
     async def _find_out(self, story: str) -> str:
         """Read whether a log is empty that may have been cleared."""
-        get_log = functools.partial(self._driver.get_log, before=None, after=None, limit=1)
         pauses = iter(PAUSES)
         while True:
             try:
-                found = await self._sender.read(self._end, get_log)
+                found = await self._sender.read(self._end, self._driver.get_log, None, None, 1)
             except Exception as error:
                 if self._sender.now() >= self._end:
                     raise Failed(f"{story}; {self._sender.words(error)}") from None

@@ -251,7 +251,8 @@ class PowerActions:
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
                 return
             if found.error is None:
-                LOG.info("%s: %s done, asked for by %s", node.name, begun.action, begun.requested_by)
+                action = begun.action if found.result is None else f"{begun.action} ({found.result})"
+                LOG.info("%s: %s done, asked for by %s", node.name, action, begun.requested_by)
             else:
                 LOG.error("%s: %s failed: %s", node.name, begun.action, found.error)
             at, run = self._now(), context.request_id

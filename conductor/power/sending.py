@@ -115,13 +115,15 @@ class Sender:
                     raise
             await self.rest(next(gaps), end)
 
-    async def read(self, end: float, method: Callable[..., Any], *, first: Confirm | None = None) -> Any:
+    async def read(
+        self, end: float, method: Callable[..., Any], *args: Any, first: Confirm | None = None
+    ) -> Any:
         """Return the answer to a read.
 
         :param first: awaited right before the call
         :raises Exception: whatever the driver raised
         """
-        return await self.room.command(self._left(end), self.node, method, urgent=True, first=first)
+        return await self.room.command(self._left(end), self.node, method, *args, urgent=True, first=first)
 
     async def rest(self, seconds: float, end: float) -> None:
         """Wait, but not for longer than until the end."""

@@ -110,8 +110,8 @@ class HardwareReads:
             )
         if entry.number in self._fleet.taken:
             raise errors.NodeConflict(
-                f"{entry.node.name} is taken: its power or its credentials are being changed, or its driver"
-                " has reserved it; ask again later"
+                f"{entry.node.name} is taken: a request for it is under way, or its driver has reserved it;"
+                " ask again later"
             )
         room = self._rooms.get(entry.node.driver)
         if kind is None or room is None:

@@ -202,8 +202,8 @@ class NodeTask(DriverTask):
                 raise errors.PodiumError(f"{asked.node.name} is not this conductor's any more")
             if self._is_taken(entry):
                 raise errors.PodiumError(
-                    f"{entry.node.name} is taken: its power or its credentials are being changed, or its"
-                    " driver has reserved it"
+                    f"{entry.node.name} is taken: a request for it is under way, or its driver has reserved"
+                    " it"
                 )
             failure = await self._call(entry, manager, request, urgent=True)
         self._failures.log_changes([entry.node.uuid])

@@ -227,7 +227,10 @@ def test_a_log_that_may_have_been_cleared_is_looked_at_and_not_cleared_again() -
     assert carry_out(machine, states.CLEAR_LOG) == Done(None, "cleared")
     machine = Machine()
     machine.answers = [SILENCE]
-    text = f"{SILENCE}; the log has entries: read it, and ask again if need be"
+    text = (
+        f"{SILENCE}; clear log may have been carried out; the log has entries: read it, and ask again if"
+        " need be"
+    )
     assert carry_out(machine, states.CLEAR_LOG) == Done(text)
     assert len(machine.sent) == 1
 
@@ -314,6 +317,30 @@ def test_hardware_that_does_not_name_its_mode_may_be_in_the_one_that_was_asked_f
     machine = Machine()
     machine.boot, machine.ignores = base.BootDevice("pxe"), 999
     assert carry_out(machine, states.SET_BOOT_DEVICE)[:2] == (None, "pxe, once, uefi")
+
+
+def test_a_boot_device_that_can_never_be_read_ends_it() -> None:
+    class Locked(Machine):
+        async def get_boot_device(self, node: base.Node) -> base.Boot:
+            raise errors.AuthenticationRefused("wrong password")
+
+    machine = Locked()
+    assert carry_out(machine, states.SET_BOOT_DEVICE) == Done("it cannot be read: wrong password")
+    assert len(machine.sent) == 1
+
+
+@pytest.mark.parametrize("error", [SILENCE, BUSY])
+def test_a_log_that_cannot_be_read_to_the_end_may_have_been_cleared(error: Exception) -> None:
+    class Unread(Machine):
+        async def get_log(self, node: base.Node, earlier: Any, later: Any, most: int) -> base.Log:
+            raise error
+
+    machine = Unread()
+    machine.deaf = 1
+    assert carry_out(machine, states.CLEAR_LOG) == Done(
+        f"{SILENCE}; clear log may have been carried out; {error}"
+    )
+    assert len(machine.sent) == 1
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.0, "off"), (None, "on until it is ended")])

@@ -246,9 +246,7 @@ def test_a_node_whose_power_is_being_changed_is_not_called_and_that_is_told(
             await spread(it, driver, "n1", "n2")
             it.parts.fleet.taken.take(it.parts.node("n2").id)
             run_for(it, "n2", ends)
-            await ends.come(
-                "n2 is taken: its power or its credentials are being changed, or its driver has reserved it"
-            )
+            await ends.come("n2 is taken: a request for it is under way, or its driver has reserved it")
             assert driver.calls == ["n1"]
 
     asyncio.run(main())

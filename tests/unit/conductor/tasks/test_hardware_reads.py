@@ -286,7 +286,7 @@ def test_a_node_whose_power_is_being_changed_is_not_read(tmp_path: Path) -> None
             assert entry is not None
             opened.parts.fleet.taken.take(entry.number)
             read = await opened.answer()
-            assert str(read.error).startswith("n1 is taken: its power or its credentials are being changed")
+            assert str(read.error).startswith("n1 is taken: a request for it is under way")
             assert (read.error_kind, driver.ran) == ("NodeConflict", [])
 
     asyncio.run(main())
