@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 from podium import states
 from podium.cli import arguments, command, converters, entries
 from podium.cli.showing.tables import Form
-from podium.cli.showing.words import length
+from podium.cli.showing.words import off
 from podium.client.calls.call import plain
 from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
 
@@ -192,4 +192,4 @@ def _clock(node: Node) -> dict[str, Any]:
     offset = node.clock_offset
     if offset is None or abs(offset) <= _RIGHT:
         return {"clock_offset": None, "clock_checked_at": None}
-    return {"clock_offset": f"{length(abs(offset))} {'ahead' if offset > 0 else 'behind'}"}
+    return {"clock_offset": off(offset)}

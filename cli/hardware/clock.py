@@ -7,6 +7,7 @@ from podium import states
 from podium.cli.hardware.reading import Reading
 from podium.cli.operating import Operating
 from podium.cli.showing.tables import Form
+from podium.cli.showing.words import off
 from podium.client.calls.hardware import Clock
 from podium.client.podium import Podium
 
@@ -16,9 +17,9 @@ _COLUMNS: Final = ("node", "offset", "read_at")
 class Show(Reading[Clock]):
     """Read how far the clocks of nodes' controllers are off, now.
 
-    offset is how many seconds a clock is ahead of its conductor's; it is negative where it is behind. The
-    entries of podium node log are dated by this clock. The exit status is 1 if it could not be read of
-    any node.
+    For programs, offset is how many seconds a clock is ahead of its conductor's; it is negative where it is
+    behind. The entries of podium node log are dated by this clock. The exit status is 1 if it could not be
+    read of any node.
     """
 
     column_names = _COLUMNS
@@ -28,7 +29,7 @@ class Show(Reading[Clock]):
         return podium.clock(node, wait=wait)
 
     def rows(self, name: str, found: Clock, *, for_people: bool) -> Iterable[Sequence[Any]]:
-        return [[name, found.offset, found.read_at]]
+        return [[name, off(found.offset) if for_people else found.offset, found.read_at]]
 
 
 class Set(Operating):

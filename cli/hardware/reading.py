@@ -88,6 +88,14 @@ class Reading(command.Lister, Generic[T]):
         self._tell(failures)
         return self.column_names, rows
 
+    def produce_output(
+        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Any]
+    ) -> int:
+        rows = [*data]
+        if self._failed and not rows and parsed_args.formatter == "table":
+            return 0  # that there is nothing would be said, which nobody knows
+        return super().produce_output(parsed_args, column_names, rows)
+
     def run(self, parsed_args: argparse.Namespace) -> int:
         return super().run(parsed_args) or int(self._failed)
 

@@ -11,8 +11,8 @@ from podium.client.calls.hardware import Sensors as SensorsRead
 from podium.client.podium import Podium
 
 _COLUMNS: Final = ("node", "name", "kind", "value", "unit", "status", "thresholds")
-#: How hardware calls what lies beyond thresholds, in the words of a status where there is one.
-_BEYOND: Final[Mapping[str, str]] = {"caution": "Warning", "critical": "Critical", "fatal": "fatal"}
+#: What lies beyond thresholds, in the words of a status where there is one.
+_BEYOND: Final[Mapping[str, str]] = {"caution": "Warning", "critical": "Critical", "fatal": "Fatal"}
 
 
 class Sensors(Reading[SensorsRead]):

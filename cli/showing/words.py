@@ -30,10 +30,12 @@ def age(time: datetime, now: datetime) -> str:
     return f"{distance // size} {unit} ago"
 
 
-def length(seconds: float) -> str:
-    """Return a length of time in the unit in which people would say it."""
-    unit, size = _unit(seconds)
-    return f"{seconds // size:.0f} {unit}"
+def off(seconds: float) -> str:
+    """Return how far a clock is off that is so many seconds ahead."""
+    distance = abs(seconds)
+    unit, size = _unit(distance)
+    way = "ahead" if seconds > 0 else "behind"
+    return f"{distance // size:.0f} {unit} {way}" if distance >= 1 else "right"
 
 
 def _unit(seconds: float) -> tuple[str, int]:

@@ -86,6 +86,7 @@ def test_and_over_podium_api(podium_there: Run, database: Database, _: str) -> N
     [
         ("power off", "requested"),
         ("check", "checked"),
+        ("sensors", "read"),
         *(
             (one, "changed")
             for one in ("manage", "delete", "set --owner a", "maintenance set", "maintenance unset")

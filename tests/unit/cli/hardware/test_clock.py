@@ -15,12 +15,15 @@ from podium.db.worker import Worker
 from readers import answering
 
 
-def test_a_clock_that_is_off_is_shown_in_seconds(podium: Run, database: Database, owner: Worker) -> None:
+def test_a_clock_that_is_off_is_shown_in_words_and_to_programs_in_seconds(
+    podium: Run, database: Database, owner: Worker
+) -> None:
     def reads(connection: sa.Connection, read: HardwareRead) -> None:
         hardware_reads.answer(connection, read.id, {"offset": -11.5})
 
     with answering(database, owner, reads):
         done = podium("node", "clock", "show", "n1", "-f", "json")
+        assert "11 s behind" in podium("node", "clock", "show", "n1").stdout
     (found,) = json.loads(done.stdout)
     assert (found["node"], found["offset"]) == ("n1", -11.5)
     assert datetime.fromisoformat(found["read_at"]) <= datetime.now(UTC)

@@ -88,6 +88,13 @@ def test_what_cannot_be_read_is_one_line(podium: Run, owner: Worker) -> None:
     )
 
 
+@pytest.mark.usefixtures("xterm", "owner")
+def test_nobody_says_that_there_are_no_sensors_where_none_could_be_read(podium_here: Here) -> None:
+    terminal = Terminal(podium_here)
+    assert terminal("node", "sensors", "n1", "--timeout", "0.2", columns=80) == []
+    assert terminal.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("seconds", ["0", "51"])
 def test_a_wait_that_is_too_long_for_a_request_is_refused(podium: Run, seconds: str) -> None:
     done = podium("node", "sensors", "n1", "--timeout", seconds)
