@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from podium import errors, states
-from podium.conductor.power.sending import GAPS, PAUSES, PERMANENT, Failed, Refused, Sender, Unheard
+from podium.conductor.power.sending import GAPS, PAUSES, PERMANENT, Failed, NotSent, Refused, Sender, Unheard
 from podium.conductor.rooms import hiding
 from podium.drivers import actions, base
 from podium.wording import safe_repr
@@ -141,7 +141,8 @@ class HardwareChange:
         if self._wanted.sent:
             return await self._find_out(f"{states.CLEAR_LOG} was sent when the conductor ended")
         try:
-            await _patiently(self._sender, states.CLEAR_LOG, self._end, self._driver.clear_log, last)
+            clear, sender = self._driver.clear_log, self._sender
+            await sender.patiently(self._end, lambda: sender.send(states.CLEAR_LOG, self._end, clear, last))
         except Unheard as silence:
             return await self._find_out(f"{silence}; {states.CLEAR_LOG} may have been carried out")
         return "cleared"
@@ -176,7 +177,10 @@ class HardwareChange:
             raise Failed(str(wrong)) from None
         method = functools.partial(getattr(self._driver, action.method), **given)
         try:
-            answer = await _patiently(self._sender, name, self._end, method)
+            # A refusal is this driver's last word: it may have done half of it.
+            answer = await self._sender.patiently(
+                self._end, lambda: self._sender.send(name, self._end, method), on=NotSent
+            )
         except Unheard as silence:
             raise Failed(f"{silence}; {name} may have been carried out; ask again if need be") from None
         return self._said(answer)
@@ -275,12 +279,6 @@ async def _insist(sender: Sender, what: str, end: float, method: Callable[..., A
         else:
             return
         await sender.rest(next(gaps), end)
-
-
-def _patiently(
-    sender: Sender, what: str, end: float, method: Callable[..., Any], *args: Any
-) -> Awaitable[Any]:
-    return sender.patiently(end, lambda: sender.send(what, end, method, *args))
 
 
 def _off(offset: float) -> str:

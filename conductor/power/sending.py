@@ -37,6 +37,10 @@ class Refused(Exception):
     """The hardware refused, perhaps only for now; nothing happened."""
 
 
+class NotSent(Refused):
+    """The command never reached the driver."""
+
+
 class Unheard(Exception):
     """There was no answer: the command may have been carried out or not."""
 
@@ -73,7 +77,8 @@ class Sender:
         :param what: the command in words
         :param end: by :attr:`now`, when it is given up
         :raises Failed: it was not sent, or in vain, and will be
-        :raises Refused: it was not sent, or the hardware refused
+        :raises Refused: the hardware refused
+        :raises NotSent: it was not sent
         :raises Unheard: whether the hardware heard it is not known
         """
         is_confirmed = False
@@ -92,25 +97,28 @@ class Sender:
             words = self.words(error)
             if not is_confirmed and isinstance(error, errors.DatabaseUnavailable | TimeoutError):
                 why = "" if isinstance(error, NotAsked) else "it could not be written to the database before"
-                raise Refused(f"{what} was not sent: {why or words}") from None
+                raise NotSent(f"{what} was not sent: {why or words}") from None
             if isinstance(error, NotAsked):
-                raise Refused(words) from None
+                raise NotSent(words) from None
             if isinstance(error, SILENCE):
                 raise Unheard(words) from None
             if isinstance(error, errors.DriverError) and not isinstance(error, PERMANENT):
                 raise Refused(words) from None
             raise Failed(words) from None
 
-    async def patiently(self, end: float, send: Callable[[], Awaitable[T]]) -> T:
+    async def patiently(
+        self, end: float, send: Callable[[], Awaitable[T]], *, on: type[Refused] = Refused
+    ) -> T:
         """Send a command again as long as it is refused; return what ``send`` returned.
 
-        :raises Refused: the hardware refused to the end
+        :param on: what it is sent again on
+        :raises Refused: it was refused to the end
         """
         gaps = iter(GAPS)
         while True:
             try:
                 return await send()
-            except Refused:
+            except on:
                 if self.now() >= end:
                     raise
             await self.rest(next(gaps), end)

@@ -146,7 +146,7 @@ def test_each_is_sent_once_to_a_machine_that_is_off_and_says_what_came_of_it(act
     assert len(machine.sent) == 1
 
 
-@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER))
+@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER - {states.DRIVER_ACTION}))
 def test_hardware_that_refuses_for_a_while_is_asked_again(action: str) -> None:
     machine = Machine()
     machine.answers = [BUSY, BUSY]
@@ -154,7 +154,27 @@ def test_hardware_that_refuses_for_a_while_is_asked_again(action: str) -> None:
     assert len(machine.sent) == 3
 
 
+def test_what_an_action_of_the_drivers_own_refuses_is_its_last_word() -> None:
+    machine = Machine()
+    machine.answers = [errors.DriverError("the tank is empty")]
+    assert carry_out(machine, states.DRIVER_ACTION) == Done("the tank is empty")
+    assert len(machine.sent) == 1
+
+
 @pytest.mark.parametrize("action", sorted(states.BESIDE_POWER))
+def test_what_could_not_be_written_down_is_sent_when_it_can(action: str) -> None:
+    away = [errors.DatabaseUnavailable("away")]
+
+    def confirm() -> None:
+        if away:
+            raise away.pop()
+
+    machine = Machine()
+    assert carry_out(machine, action, confirm=confirm)[:2] == (None, SAID[action])
+    assert len(machine.sent) == 1
+
+
+@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER - {states.DRIVER_ACTION}))
 def test_hardware_that_refuses_to_the_end_is_quoted(action: str) -> None:
     machine = Machine()
     machine.answers = [BUSY] * 999
