@@ -12,9 +12,9 @@ from podium import states
 STATUSES: Final = tuple(states.HEALTHS.values())
 #: Fields of a node that may hold secrets.
 _HOLDING: Final = ("driver_info", "properties", "extra", "driver_internal_info")
-#: Reasons of a node's health, and characters of one.
+#: Reasons of a node's health, and characters that people see of one.
 _MOST: Final = 50
-_LONGEST: Final = 500
+LONGEST_REASON: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ class Node:
 class Health:
     """How a node fares, in Redfish's words: ``OK``, ``Warning`` or ``Critical``, and why.
 
-    :param reasons: up to 50 texts for people, of up to 500 characters, beyond which they are cut; a single
-        text is one reason
+    :param reasons: up to 50 texts for people, who see 500 characters of each; a single text is one reason
     :raises ValueError: for another status, or reasons that are no texts
     """
 
@@ -56,7 +55,7 @@ class Health:
         reasons = tuple(self.reasons) if several else (self.reasons,)
         if not all(isinstance(reason, str) for reason in reasons):
             raise ValueError(f"the reasons of a Health are texts, not {reasons!r}")
-        object.__setattr__(self, "reasons", tuple(reason[:_LONGEST] for reason in reasons[:_MOST]))
+        object.__setattr__(self, "reasons", reasons[:_MOST])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from podium import errors
 from podium.drivers import base, internal_info
 from podium.drivers.command import CommandResult, Pending, in_event_loop
 from podium.drivers.context import Lifetimes, RunContext
-from podium.drivers.node import STATUSES
+from podium.drivers.node import LONGEST_REASON, STATUSES
 from podium.testing.making import call
 from podium.testing.nodes import NodeManager, TaskFailure
 from podium.testing.programs import Answer, Programs
@@ -86,7 +86,8 @@ class FakeManager(NodeManager):
         self._healths.pop(node.name, None)
         if health is not None:
             until = self.now + self._lifetimes.of(node.driver, _running.get())
-            self._healths[node.name] = health, until
+            seen = tuple(reason[:LONGEST_REASON] for reason in health.reasons)
+            self._healths[node.name] = replace(health, reasons=seen), until
 
     def report_clock(self, node: base.Node, clock: datetime.datetime) -> None:
         base.clock_offset(clock)

@@ -240,8 +240,11 @@ def _line(text: Any, longest: int, scrubbed: Scrubbed) -> str:
 
 
 def _number(found: Any) -> float | None:
-    is_number = isinstance(found, int | float) and math.isfinite(found)
-    return float(found) if is_number else None
+    try:
+        number = float(found) if isinstance(found, int | float) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 KINDS: Final[Mapping[str, Kind]] = {

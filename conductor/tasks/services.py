@@ -30,7 +30,7 @@ from podium.db.readings import Reading
 from podium.db.worker import Worker
 from podium.drivers import base, command, push
 from podium.drivers.context import Lifetimes
-from podium.drivers.node import held
+from podium.drivers.node import LONGEST_REASON, held
 
 LOG = log.getLogger(__name__)
 
@@ -131,7 +131,9 @@ class DriverServices:
         base.check_health(health)
         if self._current(node) is not None:
             if health is not None and health.reasons:
-                health = replace(health, reasons=tuple(map(self._scrubber(node), health.reasons)))
+                texts = map(self._scrubber(node), health.reasons)
+                # Not before: half of a secret would not be found.
+                health = replace(health, reasons=tuple(text[:LONGEST_REASON] for text in texts))
             self._recorder.add_health(node.uuid, health, self._lifetimes.of(node.driver, contexts.current()))
 
     def report_clock(self, node: base.Node, clock: datetime.datetime) -> None:

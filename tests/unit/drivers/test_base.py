@@ -267,7 +267,7 @@ def test_reasons_that_are_no_texts_are_refused(reasons: Any) -> None:
         (["hot", "loud"], ("hot", "loud")),
         ((word for word in ("hot", "loud")), ("hot", "loud")),
         ((), ()),
-        (["x" * 501] * 51, ("x" * 500,) * 50),
+        (["x" * 501] * 51, ("x" * 501,) * 50),
     ],
     ids=["one text", "a list", "a generator", "none", "too much"],
 )

@@ -220,6 +220,27 @@ def test_the_health_that_was_reported_last_counts(on: Callable[..., None]) -> No
     on(play)
 
 
+def test_people_see_so_much_of_a_reason(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        side.manager.report_health(node_of(side), base.Health("Warning", ("x" * 501,)))
+        await side.settle()
+        assert side.health("n1") == base.Health("Warning", ("x" * 500,))
+
+    on(play)
+
+
+def test_no_half_of_a_secret_is_left_where_a_reason_is_cut(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with opened(
+            "real", tmp_path, clock, {"name": "n1", "driver_info": {"password": "xyzzy"}}
+        ) as side:
+            side.manager.report_health(node_of(side), base.Health("Warning", (f"{'x' * 496} xyzzy",)))
+            await side.settle()
+            assert side.health("n1") == base.Health("Warning", (f"{'x' * 496} ***",))
+
+    asyncio.run(main())
+
+
 def test_a_health_is_unknown_after_three_times_the_spacing_of_the_task_that_reports_it(
     on: Callable[..., None],
 ) -> None:
