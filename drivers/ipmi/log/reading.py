@@ -89,25 +89,26 @@ class LogReader:
             except commands.CommandFailed as refused:
                 if refused.code != commands.RESERVATION_LOST or attempt == _ATTEMPTS - 1:
                     raise _meaning(refused) from None
+                if await self._is_erased(inquiry, before, newest):  # by a command whose answer was lost
+                    return
             else:
                 await _wait(inquiry, reservation, status)
-                await self._check(inquiry, before, newest)
+                if not await self._is_erased(inquiry, before, newest):
+                    raise errors.DriverError(
+                        f"BMC {inquiry.connection.target} accepted that its log is cleared, but still has "
+                        f"its {before.entries} entries"
+                    )
                 return
 
-    async def _check(self, inquiry: Inquiry, before: sel.Info, newest: sel.Record) -> None:
-        """See whether a log was erased; a BMC may log that at once.
-
-        :raises podium.errors.DriverError: it is as it was
-        """
+    async def _is_erased(self, inquiry: Inquiry, before: sel.Info, newest: sel.Record) -> bool:
+        """Whether a log is another one than before; a BMC may have logged already that it was cleared."""
         after = await sel.info(inquiry)
         if after.entries < before.entries or after.erased != before.erased:
-            return
+            return True
+        if after.entries > before.entries:
+            return False
         found = await self._reader(inquiry).newest(after)
-        if found is not None and found.data == newest.data:
-            raise errors.DriverError(
-                f"BMC {inquiry.connection.target} accepted that its log is cleared, but still has its "
-                f"{after.entries} entries"
-            )
+        return found is None or found.data != newest.data
 
     def _reader(self, inquiry: Inquiry) -> sel.Reader:
         target = inquiry.connection.target

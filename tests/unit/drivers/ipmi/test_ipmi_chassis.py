@@ -7,12 +7,16 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from peers import PATIENCE
 from podium import errors
 from podium.drivers import base
+from podium.drivers.ipmi import boot_options
 from podium.drivers.ipmi.driver import IPMIDriver
-from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.lan import commands, packet
+from rounds import ROUNDS
 
 OPTIONS: Final = SimpleNamespace(
     command_retry_timeout=30,
@@ -252,8 +256,8 @@ def test_what_cannot_blink_so_is_told_how_it_can(
 def test_who_may_only_read_cannot_choose_or_blink(fake_bmc: Any) -> None:
     async def main() -> None:
         async with machine(fake_bmc) as (driver, node, bmc):
-            for command in (packet.CHASSIS_IDENTIFY, packet.GET_SYSTEM_BOOT_OPTIONS, SETTING):
-                bmc.codes[command] = 0xD4
+            for refused in (packet.CHASSIS_IDENTIFY, packet.GET_SYSTEM_BOOT_OPTIONS, SETTING):
+                bmc.codes[refused] = 0xD4
             bmc.highest = packet.PRIVILEGE_USER
             with pytest.raises(errors.DriverError, match="privilege"):
                 await driver.identify(node, 60)
@@ -261,3 +265,44 @@ def test_who_may_only_read_cannot_choose_or_blink(fake_bmc: Any) -> None:
                 await driver.set_boot_device(node, base.BootDevice("pxe"))
 
     run(main)
+
+
+class Answering:
+    """Stands for a connection, with the answers of a script."""
+
+    target = "192.0.2.1:623"
+
+    def __init__(self, script: list[tuple[int, bytes]]) -> None:
+        self._script = script
+        self.asked: list[tuple[tuple[int, int], bytes]] = []
+
+    async def command(self, command: tuple[int, int], data: bytes = b"", **_: Any) -> bytes:
+        self.asked.append((command, data))
+        code, answer = self._script[len(self.asked) % len(self._script)]
+        if code:
+            raise commands.CommandFailed(self.target, command, code)
+        return answer
+
+
+@settings(max_examples=200 * ROUNDS)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 0, 0, 0x80, 0x81, 0xC0, 0xC1, 0xCC, 0xD4]), st.binary(max_size=9)),
+        min_size=1,
+    ),
+    st.sampled_from(base.BOOT_DEVICES),
+    st.booleans(),
+    st.sampled_from([None, *base.BOOT_MODES]),
+)
+def test_whatever_a_bmc_answers_there_are_flags_or_an_error_that_names_it(
+    script: list[tuple[int, bytes]], device: str, persistent: bool, mode: str | None
+) -> None:
+    connection: Any = Answering(script)
+    try:
+        asyncio.run(boot_options.choose(connection, base.BootDevice(device, persistent, mode)))
+        found = asyncio.run(boot_options.read(connection))
+    except errors.DriverError as failure:
+        assert "192.0.2.1" in str(failure)
+    else:
+        assert found.chosen.mode in (None, *base.BOOT_MODES)
+    assert len(connection.asked) <= 8

@@ -190,6 +190,26 @@ def test_a_log_is_cleared_of_what_somebody_has_a_copy_of(
     run(main)
 
 
+def test_a_log_that_was_cleared_although_the_answer_was_lost_is_cleared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        async with machine("clear-logged") as (driver, node, simulator):
+            log_events(simulator, 3)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+
+            def execute_twice(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+                if (netfn, command) == packet.CLEAR_SEL:
+                    EXECUTE(bmc, netfn, command, data, privilege)
+                return EXECUTE(bmc, netfn, command, data, privilege)
+
+            monkeypatch.setattr(BMC, "execute", execute_twice)
+            await driver.clear_log(node, newest.id)
+            assert len(bmc_of(simulator).events) == 1
+
+    run(main)
+
+
 def test_a_log_that_is_still_there_was_not_cleared() -> None:
     async def main() -> None:
         async with machine("clear-lies") as (driver, node, simulator):

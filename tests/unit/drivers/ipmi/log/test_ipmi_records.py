@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.drivers import base
 from podium.drivers.ipmi.log import records
 from podium.drivers.ipmi.machine import sdr
+from rounds import ROUNDS
 
 AT: Final = datetime(2020, 2, 2, 2, 2, 2, tzinfo=UTC)
 STAMP: Final = int(AT.timestamp()).to_bytes(4, "little").hex()
@@ -122,6 +123,7 @@ def test_bytes_behind_a_record_do_no_harm() -> None:
     assert (found.message, found.raw) == ("above its upper non-critical threshold", record)
 
 
+@settings(max_examples=200 * ROUNDS)
 @given(st.integers(1, 0xFFFE), st.binary(max_size=20) | st.binary(min_size=16, max_size=16))
 def test_whatever_the_bytes_are_they_are_an_entry_in_one_line(number: int, record: bytes) -> None:
     found = records.entry(number, record, KNOWN)

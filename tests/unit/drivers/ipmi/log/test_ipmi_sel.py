@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inquiries import DirectInquiry
@@ -16,6 +16,7 @@ from podium.drivers.ipmi.lan import packet
 from podium.drivers.ipmi.log import sel
 from podium.simulator.faults import HEALTHY, Faults
 from podium.simulator.ipmi.event_log import EventLog
+from rounds import ROUNDS
 
 EVENT = bytes.fromhex("20000401010107ffff")
 
@@ -209,6 +210,7 @@ def test_a_log_that_cannot_be_read_says_why(
         log.page()
 
 
+@settings(max_examples=200 * ROUNDS)
 @given(
     st.lists(
         st.tuples(
