@@ -71,6 +71,7 @@ QUIRKS: Final = {
     "no-reservations": HEALTHY,
     "slow-erase=1": HEALTHY,
     "clear-logged": replace(HEALTHY, left=1),
+    "clear-lies": replace(HEALTHY, left=errors.DriverError),
     "clock-off=-7200": HEALTHY,
     "clock-unset": HEALTHY,
     "clock-off=60 clock-lies": replace(HEALTHY, clock=False),
