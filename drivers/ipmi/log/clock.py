@@ -47,11 +47,12 @@ async def offset(inquiry: Inquiry) -> float | None:
     """How many seconds the clock is ahead of this host's; None where it cannot be read.
 
     :raises podium.errors.BMCUnreachable: no answer
+    :raises podium.errors.AuthenticationRefused: the BMC refuses the login
     """
     before = time.time()
     try:
         shown = await read(inquiry)
-    except errors.BMCUnreachable:
+    except (errors.BMCUnreachable, errors.AuthenticationRefused):
         raise
     except errors.DriverError:
         return None

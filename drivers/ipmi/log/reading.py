@@ -56,9 +56,9 @@ class LogReader:
         :raises podium.errors.DriverError: the BMC does not answer, keeps no log, or its records make no sense
         """
         connection = self._connections.of(node)
-        known = await self._sensors(connection)
         inquiry = self._inquiries.begin(connection, self._patience)
         offset = await clock.offset(inquiry)
+        known = await self._sensors(connection)
         reader = self._reader(inquiry)
         page = await reader.read(await sel.info(inquiry), _number(before), _number(after), limit)
         entries = [records.entry(number, data, known) for number, data, _ in reversed(page.found)]
@@ -119,12 +119,17 @@ class LogReader:
         return sel.Reader(inquiry, order, self._seconds)
 
     async def _sensors(self, connection: Connection) -> Mapping[int, sdr.Sensor]:
-        """The sensors that may be named in the log; none where they cannot be read."""
+        """The sensors that may be named in the log; none where they cannot be read.
+
+        :raises podium.errors.AuthenticationRefused: the BMC refuses the login
+        """
         watch = SensorWatch.of(connection)
         try:
             async with watch.lock, asyncio.timeout(self._seconds):
                 version = await repository.version(self._inquiries.begin(connection, self._patience))
                 found = await watch.records(lambda: self._inquiries.begin(connection), version)
+        except errors.AuthenticationRefused:
+            raise
         except (errors.DriverError, TimeoutError):
             return {}
         return found.logging

@@ -293,3 +293,26 @@ def test_without_sensor_records_a_sensor_has_its_type_and_number(
             assert found.sensor == "temperature 01h" and found.raw
 
     run(main)
+
+
+def test_a_login_that_is_refused_is_not_tried_again_for_the_same_log(fake_bmc: Any) -> None:
+    async def main() -> None:
+        opened = []
+        for read in ("get_power_state", "get_log"):
+            async with fake_bmc() as bmc:
+                bmc.password = b"another"
+                info = {"ipmi_address": bmc.host, "ipmi_port": bmc.port}
+                info |= {"ipmi_username": "podium", "ipmi_password": "secret"}
+                node = base.Node("n1", "n1", "ipmi", driver_info=info)
+                driver = IPMIDriver("ipmi", OPTIONS)
+                await driver.start()
+                try:
+                    wanted = (None, None, 1) if read == "get_log" else ()
+                    with pytest.raises(errors.AuthenticationRefused):
+                        await getattr(driver, read)(node, *wanted)
+                finally:
+                    await driver.close()
+                opened.append(bmc.opened)
+        assert opened[0] == opened[1] > 0
+
+    run(main)
