@@ -130,9 +130,7 @@ def _meaning(refused: CommandFailed, was_repeated: bool) -> errors.DriverError:
         return errors.BMCUnreachable(f"{refused}; whether it has the new password is unknown")
     if refused.code in _NEVER:
         return errors.DriverError(f"{refused}; it does not let passwords be changed over IPMI")
-    if refused.code == commands.INSUFFICIENT_PRIVILEGE:
-        return errors.DriverError(f"{refused}; give the user the level ADMINISTRATOR at the BMC")
-    if refused.code in commands.NOT_NOW:
+    if refused.code == commands.INSUFFICIENT_PRIVILEGE or refused.code in commands.NOT_NOW:
         return refused
     return errors.PasswordRefused(
         f"{refused}; its rules for the length, the characters or the history of passwords may forbid this one"

@@ -33,6 +33,7 @@ NOT_NOW: Final = frozenset({NODE_BUSY, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2})
 #: How BMCs say that they cannot return so many bytes at once.
 TOO_MANY_BYTES: Final = frozenset({0xC7, 0xC8, 0xC9, 0xCA, 0xFF})
 
+_TOO_LOW: Final = "; check ipmi_priv_level, and the level that the user has at the BMC"
 _NAMES: Final = {
     packet.GET_CHASSIS_STATUS: "Get Chassis Status",
     packet.CHASSIS_CONTROL: "Chassis Control",
@@ -134,7 +135,8 @@ class CommandFailed(errors.DriverError):
 
     def __init__(self, bmc: str, command: tuple[int, int], code: int) -> None:
         meaning = f"{_meaning(code)} (completion code {code:02X}h)"
-        super().__init__(f"BMC {bmc} refused {_name(command)}: {meaning}")
+        remedy = _TOO_LOW if code == INSUFFICIENT_PRIVILEGE else ""
+        super().__init__(f"BMC {bmc} refused {_name(command)}: {meaning}{remedy}")
         self.code = code
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -253,16 +254,19 @@ def test_what_cannot_blink_so_is_told_how_it_can(
     run(main)
 
 
-def test_who_may_only_read_cannot_choose_or_blink(fake_bmc: Any) -> None:
+def test_who_may_only_read_learns_what_is_missing(fake_bmc: Any) -> None:
     async def main() -> None:
         async with machine(fake_bmc) as (driver, node, bmc):
+            reader = replace(node, driver_info={**node.driver_info, "ipmi_priv_level": "USER"})
             for refused in (packet.CHASSIS_IDENTIFY, packet.GET_SYSTEM_BOOT_OPTIONS, SETTING):
                 bmc.codes[refused] = 0xD4
-            bmc.highest = packet.PRIVILEGE_USER
-            with pytest.raises(errors.DriverError, match="privilege"):
-                await driver.identify(node, 60)
-            with pytest.raises(errors.DriverError, match="privilege"):
-                await driver.set_boot_device(node, base.BootDevice("pxe"))
+            words = "insufficient privilege level .* check ipmi_priv_level, and the level that the user has"
+            with pytest.raises(errors.DriverError, match=words):
+                await driver.identify(reader, 60)
+            with pytest.raises(errors.DriverError, match=words):
+                await driver.set_boot_device(reader, base.BootDevice("pxe"))
+            with pytest.raises(errors.DriverError, match=words):
+                await driver.get_boot_device(reader)
 
     run(main)
 

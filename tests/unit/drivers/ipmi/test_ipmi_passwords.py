@@ -182,7 +182,7 @@ def test_a_bmc_is_given_the_form_that_it_takes(form: int, password: str, sizes: 
         ("password-refused=80", errors.PasswordRefused, "a code of this command .*80h"),
         ("password-refused=7e", errors.PasswordRefused, "a code of the BMC's maker .*7Eh"),
         ("password-refused=d6", errors.DriverError, "does not let passwords be changed over IPMI"),
-        ("password-refused=d4", errors.DriverError, "give the user the level ADMINISTRATOR"),
+        ("password-refused=d4", errors.DriverError, "check ipmi_priv_level, and the level that the user has"),
         ("password-refused=d1", errors.DriverError, "firmware update mode"),
         ("password-refused=ff", errors.BMCUnreachable, "whether it has the new password is unknown"),
         ("password-refused=ce", errors.BMCUnreachable, "whether it has the new password is unknown"),
