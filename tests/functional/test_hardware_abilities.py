@@ -10,6 +10,12 @@ import pytest
 
 from daemons import Daemon, Rack, eventually
 
+#: What the simulator says of itself, by protocol, in the words of that.
+WORDS = {
+    "ipmi": {"once": "pxe, uefi", "lasting": "disk, persistent, uefi", "timed": "for a time"},
+    "redfish": {"once": "Pxe", "lasting": "Hdd, continuous, UEFI", "timed": "on"},
+}
+
 
 class Machine:
     """A machine that is on, the daemon that has its node, and the BMC behind it.
@@ -17,7 +23,8 @@ class Machine:
     :param number: of the BMC in its rack, from 1 on
     """
 
-    def __init__(self, daemon: Daemon, rack: Rack, number: int) -> None:
+    def __init__(self, protocol: str, daemon: Daemon, rack: Rack, number: int) -> None:
+        self.words = WORDS[protocol]
         self.daemon = daemon
         self.rack = rack
         self.number = str(number)
@@ -38,14 +45,19 @@ class Machine:
         return expected.items() <= self.daemon.nodes()[self.node].items()
 
 
-@pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Machine]]:
+@pytest.fixture(scope="module", params=["ipmi", "redfish"])
+def machines(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Iterator[Machine]]:
     """One machine after the other, each of which nobody had."""
     folder = tmp_path_factory.mktemp("abilities")
-    with Rack(folder, 12) as rack, Daemon(folder, "sync_power_state_interval = 1\n") as daemon:
+    with (
+        Rack(folder, 12, protocol=request.param) as rack,
+        Daemon(folder, "sync_power_state_interval = 1\n") as daemon,
+    ):
         rack.ctl("power", "on", "100%")
         daemon.podium("node", "import", str(rack.nodes))
-        yield (Machine(daemon, rack, number) for number in range(1, 13))
+        yield (Machine(request.param, daemon, rack, number) for number in range(1, 13))
 
 
 @pytest.fixture
@@ -57,14 +69,14 @@ def machine(machines: Iterator[Machine]) -> Machine:
 
 def test_a_machine_boots_once_from_what_was_chosen_for_a_reboot(machine: Machine) -> None:
     machine.podium("node", "power", "reboot", machine.node, "--boot", "pxe", "--uefi", "--wait", "--yes")
-    assert "booted pxe, uefi, boots 2" in machine.state()
+    assert f"booted {machine.words['once']}, boots 2" in machine.state()
     machine.podium("node", "power", "reboot", machine.node, "--wait", "--yes")
     assert "booted default, boots 3" in machine.state()
 
 
 def test_a_boot_device_stays_and_is_shown(machine: Machine) -> None:
-    machine.podium("node", "boot", "set", machine.node, "disk", "--persistent", "--wait", "--yes")
-    assert "boot disk, persistent, bios, booted default, boots 1" in machine.state()
+    machine.podium("node", "boot", "set", machine.node, "disk", "--persistent", "--uefi", "--wait", "--yes")
+    assert f"boot {machine.words['lasting']}, booted default, boots 1" in machine.state()
     [row] = machine.rows("node", "boot", "show", machine.node)
     assert (row["node"], row["device"], row["persistent"]) == (machine.node, "disk", True)
 
@@ -81,9 +93,10 @@ def test_the_light_is_switched(machine: Machine) -> None:
     for option in (["--on"], ["--seconds", "200"], ["--off"]):
         machine.podium("node", "identify", machine.node, *option, "--wait", "--yes")
         lights.append(machine.state().split("identify ")[1].split(",")[0])
-    assert lights == ["on", "for a time", "off"]
+    assert lights == ["on", machine.words["timed"], "off"]
 
 
+@pytest.mark.parametrize("machines", ["ipmi"], indirect=True)
 def test_a_log_is_read_with_times_that_are_right_and_cleared_with_a_copy(
     machine: Machine, tmp_path: Path
 ) -> None:
