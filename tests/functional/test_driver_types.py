@@ -12,7 +12,8 @@ from rounds import only_long
 
 #: Each line that ends in ``# wrong`` is a mistake, and no other.
 DRIVER: Final = """
-from typing import Protocol
+import datetime
+from typing import Literal, Protocol
 
 from oslo_config import cfg
 from podium import states
@@ -54,6 +55,18 @@ class AcmeDriver(base.Driver):
 
     @base.node_periodic_task()  # wrong
     def look_by_name(self, node: str, manager: base.Manager, context: RunContext) -> None: ...
+
+    @base.action(help="Blink")
+    async def blink(self, node: base.Node, colour: Literal["red", "green"], times: int = 1) -> str:
+        return f"blinked {colour}"
+
+    async def get_clock(self, node: base.Node) -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC)
+
+    def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        return base.Log([base.LogEntry("1", None, "OK", "it began")], more=False)
+
+    def set_boot_device(self, node: base.Node, boot: str) -> None: ...  # wrong
 
 
 class FirstEdition(base.Driver):
