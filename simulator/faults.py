@@ -145,8 +145,11 @@ class Faults:
     boot_unlisted: bool = False
     old_indicator: bool = False
     chassis_indicator: bool = False
-    no_indicator: bool = False
     local_times: bool = False
+    log_of_manager: bool = False
+    log_newest_first: bool = False
+    log_references: bool = False
+    log_wordless: bool = False
     lockout: int = 0
     lockout_seconds: float = 0.0
     lacks: tuple[str, ...] = ()
@@ -295,7 +298,10 @@ KINDS: Final[dict[str, Kind]] = {
     "boot-unlisted": _of_redfish("boot_unlisted"),
     "old-indicator": _of_redfish("old_indicator"),
     "chassis-indicator": _of_redfish("chassis_indicator"),
-    "no-indicator": _of_redfish("no_indicator"),
+    "log-of-manager": _of_redfish("log_of_manager"),
+    "log-newest-first": _of_redfish("log_newest_first"),
+    "log-references": _of_redfish("log_references"),
+    "log-wordless": _of_redfish("log_wordless"),
     "local-times": _of_redfish("local_times"),
     "password-silent": Kind(("password_silent",)),
     "password-lost": Kind(("password_lost",)),
@@ -313,7 +319,7 @@ KINDS: Final[dict[str, Kind]] = {
     "lockout": Kind(
         ("lockout", "lockout_seconds"), "wrong logins (3), also with seconds (3/60s)", values.lockout
     ),
-    "lacks": Kind(("lacks",), f"some of {', '.join(values.PARTS)} (log,clock)", values.lacks, (IPMI,)),
+    "lacks": Kind(("lacks",), f"some of {', '.join(values.PARTS)} (log,clock)", values.lacks),
     "no-boot-parameters": Kind(
         ("no_boot_parameters",), "numbers from 0 to 6 (0,3,4)", values.boot_parameters, (IPMI,)
     ),
@@ -325,13 +331,13 @@ KINDS: Final[dict[str, Kind]] = {
     "odd-entry-ids": _of_ipmi("odd_entry_ids"),
     "short-entries": _of_ipmi("short_entries"),
     "log-loops": _of_ipmi("log_loops"),
-    "log-grows": _of_ipmi("log_grows"),
+    "log-grows": Kind(("log_grows",)),
     "log-shrinks": _of_ipmi("log_shrinks"),
-    "log-wraps": _of_ipmi("log_wraps"),
-    "slow-log": _lasting("slow_log", IPMI),
+    "log-wraps": Kind(("log_wraps",)),
+    "slow-log": _lasting("slow_log"),
     "slow-erase": _lasting("slow_erase", IPMI),
-    "clear-lies": _of_ipmi("clear_lies"),
-    "clear-logged": _of_ipmi("clear_logged"),
+    "clear-lies": Kind(("clear_lies",)),
+    "clear-logged": Kind(("clear_logged",)),
     "clock-off": Kind(("clock_off",), "seconds that it is ahead (3600) or behind (-3600)", values.clock_off),
     "clock-unset": Kind(("clock_unset",)),
     "clock-drifts": Kind(("clock_drifts",), "seconds in an hour, up to 3600 (-5)", values.clock_drifts),

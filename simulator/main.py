@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=options.IPMI.log_entries,
         metavar="N",
-        help="entries that the event log of an IPMI BMC holds (%(default)s)",
+        help="entries that the event log of a BMC holds (%(default)s)",
     )
     add("--sessions", type=int, metavar="N", help=f"sessions that one BMC holds {sessions}")
     add("--fault", action="append", default=[], metavar="KIND[=VALUE]:WHERE", help="repeatable; see below")

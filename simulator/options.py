@@ -115,6 +115,7 @@ def redfish_settings(arguments: argparse.Namespace) -> redfish.Settings:
         password=password,
         power_delay=arguments.power_delay,
         session_limit=arguments.sessions or REDFISH.session_limit,
+        log_entries=arguments.log_entries,
         systems=arguments.systems,
     )
 

@@ -4,16 +4,17 @@ import contextlib
 import json
 from typing import Any
 
-from bmc_tree import CHASSIS, MANAGER, ROOT, SYSTEM, TreeBMC, walk
+from bmc_tree import CHASSIS, MANAGER, ROOT, SYSTEM, TreeBMC, TreeSystem, walk
 from podium import errors
 from podium.drivers import base
+from podium.drivers.redfish.abilities import boot_device, clock, indicator, log
 from podium.drivers.redfish.machine import health, inventory, sensors
 from podium.drivers.redfish.machine.sensors import Places
 
 WORDS = [
     "OK", "Warning", "Critical", "Enabled", "Absent", "UnavailableOffline", "On", "CPU", "Temperature",
     "Percent", "Rotational", "%", "Fan", "RPM", "BMC", "HardwareIntrusion", "AA:BB:CC:DD:EE:01", "192.0.2.1",
-    "LinkUp",
+    "LinkUp", "SEL", "Pxe", "Once", "UEFI", "2024-05-01T12:00:00", "1970-01-01T00:00:00Z", "+02:00",
 ]  # fmt: skip
 ODD = [
     "", " \x00\n", "\ud800", "x" * 3000, "//evil", "http://192.0.2.66/", None, True, False, 0, 1, -5, 72,
@@ -26,6 +27,7 @@ LINKS = {
     "Thermal": "/thermal", "Power": "/power", "ThermalSubsystem": "/cooling", "PowerSubsystem": "/supply",
     "EnvironmentMetrics": "/environment", "ThermalMetrics": "/metrics", "Fans": "/fans",
     "PowerSupplies": "/fans", "Processors": "/cpus", "Memory": "/cpus", "Storage": "/fans",
+    "LogServices": "/logs", "Entries": "/entries", "SettingsObject": SYSTEM,
     "EthernetInterfaces": "/nics", "OriginOfCondition": "/fan", "@odata.id": "/fan",
 }  # fmt: skip
 OBJECTS = {
@@ -37,6 +39,13 @@ OBJECTS = {
     "MemorySummary": ["TotalSystemMemoryGiB", "Status"],
     "PhysicalSecurity": ["IntrusionSensor"],
     "Thresholds": ["UpperCritical", "LowerCaution"],
+    "Boot": [
+        "BootSourceOverrideTarget",
+        "BootSourceOverrideEnabled",
+        "BootSourceOverrideMode",
+        "BootSourceOverrideTarget@Redfish.AllowableValues",
+    ],
+    "@Redfish.Settings": ["SettingsObject"],
     **dict.fromkeys(("UpperCritical", "LowerCaution"), ["Reading"]),
     **dict.fromkeys(("PowerWatts", "TemperatureCelsius", "SpeedPercent"), ["Reading", "SpeedRPM", "Status"]),
 }
@@ -58,27 +67,41 @@ RESOURCES = {
     ROOT: ["Chassis", "Managers", "ProtocolFeaturesSupported"],
     SYSTEM: [
         "Status", "Links", "PowerState", "SerialNumber", "Model", "ProcessorSummary", "MemorySummary",
-        "Memory", "Processors", "EthernetInterfaces", "Storage", "Parts[]",
+        "Memory", "Processors", "EthernetInterfaces", "Storage", "Parts[]", "Boot", "@Redfish.Settings",
+        "LocationIndicatorActive", "IndicatorLED", "LogServices",
     ],
     CHASSIS: [
         "Status", "Links", "PhysicalSecurity", "Thermal", "Power", "Sensors", "EnvironmentMetrics",
         "ThermalSubsystem", "PowerSubsystem", "Name", "Members[]",
     ],
     "/enclosure": ["Links", "Sensors", "Thermal", "Power"],
-    MANAGER: ["Status", "ManagerType", "FirmwareVersion", "EthernetInterfaces", "Members[]"],
+    MANAGER: [
+        "Status", "ManagerType", "FirmwareVersion", "EthernetInterfaces", "Members[]", "DateTime",
+        "DateTimeLocalOffset", "LogServices",
+    ],
     "/thermal": ["Temperatures[]", "Fans[]", "Status"],
     "/power": ["PowerControl[]", "PowerSupplies[]", "Voltages[]"],
     "/cooling": ["ThermalMetrics", "Fans", "Status"],
     "/supply": ["PowerSupplies", "Status"],
     "/environment": ["PowerWatts", "TemperatureCelsius", "FanSpeedsPercent[]"],
     "/metrics": ["TemperatureReadingsCelsius[]"],
-    **dict.fromkeys(("/sensors", "/fans", "/cpus", "/nics"), COLLECTION),
+    **dict.fromkeys(("/sensors", "/fans", "/cpus", "/nics", "/logs"), COLLECTION),
+    "/entries": [*COLLECTION, "Members@odata.count"],
+    "/log": ["@odata.id", "Id", "Name", "Entries", "Entries", "DateTime", "LogEntryType", "ServiceEnabled"],
+    "/entry": ["@odata.id", "Id", "Created", "Severity", "Message", "MessageId", "MessageArgs[]", "Links"],
     "/sensor": [*READING, "ReadingType", "ReadingUnits", "Reading", "PhysicalContext"],
     "/fan": [*READING, "SpeedPercent"],
     "/cpu": ["ProcessorType", "TotalThreads", "Model", "Status"],
     "/nic": ["MACAddress", "PermanentMACAddress", "IPv4Addresses[]", "InterfaceEnabled", "LinkStatus"],
 }  # fmt: skip
-MEMBERS = {"/sensors": "/sensor", "/fans": "/fan", "/cpus": "/cpu", "/nics": "/nic"}
+MEMBERS = {
+    "/sensors": "/sensor",
+    "/fans": "/fan",
+    "/cpus": "/cpu",
+    "/nics": "/nic",
+    "/logs": "/log",
+    "/entries": "/entry",
+}
 PATHS = list(RESOURCES)
 
 
@@ -152,6 +175,25 @@ async def explore(documents: dict[str, Any]) -> None:
         _judge_sensors(await sensors.sensors(walk(bmc), SYSTEM, places))
     assert len(bmc.asked) <= 5 * 64
     assert len(places.found) <= 4 * 8
+    await _ask_for_the_rest(documents)
+
+
+async def _ask_for_the_rest(documents: dict[str, Any]) -> None:
+    system: Any = TreeSystem(documents)
+    for asked in (
+        boot_device.read(system),
+        boot_device.choose(system, base.BootDevice("pxe", mode="bios")),
+        indicator.show(system, lit=True),
+        clock.read(system),
+        clock.adjust(system),
+        log.read(system, None, None, 100),
+        log.read(system, "OK", "7", 3),
+    ):
+        with contextlib.suppress(errors.DriverError):
+            found = await asked
+            if isinstance(found, base.Log):
+                assert len({entry.id for entry in found.entries}) == len(found.entries) <= 100
+    assert len(system.bmc.asked) <= 7 * 400
 
 
 def _judge_health(found: base.Health | None) -> None:

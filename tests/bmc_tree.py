@@ -7,6 +7,7 @@ from typing import Any
 
 from podium.drivers import base
 from podium.drivers.redfish.http.answers import Refused, Response
+from podium.drivers.redfish.machine.log_place import LogPlace
 from podium.drivers.redfish.machine.sensors import Places
 from podium.drivers.redfish.machine.walk import Walk
 
@@ -48,6 +49,9 @@ class TreeBMC:
             document = {**document, "Members": [self._expanded(entry) for entry in document["Members"]]}
         return Response(200, [], document)
 
+    async def patch(self, path: str, properties: Any, *, etag: str | None) -> Response:
+        return Response(204, [], {})
+
     def _expanded(self, entry: Any) -> Any:
         path = entry.get("@odata.id") if isinstance(entry, dict) else None
         return self.documents.get(path, entry) if isinstance(path, str) else entry
@@ -63,6 +67,7 @@ class TreeSystem:
         self.fingerprint = ""
         self.places = Places()
         self.clock_due = -math.inf
+        self.log = LogPlace()
 
     async def resource(self) -> Any:
         return await self.bmc.get(self.path)

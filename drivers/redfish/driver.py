@@ -19,7 +19,7 @@ from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
 from podium.drivers.redfish import passwords
-from podium.drivers.redfish.abilities import boot_device, clock
+from podium.drivers.redfish.abilities import boot_device, clock, log
 from podium.drivers.redfish.abilities.indicator import Indicators
 from podium.drivers.redfish.events.follower import Follower
 from podium.drivers.redfish.http.client import Client, Target, Timing
@@ -305,6 +305,14 @@ class RedfishDriver(base.Driver):
     async def identify(self, node: base.Node, seconds: float | None) -> None:
         """Light the LED, or put it out, see :mod:`podium.drivers.redfish.abilities.indicator`."""
         await self._indicators.show(node, self._connections.of(node), seconds)
+
+    async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        """Read the entries of a LogService, see :mod:`podium.drivers.redfish.abilities.log`."""
+        return await log.read(self._connections.of(node), before, after, limit)
+
+    async def clear_log(self, node: base.Node, last: str) -> None:
+        """Empty it with the action LogService.ClearLog."""
+        await log.clear(self._connections.of(node), last)
 
     async def get_clock(self, node: base.Node) -> datetime.datetime:
         """Read DateTime of the system's Manager."""

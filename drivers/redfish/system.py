@@ -18,6 +18,7 @@ from podium.drivers import base
 from podium.drivers.redfish import conditions, finding, power, resets, resources
 from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import BMC, Refused, Response
+from podium.drivers.redfish.machine.log_place import LogPlace
 from podium.drivers.redfish.machine.walk import Places
 
 LOG = log.getLogger(__name__)
@@ -45,7 +46,7 @@ class System:
         "_awaited_until", "_clock", "_conditions_until", "_configured", "_confirm_interval", "_etag",
         "_etag_until", "_etag_word", "_etag_worked", "_etags_from", "_expected", "_find_at", "_fresh_until",
         "_logged", "_read_path", "_select_from", "_select_worked", "_settling_until", "_state",
-        "_stream_alive", "bmc", "clock_due", "fingerprint", "path", "places", "was_read",
+        "_stream_alive", "bmc", "clock_due", "fingerprint", "log", "path", "places", "was_read",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +58,7 @@ class System:
         self.was_read = False
         self.fingerprint = ""  #: of the machine, when its health was looked at last
         self.places = Places()
+        self.log = LogPlace()
         self.clock_due = -math.inf  #: when the BMC's clock is to be looked at again, by time.monotonic()
         self._clock = clock
         self._confirm_interval = confirm_interval

@@ -9,7 +9,7 @@ from podium.simulator.accounts import Accounts
 from podium.simulator.clock import Clock
 from podium.simulator.faults import HEALTHY, Faults
 from podium.simulator.redfish.events import Event, power_event, status_event
-from podium.simulator.redfish.health import worst
+from podium.simulator.redfish.health import CONDITIONS, found, worst
 from podium.simulator.redfish.machine import Machine
 from podium.simulator.redfish.sessions import Sessions
 from podium.simulator.redfish.tasks import Tasks
@@ -25,6 +25,7 @@ class Settings:
     :param session_timeout: seconds after which an unused session ends
     :param stream_limit: event streams that one BMC serves at a time
     :param heartbeat: seconds between the heartbeats of an event stream
+    :param log_entries: entries that the log of a machine holds
     :param systems: machines behind each BMC
     :param clock: seconds, monotonic
     :param wall: seconds since 1970, which the BMCs' own clocks follow
@@ -37,6 +38,7 @@ class Settings:
     session_timeout: float = 1800.0
     stream_limit: int = 4
     heartbeat: float = 30.0
+    log_entries: int = 512
     systems: int = 1
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
@@ -62,7 +64,9 @@ class BMC:
         self.changed: Callable[[], None] = lambda: None  #: called when resources have changed
         self.publish: Callable[[Event], None] = lambda event: None  #: called with each event
         self.machines = {
-            str(number): Machine(settings.power_delay, settings.clock, self._power_changed)
+            str(number): Machine(
+                settings.power_delay, settings.clock, self._power_changed, settings.log_entries
+            )
             for number in range(1, settings.systems + 1)
         }
         self._announced = {system: machine.power for system, machine in self.machines.items()}
@@ -80,8 +84,12 @@ class BMC:
         before, self._faults = self._faults, faults
         self.time.change(before, faults)
         self._faulty_since = self.settings.clock()
+        gone, come = set(found(before)) - set(found(faults)), set(found(faults)) - set(found(before))
         for machine in self.machines.values():
             machine.faults = faults
+            for condition in CONDITIONS:
+                if condition in gone | come:
+                    machine.events.note(self.time.now(faults), faults, condition, ended=condition in gone)
         self.changed()
         if worst(before) != worst(faults):
             for system in self.machines:

@@ -17,6 +17,7 @@ from podium.simulator.redfish.systems import serial_number
 
 ROUTES: Final = Routes()
 _NEWER: Final = ("ThermalSubsystem", "PowerSubsystem", "EnvironmentMetrics", "Sensors")
+_OLDER: Final = ("Thermal", "Power")
 SUPPLIES: Final = ("PSU1", "PSU2")
 SUPPLY_WATTS: Final = 800
 _FULL_SPEED: Final = 15000  # RPM
@@ -106,13 +107,18 @@ def _chassis(bmc: BMC, system: str) -> Document:
             "IntrusionSensorReArm": "Manual",
         },
         "Status": rollup(bmc.faults, f"/redfish/v1{path}"),
-        **({} if bmc.faults.old_sensors else {name: link(f"{path}/{name}") for name in _NEWER}),
+        **{name: link(f"{path}/{name}") for name in _shown(bmc)},
         **indicator.document(bmc, system, chassis=True),
         "Drives": link(f"{path}/Drives"),
-        "Thermal": link(f"{path}/Thermal"),
-        "Power": link(f"{path}/Power"),
         "Links": {"ComputerSystems": [link(f"/Systems/{system}")], "ManagedBy": [link("/Managers/BMC")]},
     }
+
+
+def _shown(bmc: BMC) -> tuple[str, ...]:
+    """Return the links to sensors that a chassis has."""
+    if "sensors" in bmc.faults.lacks:
+        return ()
+    return _OLDER if bmc.faults.old_sensors else (*_NEWER, *_OLDER)
 
 
 @ROUTES.at("/Chassis/{system}/Sensors")

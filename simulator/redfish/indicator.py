@@ -14,7 +14,7 @@ _LISTED: Final = f"{OLDER}@Redfish.AllowableValues"
 def document(bmc: BMC, system: str, *, chassis: bool) -> Document:
     """Return the properties that a system has of it, or its chassis."""
     wrong, lit = bmc.faults, bmc.machines[system].lit
-    if wrong.no_indicator or (wrong.chassis_indicator and not chassis):
+    if "identify" in wrong.lacks or (wrong.chassis_indicator and not chassis):
         return {}
     if not wrong.old_indicator:
         return {NEWER: lit}

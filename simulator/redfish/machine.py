@@ -9,6 +9,7 @@ from typing import Final
 
 from podium.simulator.faults import HEALTHY, Faults
 from podium.simulator.redfish.boot import Boot
+from podium.simulator.redfish.log import Log
 
 ON: Final = "On"
 OFF: Final = "Off"
@@ -46,6 +47,7 @@ class Machine:
     :param delay: seconds that a power change takes, see :attr:`podium.simulator.redfish.bmc.Settings`
     :param clock: seconds, monotonic
     :param changed: called with its power after every change
+    :param log_entries: how many entries its log holds
     """
 
     __slots__ = (
@@ -59,12 +61,17 @@ class Machine:
         "_shown",
         "_shown_until",
         "boot",
+        "events",
         "faults",
         "lit",
     )
 
     def __init__(
-        self, delay: float, clock: Callable[[], float], changed: "Callable[[Machine, str], None]"
+        self,
+        delay: float,
+        clock: Callable[[], float],
+        changed: "Callable[[Machine, str], None]",
+        log_entries: int,
     ) -> None:
         self._delay = delay
         self._clock = clock
@@ -76,6 +83,7 @@ class Machine:
         self._refuses_until = 0.0
         self._log: deque[str] | None = None
         self.boot = Boot()
+        self.events = Log(log_entries)
         self.lit = False  #: whether the LED by which people find it is
         self.faults: Faults = HEALTHY
 

@@ -23,6 +23,16 @@ def written(bmc: BMC, seconds: float) -> str:
     return (local.replace(tzinfo=None) if bmc.faults.local_times else local).isoformat()
 
 
+def logs(bmc: BMC, path: str) -> Document:
+    """Return the link to its logs that a system or the manager has.
+
+    :param path: below the root
+    """
+    if "log" in bmc.faults.lacks or (path == PATH) != bmc.faults.log_of_manager:
+        return {}
+    return {"LogServices": link(f"{path}/LogServices")}
+
+
 def clock(bmc: BMC) -> Document:
     """Return the time and the offset, as several resources have them."""
     return {"DateTime": written(bmc, bmc.time.now(bmc.faults)), "DateTimeLocalOffset": bmc.offset}
@@ -77,7 +87,8 @@ def _manager(bmc: BMC) -> Document:
         "Model": "podium-sim",
         "FirmwareVersion": "1.0.0",
         "PowerState": "On",
-        **clock(bmc),
+        **({} if "clock" in bmc.faults.lacks else clock(bmc)),
+        **logs(bmc, PATH),
         "Status": status(),
         "EthernetInterfaces": link(f"{PATH}/EthernetInterfaces"),
         "Links": {

@@ -1,12 +1,16 @@
-"""The query parameters of a GET: ``$select`` and ``$expand`` (DSP0266, clause "Query parameters")."""
+"""The query parameters of a GET (DSP0266, clause "Query parameters"): select, expand, skip and top."""
 
+import dataclasses
 import re
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from podium.simulator.redfish.answers import Message
 from podium.simulator.redfish.documents import Document
+
+PAGE: Final = 100  #: entries of a log in one answer
 
 
 class NotUnderstood(Exception):
@@ -23,20 +27,45 @@ class Query:
 
     :param select: names of properties, with a slash before nested names; empty for all
     :param expand: whether members of a collection are shown instead of references
+    :param skip: members that are left out at the beginning
+    :param top: how many are shown; None for all
     """
 
     select: tuple[str, ...] = ()
     expand: bool = False
+    skip: int = 0
+    top: int | None = None
 
     def apply(self, document: Document, find: Callable[[str], Document | None]) -> Document:
         """Return a document as the query wants it.
 
         :param find: returns the resource at a path
         """
+        if "Members" in document and (self.skip or self.top is not None):
+            members = document["Members"][self.skip :]
+            document = {**document, "Members": members if self.top is None else members[: self.top]}
         if self.expand and "Members" in document:
             members = [find(member["@odata.id"]) or member for member in document["Members"]]
             document = {**document, "Members": members}
         return _select(document, self.select) if self.select else document
+
+    def paged(self, document: Document, path: str, *, known: bool) -> "tuple[Query, Document]":
+        """Return the query for one page of whole members, and the link to the next page, if there is one.
+
+        :param known: whether the service has query parameters at all; without them there is one page
+        """
+        if not known:
+            return dataclasses.replace(self, expand=True), {}
+        size = len(document["Members"])
+        end = size if self.top is None else min(self.skip + self.top, size)
+        page = dataclasses.replace(
+            self, expand=True, top=min(end - self.skip, PAGE) if end > self.skip else 0
+        )
+        shown = self.skip + (page.top or 0)
+        if shown >= end:
+            return page, {}
+        top = "" if self.top is None else f"&$top={end - shown}"
+        return page, {"Members@odata.nextLink": f"{path}?$skip={shown}{top}"}
 
 
 def parse(text: str, *, known: bool) -> Query:
@@ -46,16 +75,18 @@ def parse(text: str, *, known: bool) -> Query:
     :raises NotUnderstood: for another parameter that begins with ``$``, or an impossible value
     """
     select: tuple[str, ...] = ()
-    expand = False
+    expand, skip, top = False, 0, None
     for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True):
         if name == "$select" and known:
             select = tuple(part.strip() for part in value.split(","))
         elif name == "$expand" and known and re.fullmatch(r"\.(\(\$levels=1\))?", value):
             expand = True
+        elif name in ("$skip", "$top") and known and re.fullmatch(r"\d{1,9}", value):
+            skip, top = (int(value), top) if name == "$skip" else (skip, int(value))
         elif name.startswith("$"):
             text = f"The query parameter {name}={value} is not supported."
             raise NotUnderstood(Message(501, "QueryNotSupported", text))
-    return Query(select, expand)
+    return Query(select, expand, skip, top)
 
 
 def _select(document: Document, names: tuple[str, ...]) -> Document:

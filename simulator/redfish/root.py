@@ -20,6 +20,7 @@ _FEATURES: Final = {
     "SelectQuery": True,
     "FilterQuery": False,
     "OnlyMemberQuery": False,
+    "TopSkipQuery": True,
     "ExpandQuery": {"ExpandAll": False, "Levels": True, "Links": False, "NoLinks": True, "MaxLevels": 1},
 }
 

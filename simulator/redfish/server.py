@@ -5,13 +5,14 @@ import ipaddress
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterable
-from typing import ClassVar, Final, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final, Self
 
 from podium.simulator import faults, nodes, ports
 from podium.simulator.rack import Rack
 from podium.simulator.redfish.bmc import BMC, Settings
 from podium.simulator.redfish.certificate import make_old, server_contexts
+from podium.simulator.redfish.chassis import SENSORS
 from podium.simulator.redfish.connection import Connection
 from podium.simulator.redfish.machine import Machine
 from podium.simulator.redfish.publisher import Publisher
@@ -139,18 +140,30 @@ class RedfishSimulator(Rack):
     def state(self, address: int) -> dict[str, object]:
         """Return the state of one BMC, and of its machine, or of each if there are several."""
         bmc = self.at(address)
-        machines = {
+        machines: dict[str, dict[str, object]] = {
             system: {
                 "power_on": machine.power_on,
                 "identify": "on" if machine.lit else "off",
                 "boot": machine.boot.chosen,
                 "booted": machine.boot.booted,
                 "boots": machine.boot.boots,
+                "log_entries": len(machine.events.entries),
             }
             for system, machine in bmc.machines.items()
         }
         own = {"clock_ahead": round(bmc.time.ahead(bmc.faults), 3)}
         return {**machines["1"], **own} if len(machines) == 1 else {"systems": machines, **own}
+
+    def log_event(self, address: int, event: Mapping[str, Any], count: int) -> None:
+        """Add entries to the log of the first machine of one BMC.
+
+        :raises podium.errors.ConfigError: if there is no such event
+        """
+        bmc = self.at(address)
+        names = {sensor.name: id for id, sensor in SENSORS.items()}
+        for _ in range(count):
+            bmc.machines["1"].events.add_event(bmc.time.now(bmc.faults), bmc.faults, event, names)
+        bmc.changed()
 
     def accept(self, connection: Connection) -> Service | None:
         """Return the BMC of a new connection."""

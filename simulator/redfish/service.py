@@ -7,7 +7,7 @@ from typing import Final
 
 from podium.simulator import faults
 from podium.simulator.accounts import ends_sessions, is_silent
-from podium.simulator.redfish import accounts, changes, oddities, queries, tree
+from podium.simulator.redfish import accounts, changes, log_service, oddities, queries, tree
 from podium.simulator.redfish.answers import (
     DEMANDED,
     Answer,
@@ -34,6 +34,9 @@ _KEPT: Final = 8
 #: Resources that change without a change of the BMC.
 _UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService", f"{ROOT}/Managers/BMC", accounts.SERVICE)
 _RESET: Final = "/Actions/ComputerSystem.Reset"
+
+#: What the fault log-grows adds.
+_SEEN: Final = {"message": "Somebody reads the log."}
 
 _UNAUTHORIZED: Final = Message(401, "NoValidSession", "There is no valid session established.")
 _BAD_LOGIN: Final = Message(401, "ResourceAtUriUnauthorized", "The user name or the password is wrong.")
@@ -122,6 +125,10 @@ class Service:
             if found.etag and match is not None and (found.etag in match or match == b"*"):
                 return not_modified(found.etag)
             return found if method == b"GET" else without_body(found)
+        if cleared := log_service.cleared_at(self.bmc, path):
+            return (
+                self._clear_log(cleared, path, request) if method == b"POST" else not_allowed(method, "POST")
+            )
         system, action, rest = path.removeprefix(f"{ROOT}/Systems/").partition(_RESET)
         if action and not rest and system in self.bmc.machines:
             return self._reset(system, request.body) if method == b"POST" else not_allowed(method, "POST")
@@ -211,14 +218,20 @@ class Service:
 
     def _get(self, target: bytes, path: str) -> Answer:
         found = self._rendered.get(target)
+        system = log_service.entries_of(self.bmc, path)
+        if system is not None and self.bmc.faults.log_grows:
+            now = self.bmc.time.now(self.bmc.faults)
+            self.bmc.machines[system].events.add_event(now, self.bmc.faults, _SEEN, {})
+            found = None
         if found is None:
             found = self._render(target.decode("ascii", "replace"), path)
-            kept = not (found.streams or path.startswith(_UNKEPT) or self.bmc.is_starting)
+            kept = not (found.streams or path.startswith(_UNKEPT) or self.bmc.is_starting or "/Log" in path)
             if found.status == 200 and kept:
                 if len(self._rendered) >= _KEPT:
                     self._rendered.clear()
                 self._rendered[target] = found
-        return found
+        late = self.bmc.faults.slow_log if system is not None else 0.0
+        return dataclasses.replace(found, late=late) if late else found
 
     def _render(self, target: str, path: str) -> Answer:
         wrong = self.bmc.faults
@@ -232,7 +245,7 @@ class Service:
             return self._monitor(path, id)
         document = self._resource(path)
         if document is None:
-            is_action = path.endswith(_RESET)
+            is_action = path.endswith((_RESET, log_service.CLEAR))
             return not_allowed(b"GET", "POST") if is_action else not_found(path)
         if wrong.pages:
             document = oddities.page(document, path, query_text)
@@ -240,6 +253,9 @@ class Service:
             query = queries.parse(query_text, known=not wrong.no_queries)
         except queries.NotUnderstood as refused:
             return refusal(refused.message)
+        if log_service.entries_of(self.bmc, path) and not wrong.log_references:
+            query, following = query.paged(document, path, known=not wrong.no_queries)
+            document = {**document, **following}
         etag = str(document.get("@odata.etag", ""))
         headers = {"Allow": self._allowed(path)}
         return answer(200, query.apply(document, self._resource), headers, etag=etag.encode())
@@ -256,6 +272,17 @@ class Service:
             return document
         etag = etag_of({"@odata.id": path} if wrong.false_etags else document)
         return {**document, "@odata.etag": etag}
+
+    def _clear_log(self, system: str, path: str, request: Request) -> Answer:
+        bmc, match = self.bmc, request.headers.get(b"if-match")
+        service = self._resource(path.removesuffix(log_service.CLEAR)) or {}
+        if match is None and bmc.faults.demands_etags:
+            return refusal(DEMANDED)
+        if match not in (None, b"*", str(service.get("@odata.etag", "")).encode()):
+            return refusal(_PRECONDITION)
+        bmc.machines[system].events.clear(bmc.time.now(bmc.faults), bmc.faults)
+        bmc.changed()
+        return self._start_task(None) if bmc.faults.tasks else answer(204)
 
     # -- resets ---------------------------------------------------------------------------------------------
 

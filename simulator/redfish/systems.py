@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from podium.simulator.redfish import indicator
+from podium.simulator.redfish import indicator, manager
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.boot import Boot
 from podium.simulator.redfish.documents import ROOT, Document, Routes, collection, head, link, mac_address
@@ -43,7 +43,8 @@ def _system(bmc: BMC, system: str) -> Document:
             "Status": status(),
         },
         "MemorySummary": {"TotalSystemMemoryGiB": len(_MODULES) * _MODULE_GIB, "Status": status()},
-        **_boot(bmc, system),
+        **({} if "boot" in bmc.faults.lacks else _boot(bmc, system)),
+        **manager.logs(bmc, path),
         **indicator.document(bmc, system, chassis=False),
         "Processors": link(f"{path}/Processors"),
         "Memory": link(f"{path}/Memory"),

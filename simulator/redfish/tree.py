@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from podium.simulator.redfish import accounts, chassis, manager, older, root, systems
+from podium.simulator.redfish import accounts, chassis, log_service, manager, older, root, systems
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.documents import ROOT, Document
 
-_ROUTES: Final = (root.ROUTES, manager.ROUTES, accounts.ROUTES, systems.ROUTES, chassis.ROUTES, older.ROUTES)
+_ROUTES: Final = (
+    root.ROUTES,
+    manager.ROUTES,
+    log_service.ROUTES,
+    accounts.ROUTES,
+    systems.ROUTES,
+    chassis.ROUTES,
+    older.ROUTES,
+)
 
 
 def find(bmc: BMC, path: str) -> Document | None:

@@ -140,6 +140,31 @@ def test_sushy_lights_the_led_of_an_older_bmc(rack: Trusted, tmp_path: Path) -> 
     assert "identify on" in rack.ctl("machines", "1")
 
 
+def tacklebox(rack: Trusted, folder: Path, program: str, *options: str) -> str:
+    """What one of the DMTF's own tools says."""
+    login = ("--user", "admin", "--password", "podium-sim", "--rhost", rack.url)
+    return run([peers.require_in("sushy", program), *login, *options], folder, rack.certificate)
+
+
+@pytest.mark.parametrize("fault", ["", "log-newest-first", "log-of-manager"])
+def test_the_dmtfs_tools_read_and_empty_a_log(rack: Trusted, tmp_path: Path, fault: str) -> None:
+    if fault:
+        rack.ctl("fault", fault, "1")
+    rack.ctl("event", "CPU1 Temp", "9", "1")
+    rack.ctl("event", "--count", "120", "Fan1", "2", "1")
+    said = tacklebox(rack, tmp_path, "rf_sel.py")
+    assert said.count("Sensor 'Fan1' is beyond its lower critical threshold") == 120, said
+    assert said.count("Sensor 'CPU1 Temp' is beyond its upper critical threshold") == 1
+    tacklebox(rack, tmp_path, "rf_sel.py", "--clear")
+    assert "log_entries 0" in rack.ctl("machines", "1")
+
+
+def test_the_dmtfs_tools_choose_what_a_machine_boots_from(rack: Trusted, tmp_path: Path) -> None:
+    tacklebox(rack, tmp_path, "rf_boot_override.py", "--target", "Pxe", "--mode", "UEFI")
+    assert "boot Pxe, once, UEFI" in rack.ctl("machines", "1")
+    assert "Pxe" in tacklebox(rack, tmp_path, "rf_boot_override.py", "--info")
+
+
 @only_long
 def test_the_dmtfs_validator_finds_nothing_but_what_is_excused(rack: Trusted, tmp_path: Path) -> None:
     program = peers.require_in("sushy", "rf_protocol_validator")

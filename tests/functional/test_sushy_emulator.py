@@ -340,7 +340,9 @@ def test_the_emulators_health_inventory_and_sensors_are_told(emulator: Emulator)
     assert properties["manufacturer"] == "Sushy Emulator"
     assert properties["mac_addresses"] == ["00:5c:52:31:3a:9c"]
     assert properties["bmc_firmware_version"] == "1.00"
-    assert base.Sensor("CPU Temp", "temperature", 41.0) in conductor.sensors[node.name]
+    (cpu,) = (sensor for sensor in conductor.sensors[node.name] if sensor.name == "CPU Temp")
+    assert (cpu.kind, cpu.value) == ("temperature", 41.0)
+    assert cpu.thresholds == base.Thresholds(upper_caution=42.0, upper_critical=45.0, upper_fatal=48.0)
 
 
 def contoso_node(contoso: Service) -> base.Node:

@@ -28,6 +28,7 @@ WALL_CLOCKS: Final = {
     "cli/node_watch.py": "dates lines for programs by when they were printed",
     "cli/trials/transcript.py": "for people, beside what a trial says",
     "drivers/redfish/abilities/clock.py": "what a BMC's clock is set to",
+    "drivers/redfish/abilities/log.py": "how far the clock of a BMC's log is off",
     "drivers/redfish/http/answers.py": "a BMC's date without its time, of which at most 600 s count",
 }
 

@@ -7,6 +7,7 @@ of the newer model, ``Thermal`` and ``Power`` of the older one.
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+from podium.drivers import base
 from podium.drivers.redfish import resources
 
 _MAX_NAME: Final = 96
@@ -35,11 +36,11 @@ _KIND_OF_UNIT: Final = {
     "A": "current",
     "%": _PERCENT,
 }
-# A threshold's name in the newer and in the older model, and what lies beyond it.
+# A threshold's name here, in the newer and in the older model, and what lies beyond it.
 _THRESHOLDS: Final = (
-    ("Fatal", "Fatal", "Critical"),
-    ("Critical", "Critical", "Critical"),
-    ("Caution", "NonCritical", "Warning"),
+    ("fatal", "Fatal", "Fatal", "Critical"),
+    ("critical", "Critical", "Critical", "Critical"),
+    ("caution", "Caution", "NonCritical", "Warning"),
 )
 
 
@@ -49,6 +50,7 @@ class Reading(NamedTuple):
     :param identifier: distinguishes it from others of the same name; may be empty
     :param kind: one of podium.drivers.base.SENSOR_KINDS
     :param is_fitted: whether there is anything to read; a bay may be empty
+    :param thresholds: None if it has none
     """
 
     name: str
@@ -57,6 +59,7 @@ class Reading(NamedTuple):
     value: float | None
     status: str
     is_fitted: bool
+    thresholds: base.Thresholds | None = None
 
 
 def of_sensors(sensors: Iterable[dict[str, Any]]) -> list[Reading]:
@@ -92,7 +95,7 @@ def of_power(power: dict[str, Any]) -> list[Reading]:
         volts = resources.number(supply, "LineInputVoltage")
         if volts is not None:
             read = _reading(supply, "voltage", volts, "Power supply")
-            found.append(read._replace(name=f"{read.name} input"))
+            found.append(read._replace(name=f"{read.name} input", thresholds=None))
     found += [
         _reading(entry, "voltage", resources.number(entry, "ReadingVolts"))
         for entry in resources.objects(power, "Voltages")
@@ -159,13 +162,15 @@ def _reading(entry: dict[str, Any], kind: str, value: float | None, name: str = 
     state, health = (resources.line(status.get(key)) for key in ("State", "Health"))
     if state in _SILENT:
         value = None
+    thresholds = _thresholds(entry)
     return Reading(
         name=_first(entry, _NAMES, _MAX_NAME) or name,
         identifier=_first(entry, _IDENTIFIERS, _MAX_IDENTIFIER),
         kind=kind,
         value=value,
-        status=health if health in _HEALTHS else _beyond(entry, value),
+        status=health if health in _HEALTHS else _beyond(thresholds, value),
         is_fitted=state not in _NOT_FITTED,
+        thresholds=thresholds if thresholds != base.Thresholds() else None,
     )
 
 
@@ -173,17 +178,23 @@ def _first(entry: dict[str, Any], keys: tuple[str, ...], limit: int) -> str:
     return next(filter(None, (resources.text(entry, key, limit) for key in keys)), "")
 
 
-def _beyond(entry: dict[str, Any], value: float | None) -> str:
+def _thresholds(entry: dict[str, Any]) -> base.Thresholds:
+    newer_ones, found = resources.part(entry, "Thresholds"), {}
+    for name, newer, older, _ in _THRESHOLDS:
+        for side in ("Lower", "Upper"):
+            limit = resources.number(resources.part(newer_ones, f"{side}{newer}"), "Reading")
+            limit = resources.number(entry, f"{side}Threshold{older}") if limit is None else limit
+            # Firmware without that threshold sends 0; no real one is an upper limit of 0.
+            found[f"{side.lower()}_{name}"] = None if side == "Upper" and not limit else limit
+    return base.Thresholds(**found)
+
+
+def _beyond(thresholds: base.Thresholds, value: float | None) -> str:
     """What a sensor's thresholds say of its value, where the BMC itself says nothing."""
-    thresholds = resources.part(entry, "Thresholds")
-    for newer, older, status in _THRESHOLDS:
+    for name, _, _, status in _THRESHOLDS:
         if value is None:
             break
-        upper = resources.number(resources.part(thresholds, f"Upper{newer}"), "Reading")
-        upper = resources.number(entry, f"UpperThreshold{older}") if upper is None else upper
-        lower = resources.number(resources.part(thresholds, f"Lower{newer}"), "Reading")
-        lower = resources.number(entry, f"LowerThreshold{older}") if lower is None else lower
-        # Firmware without that threshold sends 0; no real one is an upper limit of 0.
-        if (upper and value > upper) or (lower is not None and value < lower):
+        upper, lower = getattr(thresholds, f"upper_{name}"), getattr(thresholds, f"lower_{name}")
+        if (upper is not None and value > upper) or (lower is not None and value < lower):
             return status
     return "OK"

@@ -117,7 +117,8 @@ def _named(found: Iterable[Reading]) -> list[base.Sensor]:
             name = f"{reading.name} {taken[reading.name]}"
         taken[name] = 1
         if reading.is_fitted and len(sensors) < _MAX_SENSORS:
-            sensors.append(base.Sensor(name, reading.kind, reading.value, reading.status))
+            sensor = base.Sensor(name, reading.kind, reading.value, reading.status, reading.thresholds)
+            sensors.append(sensor)
     return sensors
 
 

@@ -235,7 +235,7 @@ def test_expand_puts_members_in_the_place_of_their_links(peer: Peer) -> None:
     assert {"Reading", "ReadingUnits", "@odata.id"} <= set(members[0])
 
 
-@pytest.mark.parametrize("query", ["$filter=a", "$expand=*($levels=5)", "$top=1"])
+@pytest.mark.parametrize("query", ["$filter=a", "$expand=*($levels=5)", "$top=x"])
 def test_a_query_that_is_not_known_is_refused(peer: Peer, query: str) -> None:
     assert peer.get(f"{SYSTEM}?{query}").status == 501
 
@@ -553,3 +553,52 @@ def test_another_version_of_odata_is_refused(peer: Peer) -> None:
 
 def test_a_path_without_the_root_is_nowhere(peer: Peer) -> None:
     assert tree.find(peer.bmc, "") is None
+
+
+ENTRIES = f"{SYSTEM}/LogServices/SEL/Entries"
+CLEAR = f"{SYSTEM}/LogServices/SEL/Actions/LogService.ClearLog"
+
+
+def filled(peer: Peer, count: int) -> Peer:
+    log = peer.bmc.machines["1"].events
+    for number in range(count):
+        log.add_event(1_700_000_000 + number, peer.bmc.faults, {"message": f"Event {number}"}, {})
+    return peer
+
+
+def shown(peer: Peer, target: str = ENTRIES) -> tuple[list[str], str | None]:
+    body = peer.ask("GET", target).body
+    return [one["Id"] for one in body["Members"]], body.get("Members@odata.nextLink")
+
+
+def test_a_log_comes_in_pages_from_anywhere(peer: Peer) -> None:
+    filled(peer, 230)
+    first, following = shown(peer)
+    assert (first[0], first[-1], following) == ("1", "100", f"{ENTRIES}?$skip=100")
+    assert shown(peer, f"{ENTRIES}?$skip=200")[0] == [str(n) for n in range(201, 231)]
+    assert shown(peer, f"{ENTRIES}?$skip=10&$top=2") == (["11", "12"], None)
+    assert shown(peer, f"{ENTRIES}?$top=150")[1] == f"{ENTRIES}?$skip=100&$top=50"
+    assert shown(peer, f"{ENTRIES}?$skip=999") == ([], None)
+    assert shown(peer.wrong("log-newest-first"), f"{ENTRIES}?$top=1")[0] == ["230"]
+    assert len(shown(peer.wrong("no-queries"))[0]) == 230
+
+
+def test_a_log_that_is_full_takes_nothing_more_or_forgets_its_oldest_entries(loop: Any) -> None:
+    peer = filled(Peer(loop, log_entries=3), 5)
+    assert shown(peer)[0] == ["1", "2", "3"]
+    assert shown(filled(peer.wrong("log-wraps"), 1))[0] == ["2", "3", "4"]
+
+
+def test_a_log_is_emptied_as_far_as_faults_let_it(peer: Peer) -> None:
+    assert peer.ask("GET", CLEAR).status == 405
+    for wrong, left in (("", 0), ("clear-lies", 2), ("clear-logged", 1)):
+        filled(peer.wrong(*wrong.split()), 2)
+        assert peer.ask("POST", CLEAR, {}).status == 204
+        assert len(shown(peer)[0]) == left
+        peer.bmc.machines["1"].events.entries.clear()
+
+
+def test_a_fault_comes_into_the_log_and_so_does_its_end(peer: Peer) -> None:
+    peer.wrong("power-fault").wrong()
+    told = [one["Message"] for one in peer.ask("GET", ENTRIES).body["Members"]]
+    assert told == ["Power supply 'PSU2' has failed.", "Power supply 'PSU2' has failed: no longer."]

@@ -1,6 +1,7 @@
 """The redfish driver keeps the contract, before simulated BMCs."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 
 from podium.drivers import base
@@ -28,8 +29,12 @@ class TestRedfishDriver(DriverContract):
     async def hardware(self) -> AsyncIterator[None]:
         faults = (f"dead:{SILENT}", f"wrong-password:{REFUSING}")
         async with RedfishSimulator(address_range("127.21.7.1", 32), placed=faults) as simulator:
-            self.port = simulator.port
+            self.port, self.simulator = simulator.port, simulator
             yield
+
+    async def fill_log(self, driver: base.Driver, node: base.Node) -> None:
+        (address,) = re.findall(r"//([\d.]+)", node.driver_info["redfish_address"])
+        self.simulator.add_event({"message": "Something happened."}, 130, address)
 
     def make_node(self, name: str = "node1") -> base.Node:
         return self._at(f"127.21.7.{name.removeprefix('node')}", name)

@@ -61,10 +61,16 @@ def _run(main: Callable[[], Any]) -> None:
 def simulated() -> Callable[..., None]:
     """``simulated("fault fault", use)`` runs ``use(stage)`` before a simulated BMC with these faults."""
 
-    def run(faults: str, use: Callable[[Stage], Awaitable[None]], systems: int = 1, **info: Any) -> None:
+    def run(
+        faults: str,
+        use: Callable[[Stage], Awaitable[None]],
+        systems: int = 1,
+        log_entries: int = 512,
+        **info: Any,
+    ) -> None:
         async def main() -> None:
             placed = [f"{fault}:1" for fault in faults.split()]
-            settings = Settings(systems=systems)
+            settings = Settings(systems=systems, log_entries=log_entries)
             async with RedfishSimulator(
                 address_range(BMC, 1), settings=settings, placed=placed, tls=False
             ) as sim:

@@ -111,7 +111,7 @@ def test_a_machine_without_an_led_is_said_to_have_none(simulated: Any) -> None:
         with pytest.raises(errors.Unsupported, match=f"no LED by which {SYSTEM} could be found"):
             await stage.driver.identify(stage.node, 60)
 
-    simulated("no-indicator", use)
+    simulated("lacks=identify", use)
 
 
 def test_what_the_bmc_lists_is_asked_for_and_a_null_is_an_led_too(documented: Any) -> None:

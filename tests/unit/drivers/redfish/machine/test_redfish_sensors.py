@@ -7,7 +7,7 @@ import pytest
 
 from bmc_tree import CHASSIS, EXPANDS, ROOT, SYSTEM, TreeBMC, collection, link, walk
 from podium import errors
-from podium.drivers.base import Sensor
+from podium.drivers.base import Sensor, Thresholds
 from podium.drivers.redfish.machine import readings, sensors
 from podium.drivers.redfish.machine.sensors import Places
 
@@ -161,6 +161,33 @@ def test_thresholds_count_where_the_bmc_says_nothing_of_health(
 ) -> None:
     (reading,) = readings.of_thermal({"Temperatures": [{"ReadingCelsius": value, **thresholds}]})
     assert reading.status == status
+
+
+@pytest.mark.parametrize(
+    ("given", "thresholds"),
+    [
+        (
+            {"Thresholds": {
+                "LowerFatal": {"Reading": -5}, "LowerCritical": {"Reading": 0},
+                "LowerCaution": {"Reading": 5},
+                "UpperCaution": {"Reading": 85}, "UpperCritical": {"Reading": 95},
+                "UpperFatal": {"Reading": 99.5},
+            }},
+            Thresholds(-5, 0, 5, 85, 95, 99.5),
+        ),
+        (
+            {"LowerThresholdNonCritical": 3, "UpperThresholdCritical": 90, "UpperThresholdFatal": 0},
+            Thresholds(lower_caution=3, upper_critical=90),
+        ),
+        ({"Thresholds": {"UpperCaution": {"Reading": "85"}, "UpperFatal": None}}, None),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_a_sensor_has_the_thresholds_of_either_model(
+    given: dict[str, Any], thresholds: Thresholds | None
+) -> None:
+    (reading,) = readings.of_thermal({"Temperatures": [{"ReadingCelsius": 40, **given}]})
+    assert reading.thresholds == thresholds
 
 
 def test_a_sensor_of_a_machine_that_is_off_has_no_value() -> None:

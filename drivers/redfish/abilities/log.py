@@ -1,0 +1,220 @@
+"""The log that a BMC keeps of a system: LogService and its entries (DMTF DSP2046).
+
+A system has several, and so has its manager. The one that is read is IPMI's system event log (SEL) where
+there is one, else the one that looks most like it.
+"""
+
+import asyncio
+import datetime
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any, Final, NamedTuple
+
+from podium import errors
+from podium.drivers import base
+from podium.drivers.redfish import conditions, resources
+from podium.drivers.redfish.abilities import clock
+from podium.drivers.redfish.abilities.entries import entry, entry_id
+from podium.drivers.redfish.abilities.log_reader import LogReader, OutOfTime
+from podium.drivers.redfish.abilities.moments import moment, zone
+from podium.drivers.redfish.http.client import Refused, Response
+from podium.drivers.redfish.machine.walk import Walk, linked
+from podium.drivers.redfish.system import System
+
+_WALK: Final = (64, 15.0)  # requests that finding the log may take, and seconds
+_SECONDS: Final = 20.0  # for the entries
+_PAUSES: Final = (0.0, 1.0, 3.0)
+_SERVICES: Final = 24
+_OWNERS: Final = 4
+_GONE: Final = (404, 410)
+_SEL: Final = re.compile(r"\bsel\b|system ?event|event ?log ?\(sel\)")
+_OTHERS: Final = re.compile(
+    r"dump|crash|journal|post ?code|audit|host ?log|debug|telemetry|fault|security|access|lifecycle|lclog"
+)
+_EVENTS: Final = re.compile(r"event|\biml\b|integrated management|standard|platform")
+_CLEAR: Final = "#LogService.ClearLog"
+
+
+class _Service(NamedTuple):
+    """A log as it was just found.
+
+    :param offset: how many seconds its clock is ahead of this host's
+    :param zone: of times in it without an offset
+    """
+
+    path: str
+    response: Response
+    entries: str
+    offset: float | None
+    zone: datetime.tzinfo
+
+
+async def read(system: System, before: str | None, after: str | None, limit: int) -> base.Log:
+    """Read entries, as :meth:`podium.drivers.base.Driver.get_log`.
+
+    :raises podium.errors.Unsupported: the BMC keeps no log
+    :raises podium.errors.DriverError: it does not answer, or refuses
+    """
+    service, end = await _service(system), time.monotonic() + _SECONDS
+    known = system.log.oldest
+    starts: list[int | None] = [known[1]] if known is not None and before == known[0] else []
+    for start in (*starts, None):
+        found = await _collect(system, service, end, start, before, after, limit)
+        if found is not None:
+            return found
+    found = await _collect(system, service, end, None, None, after, limit)
+    assert found is not None
+    return found
+
+
+async def clear(system: System, last: str, pauses: Sequence[float] = _PAUSES) -> None:
+    """Empty the log, as :meth:`podium.drivers.base.Driver.clear_log`.
+
+    :param pauses: seconds before each look whether that has been done
+    :raises podium.errors.LogChanged: there are newer entries; nothing was done
+    :raises podium.errors.Unsupported: the BMC keeps no log, or it cannot be emptied
+    :raises podium.errors.DriverError: it does not answer, or refuses
+    """
+    service = await _service(system)
+    newest = await _newest(system, service)
+    if newest is None:
+        return
+    if entry_id(newest) != last:
+        raise errors.LogChanged(
+            f"BMC {system.bmc.target}: the newest entry of its log is {entry_id(newest)}, not {last}; read "
+            "the log again and keep what is new"
+        )
+    action = resources.part(service.response.body, "Actions", _CLEAR)
+    if not action:
+        raise errors.Unsupported(f"BMC {system.bmc.target} cannot empty {service.path}")
+    target = resources.path(action.get("target"), system.bmc.target)
+
+    async def post(etag: str | None) -> None:
+        await system.bmc.post(target, {}, repeatable=False, etag=etag)
+
+    system.log.oldest = None
+    await conditions.send(post, (None, *conditions.etags(service.response)))
+    for pause in pauses:
+        await asyncio.sleep(pause)
+        if await _newest(system, service) != newest:
+            return
+    raise errors.DriverError(
+        f"BMC {system.bmc.target} says that its log is cleared, and still has {last} in it"
+    )
+
+
+async def _newest(system: System, service: _Service) -> dict[str, Any] | None:
+    reader = LogReader(system.bmc, service.entries, system.log, time.monotonic() + _SECONDS)
+    async with aclosing(reader.backwards()) as members:
+        async for _, member in members:
+            return await reader.whole(member)
+    return None
+
+
+async def _collect(
+    system: System,
+    service: _Service,
+    end: float,
+    start: int | None,
+    before: str | None,
+    after: str | None,
+    limit: int,
+) -> base.Log | None:
+    """Entries between two, the newest so many; None if the newer of the two is not there."""
+    reader = LogReader(system.bmc, service.entries, system.log, end)
+    found: dict[str, base.LogEntry] = {}
+    oldest, more, is_between = 0, False, before is None
+    try:
+        async with aclosing(reader.backwards(start)) as members:
+            async for older, member in members:
+                name = entry_id(member)
+                if name == after:
+                    break
+                if not is_between:
+                    is_between = name == before
+                    continue
+                if len(found) == limit:
+                    more = True
+                    break
+                if name and name not in found:  # one that came meanwhile moved the others
+                    oldest, found[name] = older, entry(await reader.whole(member), service.zone)
+    except OutOfTime:
+        if not found:
+            raise
+        more = True
+    if not is_between:
+        return None
+    entries = [*found.values()][::-1]
+    system.log.oldest = (next(reversed(found)), oldest) if found else None
+    return base.Log(entries, more, service.offset)
+
+
+async def _service(system: System) -> _Service:
+    if system.log.service:
+        try:
+            return await _described(system, system.log.service)
+        except Refused as refused:
+            if refused.status not in _GONE:
+                raise
+    system.log.service = await _find(system)
+    return await _described(system, system.log.service)
+
+
+async def _described(system: System, path: str) -> _Service:
+    asked = time.time()
+    response = await system.bmc.get(path)
+    now, answered = moment(response.body, "DateTime", zone(response.body)), time.time()
+    if now is None:
+        asked = time.time()
+        try:
+            now = await clock.read(system)
+        except errors.Unsupported:
+            now = None
+        answered = time.time()
+    entries = linked(response.body, "Entries")
+    if not entries:
+        raise errors.Unsupported(f"BMC {system.bmc.target} has no entries in {path}")
+    cut = 0.5 if now is not None and not now.microsecond else 0.0  # on average, of a time in whole seconds
+    offset = None if now is None else now.timestamp() + cut - (asked + answered) / 2
+    return _Service(path, response, entries, offset, (now and now.tzinfo) or datetime.UTC)
+
+
+async def _find(system: System) -> str:
+    """The path of the log that is read."""
+    found: list[tuple[int, str]] = []
+    walk = Walk(system.bmc, *_WALK, places=system.places)
+    async for owner in _owners(walk, (await system.resource()).body):
+        path = linked(owner, "LogServices")
+        for service in await walk.members(path, _SERVICES) if path else []:
+            rank, own = _rank(service), linked(service)
+            if rank == 0 and own:
+                return own
+            if rank is not None and own:
+                found.append((rank, own))
+    if not found:
+        raise errors.Unsupported(f"BMC {system.bmc.target} keeps no log of {system.path}")
+    return min(found, key=lambda one: one[0])[1]
+
+
+async def _owners(walk: Walk, system: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    """What may have logs of a system: itself, then its managers, then its chassis."""
+    yield system
+    for name, collection in (("ManagedBy", "Managers"), ("Chassis", "Chassis")):
+        for path in await walk.related(system, name, collection, _OWNERS):
+            yield await walk.look(path)
+
+
+def _rank(service: dict[str, Any]) -> int | None:
+    """How little a log is what is looked for, from 0; None for one that has no entries."""
+    if not linked(service, "Entries"):
+        return None
+    name = " ".join(filter(None, (resources.text(service, key) for key in ("Id", "Name")))).lower()
+    if resources.member(service, "ServiceEnabled", bool) is False:
+        return 4
+    if resources.text(service, "LogEntryType") == "SEL" or _SEL.search(name):
+        return 0
+    if _OTHERS.search(name):
+        return 3
+    return 1 if _EVENTS.search(name) else 2

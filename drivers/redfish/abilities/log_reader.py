@@ -1,0 +1,255 @@
+"""The entries of a log from the newest to the oldest, whatever order and pages its BMC has them in.
+
+With ``$skip`` (DSP0266, section "Query parameters") a log is read from where it is needed. It is known where
+the service root offers it, and where the BMC's own links to further pages have it. Without it a log that
+begins with the oldest is read whole.
+"""
+
+import re
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+from podium import errors
+from podium.drivers.redfish import resources
+from podium.drivers.redfish.abilities.entries import entry_id
+from podium.drivers.redfish.http.answers import ENDS
+from podium.drivers.redfish.http.client import BMC
+from podium.drivers.redfish.machine.log_place import LogPlace
+from podium.drivers.redfish.machine.walk import Walk
+
+_AT_FIRST: Final = 50  # entries that show the order
+_CHUNK: Final = 200  # entries of one request: more take some BMCs longer than they may be silent
+_IN_A_PAGE: Final = 10_000
+_KEPT: Final = 20_000  # newest entries of a log that is read whole
+_REQUESTS: Final = 300
+_WALK: Final = (1, 8.0)
+_SKIP: Final = re.compile(r"([?&](?:\$|%24)skip=)\d+", re.IGNORECASE)
+_TOP_SKIP: Final = "TopSkipQuery"
+
+Member = dict[str, Any]
+
+
+class OutOfTime(errors.DriverError):
+    """There are more entries than can be read in one go."""
+
+
+class _Page(NamedTuple):
+    members: list[Member]
+    following: str | None
+    size: int | None
+
+
+class LogReader:
+    """One reading of a log.
+
+    :param path: of the collection of its entries
+    :param place: what is known of the log; what is learned goes into it
+    :param end: when it begins no other request, by the clock
+    """
+
+    def __init__(
+        self, bmc: BMC, path: str, place: LogPlace, end: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._bmc = bmc
+        self._path = path
+        self._place = place
+        self._clock = clock
+        self._end = end
+        self._requests = _REQUESTS
+        self._expand = ""
+        self._skipping: Callable[[int, int], str] | None = None
+
+    async def backwards(self, start: int | None = None) -> AsyncGenerator[tuple[int, Member], None]:
+        """Each entry, which may be a reference, with the number of those that are older.
+
+        :param start: older entries of the first that is wanted; None for the newest
+        :raises OutOfTime: there are more, and those that were read are the newest of all, or none was read
+        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        """
+        first = await self._first()
+        place, size = self._place, first.size
+        if first.following is None or place.newest_first is None:
+            for older, member in _numbered(first.members, newest_first=bool(place.newest_first)):
+                yield older, member
+            return
+        if size is not None and self._skipping is not None and place.skips:
+            if start is None or not 0 <= start < size:
+                start = size - 1
+            try:
+                async for one in self._from(first, start, size):
+                    yield one
+                return
+            except _CannotSkip:
+                place.skips = False
+        if place.newest_first:
+            number = (size or 0) - 1
+            async for page in self._pages(first):
+                for member in page:
+                    yield max(number, 0), member
+                    number -= 1
+        else:
+            kept: deque[Member] = deque(maxlen=_KEPT)
+            async for page in self._pages(first):
+                kept.extend(page)
+            for older, member in _numbered([*kept], newest_first=False):
+                yield older, member
+
+    async def whole(self, member: Member) -> Member:
+        """The entry that a reference stands for; one that is gone is as empty as that."""
+        if not _is_reference(member):
+            return member
+        self._spend()
+        try:
+            return member | (await self._bmc.get(resources.path(member.get("@odata.id")))).body
+        except ENDS:
+            raise
+        except errors.DriverError:
+            return member
+
+    async def _first(self) -> _Page:
+        """The first page, from which it is learned how the others are asked for."""
+        features = resources.part(await self._bmc.root(), "ProtocolFeaturesSupported")
+        page: _Page | None = None
+        if features.get(_TOP_SKIP) is True and self._place.skips:
+            try:
+                page = await self._page(self._query(0, _AT_FIRST))
+                self._skipping = self._query
+            except ENDS:
+                raise
+            except errors.DriverError:
+                self._place.skips = False
+        if page is None:
+            page = await self._page(self._path)
+        if page.members and all(map(_is_reference, page.members)):
+            page = await self._expanded(page)
+        if page.size is not None and page.size < len(page.members) + (page.following is not None):
+            page = page._replace(size=None)  # it is no count of what there is
+        if page.following is None and page.size is not None and page.size > len(page.members):
+            page = page._replace(following=self._skipping and self._skipping(len(page.members), _CHUNK))
+        elif page.following is not None and self._skipping is None and _SKIP.search(page.following):
+            template = page.following
+            self._skipping = lambda skip, top: _SKIP.sub(rf"\g<1>{skip}", template)
+        if (order := _order(page.members)) is not None:
+            self._place.newest_first = order
+        elif page.following is not None and self._place.newest_first is None:
+            self._place.newest_first = False
+        return page
+
+    async def _expanded(self, page: _Page) -> _Page:
+        """The first page with whole entries, where the BMC can do that."""
+        self._expand = (await Walk(self._bmc, *_WALK).expand()).removeprefix("?")
+        if not self._expand:
+            return page
+        try:
+            return await self._page(
+                self._query(0, _AT_FIRST) if self._skipping else f"{self._path}?{self._expand}"
+            )
+        except ENDS:
+            raise
+        except errors.DriverError:
+            self._expand = ""
+            return page
+
+    def _query(self, skip: int, top: int) -> str:
+        expand = f"&{self._expand}" if self._expand else ""
+        return f"{self._path}?$skip={skip}&$top={top}{expand}"
+
+    async def _from(self, first: _Page, start: int, size: int) -> AsyncGenerator[tuple[int, Member], None]:
+        """Entries from one on, in chunks that are asked for by their place.
+
+        :raises _CannotSkip: before any of them
+        """
+        newest_first, chunk = self._place.newest_first, first.members
+        if newest_first and start == size - 1:
+            for place, member in enumerate(chunk):
+                yield start - place, member
+            start -= len(chunk)
+        begun = False
+        while start >= 0:
+            wanted = min(_CHUNK, start + 1)
+            skip = size - 1 - start if newest_first else start + 1 - wanted
+            chunk = await self._chunk(skip, wanted)
+            is_same = bool(chunk) and entry_id(chunk[0]) == entry_id(first.members[0])
+            if not begun and (not chunk or (skip > 0 and is_same)):
+                raise _CannotSkip
+            begun = True
+            if newest_first:
+                for place, member in enumerate(chunk):
+                    yield start - place, member
+                start -= len(chunk) or wanted
+            else:
+                for place, member in reversed([*enumerate(chunk, skip)]):
+                    yield place, member
+                start = skip - 1
+
+    async def _chunk(self, skip: int, wanted: int) -> list[Member]:
+        assert self._skipping is not None
+        found: list[Member] = []
+        while len(found) < wanted:
+            try:
+                page = await self._page(self._skipping(skip + len(found), wanted - len(found)))
+            except (*ENDS, OutOfTime):
+                raise
+            except errors.DriverError:
+                raise _CannotSkip from None
+            if not page.members:
+                break
+            found += page.members
+        return found[:wanted]
+
+    async def _pages(self, first: _Page) -> AsyncIterator[list[Member]]:
+        page, seen = first, {self._path}
+        yield page.members
+        while page.following is not None and page.following not in seen:
+            seen.add(page.following)
+            page = await self._page(page.following)
+            yield page.members
+
+    async def _page(self, path: str) -> _Page:
+        self._spend()
+        body = (await self._bmc.get(path)).body
+        members = resources.member(body, "Members", list) or []
+        following = body.get("Members@odata.nextLink") or body.get("@odata.nextLink")
+        if isinstance(following, dict):  # as all other links are
+            following = following.get("@odata.id")
+        return _Page(
+            [one for one in members[:_IN_A_PAGE] if isinstance(one, dict)],
+            None if following is None else resources.path(following, self._bmc.target),
+            resources.count(body, "Members@odata.count"),
+        )
+
+    def _spend(self) -> None:
+        self._requests -= 1
+        if self._requests < 0 or self._clock() >= self._end:
+            raise OutOfTime(f"BMC {self._bmc.target} takes too long to send {self._path}")
+
+
+class _CannotSkip(Exception):
+    """What was asked for by its place is not what came."""
+
+
+def _numbered(members: list[Member], *, newest_first: bool) -> Iterator[tuple[int, Member]]:
+    ordered = members if newest_first else members[::-1]
+    return zip(range(len(ordered) - 1, -1, -1), ordered, strict=True)
+
+
+def _is_reference(member: Member) -> bool:
+    return all(key.startswith("@") for key in member)
+
+
+def _order(members: list[Member]) -> bool | None:
+    """Whether the newest stand first; None if that does not show.
+
+    Most of the times decide: a clock that was set, or not yet, may make some of them wrong. Where they do not
+    differ the numbers of the entries do.
+    """
+    times = [resources.line(member.get("Created"))[:19] for member in members]
+    numbers = [int(name) for name in map(entry_id, members) if name.isdecimal() and len(name) < 20]
+    for values in (times, numbers):
+        pairs = [(a, b) for a, b in zip(values, values[1:], strict=False) if a and b and a != b]
+        falling = sum(a > b for a, b in pairs)  # type: ignore[operator]
+        if 2 * falling != len(pairs):
+            return 2 * falling > len(pairs)
+    return None
