@@ -87,10 +87,10 @@ def test_a_plot_shows_how_a_count_went(site: Site, page: Page) -> None:
 
 
 def test_the_heat_map_says_in_words_what_it_shows(page: Page) -> None:
-    words = "28 power on, 12 power off, 4 error, 4 unknown, 4 failing, 4 maintenance. The table has the same"
+    words = "28 power on, 12 power off, 4 error, 4 unknown, 4 failing. The table has the same"
     expect(heat_map(page, f"48 nodes by rack and power: {words}")).to_be_visible()
     legend = page.get_by_role("list", name="Nodes shown").get_by_role("listitem")
-    told = ["power on28", "power off12", "error4", "unknown4", "failing4", "maintenance4"]
+    told = ["power on28", "power off12", "error4", "unknown4", "failing4"]
     expect(legend).to_have_text(told)
 
 

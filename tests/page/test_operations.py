@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 
-import sqlalchemy as sa
 from playwright.sync_api import expect
 
 from chromium import Windows
-from podium.db import clock
-from podium.db.models import leases, utcnow
 from watched import PASSWORD, Site
 
 
@@ -83,16 +80,6 @@ def test_a_row_stays_under_the_pointer_while_others_ask_for_more(site: Site, loo
     page.mouse.move(0, 0)
     expect(rows.nth(0)).to_contain_text("the second")
     assert second > first
-
-
-def test_an_operation_says_which_conductor_it_waits_for(site: Site, look: Windows) -> None:
-    site.conductor.kill()
-    with site.database.write() as connection:
-        connection.execute(sa.update(leases).values(renewed_at=clock.later(utcnow(), -999)))
-    number = site.ask("power off", "r1n01")
-    page = look(site.url, f"#/operations/{number}")
-    facts = page.get_by_role("table", name="What was asked for")
-    expect(facts).to_contain_text("a conductor with the driver fake: none is online")
 
 
 def test_an_operation_that_is_not_there_is_said_to_be_missing(site: Site, look: Windows) -> None:

@@ -191,7 +191,7 @@ test("operations, events and conductors are told", async () => {
   await loaded();
   /** @type {any[]} */
   const told = [];
-  for (const name of ["operation", "event", "conductor"]) {
+  for (const name of ["operations", "events", "conductors"]) {
     fleet.addEventListener(name, (event) => { told.push(/** @type {any} */ (event).detail); });
   }
   const of = [{ operation: { id: 1 } }, { event: { id: 2 } }, { hostname: "c1", conductor: null }];

@@ -7,7 +7,7 @@
  * @typedef {{name: string, label?: string, title: string, meaning?: string, option?: string, stops?: boolean,
  *   set?: boolean}} Action @typedef {Parameters<typeof import('../core/api.js').ask>} Request
  */
-import { folded } from '../core/racks.js';
+import { folded } from '../core/names.js';
 
 const AT_ONCE = 'At once, without asking the operating system.';
 const SOFT = { meaning: 'The operating system is asked to shut down.', stops: true,

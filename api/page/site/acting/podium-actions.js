@@ -1,7 +1,6 @@
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
 import { h, Part, setText } from '../core/elements.js';
-import { progressOf } from '../operations/podium-operations.js';
 import { ACTIONS, counted, outcomeOf, places, requestOf, warnings } from './actions.js';
 import { askPerson } from './podium-question.js';
 
@@ -21,21 +20,15 @@ const can = ({ name, set }) => ({ driver }) =>
 class PodiumActions extends Part {
   /** What it is about; by default those chosen. @type {Node[] | null} */ of = null;
   #count = h('span', { role: 'status' });
-  #clear = h('button', { class: 'plain', onclick: () => this.page.choice.set([]) }, 'Clear');
   #buttons = ACTIONS.map((action) =>
     h('button', { 'data-action': action.name, onclick: () => this.#ask(action) },
       action.label ?? action.name));
-  #row = h('div', { class: 'row' }, this.#count, this.#clear, this.#buttons);
+  #row = h('div', { class: 'row' }, this.#count, this.#buttons);
   #outcome = h('div', { role: 'status' });
-  #progress = h('span');
-  /** What the outcome is about. @type {number | null} */ #operation = null;
 
   show() {
-    const { fleet, session, shown, choice } = this.page;
+    const { session, shown, choice } = this.page;
     this.soonAfter([choice, 'change'], [session, 'change'], [shown, 'change']);
-    this.listen(fleet, 'operation', ({ detail: { operation } }) => {
-      if (operation.id === this.#operation) setText(this.#progress, `; ${progressOf(operation)}`);
-    });
     this.#count.hidden = this.of !== null;
     this.refresh();
   }
@@ -57,7 +50,6 @@ class PodiumActions extends Part {
     const nodes = this.#nodes;
     const some = `${counted(nodes.length)} chosen${this.#hidden ? `, ${this.#hidden} not shown` : ''}`;
     setText(this.#count, nodes.length ? some : 'Choose nodes to act on them');
-    this.#clear.hidden = this.of !== null || !nodes.length;
     for (const driver of new Set(nodes.map((node) => node.driver))) void this.#learn(driver);
     this.#buttons.forEach((button, place) => { button.hidden = !nodes.some(can(ACTIONS[place])); });
   }
@@ -74,15 +66,16 @@ class PodiumActions extends Part {
   /** @param {Action} action */
   async #ask(action) {
     const { fleet, session, shown, stream } = this.page;
+    this.#outcome.replaceChildren();
     const { name, label = name, title, meaning, option, stops, set } = action;
     let nodes = this.#nodes;
     let where = places(nodes);
     const others = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
-    if (!this.of && (shown.isWaiting || shown.fault)) others.push(NOT_IN_FORCE);
+    if (!this.of && !shown.isInForce) others.push(NOT_IN_FORCE);
     const about = () => {
       const found = nodes.flatMap(({ uuid }) => fleet.nodes.get(uuid) ?? []);
       const isOther = found.length < nodes.length || found.some((node, at) => node !== nodes[at]);
-      // While the fleet is loaded anew, as after a login, it lacks nodes that there are.
+      // While the fleet is loaded anew it may lack nodes that there are.
       if (isOther && fleet.phase === 'whole') [nodes, where] = [found, places(found)];
       return {
         title: title.replace('@', () => (nodes.length === 1 ? nodes[0].name : counted(nodes.length))),
@@ -102,11 +95,9 @@ class PodiumActions extends Part {
   /** @param {Action} action @param {ReturnType<typeof outcomeOf>} outcome */
   #tell({ name, label = name }, { text, operation, lines }) {
     const place = operation === null ? '' : link('operations', operation);
-    if (place && !this.isConnected) location.hash = place; // whoever had to log in has a new view
     const about = place ? h('a', { href: place }, `operation ${operation}`) : label;
-    [this.#operation, this.#progress.textContent] = [operation, ''];
     const onclick = () => this.#outcome.replaceChildren();
-    this.#outcome.replaceChildren(h('p', {}, about, `: ${text}`, this.#progress,
+    this.#outcome.replaceChildren(h('p', {}, about, `: ${text}`,
       h('button', { class: 'plain', 'data-action': 'dismiss', onclick }, 'Dismiss')),
     h('ul', { class: 'warning', hidden: !lines.length }, lines.map((line) => h('li', {}, line))));
   }

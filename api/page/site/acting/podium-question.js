@@ -48,14 +48,9 @@ class PodiumQuestion extends Part {
     this.#isNews();
     this.listen(form, 'submit', (event) => this.#carryOut(event));
     this.listen(this.#dialog, 'cancel', (event) => this.#isBusy && event.preventDefault());
-    this.listen(this.#dialog, 'close', () => session.state === 'somebody' && this.remove());
+    this.listen(this.#dialog, 'close', () => this.remove());
+    this.listen(session, 'change', () => (session.name !== name || !session.may(role)) && this.remove());
     this.soonAfter([fleet, 'change'], [stream, 'state']);
-    this.listen(session, 'change', () => {
-      // Where the session has ended, wait until the same person, and nobody else, has logged in again.
-      if (session.state !== 'somebody') this.#dialog.close();
-      else if (session.name !== name || !session.may(role)) this.remove();
-      else if (!this.#dialog.open) this.#dialog.showModal();
-    });
     this.ends.signal.addEventListener('abort', () => this.answered(null));
     this.#dialog.append(form);
     this.append(this.#dialog);
@@ -108,7 +103,7 @@ class PodiumQuestion extends Part {
       else if (!AT_THE_DOOR.includes(status)) this.#sent = null;
       for (const input of [this.#reason, this.#option, this.#count]) input.disabled = this.#sent !== null;
       if (nodes !== undefined) this.#askFor(nodes);
-      setText(this.#fault, status === 401 ? '' : `${wordsOf(error)}${this.#sent ? ONCE : ''}`);
+      setText(this.#fault, `${wordsOf(error)}${this.#sent ? ONCE : ''}`);
     }
     this.#dialog.ariaBusy = 'false';
   }

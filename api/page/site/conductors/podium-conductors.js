@@ -1,6 +1,5 @@
 /** Conductors: who is there, what each owns, and how they keep up with it. */
 import { counted } from '../acting/actions.js';
-import { askPerson } from '../acting/podium-question.js';
 import { link } from '../core/address.js';
 import { ask, wordsOf } from '../core/api.js';
 import { h } from '../core/elements.js';
@@ -8,19 +7,18 @@ import { age } from '../core/words.js';
 import { Facts, Table, inUnits, inWords } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 
-/** What people ask of conductors: the question, the words for what came of it, and what it means. */
+/** What people ask of conductors: the words for what came of it, and what it means. */
 const DUTIES = {
   drain: {
-    title: 'Take it out of service?', said: ['drained already', 'drained from now on'],
+    said: ['drained already', 'drained from now on'],
     lines: ['Others take over its nodes. It stays out of service until it is undrained, even if restarted.'],
     option: 'Even if nobody else serves some of its nodes, which it then keeps',
   },
-  undrain: {
-    title: 'Put it back into service?', said: ['in service already', 'in service again'],
-  },
+  undrain: { said: ['in service already', 'in service again'], lines: ['It takes over nodes again.'] },
   thaw: {
-    title: 'Let all conductors restore power states again?', said: ['is not frozen', 'goes on'],
-    lines: ['They froze because of what looks like an outage, and thaw by themselves when it is over.'],
+    said: ['is not frozen', 'goes on'],
+    lines: ['All conductors restore power states again. They froze because of what looks like an outage, and'
+      + ' thaw by themselves when it is over.'],
   },
 };
 /** @type {Record<string, string>} */
@@ -37,7 +35,6 @@ export class PodiumConductors extends View {
       h('a', { href: link('fleet', '', { where: `conductor=${hostname}` }) }, nodes)],
     ['share', (one) => this.#total > 0 && `${inWords(one.nodes / this.#total * 100)} %`], 'workers',
     ['lease renewed', (one) => one.lease_age !== null && age(one.lease_age * 1000)],
-    ['shares taken', (one) => one.generation !== null && `${one.acknowledged} of ${one.generation}`],
     ['groups', (one) => one.conductor_groups?.map((/** @type {string} */ group) => group || 'none')],
     'drivers', 'version', ['options that differ', (one) => one.differs_in],
     ['actions', (one) => this.#duty(one), (one) => this.#button(this.#duty(one) || 'drain', one.hostname)],
@@ -50,8 +47,8 @@ export class PodiumConductors extends View {
 
   show() {
     const tables = [this.#frozen, this.#table, this.#sweeps, this.#freshness];
-    this.listen(this.page.fleet, 'conductor', () => this.soon());
-    this.begin(5, (signal) => this.#load(signal), ...tables.map((one) => one.element));
+    this.soonAfter([this.page.fleet, 'conductors']);
+    void this.begin(5, (signal) => this.#load(signal), ...tables.map((one) => one.element));
   }
 
   /** @param {AbortSignal} signal */
@@ -65,28 +62,17 @@ export class PodiumConductors extends View {
     this.#frozen.show({}, ['frozen', since && `${this.ago(since)}: ${why}`],
       ['actions', mayThaw, () => this.#button('thaw', 'enforcement')]);
     const all = await ask('GET', 'podium/v1/freshness', { signal });
+    const unread = all.unread.map((/** @type {any} */ one) => `${counted(one.nodes)} ${wordsOf(one.why)}`);
     this.#freshness.show(all, 'failing', 'never_read', 'unreadable', 'unowned', 'held_by_ended',
       ['fresh share', all.fresh_share !== null && `${Number((all.fresh_share * 100).toFixed(3))} %`],
       ['oldest reading', all.oldest !== null && age(all.oldest * 1000)],
-      ['ages of readings', agesOf(all.power_state_ages ?? {})], 'out_of_reach',
-      ['not read', unreadOf(all.unread)],
-      ['waiting to be written', all.queues], ['busy', loadOf(all.load ?? {})],
-      ['notifications', Object.entries(all.notifications ?? {}).map((one) => this.#sink(...one)).join('; ')],
-      ['figures written', this.ago(all.statistics_at)]);
+      'out_of_reach', ['not read', unread.join('; ')]);
     const sweeps = Object.entries(all.power_reads ?? {}).map(([driver, reads]) => ({ ...reads, driver }));
     this.#sweeps.show(sweeps.filter((one) => one.nodes || one.reads));
   }
 
-  /** @param {string} name @param {any} one */
-  #sink(name, { delivered, pending, failing, failing_since: since, last_error: error }) {
-    const fault = failing ? `, failing since ${this.ago(since)}: ${error}` : '';
-    return `${name} got ${delivered}, ${pending} to come${fault}`;
-  }
-
   /** @param {any} one */
-  #state({ state, since }) {
-    return since ? `${state}, ${this.ago(since)}` : state;
-  }
+  #state({ state, since }) { return since ? `${state}, ${this.ago(since)}` : state; }
 
   /** @param {any} one @returns {'' | 'drain' | 'undrain'} what may be asked of it */
   #duty({ state }) {
@@ -96,30 +82,12 @@ export class PodiumConductors extends View {
 
   /** @param {keyof typeof DUTIES} action @param {string} about a conductor, or enforcement */
   #button(action, about) {
-    const { title, said, ...more } = DUTIES[action];
     const path = action === 'thaw' ? 'enforcement' : `conductors/${encodeURIComponent(about)}`;
-    return this.button(action, about, async () => {
-      const warnings = /** @type {string[]} */ ([]);
-      const warn = (/** @type {string[]} */ texts) => void warnings.push(...texts);
-      const work = (/** @type {{option: boolean}} */ { option }) =>
-        () => ask('POST', `podium/v1/${path}/${action}`, { body: option ? { force: true } : {}, warn });
-      const found = await askPerson(this.page, { action, loud: action !== 'undrain', role: 'admin', work,
-        ...more, about: () => ({ title: `${about}: ${title}`, ...more }) });
-      return found ? [`${about}: ${said[Number(found.changed)]}`, ...warnings].join('; ') : '';
-    });
+    const { said, ...words } = DUTIES[action];
+    return this.asking({ action, about, role: 'admin', ...words, path: `${path}/${action}`,
+      body: ({ option }) => (option ? { force: true } : {}), said: ({ changed }) => said[Number(changed)] });
   }
 }
-
-/** @param {{median?: number, p99?: number}} ages in seconds */
-const agesOf = ({ median, p99 }) => typeof median === 'number' && typeof p99 === 'number'
-  && `half up to ${inUnits(median)}, 99 % up to ${inUnits(p99)}`;
-
-/** @param {{nodes: number, why: string}[]} unread */
-const unreadOf = (unread) => unread.map(({ nodes, why }) => `${counted(nodes)} ${wordsOf(why)}`).join('; ');
-
-/** @param {{cpu?: number, reads?: number}} load of the busiest worker, as parts of what is possible */
-const loadOf = ({ cpu, reads }) => cpu !== undefined && reads !== undefined
-  && `${inWords(cpu * 100)} % of a core, ${inWords(reads * 100)} % of the reads at a time`;
 
 /** @param {string} state @param {string} words */
 const mark = (state, words = state) => marked('severity', SEVERITY[state] ?? 'warning', words);

@@ -88,8 +88,8 @@ export async function* texts(method, path, { signal, seconds = 20, ...options } 
   const decoder = new TextDecoder();
   let since = performance.now();
   try {
-    const signals = signal ? [silent.signal, signal] : [silent.signal];
-    const reader = (await send(method, path, options, AbortSignal.any(signals))).body?.getReader();
+    const either = AbortSignal.any([silent.signal, signal ?? silent.signal]);
+    const reader = (await send(method, path, options, either)).body?.getReader();
     for (;;) {
       const { done = true, value } = (await reader?.read()) ?? {};
       lastHeard = performance.now();
@@ -118,8 +118,7 @@ async function send(method, path, options, signal) {
   for (const [name, value] of Object.entries(query)) {
     for (const one of [value ?? []].flat()) url.searchParams.append(name, `${one}`);
   }
-  const headers = new Headers({ Accept: accept });
-  headers.set('Podium-Idle', `${Math.round(idle())}`);
+  const headers = new Headers({ Accept: accept, 'Podium-Idle': `${Math.round(idle())}` });
   if (caller !== null) headers.set('Podium-User', encodeURIComponent(caller));
   if (key) headers.set('Idempotency-Key', key);
   if (body !== undefined) headers.set('Content-Type', 'application/json');

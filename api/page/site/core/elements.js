@@ -50,13 +50,10 @@ export function setText(element, text) {
  * brings them up to date. What it listens to, and its timers, end when it is taken out.
  */
 export class Part extends HTMLElement {
-  constructor() {
-    super();
-    /** What all parts share; set before the element is put in. */
-    this.page = /** @type {import('../main.js').Page} */ (/** @type {unknown} */ (undefined));
-    this.ends = new AbortController();
-    this.frame = 0;
-  }
+  /** What all parts share; set before the element is put in. */
+  page = /** @type {import('../main.js').Page} */ (/** @type {unknown} */ (undefined));
+  ends = new AbortController();
+  #frame = 0;
 
   connectedCallback() {
     this.ends = new AbortController();
@@ -65,14 +62,14 @@ export class Part extends HTMLElement {
 
   disconnectedCallback() {
     this.ends.abort();
-    cancelAnimationFrame(this.frame);
-    this.frame = 0;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
   }
 
   /** Refresh at the next frame, once however often it is asked for. */
   soon() {
-    this.frame ||= requestAnimationFrame(() => {
-      this.frame = 0;
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
       /** @type {any} */ (this).refresh();
     });
   }

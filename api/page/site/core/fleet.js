@@ -5,7 +5,7 @@
 
 import { ask, lines, wordsOf } from './api.js';
 import { BASE, Records, UNSEEN } from './loading.js';
-import { byKey } from './natural.js';
+import { byKey } from './names.js';
 import { once, pause } from './waiting.js';
 
 /** @typedef {import('./loading.js').Node} Node */
@@ -22,12 +22,10 @@ const UNSEEN_EVERY = 4000;
 const RESTS = 30;
 /** Columns that are kept besides the base, at the most: each is one more of every node. */
 const MOST_COLUMNS = 40;
-/** What else of the stream is told, and as what. @type {Record<string, string>} */
-const TOLD = { operations: 'operation', events: 'event', conductors: 'conductor' };
 
 /**
  * Events: 'change' with {nodes: Set<Node>, order: boolean}, gone nodes among them, a few times in a second;
- * 'phase'; and with its messages from the stream 'operation', 'event' and 'conductor'.
+ * 'phase'; and with its messages from the stream 'operations', 'events' and 'conductors'.
  */
 export class Fleet extends EventTarget {
   /** @type {Map<string, Node>} by UUID */
@@ -162,7 +160,7 @@ export class Fleet extends EventTarget {
     } else if (kind === 'started' || kind === 'reset') {
       this.phase = 'loading';
       this.#want();
-    } else if (kind in TOLD) this.#tell(TOLD[kind], rest);
+    } else this.#tell(kind, rest);
   }
 
   /** @param {Record<string, any>} row */

@@ -1,7 +1,6 @@
 // Rows of nodes as the API lists them, made into the records of the fleet.
 
-import { natural } from './natural.js';
-import { rackOf } from './racks.js';
+import { natural, rackOf } from './names.js';
 
 /** @typedef {typeof BLANK & {[column: string]: any}} Node */
 

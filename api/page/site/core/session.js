@@ -1,4 +1,4 @@
-import { ApiError, ask, askAs, idle, refusals } from './api.js';
+import { ask, askAs, idle, refusals } from './api.js';
 
 /**
  * `login`: whether one can log in and out here; `idle_timeout`: a session is over after this many seconds
@@ -59,11 +59,9 @@ export class Session extends EventTarget {
   }
 
   async logOut() {
-    try {
-      await ask('DELETE', PATH);
-    } catch (error) {
-      if (!(error instanceof ApiError && error.status === 401)) throw error;  // it had ended already
-    }
+    await ask('DELETE', PATH).catch((error) => {
+      if (error.status !== 401) throw error;  // it had ended already
+    });
     this.#others.postMessage('logout');
   }
 

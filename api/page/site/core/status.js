@@ -17,8 +17,6 @@ const PATIENCE = 5;
 /** Milliseconds from one sample to the next, and how many there are at most: two hours. */
 const SAMPLE_EVERY = 10_000;
 const MOST_SAMPLES = 720;
-/** Answers from which the difference of the clocks is taken. */
-const MOST_CLOCKS = 30;
 
 /** The event 'change' comes with every answer, and where there is none. */
 export class Status extends EventTarget {
@@ -28,11 +26,11 @@ export class Status extends EventTarget {
   failure = '';
   /** @type {Sample[]} the oldest first; their counts are the nodes of an answer */
   history = [];
-  /** @type {number[]} */
-  #clocks = [];
+  /** Milliseconds by which the server's clock is ahead. */
+  #ahead = 0;
 
-  /** The server's time in milliseconds: an answer may be some seconds old, so that the latest counts. */
-  now() { return Date.now() + (this.#clocks.length && Math.max(...this.#clocks)); }
+  /** The server's time in milliseconds. */
+  now() { return Date.now() + this.#ahead; }
 
   /** Ask until the signal, while somebody looks; then forget it all. @param {AbortSignal} signal */
   async run(signal) {
@@ -55,7 +53,7 @@ export class Status extends EventTarget {
   /** @param {Answer} answer */
   #take(answer) {
     const at = Date.parse(answer.at);
-    this.#clocks = [...this.#clocks, at - Date.now()].slice(-MOST_CLOCKS);
+    this.#ahead = at - Date.now();
     this.last = answer;
     if (at - (this.history.at(-1)?.at ?? 0) < SAMPLE_EVERY) return;
     this.history = [...this.history, { at, counts: answer.nodes }].slice(-MOST_SAMPLES);

@@ -10,10 +10,8 @@ import { amongFew, once, pause } from './waiting.js';
 
 /** Seconds of silence after which the connection is lost; the server breaks it every 15 s. */
 const SILENCE = 25;
-/** Milliseconds from one attempt to the next, about, and after one that did not last for a while. */
-const GAP = 250;
-const LONG_GAP = 2000;
-const A_WHILE = 1000;
+/** Milliseconds from one connection to the next, about: not all windows come at once. */
+const GAP = 1000;
 /** Milliseconds after which a tab that nobody looks at gives up its connection. */
 const HIDDEN = 30_000;
 /** Windows of one browser that are live at a time: over HTTP/1.1 it has six connections to a host. */
@@ -56,7 +54,7 @@ export class Stream extends EventTarget {
       if (document.hidden) await once(document, 'visibilitychange', signal);
       else if (!await amongFew(MOST_LIVE, () => this.#connect(signal))) {
         this.#become('waiting');
-        await pause(LONG_GAP, signal);
+        await pause(GAP, signal);
       }
     }
   }
@@ -64,12 +62,10 @@ export class Stream extends EventTarget {
   /** Read one connection, and give the server some time after it. @param {AbortSignal} signal */
   async #connect(signal) {
     const { signal: ending } = this.#connection = new AbortController();
-    const begun = Date.now();
     const state = await this.#read(ending);
     if (ending.aborted) return;
     this.#become(state);
-    const gap = Date.now() - begun < A_WHILE ? LONG_GAP : GAP;
-    await pause(gap * (0.75 + Math.random() / 2), signal);
+    await pause(GAP * (0.5 + Math.random()), signal);
   }
 
   /**

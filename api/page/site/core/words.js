@@ -25,14 +25,14 @@ export const SHADES = {
     other: 'another change',
   }),
 };
-/** @type {Record<string, Record<string, string>>} the keys for what a node has */
+/** @type {Record<string, string>} the keys for what a node has */
 const KEYS = {
-  power: { 'power on': 'on', 'power off': 'off', error: 'error' },
-  health: { OK: 'ok', Warning: 'warning', Critical: 'critical' },
-  targets: {
-    'power on': 'to-on', 'power off': 'to-off', 'soft power off': 'to-off',
-    rebooting: 'reboot', 'soft rebooting': 'reboot', 'power cycle': 'reboot',
-  },
+  'power on': 'on', 'power off': 'off', error: 'error', OK: 'ok', Warning: 'warning', Critical: 'critical',
+};
+/** @type {Record<string, string>} and for what it is to have */
+const TARGETS = {
+  'power on': 'to-on', 'power off': 'to-off', 'soft power off': 'to-off',
+  rebooting: 'reboot', 'soft rebooting': 'reboot', 'power cycle': 'reboot',
 };
 
 /** @param {Record<string, string>} labels by key */
@@ -51,9 +51,9 @@ export function stateOf({ power_state: state }) {
  */
 export function shadeOf(node, colouring, now) {
   const { power_checked_at: read, target_power_state: target } = node;
-  if (colouring === 'power') return KEYS.power[node.power_state ?? ''] ?? 'unknown';
-  if (colouring === 'health') return KEYS.health[node.health?.status ?? ''] ?? 'unknown';
-  if (colouring === 'under way') return target === null ? 'none' : KEYS.targets[target] ?? 'other';
+  if (colouring === 'power') return KEYS[node.power_state ?? ''] ?? 'unknown';
+  if (colouring === 'health') return KEYS[node.health?.status ?? ''] ?? 'unknown';
+  if (colouring === 'under way') return target === null ? 'none' : TARGETS[target] ?? 'other';
   if (read === null) return 'never';
   if (now - read <= 2 * MINUTE) return 'fresh';
   return now - read <= 10 * MINUTE ? 'minutes' : now - read <= 60 * MINUTE ? 'hour' : 'old';

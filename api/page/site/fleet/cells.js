@@ -1,7 +1,6 @@
 /**
  * What cells look like: a colour, and where there is room a mark, so that nothing hangs on colour alone.
- * @typedef {{fill: string, ink: string, mark: string, corner?: boolean}} Look ink: of the mark, and of the
- *   corner that is for maintenance
+ * @typedef {{fill: string, ink: string, mark: string}} Look ink: of the mark
  * @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context
  */
 
@@ -26,8 +25,7 @@ const LINES = {
 export function lookOf(swatch, text, ground) {
   const mark = MARKS[swatch.dataset.shade ?? ''] ?? '';
   const ink = ['hollow', 'hatch', 'old'].includes(mark) ? text : ground;
-  const corner = swatch.dataset.shade === 'maintenance';
-  return { fill: getComputedStyle(swatch).backgroundColor, ink, mark, corner };
+  return { fill: getComputedStyle(swatch).backgroundColor, ink, mark };
 }
 
 /**
@@ -35,7 +33,7 @@ export function lookOf(swatch, text, ground) {
  * @param {Context} context @param {Look} look @param {number} side @param {number} unit pixels of a CSS pixel
  * @param {string} ground what is behind the cells @param {string} [ring] around a cell that is chosen
  */
-export function paintCell(context, { fill, ink, mark, corner }, side, unit, ground, ring) {
+export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring) {
   const isMarked = side >= MARKED * unit;
   context.roundRect(0, 0, side, side, side >= 9 * unit ? side / 7 : 0);
   context.clip();
@@ -54,9 +52,6 @@ export function paintCell(context, { fill, ink, mark, corner }, side, unit, grou
   const thick = Math.max(unit, Math.round(side / 12));
   if (ring) frame(ground, thick + unit);
   if (ring || (isPale && isMarked)) frame(ring ?? fill, thick);
-  context.fillStyle = ink;
-  const half = side / 2;
-  if (corner) context.fill(new Path2D(`M${side} ${half}V${side}H${half}Z`));
   if (!isMarked) return;
   context.beginPath();
   for (const [fromX, fromY, toX, toY] of LINES[mark] ?? []) {
@@ -70,11 +65,65 @@ export function paintCell(context, { fill, ink, mark, corner }, side, unit, grou
  * The pixels of each look, not chosen and chosen: those of look i are at 2 * i and 2 * i + 1.
  * @param {Look[]} looks @param {number} side @param {number} unit @param {string} ground @param {string} ring
  */
-export function spritesOf(looks, side, unit, ground, ring) {
+function spritesOf(looks, side, unit, ground, ring) {
   return looks.flatMap((look) => [undefined, ring].map((around) => {
     const canvas = new OffscreenCanvas(side, side);
     const context = /** @type {Context} */ (canvas.getContext('2d', { willReadFrequently: true }));
     paintCell(context, look, side, unit, ground, around);
     return new Uint32Array(context.getImageData(0, 0, side, side).data.buffer);
   }));
+}
+
+/** @typedef {{text: string, quiet: string, ground: string, font: string}} Style */
+
+/** The picture of cells, as far as they are in view. Their pixels are put together before it is drawn. */
+export class Picture {
+  #top = 0;
+
+  /**
+   * @param {HTMLCanvasElement} canvas @param {import('./layout.js').Layout} layout
+   * @param {number} unit pixels of a CSS pixel @param {Look[]} looks
+   * @param {Style} style
+   */
+  constructor(canvas, layout, unit, looks, style) {
+    this.layout = layout;
+    this.unit = unit;
+    this.style = style;
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+    this.side = layout.size - layout.gap;
+    this.sprites = spritesOf(looks, this.side, unit, style.ground, style.text);
+    this.image = new ImageData(canvas.width, canvas.height);
+    this.pixels = new Uint32Array(this.image.data.buffer);
+  }
+
+  /** @param {Uint8Array} codes their sprites @param {number} top */
+  draw(codes, top) {
+    const { x: left, y: above, labels } = this.layout;
+    this.#top = top;
+    this.pixels.fill(0);
+    above.forEach((y, at) => this.#put(this.sprites[codes[at]], left[at], y - top));
+    this.context.putImageData(this.image, 0, 0);
+    const { context, unit, style: { font, quiet } } = this;
+    Object.assign(context, { font: `${11 * unit}px ${font}`, fillStyle: quiet });
+    for (const { text, x, y, width } of labels) context.fillText(text, x, y + 10 * unit - top, width);
+  }
+
+  /** @param {number[]} places of nodes whose sprites are others now @param {Uint8Array} codes */
+  drawSome(places, codes) {
+    for (const place of places) {
+      const [x, y] = [this.layout.x[place], this.layout.y[place] - this.#top];
+      this.#put(this.sprites[codes[place]], x, y);
+      this.context.putImageData(this.image, 0, 0, x, y, this.side, this.side);
+    }
+  }
+
+  /** @param {Uint32Array} sprite @param {number} x @param {number} y */
+  #put(sprite, x, y) {
+    const { side, pixels, image: { width, height } } = this;
+    const [right, last] = [Math.min(side, width - x), Math.min(side, height - y)];
+    for (let row = Math.max(0, -y); row < last; row++) {
+      const [from, to] = [row * side, (y + row) * width + x];
+      for (let at = 0; at < right; at++) pixels[to + at] = sprite[from + at];
+    }
+  }
 }

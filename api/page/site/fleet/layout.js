@@ -62,11 +62,11 @@ export class Layout {
 
 /**
  * @param {Rack[]} racks
- * @param {{[key in 'width' | 'height' | 'unit' | 'smallest' | 'largest' | 'expected']: number}} area
- *   in device pixels; unit: how many make a CSS pixel; expected: how many nodes there will be
+ * @param {{[key in 'width' | 'height' | 'unit' | 'smallest' | 'largest']: number}} area
+ *   in device pixels; unit: how many make a CSS pixel
  * @returns the layout with the largest cells that fit; where none fits, the smallest, higher than the area
  */
-export function layOut(racks, { width, height, unit, smallest, largest, expected }) {
+export function layOut(racks, { width, height, unit, smallest, largest }) {
   const usual = racks.map(({ count }) => count).sort((a, b) => a - b)[racks.length >> 1] ?? 1;
   // A rack is a bit wider than high: its name fits above it. It is not broken in two for larger cells.
   const rows = Math.min(MOST_ROWS, Math.max(1, Math.round(Math.sqrt(usual / 1.6))));
@@ -74,11 +74,10 @@ export function layOut(racks, { width, height, unit, smallest, largest, expected
   const most = unbroken < ENOUGH * unit ? largest : Math.min(largest, unbroken);
   let [low, high] = [smallest, most].map(Math.round);
   let best = new Layout(racks, width, unit, rows, low);
-  const growth = Math.max(1, expected / (best.count || 1));
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     const tried = new Layout(racks, width, unit, rows, middle);
-    if (tried.height * growth <= height) [low, best] = [middle, tried];
+    if (tried.height <= height) [low, best] = [middle, tried];
     else high = middle - 1;
   }
   return best;

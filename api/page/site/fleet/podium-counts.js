@@ -1,6 +1,5 @@
 import { link } from '../core/address.js';
-import { h, Part, setText } from '../core/elements.js';
-import { plotOf } from './plot.js';
+import { h, Part, setText, svg } from '../core/elements.js';
 
 /**
  * What is counted: the status's name for it, its words, the condition of these nodes, and how bad it is.
@@ -19,10 +18,10 @@ const COUNTS = [
   ['unserved', 'unserved', 'unserved', 'critical'],
   ['in_maintenance', 'maintenance', 'maintenance'],
 ];
-/** @type {Intl.DateTimeFormatOptions} */
-const SHORT = { dateStyle: 'short', timeStyle: 'short' };
 /** Of these there is always a count; of the others while there are such nodes. */
 const ALWAYS = 3;
+/** Of a plot. */
+const [WIDTH, HEIGHT] = [72, 18];
 
 /** The counts of the whole fleet, how they went, and what needs attention. */
 class PodiumCounts extends Part {
@@ -68,12 +67,11 @@ class PodiumCounts extends Part {
     this.#known = known;
     this.#attention.hidden = findings.length === 0;
     const grave = findings.filter(({ severity }) => severity === 'critical').length;
-    const kinds = [[grave, 'critical'], [findings.length - grave, 'warning']].filter(([count]) => count);
-    setText(this.#summary, `Needs attention: ${kinds.map((kind) => kind.join(' ')).join(', ')}`);
+    setText(this.#summary, `Needs attention: ${findings.length}, ${grave} of them critical`);
     this.#summary.dataset.severity = grave ? 'critical' : 'warning';
     this.#findings.replaceChildren(...findings.map(({ severity, text, since, where }) => h('li', {},
       h('span', { class: 'mark', 'data-severity': severity }, h('i', { class: 'hidden' }, severity), text),
-      since && h('span', { class: 'quiet' }, `since ${new Date(since).toLocaleString([], SHORT)}`),
+      since && h('span', { class: 'quiet' }, `since ${new Date(since).toLocaleString()}`),
       where && h('a', { href: this.#addressOf(where) }, 'Show these'))));
   }
 
@@ -81,6 +79,27 @@ class PodiumCounts extends Part {
   #addressOf(where) {
     return link('fleet', '', { ...this.page.address.read().query, where });
   }
+}
+
+/**
+ * Return how a count went, as a small line from its least to its most.
+ * @param {string} label @param {{at: number, count: number}[]} samples the oldest first, at least two
+ */
+function plotOf(label, samples) {
+  const counts = samples.map(({ count }) => count);
+  const [least, most, now] = [Math.min(...counts), Math.max(...counts), counts[counts.length - 1]];
+  const [from, to] = [samples[0].at, samples[samples.length - 1].at];
+  // A count stays as it was until it is read again.
+  const d = samples.map(({ at, count }) => {
+    const up = least === most ? 0.5 : (count - least) / (most - least);
+    const [x, y] = [(WIDTH * (at - from)) / (to - from || 1), HEIGHT - 2 - (HEIGHT - 4) * up];
+    return `H${x.toFixed(1)}V${y.toFixed(1)}`;
+  }).join('').replace('H0.0V', 'M0,');
+  const range = least === most ? `always ${now}` : `between ${least} and ${most}, now ${now},`;
+  const minutes = Math.max(1, Math.ceil((to - from) / 60_000));
+  const words = `${label}: ${range} in the last ${minutes} min`;
+  const shape = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none' };
+  return svg('svg', { ...shape, role: 'img', 'aria-label': words }, svg('path', { d }));
 }
 
 customElements.define('podium-counts', PodiumCounts);

@@ -7,12 +7,13 @@ import '../selection/podium-filter.js';
 
 /** The view of all nodes: counts, the filter, the heat map with the table beside it, and what can be done. */
 class PodiumFleet extends Part {
+  #count = h('p', { class: 'quiet', role: 'status' });
+
   show() {
     const { page } = this;
-    this.count = h('p', { class: 'quiet', role: 'status' });
     this.replaceChildren(
       h('podium-counts', { page }),
-      h('div', { class: 'filter' }, h('podium-filter', { page }), this.count),
+      h('div', { class: 'filter' }, h('podium-filter', { page }), this.#count),
       h('div', { class: 'panes' },
         h('section', { class: 'panel', 'aria-label': 'Nodes by rack' }, h('podium-heatmap', { page })),
         h('section', { class: 'panel list', 'aria-label': 'Nodes in a table' }, h('podium-table', { page }))),
@@ -25,11 +26,12 @@ class PodiumFleet extends Part {
   refresh() {
     const { shown, fleet } = this.page;
     this.toggleAttribute('data-large', fleet.total > 20_000);
-    if (!this.count || fleet.phase !== 'whole') return;
-    const [some, all] = [shown.nodes.length, fleet.nodes.size].map((count) => count.toLocaleString('en'));
-    const text = some === all ? `${all} nodes` : `${some} of ${all} nodes`;
+    const sizes = [shown.nodes.length, fleet.nodes.size, fleet.total];
+    const [some, all, total] = sizes.map((count) => count.toLocaleString('en'));
+    const text = fleet.phase === 'loading' ? `${all} of ${total} loaded`
+      : some === all ? `${all} nodes` : `${some} of ${all} nodes`;
     // After a fault what was shown before stays, which nobody may take for what was meant.
-    setText(this.count, shown.isInForce ? text : `${text}: this filter is not in force`);
+    setText(this.#count, shown.isInForce ? text : `${text}: this filter is not in force`);
   }
 }
 

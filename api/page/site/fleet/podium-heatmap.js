@@ -1,10 +1,9 @@
 import { link } from '../core/address.js';
 import { h, Part, setText } from '../core/elements.js';
-import { natural } from '../core/natural.js';
+import { byKey, natural } from '../core/names.js';
 import { COLOURINGS, SHADES, shadeOf, stateOf } from '../core/words.js';
-import { lookOf, paintCell } from './cells.js';
+import { Picture, lookOf, paintCell } from './cells.js';
 import { layOut } from './layout.js';
-import { Picture } from './picture.js';
 
 /** @typedef {import('../core/fleet.js').Node} Node */
 
@@ -14,7 +13,6 @@ const [LARGEST, SMALLEST, SMALLEST_TOUCHED, SWATCH] = [46, 2, 7, 14];
 const FEW = 300;
 /** Of the legend too: what the power was is shown, but is no longer sure. */
 const FAILING = { key: 'failing', label: 'failing' };
-const MAINTENANCE = { key: 'maintenance', label: 'maintenance' };
 /** What has to be done anew: cells that look different now, all cells, where they are. */
 const [SOME, ALL, PLACES] = [0, 1, 2];
 
@@ -22,47 +20,43 @@ const [SOME, ALL, PLACES] = [0, 1, 2];
 class PodiumHeatmap extends Part {
   /** @type {Node[]} in the order of their cells */ nodes = [];
   /** @type {Picture | null} */ picture = null;
-  /** Of each node eight times its shade; more are 4 for maintenance, 2 if it fails, and 1 if it is chosen. */
+  /** Of each node four times its shade; more are 2 if it fails, and 1 if it is chosen. */
   #codes = new Uint8Array();
   /** @type {import('../core/words.js').Colouring} */ #colouring = 'power';
   /** @type {readonly import('../core/words.js').Shade[]} */ #shades = [];
-  /** @type {HTMLCanvasElement[]} of the legend */ #swatches = [];
   #stale = PLACES;
   #canvas = h('canvas', { role: 'img' });
   #spacer = h('div');
-  /** Around the cell under the pointer, and what is said of its node. */
-  #pointer = h('div', { class: 'pointer', hidden: true });
+  /** What is said of the node under the pointer. */
   #tip = h('p', { class: 'tip', hidden: true });
   /** Keys scroll what has the focus. */
   scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map', tabindex: 0 },
-    this.#canvas, this.#spacer, this.#pointer);
+    this.#canvas, this.#spacer);
   #buttons = COLOURINGS.map((colour) =>
     h('button', { onclick: () => this.page.address.write({ colour }) }, colour));
   #legend = h('ul', { class: 'row quiet', 'aria-label': 'Nodes shown' });
 
   show() {
     const { fleet, shown, choice, address } = this.page;
-    const colours = h('div', { class: 'row', role: 'group', 'aria-label': 'Colour by' }, ...this.#buttons);
-    this.replaceChildren(h('div', { class: 'row' }, colours, this.#legend), this.scroller, this.#tip);
+    const choices = h('div', { class: 'row', role: 'group', 'aria-label': 'Colour by' }, this.#buttons);
+    this.replaceChildren(h('div', { class: 'row' }, choices, this.#legend), this.scroller, this.#tip);
     this.listen(shown, 'change', ({ detail }) => detail?.order !== false && this.#redo(PLACES));
     this.soonAfter([fleet, 'change'], [choice, 'change']);
     this.listen(address, 'change', () => this.#recolour());
-    this.listen(this.scroller, 'scroll', () => [this.#redo(ALL), this.#point(-1)]);
-    this.listen(this.scroller, 'pointerleave', () => this.#point(-1));
-    this.listen(this.scroller, 'pointermove', (event) => this.#point(this.#placeOf(event)));
+    this.listen(this.scroller, 'scroll', () => [this.#redo(ALL), this.#point()]);
+    this.listen(this.scroller, 'pointerleave', () => this.#point());
+    this.listen(this.scroller, 'pointermove', (event) => this.#point(this.#nodeAt(event)));
     this.listen(this.scroller, 'click', (event) => {
-      const node = this.nodes[this.#placeOf(event)];
+      const node = this.#nodeAt(event);
       if (node) choice.click(event, node.uuid, this.nodes);
     });
     this.listen(this.scroller, 'dblclick', (event) => {
-      const node = this.nodes[this.#placeOf(event)];
+      const node = this.#nodeAt(event);
       if (node) location.hash = link('nodes', node.name);
     });
-    for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) {
-      this.listen(matchMedia(query), 'change', () => this.#redo(PLACES));
-    }
+    const colours = matchMedia('(prefers-color-scheme: dark), (forced-colors: active)');
+    this.listen(colours, 'change', () => this.#redo(PLACES));
     this.measure(this.scroller, () => this.#redo(PLACES));
-    this.every(5, () => this.#colouring === 'age' && this.soon());
     this.#recolour();
   }
 
@@ -76,13 +70,10 @@ class PodiumHeatmap extends Part {
     const asked = this.page.address.read().query.colour;
     this.#colouring = COLOURINGS.find((one) => one === asked) ?? COLOURINGS[0];
     COLOURINGS.forEach((one, at) => { this.#buttons[at].ariaPressed = String(one === this.#colouring); });
-    this.#swatches = [];
-    const others = this.#colouring === 'power' ? [FAILING, MAINTENANCE] : [MAINTENANCE];
-    this.#shades = [...SHADES[this.#colouring], ...others];
+    this.#shades = [...SHADES[this.#colouring], ...(this.#colouring === 'power' ? [FAILING] : [])];
     this.#legend.replaceChildren(...this.#shades.map(({ key, label }) => {
       const swatch = h('canvas', { 'data-shade': key });
       swatch.style.background = `var(--${this.#colouring.replace(' ', '-')}-${key}, var(--power-on))`;
-      this.#swatches.push(swatch);
       return h('li', {}, swatch, label, h('b'));
     }));
     this.#redo(PLACES);
@@ -95,25 +86,20 @@ class PodiumHeatmap extends Part {
     const others = this.#recode();
     if (stale < ALL && others.length <= FEW) picture.drawSome(others, this.#codes);
     else picture.draw(this.#codes, Math.round(this.scroller.scrollTop * picture.unit));
-    this.#count();
   }
 
-  /** @param {MouseEvent} event @returns the place of the node whose cell is there, or -1 */
-  #placeOf({ clientX, clientY }) {
+  /** @param {MouseEvent} event @returns the node whose cell is there */
+  #nodeAt({ clientX, clientY }) {
     const { left, top } = this.scroller.getBoundingClientRect();
     const unit = this.picture?.unit ?? 1;
     const [x, y] = [clientX - left, clientY - top + this.scroller.scrollTop];
-    return this.picture?.layout.at(x * unit, y * unit) ?? -1;
+    return this.nodes[this.picture?.layout.at(x * unit, y * unit) ?? -1];
   }
 
-  /** Say which node is under the pointer. @param {number} place */
-  #point(place) {
-    const node = this.nodes[place];
-    this.#pointer.hidden = this.#tip.hidden = !node;
-    if (!node || !this.picture) return;
-    const { layout: { x, y }, side: long, unit } = this.picture;
-    const [left, top, side] = [x[place], y[place], long].map((size) => `${size / unit}px`);
-    Object.assign(this.#pointer.style, { left, top, width: side, height: side });
+  /** Say which node is under the pointer. @param {Node} [node] */
+  #point(node) {
+    this.#tip.hidden = !node;
+    if (!node) return;
     const way = node.target_power_state && `${node.target_power_state} under way`;
     const words = [node.name, stateOf(node), way, node.health?.status, node.maintenance && 'maintenance',
       node.power_failures > 0 && 'failing'];
@@ -122,19 +108,17 @@ class PodiumHeatmap extends Part {
 
   /** Find the racks and the place of each cell, and give the canvas the size of what is in view. */
   #arrange() {
-    const { fleet, shown } = this.page;
-    const racks = [...Map.groupBy(shown.nodes, (/** @type {Node} */ { rack }) => rack)].map(([name, nodes]) =>
-      ({ name, nodes, count: nodes.length, key: natural(name) }));
-    racks.sort((one, other) => (one.key < other.key ? -1 : 1));
+    const groups = Map.groupBy(this.page.shown.nodes, (/** @type {Node} */ { rack }) => rack);
+    const racks = [...groups].map(([name, nodes]) =>
+      ({ name, nodes, count: nodes.length, key: natural(name) })).sort(byKey);
     this.nodes = racks.flatMap(({ nodes }) => nodes);
     this.#codes = new Uint8Array(this.nodes.length);
     const [unit, most] = [devicePixelRatio, parseFloat(getComputedStyle(this.scroller).maxHeight)];
     const width = Math.floor(this.scroller.clientWidth * unit);
     const height = Math.floor((most || this.scroller.clientHeight) * unit);
-    const isTouched = matchMedia('(pointer: coarse)').matches || innerWidth < 600;
+    const isTouched = matchMedia('(pointer: coarse), (max-width: 600px)').matches;
     const smallest = (isTouched ? SMALLEST_TOUCHED : SMALLEST) * unit;
-    const expected = fleet.phase === 'loading' && !shown.filter ? fleet.total : 0;
-    const layout = layOut(racks, { width, height, unit, smallest, largest: LARGEST * unit, expected });
+    const layout = layOut(racks, { width, height, unit, smallest, largest: LARGEST * unit });
     const seen = Math.max(1, Math.min(layout.height, height));
     Object.assign(this.#canvas, { width: Math.max(1, width), height: seen });
     Object.assign(this.#canvas.style, { width: `${width / unit}px`, height: `${seen / unit}px` });
@@ -146,11 +130,11 @@ class PodiumHeatmap extends Part {
   #dressed(layout) {
     const [unit, style] = [devicePixelRatio, getComputedStyle(this)];
     const { color: text, backgroundColor: ground, fontFamily: font } = style;
-    const looks = this.#swatches.map((swatch) => lookOf(swatch, text, ground));
+    const swatches = [...this.#legend.querySelectorAll('canvas')];
+    const looks = swatches.map((swatch) => lookOf(swatch, text, ground));
     const colours = { text, ground, font, quiet: getComputedStyle(this.#legend).color };
-    const all = looks.flatMap((look) => [false, true].flatMap((corner) =>
-      [{ ...look, corner }, { ...look, corner, mark: 'old', ink: text }]));
-    this.#swatches.forEach((swatch, at) => {
+    const all = looks.flatMap((look) => [look, { ...look, mark: 'old', ink: text }]);
+    swatches.forEach((swatch, at) => {
       swatch.width = swatch.height = SWATCH * unit;
       const context = swatch.getContext('2d');
       if (context) paintCell(context, looks[at], swatch.width, unit, ground);
@@ -158,35 +142,28 @@ class PodiumHeatmap extends Part {
     return new Picture(this.#canvas, layout, unit, all, colours);
   }
 
-  /** Find out how each node looks now. @returns {number[]} the places of those that look different */
+  /** Find out how each node looks now, and say it. @returns {number[]} the places of others than before */
   #recode() {
     const { choice, fleet } = this.page;
     const [colouring, now, others] = [this.#colouring, fleet.now(), /** @type {number[]} */ ([])];
-    const codes = new Map(this.#shades.map(({ key }, at) => [key, 8 * at]));
+    const each = this.#shades.map(() => 0);
+    const codes = new Map(this.#shades.map(({ key }, at) => [key, 4 * at]));
     this.nodes.forEach((node, at) => {
       const fails = colouring === 'power' && node.power_failures > 0;
       const shade = codes.get(shadeOf(node, colouring, now)) ?? 0;
-      const more = 4 * Number(node.maintenance) + 2 * Number(fails);
-      const code = shade + more + Number(choice.has(node.uuid));
+      const code = shade + 2 * Number(fails) + Number(choice.has(node.uuid));
       if (code !== this.#codes[at]) others.push(at);
       this.#codes[at] = code;
+      each[code >> 2]++;
+      if (fails) each[each.length - 1]++;
     });
-    return others;
-  }
-
-  #count() {
-    const each = this.#shades.map(() => 0);
-    for (const code of this.#codes) {
-      each[code >> 3]++;
-      if (code & 2) each[each.length - 2]++;
-      if (code & 4) each[each.length - 1]++;
-    }
     const counts = each.map((count) => count.toLocaleString('en'));
     this.#legend.querySelectorAll('b').forEach((count, at) => setText(count, counts[at]));
     const words = this.#shades.map((shade, at) => `${counts[at]} ${shade.label}`).join(', ');
     const all = this.nodes.length.toLocaleString('en');
     const label = `${all} nodes by rack and ${this.#colouring}: ${words}. The table has the same.`;
     if (this.#canvas.ariaLabel !== label) this.#canvas.ariaLabel = label;
+    return others;
   }
 }
 

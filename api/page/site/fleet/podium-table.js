@@ -1,5 +1,6 @@
+import { link } from '../core/address.js';
 import { h, Part, setText } from '../core/elements.js';
-import { NAMES, NodeRow } from './row.js';
+import { age, stateOf } from '../core/words.js';
 
 /** @typedef {import('../core/fleet.js').Node} Node */
 
@@ -7,6 +8,51 @@ import { NAMES, NodeRow } from './row.js';
 const SPARE = 6;
 const KEYS = `Arrow keys, Page Up, Page Down, Home and End move. Enter opens the node. Where one may, Space
   chooses a node, Shift with a key that moves a range, Control A all that are shown, Escape none.`;
+
+/** What the columns say. @type {Record<string, (node: Node, now: number) => string>} */
+const COLUMNS = {
+  'choose': () => '',
+  'name': ({ name }) => name,
+  'power': stateOf,
+  'health': (node) => node.health?.status ?? '',
+  'age': (node, now) => (node.power_checked_at === null ? 'never read' : age(now - node.power_checked_at)),
+  'notes': ({ target_power_state: target, maintenance, fault, last_error: error }) =>
+    [target && `${target} under way`, maintenance && ['maintenance', fault].filter(Boolean).join(': '), error]
+      .filter(Boolean).join(' · '),
+  'rack': ({ rack }) => rack,
+  'conductor': (node) => node.conductor?.split('/')[0] ?? 'none',
+};
+const NAMES = Object.keys(COLUMNS);
+
+/** A row of the table, which shows one node after the other while people scroll. */
+class NodeRow {
+  #link = h('a', { tabindex: -1 });
+  #cells = NAMES.map((name, place) => h('div', { 'role': name === 'name' ? 'rowheader' : 'gridcell',
+    'aria-colindex': place + 1, 'class': /power|health/.test(name) ? `${name} mark` : name },
+  name === 'name' && this.#link));
+  element = h('div', { role: 'row' }, this.#cells);
+
+  /** @param {Node} node @param {number} now the server's time in milliseconds */
+  show(node, now) {
+    this.#link.href = link('nodes', node.name);
+    this.#cells.forEach((cell, place) => {
+      cell.title = COLUMNS[NAMES[place]](node, now);
+      setText(place === 1 ? this.#link : cell, cell.title);
+    });
+    const state = this.#cells[2].dataset.state = stateOf(node);
+    this.#cells[3].dataset.health = node.health?.status ?? '';
+    Object.assign(this.element.dataset, { node: node.name, state });
+    this.element.toggleAttribute('data-maintenance', node.maintenance);
+    this.element.toggleAttribute('data-failing', node.power_failures > 0);
+  }
+
+  /** @param {number} place from 0 @param {number} top @param {boolean} isChosen @param {boolean} isActive */
+  put(place, top, isChosen, isActive) {
+    const tabIndex = isActive ? 0 : -1; // Tab leads to one row alone; the head is the first of all
+    Object.assign(this.element, { tabIndex, ariaRowIndex: place + 2, ariaSelected: isChosen });
+    this.element.style.top = `${top}px`;
+  }
+}
 
 /**
  * The shown nodes as a table. Only the rows in view, and that with the focus, are elements.
@@ -25,20 +71,19 @@ class PodiumTable extends Part {
   #head = h('div', { role: 'row', 'aria-rowindex': 1 }, NAMES.map((name, place) =>
     h('div', { role: 'columnheader', 'aria-colindex': place + 1, class: name }, place ? name : this.#all)));
   #body = h('div', { role: 'rowgroup', class: 'body' });
-  #grid = h('div', { role: 'grid', 'aria-label': 'Nodes', 'aria-describedby': 'podium-table-keys',
+  #grid = h('div', { role: 'grid', 'aria-label': 'Nodes', 'aria-description': KEYS,
     'aria-multiselectable': 'true', 'aria-colcount': NAMES.length },
     h('div', { role: 'rowgroup', class: 'head' }, this.#head), this.#body);
-  #keys = h('p', { id: 'podium-table-keys', class: 'hidden' }, KEYS);
   #empty = h('p', { role: 'status', class: 'quiet' });
   #view = h('div', { class: 'view' }, this.#grid, this.#empty);
 
   show() {
     const { fleet, shown, choice, session, stream } = this.page;
-    this.replaceChildren(this.#view, this.#keys);
+    this.replaceChildren(this.#view);
     this.listen(shown, 'change', () => this.#take());
     this.listen(choice, 'change', () => this.#follow());
-    this.listen(fleet, 'change', ({ detail }) => this.#update(({ node }) => detail.nodes.has(node)));
-    this.soonAfter([fleet, 'phase'], [session, 'change'], [stream, 'state'], [this.#view, 'scroll']);
+    this.soonAfter([fleet, 'change'], [fleet, 'phase'], [session, 'change'], [stream, 'state']);
+    this.soonAfter([this.#view, 'scroll']);
     // Shift is for ranges of nodes: without it, text can be selected.
     this.listen(this.#body, 'mousedown', (event) => event.shiftKey && event.preventDefault());
     this.listen(this.#body, 'click', (event) => this.#click(event));
@@ -46,7 +91,7 @@ class PodiumTable extends Part {
     this.listen(this.#body, 'focusin', (event) => this.#activate(placeOf(event)));
     this.listen(this.#grid, 'keydown', (event) => this.#key(event) && event.preventDefault());
     this.listen(this.#all, 'change', () => (this.#all.checked ? choice.all(this.#list) : choice.set([])));
-    this.every(1, () => document.hidden || this.#update(() => true)); // ages grow
+    this.every(1, () => this.soon()); // ages grow
     this.measure(this.#view, () => this.soon());
     this.#take();
   }
@@ -67,12 +112,6 @@ class PodiumTable extends Part {
     this.soon();
   }
 
-  /** @param {(row: NodeRow) => boolean} which */
-  #update(which) {
-    const now = this.page.fleet.now();
-    for (const row of this.#rows.values()) if (row.node && which(row)) row.show(row.node, now);
-  }
-
   refresh() {
     const { fleet, session, stream, choice, shown } = this.page;
     const count = this.#list.length;
@@ -81,9 +120,8 @@ class PodiumTable extends Part {
     this.#height = this.#head.offsetHeight || this.#height;
     this.#grid.ariaRowCount = String(count + 1);
     this.#body.style.height = `${count * this.#height}px`;
-    const isLoading = fleet.phase === 'loading';
-    const none = isLoading ? 'Loading the nodes' : 'No nodes yet: podium node import enrols some';
-    setText(this.#empty, count ? '' : fleet.nodes.size ? 'No node meets the filter' : none);
+    const none = fleet.nodes.size ? 'No node meets the filter' : 'None yet: podium node import enrols nodes';
+    setText(this.#empty, count ? '' : fleet.phase === 'loading' ? 'Loading the nodes' : none);
     this.#draw();
     const chosen = choice.size ? this.#list.filter(({ uuid }) => choice.has(uuid)).length : 0;
     this.#all.disabled = !shown.isInForce;

@@ -38,8 +38,6 @@ export class PodiumNode extends View {
 
   /** What the sensors were read by, and when. */
   #source = h('p', { role: 'status' });
-  /** @type {any} */ #found = null;
-  /** The node, as it was loaded last. @type {any} */ #seen = null;
   /** Its conductor, and the state of that, if it cannot do anything. */
   #absent = '';
 
@@ -49,13 +47,10 @@ export class PodiumNode extends View {
     const actions = /** @type {any} */ (h('podium-actions', { page, of: [] }));
     const sensors = this.button('read sensors', `of ${name}`, () => this.#read());
     delete sensors.dataset['action']; // readers may, too: nothing changes
-    const facts = [this.#state, this.#place].map(({ element }) => element);
-    this.listen(page.status, 'change', () => this.#seen && this.#tell(this.#seen));
     this.listen(page.fleet, 'change', ({ detail }) => {
       if (detail.order || [...detail.nodes].some((/** @type {any} */ one) => one.name === name)) this.soon();
     });
-    this.listen(page.fleet, 'event', ({ detail }) => detail.event.node_name === name && this.soon());
-    this.begin(5, async (signal) => {
+    void this.begin(5, async (signal) => {
       const path = `podium/v1/nodes/${encodeURIComponent(name)}`;
       const node = await ask('GET', path, { signal });
       this.#tell(node);
@@ -63,7 +58,7 @@ export class PodiumNode extends View {
       actions.refresh();
       const query = { newest: NEWEST, limit: NEWEST };
       this.#history.show((await ask('GET', `${path}/history`, { query, signal })).items.reverse());
-    }, this.#title, actions, h('div', { class: 'parts' }, facts),
+    }, this.#title, actions, h('div', { class: 'parts' }, this.#state.element, this.#place.element),
     h('div', { class: 'row' }, sensors, this.#source), this.#sensors.element, this.#history.element,
     this.#entries.element);
   }
@@ -73,14 +68,15 @@ export class PodiumNode extends View {
     const { health: its, target_power_state: target, power_requested_by: who } = node;
     const state = stateOf(node);
     const host = node.conductor?.split('/')[0];
-    const standing = host && this.standing(host);
-    this.#seen = node;
-    this.#absent = /^(silent|gone)/.test(standing) ? `${node.conductor}, which is ${standing}` : '';
+    /** @type {any[]} */
+    const known = this.page.status.last?.conductors ?? [];
+    const standing = known.find((one) => one.hostname === host)?.state ?? 'gone';
+    const isAbsent = host && known.length && /^(silent|gone)/.test(standing);
+    this.#absent = isAbsent ? `${node.conductor}, which is ${standing}` : '';
     Object.assign(this.dataset, { node: node.name, state });
     const read = this.#absent && ` ${this.ago(node.power_checked_at) ?? ''}, conductor ${this.#absent}`;
     this.#title.replaceChildren(`${node.name}: `, marked('state', state), read,
       node.maintenance ? ', in maintenance' : '');
-    this.#age();
     this.#state.show(node, ['power', state, () => marked('state', state)],
       ['changed', this.ago(node.power_changed_at)], ['read', this.ago(node.power_checked_at) || 'never'],
       ['failed reads', node.power_failures], 'last_error',
@@ -101,20 +97,15 @@ export class PodiumNode extends View {
 
   async #read() {
     if (this.#absent) throw new Error(`Nobody can ask the hardware: it is with ${this.#absent}`);
-    this.#found = null;
     setText(this.#source, 'Its conductor asks the hardware, which may take half a minute…');
     const path = `podium/v1/nodes/${encodeURIComponent(this.name)}/sensors`;
-    this.#found = await ask('POST', path, { body: {}, seconds: 60, signal: this.ends.signal })
+    const options = { body: {}, seconds: 60, signal: this.ends.signal };
+    const { sensors, conductor, read_at: at } = await ask('POST', path, options)
       .finally(() => setText(this.#source, ''));
-    this.#sensors.show(this.#found.sensors);
-    this.#age();
+    this.#sensors.show(sensors);
+    const time = new Date(at).toLocaleTimeString();
+    setText(this.#source, `${sensors.length} sensors, read by ${conductor} at ${time}`);
     return '';
-  }
-
-  #age() {
-    if (!this.#found) return;
-    const { sensors, conductor, read_at: at } = this.#found;
-    setText(this.#source, `${sensors.length} sensors, read by ${conductor} ${this.ago(at)}`);
   }
 }
 

@@ -1,7 +1,9 @@
 /** The results of many nodes in few lines, in the words of `podium operation show`. */
-import { folded } from '../core/racks.js';
+import { folded } from '../core/names.js';
+import { nextTask } from '../core/waiting.js';
 
-/** @typedef {{state: string, names: string[], nodes: string, outcome: string}} Result of like nodes */
+/** @typedef {{state: string, names: string[], nodes: string, outcome: string}} Result of like nodes, whose
+ *   names as ranges end with … where they are too many */
 
 /** States in the order in which results are shown; and words that say all. @type {Record<string, string>} */
 const STATES = {
@@ -9,8 +11,9 @@ const STATES = {
   replaced: 'replaced by a newer request', done: '',
 };
 const ORDER = Object.keys(STATES);
-/** Nodes that are folded in one go. */
-const TOGETHER = 5000;
+/** Nodes that are named of a result, and characters of their names, at the most. */
+const MOST = 20_000;
+const LONGEST = 2000;
 const ADDRESS = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?`;
 /** What only names a BMC in a driver's message. */
 const WHOSE = new RegExp(String.raw`(?:BMC )?${ADDRESS}|\bBMC \S+:\d+`, 'g');
@@ -48,16 +51,11 @@ export class Outcomes {
     const found = [...this.#alike.values()].sort((one, other) =>
       ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || other.names.length - one.names.length);
     const results = [];
-    let count = 0;
     for (const one of found.slice(0, most)) {
-      const texts = [];
-      for (let at = 0; at < one.names.length; at += TOGETHER) {
-        const some = one.names.slice(at, at + TOGETHER);
-        texts.push(folded(some));
-        count += some.length;
-        if (count >= TOGETHER) count = await new Promise((go) => { setTimeout(go, 0, 0); });
-      }
-      results.push({ ...one, nodes: texts.join(',') });
+      const nodes = folded(one.names.slice(0, MOST));
+      const isWhole = one.names.length <= MOST && nodes.length <= LONGEST;
+      results.push({ ...one, nodes: isWhole ? nodes : `${nodes.slice(0, LONGEST)}…` });
+      await nextTask();
     }
     return results;
   }

@@ -2,7 +2,7 @@
 import { counted } from '../acting/actions.js';
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
-import { h, setText } from '../core/elements.js';
+import { h } from '../core/elements.js';
 import { Table, inWords } from '../showing/table.js';
 import { View } from '../showing/view.js';
 
@@ -32,18 +32,17 @@ export function bar(one) {
 export const actionOf = ({ action, what }) =>
   inWords([action.replace('rebooting', 'reboot'), ...(what ? [what] : [])]);
 
-/** @param {View} view @param {any} one @returns {[string, boolean, () => Node]} cancels what has not begun */
-export function cancelling(view, { id, held, waiting }) {
-  const lines = [`${counted(held + waiting)} not begun yet. What is under way goes on.`];
-  const work = async () => {
-    const found = await view.agreed('cancel', 'operator', { title: `Cancel operation ${id}?`, lines },
-      () => ask('POST', `podium/v1/operations/${id}/cancel`, { body: {} }));
-    const { cancelled, under_way: begun, ended } = found ?? {};
-    return found && `operation ${id}: ${cancelled} cancelled, ${begun} under way, ${ended} had ended`;
-  };
-  const isOpen = view.page.session.may('operator') && held + waiting > 0;
-  return ['actions', isOpen, () => view.button('cancel', `operation ${id}`, work)];
-}
+/** What cancels what has not begun.
+ * @param {View} view @returns {[string, (one: any) => boolean, (one: any) => Node]} */
+export const cancelling = (view) => [
+  'actions', ({ held, waiting }) => view.page.session.may('operator') && held + waiting > 0,
+  ({ id, held, waiting }) => view.asking({
+    action: 'cancel', about: `operation ${id}`, role: 'operator', path: `operations/${id}/cancel`,
+    lines: [`${counted(held + waiting)} not begun yet. What is under way goes on.`],
+    said: ({ cancelled, under_way: begun, ended }) =>
+      `${cancelled} cancelled, ${begun} under way, ${ended} had ended`,
+  }),
+];
 
 /** The list of operations, the newest first. */
 export class PodiumOperations extends View {
@@ -51,16 +50,12 @@ export class PodiumOperations extends View {
     const table = new Table('Operations, the newest first', [
       ['id', ({ id }) => id, ({ id }) => h('a', { href: link('operations', id) }, id)],
       ['action', actionOf], ['progress', progressOf, bar], ['requested', (one) => this.ago(one.requested_at)],
-      'requested_by', 'reason',
-      ['actions', (one) => cancelling(this, one)[1], (one) => cancelling(this, one)[2]()],
-    ], ({ id }) => id);
-    const note = h('p', {}, 'Loading the operations…');
-    this.listen(this.page.fleet, 'operation', () => this.soon());
-    this.begin(5, async (signal) => {
-      const { items } = await ask('GET', 'podium/v1/operations', { query: { limit: NEWEST }, signal });
-      table.show(items);
-      setText(note, items.length ? '' : 'Nothing was requested yet.');
-    }, note, table.element);
+      'requested_by', 'reason', cancelling(this),
+    ], ({ id }) => id, 'Nothing was requested yet.');
+    this.soonAfter([this.page.fleet, 'operations']);
+    void this.begin(5, async (signal) => {
+      table.show((await ask('GET', 'podium/v1/operations', { query: { limit: NEWEST }, signal })).items);
+    }, table.element);
   }
 }
 

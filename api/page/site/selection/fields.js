@@ -5,14 +5,6 @@
 /** @typedef {{name: string, kind: Kind, words: Words}} Field */
 /** @typedef {string | number | boolean | null} Value */
 
-const ORDER = ['<', '<=', '>', '>='];
-const TEXTS = ['=', '!=', '~', '!~'];
-/** The operators that go with each kind of field. @type {Readonly<Record<Kind, readonly string[]>>} */
-export const OPERATORS = {
-  text: TEXTS, word: ['=', '!='], number: ['=', '!=', ...ORDER], truth: ['=', '!='], age: ORDER, time: ORDER,
-  stale: ['>'], entry: [...TEXTS, ...ORDER],
-};
-
 /** Words that stand for themselves. @param {string} words */
 const same = (words) => Object.fromEntries(words.split(',').map((one) => [one, one]));
 const STATES = { on: 'power on', off: 'power off', ...same('power on,power off,error') };
@@ -79,5 +71,12 @@ export function time(text) {
 const word = (text, words) => words.get(text.toLowerCase());
 /** @type {Reader} */
 const text = (given) => given;
-/** What makes values of what is written, by the kind of field. @type {Readonly<Record<Kind, Reader>>} */
-export const READINGS = { text, word, number, truth: word, age: seconds, time, stale: seconds, entry: text };
+/** @param {Reader} read */
+const ordered = (read) => ({ '<': read, '<=': read, '>': read, '>=': read });
+/** The operators that go with each kind of field, and what makes values of what is written behind each.
+ * @type {Readonly<Record<Kind, Record<string, Reader>>>} */
+export const OPERATORS = {
+  text: { '=': text, '~': text }, word: { '=': word }, truth: { '=': word }, stale: { '>': seconds },
+  number: { '=': number, ...ordered(number) }, age: ordered(seconds), time: ordered(time),
+  entry: { '=': text, '~': text, ...ordered(number) },
+};

@@ -1,25 +1,20 @@
 // What the text of the filter means: conditions as `--where` has them, or names, ranges and patterns as
 // commands take them, in which a plain word is a part of a name.
 
-import { folded } from '../core/racks.js';
 import { ENTRIES, find } from './fields.js';
 import { fitting } from './matching.js';
 import { Fault, parse } from './parsing.js';
 import { expand, isRange } from './ranges.js';
 
-/** @typedef {readonly {name: string, uuid: string}[]} Named */
 /**
- * What a filter means; one of names says too what of it is of none of some nodes, '' for nothing.
- * @typedef {{fits: import('./matching.js').Test, columns: readonly string[],
- *   missing?: (nodes: Named) => string}} Filter
+ * What a filter means.
+ * @typedef {{fits: import('./matching.js').Test, columns: readonly string[], isOfNames?: boolean}} Filter
  */
 
 /** Characters of the longest text that the server reads. */
 const LONGEST = 2000;
 /** Patterns at the most: each is tried on the name of every node. */
 const MOST_PATTERNS = 128;
-
-const GROUPS = 'Groups such as @rack:r1 are of the command; here extra.rack=r1 chooses nodes';
 
 /** Whether a text is a condition, and not names. @param {string} text */
 export function isCondition(text) {
@@ -48,25 +43,19 @@ function named(text) {
   const names = new Set();
   /** @type {string[]} */
   const texts = [];
-  for (const { 0: word, index: start } of text.matchAll(/(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu)) {
-    if (word.startsWith('@')) throw new Error(GROUPS);
+  for (const [word] of text.matchAll(/(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu)) {
     const given = isRange(word) ? expand(word) : [word];
     for (const one of given) {
       if (isRange(word) && !/[*?]/.test(one)) names.add(one);
       else texts.push(one);
     }
-    const isTooMuch = !given.length || texts.length > MOST_PATTERNS;
-    if (isTooMuch) throw new Fault({ start, end: start + word.length });
+    if (!given.length || texts.length > MOST_PATTERNS) throw new Fault(word);
   }
   const patterns = texts.map((one) => (/[*?]/.test(one) ? fitting(one) : fitting(`*${one}*`, 'sui')));
   return {
     fits: ({ name, uuid }) => names.has(name) || names.has(uuid) || texts.includes(uuid)
       || patterns.some((pattern) => pattern.test(name)),
     columns: [],
-    missing(nodes) {
-      const all = names.size ? new Set(nodes.flatMap(({ name, uuid }) => [name, uuid])) : names;
-      return folded([...names].filter((one) => !all.has(one)).concat(texts.filter((one, at) =>
-        !nodes.some(({ name, uuid }) => patterns[at].test(name) || one === uuid))));
-    },
+    isOfNames: true,
   };
 }

@@ -55,17 +55,12 @@ export function met({ field: { name, kind }, key, operator, values }) {
   };
 }
 
-/** @type {Record<string, (bound: number) => Comparison>} */
-const ORDERS = {
-  '<': (bound) => (value) => value < bound,
-  '<=': (bound) => (value) => value <= bound,
-  '>': (bound) => (value) => value > bound,
-  '>=': (bound) => (value) => value >= bound,
-};
-
 /** @param {string} operator @param {readonly Value[]} wanted @returns {Comparison} */
 function compared(operator, wanted) {
-  if (operator in ORDERS) return ORDERS[operator](Number(wanted[0]));
+  const [bound, isLess, mayEqual] = [Number(wanted[0]), operator[0] === '<', operator[1] === '='];
+  if (isLess || operator[0] === '>') {
+    return (value) => (isLess ? value < bound : value > bound) || (mayEqual && value === bound);
+  }
   if (operator === '=') return (value) => wanted.includes(value);
   const pattern = fitting(String(wanted[0]));
   return (value) => pattern.test(value);

@@ -1,7 +1,6 @@
-// Reads conditions as `--where` has them: `or` binds less than `and`, and that less than `not`. What is wrong
-// has a place here; its words are the server's, which is asked for them.
+// Reads conditions as `--where` has them: `or` binds less than `and`, and that less than `not`.
 
-import { ENTRIES, OPERATORS, READINGS, find } from './fields.js';
+import { ENTRIES, OPERATORS, find } from './fields.js';
 import { columnsOf, met } from './matching.js';
 
 /** @typedef {import('./fields.js').Field} Field */
@@ -14,37 +13,28 @@ import { columnsOf, met } from './matching.js';
  * @property {string} operator one of = ~ < <= > >=
  * @property {readonly Value[]} values of which one has to fit; null for what is missing
  */
-/** @typedef {{kind: 'sign' | 'quoted' | 'plain' | 'end', text: string, start: number, end: number}} Word */
+/** @typedef {{kind: 'sign' | 'quoted' | 'plain' | 'end', text: string, isApart: boolean}} Word */
 
 const JOINING = ['and', 'or', 'not'];
 
-/** Where a text is wrong. */
-export class Fault extends Error {
-  /** @param {{start: number, end: number}} place */
-  constructor({ start, end }) {
-    super('This cannot be understood');
-    this.start = start;
-    this.end = end;
-  }
-}
+/** A text that cannot be understood; what is wrong with it, and where, is said by the server. */
+export class Fault extends Error {}
+
+/** @returns {never} */
+function refuse() { throw new Fault('This cannot be understood'); }
 
 /** @param {string} text @returns {Word[]} */
 function words(text) {
-  const pattern = /\s*(?:(!=|<=|>=|==|!~|[()=<>~,])|"([^"]*)"|'([^']*)'|([^\s()=<>!~,"']+))/uy;
+  const pattern = /(\s*)(?:(!=|<=|>=|==|!~|[()=<>~,])|"([^"]*)"|'([^']*)'|([^\s()=<>!~,"']+))/uy;
   const last = text.trimEnd().length;
   /** @type {Word[]} */
   const found = [];
   while (pattern.lastIndex < last) {
-    const from = pattern.lastIndex;
-    const start = from + text.slice(from).search(/\S/);
-    const [, sign, double, single, plain] = pattern.exec(text) ?? [];
-    const word = sign ?? plain ?? double ?? single;
-    const isQuote = text[start] === '"' || text[start] === "'";
-    if (word === undefined) throw new Fault({ start, end: isQuote ? text.length : start + 1 });
-    const kind = sign ? 'sign' : plain ? 'plain' : 'quoted';
-    found.push({ kind, text: word, start, end: pattern.lastIndex });
+    const [, gap = '', sign, double, single, plain] = pattern.exec(text) ?? [];
+    const word = sign ?? plain ?? double ?? single ?? refuse();
+    found.push({ kind: sign ? 'sign' : plain ? 'plain' : 'quoted', text: word, isApart: gap !== '' });
   }
-  return [...found, { kind: 'end', text: '', start: text.length, end: text.length }];
+  return [...found, { kind: 'end', text: '', isApart: true }];
 }
 
 /**
@@ -54,8 +44,7 @@ function words(text) {
 export function parse(text) {
   const reader = new Reader(words(text));
   const fits = reader.any();
-  if (reader.words[0].kind !== 'end') throw new Fault(reader.words[0]);
-  return { fits, columns: [...reader.columns] };
+  return reader.words[0].kind === 'end' ? { fits, columns: [...reader.columns] } : refuse();
 }
 
 /** @param {Test} inner @returns {Test} */
@@ -82,11 +71,6 @@ class Reader {
     return (kind === 'sign' || kind === 'plain') && texts.includes(text.toLowerCase()) && this.take().text;
   }
 
-  /** @param {string} sign */
-  require(sign) {
-    if (!this.takes(sign)) throw new Fault(this.words[0]);
-  }
-
   /** @returns {Test} */
   any() {
     const parts = this.several('or', () => this.all());
@@ -99,63 +83,53 @@ class Reader {
     return (node, world) => parts.every((part) => part(node, world));
   }
 
-  /** @param {string} word @param {() => Test} read @returns {Test[]} */
-  several(word, read) {
+  /** @template T @param {string} between @param {() => T} read @returns {T[]} */
+  several(between, read) {
     const parts = [read()];
-    while (this.takes(word)) parts.push(read());
+    while (this.takes(between)) parts.push(read());
     return parts;
+  }
+
+  /** @template T @param {() => T} read what is in parentheses @returns {T} */
+  inside(read) {
+    const found = this.takes('(') ? read() : refuse();
+    return this.takes(')') ? found : refuse();
   }
 
   /** @returns {Test} */
   part() {
     if (this.takes('not')) return inverse(this.part());
-    if (!this.takes('(')) return this.condition();
-    const found = this.any();
-    this.require(')');
-    return found;
+    return this.words[0].text === '(' ? this.inside(() => this.any()) : this.condition();
   }
 
   /** @returns {Test} */
   condition() {
     const { field, key } = this.field(this.take());
     for (const column of columnsOf({ field, key })) this.columns.add(column);
-    const sign = this.words[0];
     const isNotIn = this.words[1]?.text.toLowerCase() === 'in' && this.takes('not');
-    const isOne = !this.takes('in');
-    if (isOne && !this.takes('==', ...OPERATORS.entry)) {
-      if (field.kind !== 'truth') throw new Fault(sign);
-      return met({ field, key, operator: '=', values: [true] });
+    const isMany = Boolean(this.takes('in'));
+    const sign = isMany || this.takes('==', '!=', '!~', ...Object.keys(OPERATORS.entry));
+    if (!sign) {
+      return field.kind === 'truth' ? met({ field, key, operator: '=', values: [true] }) : refuse();
     }
-    const isNot = isNotIn || ['!=', '!~'].includes(sign.text);
-    const operator = !isOne || sign.text === '==' ? '=' : sign.text;
-    const plain = isNot && isOne ? operator.slice(1) : operator;
-    const goes = OPERATORS[field.kind].includes(operator);
-    if (!isOne && !goes) throw new Fault(sign);
-    const values = isOne ? [this.value(field, plain)] : this.list(field);
-    if (!goes && !(values[0] === null && plain === '=')) throw new Fault(sign); // anything may be missing
-    const fits = met({ field, key, operator: plain, values });
-    return isNot ? inverse(fits) : fits;
+    const operator = isMany ? '=' : String(sign).replace('==', '=').replace('!', '');
+    const read = () => this.value(field, operator);
+    const values = isMany ? this.inside(() => this.several(',', read)) : [read()];
+    const isNone = values[0] === null && operator === '=' && !isMany;  // anything may be missing
+    if (!isNone && !(operator in OPERATORS[field.kind])) refuse();
+    const fits = met({ field, key, operator, values });
+    return isNotIn || String(sign).startsWith('!') ? inverse(fits) : fits;
   }
 
   /** @param {Word} word */
   field(word) {
     const [name = '', ...rest] = word.text.split('.');
     const field = find(word.text) ?? ENTRIES.get(name);
-    if (!isText(word) || word.kind === 'quoted' || !field) throw new Fault(word);
-    const [{ kind, start }] = this.words;
-    const isQuoted = word.text === `${name}.` && kind === 'quoted' && start === word.end;
+    if (!isText(word) || word.kind === 'quoted' || !field) refuse();
+    const [{ kind, isApart }] = this.words;
+    const isQuoted = word.text === `${name}.` && kind === 'quoted' && !isApart;
     const key = isQuoted ? this.take().text : rest.join('.');
-    if (field.kind === 'entry' && !key) throw new Fault(word);
-    return { field, key };
-  }
-
-  /** @param {Field} field @returns {Value[]} */
-  list(field) {
-    this.require('(');
-    const found = [];
-    do found.push(this.value(field, '=')); while (this.takes(','));
-    this.require(')');
-    return found;
+    return field.kind === 'entry' && !key ? refuse() : { field, key };
   }
 
   /** @param {Field} field @param {string} operator @returns {Value} */
@@ -163,10 +137,8 @@ class Reader {
     const word = this.take();
     const mayMiss = operator === '=' && kind !== 'truth' && kind !== 'stale';
     if (mayMiss && word.kind === 'plain' && word.text.toLowerCase() === 'none') return null;
-    const isAmount = kind === 'entry' && operator !== '=' && operator !== '~';
-    const found = isText(word) ? READINGS[isAmount ? 'number' : kind](word.text, words) : undefined;
-    if (found === undefined) throw new Fault(word);
-    return found;
+    const read = OPERATORS[kind][operator] ?? Object.values(OPERATORS[kind])[0];
+    return (isText(word) ? read(word.text, words) : undefined) ?? refuse();
   }
 }
 

@@ -11,8 +11,7 @@ const EXAMPLES = [
 
 /** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
 class PodiumFilter extends Part {
-  #reason = h('span', { role: 'status' });
-  #place = h('code', { hidden: true });
+  #reason = h('p', { id: 'podium-filter-fault', role: 'status' });
   #input = h('input', {
     type: 'search', 'data-role': 'filter', 'aria-label': 'Filter', 'aria-describedby': 'podium-filter-fault',
     maxlength: 2000, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
@@ -22,7 +21,7 @@ class PodiumFilter extends Part {
   show() {
     const { shown, address } = this.page;
     this.replaceChildren(this.#input, h('button', { class: 'plain', popovertarget: 'podium-help' }, 'Help'),
-      help(), h('p', { id: 'podium-filter-fault' }, this.#reason, this.#place));
+      help(), this.#reason);
     this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }));
     this.listen(address, 'change', () => this.#read());
     this.listen(shown, 'change', () => this.soon());
@@ -38,20 +37,11 @@ class PodiumFilter extends Part {
   refresh() {
     const { shown } = this.page;
     const { value } = this.#input;
-    const missing = shown.missing && `No node has ${shown.missing.slice(0, 80)} in its name`;
     shown.filter = value;
     const { fault, isWaiting } = shown;
     this.#input.setAttribute('aria-invalid', String(fault !== null));
-    setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault?.text ?? missing));
-    this.#reason.className = fault?.text ? 'fault' : 'quiet';
-    this.#place.hidden = !fault?.at;
-    if (fault?.at) this.#point(value, fault.at);
-  }
-
-  /** @param {string} text @param {{start: number, end: number}} wrong */
-  #point(text, { start, end }) {
-    const [before, after] = [text.slice(Math.max(0, start - 40), start), text.slice(end, end + 40)];
-    this.#place.replaceChildren(before, h('mark', {}, text.slice(start, end) || '\u00a0'), after);
+    setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault ?? ''));
+    this.#reason.className = fault ? 'fault' : 'quiet';
   }
 }
 

@@ -8,7 +8,7 @@ import { Fault } from './parsing.js';
 /** @typedef {import('../core/fleet.js').Fleet} Fleet */
 /** @typedef {import('../core/fleet.js').Node} Node */
 /** @typedef {import('./filters.js').Filter} Filter */
-/** @typedef {{text: string, at: {start: number, end: number} | null}} Told what is wrong; '' for not known */
+/** @typedef {{where?: string, nodes?: string}} Query */
 
 /** Milliseconds for which nobody has typed, before the server is asked. */
 const QUIET = 200;
@@ -19,7 +19,7 @@ const PATH = 'podium/v1/selection';
 const AGAIN = 3000;
 /** Columns of conditions that more than the nodes decides, see World. */
 const OTHERS = ['power_policy', 'conductor'];
-const EXAMPLE = '; conditions look like power_state=off';
+const EXAMPLE = '; conditions look like extra.rack=r1';
 
 /**
  * The event 'change' comes with {order}: whether the list of nodes is another one, or only what is said of
@@ -28,15 +28,15 @@ const EXAMPLE = '; conditions look like power_state=off';
 export class Shown extends EventTarget {
   /** @type {Node[]} in natural order */
   nodes = [];
-  /** @type {Told | null} */
+  /** What is wrong with the filter, '' as long as it is not known. @type {string | null} */
   fault = null;
-  /** Names of the filter that no node has. */
-  missing = '';
   /** Whether more has to be known of the nodes first. */
   isWaiting = false;
   #text = '';
   /** The one in force. @type {Filter | null} */
   #filter = null;
+  /** Whether it is of names that no node has. */
+  #isAbsent = false;
   /** @type {Set<Node>} those that the filter chooses, where there is one */
   #chosen = new Set();
   #world = { now: 0, members: new Set(), enforcedByDefault: false };
@@ -50,15 +50,15 @@ export class Shown extends EventTarget {
     this.#fleet = fleet;
     fleet.addEventListener('change', (/** @type {any} */ { detail: { nodes, order } }) => {
       this.#follow(nodes, order);
-      if (order && this.missing) void this.#take(this.#typing.signal);
+      if (order && this.#isAbsent) void this.#take(this.#typing.signal);
     });
     fleet.addEventListener('phase', () => {
-      if (this.isInForce && this.#filter?.missing) void this.#take(this.#typing.signal);
+      if (this.isInForce && this.#filter?.isOfNames) void this.#take(this.#typing.signal);
     });
   }
 
   /** Whether the nodes are those of the filter. */
-  get isInForce() { return !this.fault && !this.isWaiting; }
+  get isInForce() { return this.fault === null && !this.isWaiting; }
 
   get filter() { return this.#text; }
   set filter(text) {
@@ -71,22 +71,24 @@ export class Shown extends EventTarget {
 
   /** Apply the text, at once if all is there that it looks at. @param {AbortSignal} signal */
   async #take(signal) {
-    [this.fault, this.missing] = [null, ''];
+    [this.fault, this.#isAbsent] = [null, false];
     try {
       const filter = understood(this.#text);
       this.isWaiting = filter !== null && (this.#fleet.lacks(filter.columns) || looksAt(filter, OTHERS));
       if (filter && this.isWaiting) await this.#prepare(filter, signal);
       if (signal.aborted) return;
       const { phase, ordered } = this.#fleet;
-      this.missing = (phase !== 'loading' && filter?.missing?.(ordered)) || '';
-      const hasSome = !this.missing || ordered.some((node) => filter?.fits(node, this.#world));
-      if (!hasSome) throw new Error(`No node has ${this.#text.trim().slice(0, 80)} in its name${EXAMPLE}`);
+      const mayBeAbsent = phase !== 'loading' && filter?.isOfNames;
+      this.#isAbsent = Boolean(mayBeAbsent && !ordered.some((node) => filter.fits(node, this.#world)));
+      const words = this.#text.trim().slice(0, 80);
+      if (this.#isAbsent) throw new Error(`No node has ${words} in its name${EXAMPLE}`);
       this.#apply(filter);
     } catch (error) {
       if (signal.aborted) return;
-      const at = error instanceof Fault ? error : null;
-      this.fault = { text: at ? '' : /** @type {Error} */ (error).message, at };
-      if (at) void this.#explain(at, signal);
+      const { message } = /** @type {Error} */ (error);
+      this.fault = error instanceof Fault ? '' : message;
+      const query = isCondition(this.#text) ? { where: this.#text } : { nodes: message };
+      if (!this.fault) void this.#explain(query, signal);
     }
     this.isWaiting = false;
     this.#tell(false);
@@ -104,29 +106,25 @@ export class Shown extends EventTarget {
     await this.#fleet.need(filter.columns);
   }
 
-  /** Have the server say what is wrong. @param {Fault} at @param {AbortSignal} signal */
-  async #explain(at, signal) {
+  /** Have the server say what is wrong. @param {Query} query @param {AbortSignal} signal */
+  async #explain(query, signal) {
     await pause(QUIET, signal);
-    const range = this.#text.slice(at.start, at.end);
-    const query = isCondition(this.#text) ? { where: this.#text } : { nodes: range };
     const text = await this.#ask(signal, query).catch(() => '');
     if (signal.aborted) return;
-    this.fault = { text: text || at.message, at };
+    this.fault = text || 'This cannot be understood';
     this.#tell(false);
   }
 
   /**
    * Ask the server whether nodes can be chosen so, and what belongs to no node.
    *
-   * @param {AbortSignal} signal
-   * @param {{where?: string, nodes?: string}} query
+   * @param {AbortSignal} signal @param {Query} query
    * @returns {Promise<string>} what is wrong; '' for nothing
    */
   async #ask(signal, query) {
     const { fault, members, enforced_by_default: byDefault } = await ask('GET', PATH, { query, signal });
     Object.assign(this.#world, { members: new Set(members), enforcedByDefault: byDefault });
-    const [line = ''] = (fault ?? '').split('\n'); // the others show the place
-    return line.replace(/^where: /, '').replace('--where help lists', 'the help lists');
+    return (fault ?? '').replace(/^where: /, '').replace('--where help lists', 'the help lists');
   }
 
   /** @param {Filter | null} filter */

@@ -6,7 +6,7 @@ class PodiumLogin extends Part {
   #name = input({ name: 'name', type: 'text', autocomplete: 'username' });
   #secret = input({ name: 'password', type: 'password', autocomplete: 'current-password', required: true });
   #button = h('button', { class: 'primary', 'data-action': 'log in' }, 'Log in');
-  #fault = h('p', { class: 'fault', role: 'alert', hidden: true });
+  #fault = h('p', { class: 'fault', role: 'alert' });
 
   show() {
     const isOver = this.page.session.state === 'ended';
@@ -22,15 +22,11 @@ class PodiumLogin extends Part {
   async #send(event) {
     event.preventDefault();
     const [name, secret] = [this.#name.value, this.#secret.value];
-    this.#button.disabled = this.#fault.hidden = true;
-    try {
-      await this.page.session.load(name ? { name, password: secret } : { token: secret });
-    } catch (error) {
-      this.#fault.textContent = wordsOf(error);
-      this.#fault.hidden = false;
-      this.#secret.select();
-    }
+    this.#button.disabled = true;
+    const asked = this.page.session.load(name ? { name, password: secret } : { token: secret });
+    this.#fault.textContent = await asked.then(() => '', wordsOf);
     this.#button.disabled = false;
+    this.#secret.select();
   }
 }
 

@@ -1,8 +1,8 @@
 import { link } from '../core/address.js';
 import { wordsOf } from '../core/api.js';
-import { h, Part } from '../core/elements.js';
+import { h, Part, setText } from '../core/elements.js';
+import { MOST_LIVE } from '../core/stream.js';
 import { pause } from '../core/waiting.js';
-import './podium-connection.js';
 import './podium-login.js';
 import '../conductors/podium-conductors.js';
 import '../fleet/podium-fleet.js';
@@ -26,6 +26,10 @@ const VIEWS = {
 };
 const TABS = Object.entries(VIEWS).filter(([view]) => !view.endsWith('/'));
 
+/** @type {Record<string, string>} */
+const SEVERITIES = { live: 'fine', connecting: 'warning', waiting: 'warning', lost: 'critical' };
+const WAITS = `This window waits: ${MOST_LIVE} others of this browser are live. Close or hide one of them.`;
+
 /** The frame around all views: navigation, connection, who one is, and the view that the address asks for. */
 class PodiumPage extends Part {
   /** The view in place and what it shows; undefined before the first. @type {string | undefined} */
@@ -36,53 +40,60 @@ class PodiumPage extends Part {
   #fleet = link('fleet');
   #tabs = TABS.map(([view, [, title]]) => h('a', { href: link(view) }, title));
   #who = h('div', { class: 'row who' });
-  #notice = h('div', { class: 'notice' });
+  /** Whether what is shown is live: a word beside the navigation, and above everything when it is not. */
+  #live = h('span', { class: 'live mark', role: 'status' });
+  #notice = failed('');
 
   show() {
     const { page } = this;
     this.replaceChildren(
       h('button', { class: 'skip', onclick: () => this.#heading.focus() }, 'Skip to the content'),
       h('header', {}, h('a', { class: 'brand', href: link('fleet') }, 'Podium'),
-        h('nav', { 'aria-label': 'Views' }, this.#tabs),
-        h('podium-connection', { page, notice: this.#notice }), this.#who),
+        h('nav', { 'aria-label': 'Views' }, this.#tabs), this.#live, this.#who),
       this.#notice, this.#main);
     this.listen(page.session, 'change', () => this.#showSession());
     this.listen(page.address, 'change', () => this.#showView());
+    this.soonAfter([page.stream, 'state'], [page.fleet, 'change'], [page.fleet, 'phase']);
+    this.refresh();
     void this.#ask();
+  }
+
+  refresh() {
+    const { stream: { state, since }, fleet: { failure } } = this.page;
+    setText(this.#live, state);
+    this.#live.dataset.severity = SEVERITIES[state];
+    this.setAttribute('data-connection', state);
+    const then = new Date(since).toLocaleTimeString();
+    setText(this.#notice, state === 'waiting' ? WAITS
+      : state === 'lost' ? `No connection to Podium since ${then}: what you see is from then. Trying again.`
+      : failure && `The nodes cannot be listed: ${failure}. Trying again.`);
   }
 
   /** Find out who asks; without an answer, again and again. */
   async #ask() {
     const { session } = this.page;
     while (session.state === 'unknown' && !this.ends.signal.aborted) {
-      try {
-        await session.load();
-      } catch (error) {
-        this.#put('No answer', h('p', { class: 'fault', role: 'alert' }, wordsOf(error), '. Trying again.'));
-        await pause(2000, this.ends.signal);
-      }
+      const fault = await session.load().then(() => '', wordsOf);
+      if (fault) this.#put('No answer', failed(`${fault}. Trying again.`));
+      if (fault) await pause(2000, this.ends.signal);
     }
   }
 
   #showSession() {
     const { state, role, name, login } = this.page.session;
     this.toggleAttribute('data-inside', state === 'somebody' && role !== null);
-    const logOut = { class: 'plain', 'data-action': 'log out', onclick: () => this.#logOut() };
+    const onclick = () => this.#logOut();
+    const logOut = h('button', { class: 'plain', 'data-action': 'log out', onclick }, 'Log out');
     const who = h('span', {}, name, h('span', { class: 'quiet' }, role && ` · ${role}`));
-    const canLeave = state === 'somebody' && login;
-    this.#who.replaceChildren(...(canLeave ? [who, h('button', logOut, 'Log out')] : []));
+    this.#who.replaceChildren(...(state === 'somebody' && login ? [who, logOut] : []));
     this.#shownAt = undefined;
     this.#showView();
   }
 
   async #logOut() {
-    try {
-      await this.page.session.logOut();
-      location.reload();  // so that nothing of what was shown stays in the browser
-    } catch (error) {
-      const words = `Not logged out: ${wordsOf(error)}`;
-      this.#notice.replaceChildren(h('p', { class: 'fault', role: 'alert' }, words));
-    }
+    const fault = await this.page.session.logOut().then(() => '', wordsOf);
+    if (fault) this.#put('Not logged out', failed(`Not logged out: ${fault}`));
+    else location.reload();  // so that nothing of what was shown stays in the browser
   }
 
   #showView() {
@@ -121,13 +132,15 @@ class PodiumPage extends Part {
   }
 }
 
+/** @param {string} text */
+const failed = (text) => h('p', { class: 'fault', role: 'alert' }, text);
+
 /** @param {string | null} name */
 function noRole(name) {
   return h('section', { class: 'panel narrow' },
     h('h2', {}, `${name} has no role here`),
-    h('p', {}, 'You are logged in, but may look at nothing. Ask those who run Podium to add you to ',
-      h('code', {}, 'readers'), ', ', h('code', {}, 'operators'), ' or ', h('code', {}, 'admins'),
-      ' of ', h('code', {}, '[api]'), ' in podium.conf and reload podium-api; then load this page again.'));
+    h('p', {}, 'You are logged in, but may look at nothing. Ask those who run Podium to add you to readers,'
+      + ' operators or admins of [api] in podium.conf and reload podium-api; then load this page again.'));
 }
 
 function notFound() {

@@ -6,7 +6,7 @@
  * @typedef {string | [string, unknown, (() => Node)?]} Fact the name of a field; or a name, a value, and what
  *   is shown instead
  */
-import { h } from '../core/elements.js';
+import { h, setText } from '../core/elements.js';
 import { age } from '../core/words.js';
 
 /** A table whose rows stay the same elements while their keys do. */
@@ -16,13 +16,16 @@ export class Table {
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
 
-  /** @param {string} title @param {Column[]} columns @param {(row: any) => unknown} key */
-  constructor(title, columns, key) {
+  /**
+   * @param {string} title @param {Column[]} columns @param {(row: any) => unknown} key
+   * @param {string} [none] what stands for the title where there are no rows; else nothing is shown then
+   */
+  constructor(title, columns, key, none = '') {
+    this.titleOf = (/** @type {any[]} */ rows) => (rows.length ? title : none);
     this.columns = columns.map(column);
     this.key = key;
     const heads = h('tr', {}, this.columns.map(([label]) => h('th', { scope: 'col' }, label)));
     const head = h('thead', { hidden: !this.columns[0][0] }, heads);
-    this.#title.append(title);
     this.element = h('table', { hidden: true }, h('caption', {}, this.#title), head, this.#body);
   }
 
@@ -46,7 +49,8 @@ export class Table {
       return [key, element];
     }));
     for (const [key, element] of before) if (!this.#rows.has(key)) element.remove();
-    this.element.hidden = !rows.length;
+    setText(this.#title, this.titleOf(rows));
+    this.element.hidden = !this.#title.textContent;
     if (hadFocus && !this.element.contains(document.activeElement)) this.#title.focus();
   }
 }

@@ -1,7 +1,8 @@
 /** What views have in common: they load what they show again and again, and say what went wrong. */
-import { wordsOf } from '../core/api.js';
 import { askPerson } from '../acting/podium-question.js';
+import { ask, wordsOf } from '../core/api.js';
 import { Part, h, setText } from '../core/elements.js';
+import { once, pause } from '../core/waiting.js';
 import { age } from '../core/words.js';
 
 /** Milliseconds from one request to the next, however much happens. */
@@ -11,14 +12,9 @@ const LEAST = 500;
 export class View extends Part {
   /** Of what is shown, where it is one of many. */
   name = '';
-  #fault = h('p', { role: 'alert', class: 'fault', hidden: true });
+  #fault = h('p', { role: 'alert', class: 'fault' });
   #said = h('p', { role: 'status' });
-  #isLoading = false;
-  #isLoaded = false;
-  /** When to load again, and when at the earliest. */
-  #due = 0;
-  #earliest = 0;
-  #look = () => {};
+  #isWanted = false;
 
   /**
    * Show what is loaded, again and again.
@@ -26,28 +22,27 @@ export class View extends Part {
    * @param {(signal: AbortSignal) => Promise<void>} load
    * @param {...Node} children
    */
-  begin(seconds, load, ...children) {
-    this.#look = async () => {
-      if (document.hidden || this.#isLoading || Date.now() < Math.max(this.#due, this.#earliest)) return;
-      const begun = Date.now();
-      [this.#isLoading, this.#due] = [true, begun + seconds * 1000];
-      const fault = await load(this.ends.signal).then(() => '', wordsOf);
-      [this.#isLoading, this.#earliest] = [false, Date.now() + Math.max(LEAST, 3 * (Date.now() - begun))];
-      setText(this.#fault, fault);
-      this.#fault.hidden = !fault;
-      this.#isLoaded ||= !fault;
-      this.toggleAttribute('data-old', fault !== '');
-      this.toggleAttribute('data-missing', !this.#isLoaded);
-    };
+  async begin(seconds, load, ...children) {
+    const { signal } = this.ends;
     this.replaceChildren(...children, this.#fault, this.#said);
-    this.every(1, () => this.#look());
-    this.#look();
+    this.toggleAttribute('data-missing', true);
+    while (!signal.aborted) {
+      const begun = Date.now();
+      this.#isWanted = false;
+      const fault = await load(signal).then(() => '', wordsOf);
+      setText(this.#fault, fault);
+      this.toggleAttribute('data-old', fault !== '');
+      if (!fault) this.removeAttribute('data-missing');
+      await pause(Math.max(LEAST, 3 * (Date.now() - begun)), signal);
+      if (!this.#isWanted) await once(this, 'wanted', signal, seconds * 1000);
+      while (document.hidden && !signal.aborted) await once(document, 'visibilitychange', signal);
+    }
   }
 
   /** Load again, but not too often. */
   refresh() {
-    this.#due = 0;
-    this.#look();
+    this.#isWanted = true;
+    this.dispatchEvent(new Event('wanted'));
   }
 
   /**
@@ -59,8 +54,9 @@ export class View extends Part {
     const onclick = () => {
       if (isBusy) return;
       isBusy = true;
-      const said = work().then((text) => this.say(text), (fault) => this.say(wordsOf(fault), 'fault'));
-      said.finally(() => {
+      this.#say('');
+      const said = work().then((text) => this.#say(text), (fault) => this.#say(wordsOf(fault), 'fault'));
+      void said.then(() => {
         isBusy = false;
         this.soon();
       });
@@ -68,34 +64,42 @@ export class View extends Part {
     return h('button', { 'data-action': action, 'aria-label': `${action} ${about}`, onclick }, action);
   }
 
+  /**
+   * Return a button that asks the person, then the API, and says what that answers.
+   * @param {object} what
+   * @param {string} what.action
+   * @param {string} what.about
+   * @param {import('../core/session.js').Role} what.role
+   * @param {string[]} [what.lines] of the question
+   * @param {string} [what.option] of the question
+   * @param {string} what.path
+   * @param {(answer: import('../acting/podium-question.js').Answer) => object} [what.body]
+   * @param {(found: any) => string} what.said
+   */
+  asking({ action, about, role, lines = [], option, path, body = () => ({}), said }) {
+    const title = `${action[0].toUpperCase()}${action.slice(1)} ${about}?`;
+    return this.button(action, about, async () => {
+      /** @type {string[]} */
+      const warnings = [];
+      const warn = (/** @type {string[]} */ texts) => void warnings.push(...texts);
+      const found = await askPerson(this.page, {
+        action, role, option, loud: !['enable', 'undrain'].includes(action), about: () => ({ title, lines }),
+        work: (answer) => () => ask('POST', `podium/v1/${path}`, { body: body(answer), warn }),
+      });
+      return found ? [`${about}: ${said(found)}`, ...warnings].join('; ') : '';
+    });
+  }
+
   /** Say what came of what somebody did. @param {string} text @param {string} kind */
-  say(text, kind = '') {
-    const onclick = () => this.say('');
+  #say(text, kind = '') {
+    const onclick = () => this.#say('');
     const dismiss = h('button', { class: 'plain', 'data-action': 'dismiss', onclick }, 'Dismiss');
     this.#said.className = kind;
     this.#said.replaceChildren(...(text ? [text, dismiss] : []));
   }
 
-  /**
-   * Do something if the person agrees. @param {string} action @param {import('../core/session.js').Role} role
-   * @param {{title: string, lines?: string[]}} words
-   * @param {() => Promise<any>} work @returns {Promise<any>} what it returned, or null
-   */
-  agreed(action, role, words, work) {
-    const about = () => words;
-    return askPerson(this.page, { action, role, about, loud: action !== 'enable', work: () => work });
-  }
-
-  /** @param {string} host of a conductor @returns {string} its state; empty as long as it is not known */
-  standing(host) {
-    const known = this.page.status.last?.conductors;
-    return known?.find((/** @type {any} */ one) => one.hostname === host)?.state ?? (known ? 'gone' : '');
-  }
-
   /** Return how long ago something was, by the server's clock. @param {string | null} time */
-  ago(time) {
-    return time && age(this.page.fleet.now() - Date.parse(time));
-  }
+  ago(time) { return time && age(this.page.fleet.now() - Date.parse(time)); }
 }
 
 /** Return words with a mark. @param {string} kind @param {string} [value] @param {string} [words] */

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { natural } from "../../../api/page/site/core/natural.js";
-import { folded, rackOf } from "../../../api/page/site/core/racks.js";
+import { folded, natural, rackOf } from "../../../api/page/site/core/names.js";
 
 test("the rack is the one that is noted", () => {
   assert.equal(rackOf({ name: "r1n01", "extra.rack": "B7" }), "B7");

@@ -1,6 +1,17 @@
-// Racks of nodes, and names written as ranges, as podium.node_ranges.fold does.
+// Names of nodes: their natural order, n2 before n10, the racks that they say, and many written as ranges, as
+// podium.node_ranges.natural and fold have them.
 
-import { byKey, natural } from './natural.js';
+/** @param {string} text @returns {string} its key for sorting: each number with its length before it */
+export function natural(text) {
+  const key = text.replace(/[0-9]{1,18}/g, (digits) => {
+    const number = digits.replace(/^0+/, '');
+    return String(number.length).padStart(2, '0') + number;
+  });
+  return `${key}\u0001${text}`;
+}
+
+/** @param {{key: string}} one @param {{key: string}} other */
+export function byKey(one, other) { return one.key < other.key ? -1 : one.key > other.key ? 1 : 0; }
 
 /**
  * What extra.rack of a node says, else its name up to the last number and the word before that, r1 of r1n01;
