@@ -136,6 +136,8 @@ class Reader:
         first = await self.get(FIRST)
         if first is None or first.number > newest.number:
             return None
+        if start is None and before is not None and before < first.number:
+            return Page((), False)  # it has made room itself, and so have those before it
         found, upper = ([] if start else [newest]), newest.number
         while first.number != upper != (after or 0) + 1 and len(found) < limit:
             if found and self._clock() >= self._end:

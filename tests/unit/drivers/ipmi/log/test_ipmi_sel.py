@@ -164,6 +164,13 @@ def test_an_entry_that_was_taken_out_of_the_middle_is_passed_over() -> None:
     assert log.page(after=3) == ([6, 5], False)
 
 
+def test_nothing_is_older_than_what_has_made_room() -> None:
+    log = Log(10, capacity=5)
+    assert log.page() == ([10, 9, 8, 7, 6], False)
+    assert log.page(before=3) == ([], False)
+    assert log.page(after=3, limit=2) == ([10, 9], True)
+
+
 def test_numbers_that_begin_again_are_in_the_order_of_the_log() -> None:
     log = Log(0, capacity=4, log_wraps=True)
     log.events._next_id = 0xFFFC
