@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -365,6 +365,17 @@ def test_a_contoso_machine_is_told_as_its_documents_have_it(contoso: Service) ->
     }
     assert (properties["memory_mb"], properties["processors"]) == (96 * 1024, 2)
     assert conductor.healths[node.name].status == "OK"
+
+
+def test_what_a_contoso_machine_boots_from_and_what_its_clock_shows_is_read(contoso: Service) -> None:
+    async def read(driver: RedfishDriver) -> tuple[base.Boot, datetime]:
+        node = contoso_node(contoso)
+        return await driver.get_boot_device(node), await driver.get_clock(node)
+
+    boot, clock = with_driver(read)
+    assert boot.chosen == base.BootDevice("pxe", False, "uefi")
+    assert {"pxe", "disk", "cdrom", "bios", "default"} == {*boot.supported}
+    assert clock == datetime(2015, 3, 13, 4, 14, 33, tzinfo=timezone(timedelta(hours=6)))
 
 
 def test_an_emulator_that_ended_is_unreachable(tmp_path: Path) -> None:
