@@ -50,7 +50,10 @@ class Clear(outcomes.Requesting):
             name = node.name or node.uuid
             log = log_pages.newest(podium, node.uuid, most=_MOST, wait=WAIT)
             if log.more:
-                raise errors.Conflict(f"{name}: its log has more than {_MOST:,} entries; nothing was cleared")
+                raise errors.Conflict(
+                    f"{name}: its log has more than the {len(log.entries):,} entries that could be read;"
+                    " nothing was cleared"
+                )
             if log.newest is None:
                 self.say(f"{name}: its log is empty")
                 return 0

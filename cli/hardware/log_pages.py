@@ -65,7 +65,7 @@ def newest(
     entries = [*found.values()][:most]
     return Found(
         entries=entries[::-1],
-        more=len(entries) < len(found),
+        more=len(entries) < len(found) or (is_wanted and page.more),
         newest=last.entries[-1].id if last.entries else None,
         read_at=last.read_at,
         clock_offset=last.clock_offset,

@@ -41,6 +41,7 @@ NOT_RUN: Final = {
 REFUSALS: Final = {
     r"needs --yes|there is nobody to ask": "no person is there",
     r"there is no (driver acme|task acme\.watch_racks|valid token acme)\b": "it is made on the page",
+    r"does not know the action (acme|ipmi)\.\w+": "it is made on the page",
     r"there is no task ipmi\.collect_inventory;|there are no such nodes, so": "the fleet has none",
     r"no node has the name or UUID (m1|r7n01|r\[3-9\]n\[01-40\]);": "the page is about a larger fleet",
     r"/nowhere/.* cannot be read|new/acme cannot be made": "the page is about other files and databases",
@@ -62,7 +63,9 @@ FILES: Final = {
     "clustershell/racks.yaml": "rack:\n  r1: r1n[01-08]\n",
 }
 #: What waits until a conductor has done something.
-_WAITS: Final = re.compile(r"--wait|^task (run|enable|disable)|^node (check|sensors)")
+_WAITS: Final = re.compile(
+    r"--wait|^task (run|enable|disable)|^node (check|sensors|log|boot show|clock show)"
+)
 _NUMBERS: Final = re.compile(r"\b[a-z]\d+n[][0-9,-]+|\d+(\.\d+)?")
 #: Where an operation ended with failures, as the exit status says; what it prints is looked at.
 _FAILED: Final = re.compile(r"^\S+: failed|^\S+: (cancelled|replaced) ", re.M)

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 
 from commands import Here, Run
 from logbooks import Logbook, messages, read_by
 from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
 from terminals import Terminal
 
@@ -64,8 +66,8 @@ def test_a_log_that_is_cleared_between_two_pages_is_shown_once(
     podium_here: Here, database: Database, owner: Worker, book: Logbook
 ) -> None:
     class Cleared(Logbook):
-        def answer(self, connection: object, read: object) -> None:
-            super().answer(connection, read)  # type: ignore[arg-type]
+        def answer(self, connection: sa.Connection, read: HardwareRead) -> None:
+            super().answer(connection, read)
             self.entries = self.entries[-2:]
 
     cleared = Cleared()

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from commands import Here, Run
 from logbooks import Logbook, read_by
 from podium import states
 from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
 
 
@@ -119,6 +121,25 @@ def test_a_log_of_which_a_page_is_lost_is_not_cleared(
     with read_by(database, owner, book):
         done = podium_here("node", "log", "clear", "n1", "--yes")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "podium: 10.0.0.1: no answer within 5 s\n")
+    assert ([*folder.iterdir()], operations(podium_here)) == ([], [])
+
+
+def test_a_log_whose_older_entries_nobody_is_given_is_not_cleared(
+    podium_here: Here, database: Database, owner: Worker, folder: Path
+) -> None:
+    class Stuck(Logbook):
+        def answer(self, connection: sa.Connection, read: HardwareRead) -> None:
+            super().answer(connection, read._replace(arguments=None))
+
+    book = Stuck()
+    for number in range(1500):
+        book.add(f"event {number}")
+    with read_by(database, owner, book):
+        done = podium_here("node", "log", "clear", "n1", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "podium: n1: its log has more than the 1,000 entries that could be read; nothing was cleared\n"
+    )
     assert ([*folder.iterdir()], operations(podium_here)) == ([], [])
 
 
