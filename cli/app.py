@@ -34,6 +34,7 @@ COMMANDS: Final = (
     ("node watch", "node_watch:Watch", "show nodes as they change"),
     ("node show", "nodes:Show", "show everything that Podium knows about a node"),
     ("node sensors", "hardware.sensors:Sensors", "read the sensors of nodes now"),
+    ("node feeds", "hardware.feeds:Feeds", "read what the feeds of nodes deliver now"),
     ("node log", "hardware.log:Log", "read the log that the hardware of a node keeps"),
     ("node log clear", "hardware.log_clear:Clear", "clear that log, after writing a copy of it"),
     ("node check", "node_check:Check", "try the login of nodes, and change nothing"),

@@ -18,6 +18,7 @@ from podium.client.calls.drains import Avoid, Drain, Forget, GetDrain, ListAvoid
 from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
+from podium.client.calls.feeds import ReadFeeds
 from podium.client.calls.fleet import GetFleet
 from podium.client.calls.hardware import CheckNodes, ReadBootDevice, ReadClock, ReadLog, ReadSensors
 from podium.client.calls.names import FindNames
@@ -191,6 +192,7 @@ class _Calls:
     log = _Method(ReadLog)
     clock = _Method(ReadClock)
     check_nodes = _Method(CheckNodes)
+    feeds = _Method(ReadFeeds)
 
 
 class Podium(_Calls, ABC):

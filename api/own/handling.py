@@ -23,7 +23,8 @@ from podium.client.calls.call import Call, Page
 from podium.client.calls.hardware import AskHardware
 from podium.client.local.answers import answer
 from podium.client.local.backend import Backend
-from podium.client.local.hardware import Owed, owed_for
+from podium.client.local.hardware import owed_for
+from podium.client.local.owed import Owed
 from podium.db.engine import Database
 from podium.db.kept_answers import Key
 

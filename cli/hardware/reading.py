@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import SimpleQueue
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
@@ -31,14 +31,17 @@ WAIT: Final = 40.0
 _OF_ALL: Final = (*AWAY, errors.LoginRefused, errors.NotAllowed, errors.OtherFleet, errors.SchemaMismatch)
 
 
-def add_timeout(parser: argparse.ArgumentParser) -> None:
-    """Add the option --timeout of a command that waits for what conductors read."""
+def add_timeout(parser: argparse.ArgumentParser, usual: float = WAIT) -> None:
+    """Add the option --timeout of a command that waits for what conductors read.
+
+    :param usual: seconds that it waits without the option
+    """
     parser.add_argument(
         "--timeout",
         type=_wait,
-        default=WAIT,
+        default=usual,
         metavar="TIME",
-        help=f"how long to wait for the answer in seconds, at most {_LONGEST:g} (default: {WAIT:g})",
+        help=f"how long to wait for the answer in seconds, at most {_LONGEST:g} (default: {usual:g})",
     )
 
 
@@ -52,12 +55,14 @@ class Reading(command.Lister, Generic[T]):
     The exit status is 1 if anything could not be read.
     """
 
+    #: Seconds that it waits unless somebody says otherwise.
+    usual_wait: ClassVar[float] = WAIT
     _failed = False
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
-        add_timeout(parser)
+        add_timeout(parser, self.usual_wait)
         return parser
 
     @abstractmethod

@@ -10,6 +10,7 @@ from podium.client.calls import (
     drivers,
     enrolment,
     events,
+    feeds,
     fleet,
     hardware,
     names,
@@ -82,4 +83,5 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     hardware.ReadLog,
     hardware.ReadClock,
     hardware.CheckNodes,
+    feeds.ReadFeeds,
 )

@@ -10,8 +10,9 @@ from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
 from podium.client.calls.hardware import AskHardware
 from podium.client.local.changes import Following
-from podium.client.local.hardware import Owed, owed_for
+from podium.client.local.hardware import owed_for
 from podium.client.local.local import LOG, WAIT, Local
+from podium.client.local.owed import Owed
 from podium.client.podium import AsyncPodium
 
 T = TypeVar("T")

@@ -1,15 +1,15 @@
 """Answers that the conductor of a node gives, see podium.client.calls.hardware."""
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
 from podium import errors
 from podium.client.calls.call import answer_of
+from podium.client.calls.feeds import ReadFeeds
 from podium.client.calls.hardware import (
     MOST_CHECKED,
     AskHardware,
@@ -24,57 +24,21 @@ from podium.client.calls.hardware import (
     Result,
 )
 from podium.client.local.backend import Answers, Backend
+from podium.client.local.feeds import OwedFeeds
 from podium.client.local.nodes import required_names
+from podium.client.local.owed import Owed
 from podium.db import api, hardware_reads
 from podium.db.api import NodeKey
 from podium.db.hardware_reads import HardwareRead
 
 T = TypeVar("T")
 
-#: Seconds between two looks for the answer, short at first and then a tenth of what was waited.
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 1.0
 #: What became of a check, by the kind of its error.
 _RESULTS: Final[tuple[tuple[type[errors.PodiumError], Result], ...]] = (
     (errors.AuthenticationRefused, "refused"),
     (errors.BMCUnreachable, "unreachable"),
     (errors.NodeConflict, "not checked"),
 )
-
-
-class Owed(ABC, Generic[T]):
-    """An answer that conductors owe. Who waits looks for it again and again, with pauses between.
-
-    :param clock: seconds, which nobody sets
-    """
-
-    def __init__(self, backend: Backend, wait: float, clock: Callable[[], float]) -> None:
-        self._backend = backend
-        self._wait = wait
-        self._clock = clock
-        self._asked_at = clock()
-
-    @property
-    def pause(self) -> float:
-        """Seconds until the next look."""
-        return min(max(_FIRST_PAUSE, (self._clock() - self._asked_at) / 10), _LONGEST_PAUSE)
-
-    @abstractmethod
-    def look(self) -> T | None:
-        """Ask if that was not done, and return the answer; None as long as there is none.
-
-        :raises podium.errors.PodiumError: why it could not be read
-        """
-
-    @property
-    def _is_late(self) -> bool:
-        return self._clock() - self._asked_at >= self._wait
-
-    def _late(self, name: str, read: HardwareRead) -> errors.NodeConflict:
-        return errors.NodeConflict(
-            f"{name}: the conductor {read.reader.host} has not answered within {self._wait:g} s; see: podium"
-            " conductor list"
-        )
 
 
 class _OwedNode(Owed[T]):
@@ -178,19 +142,19 @@ def _error(read: HardwareRead) -> errors.PodiumError:
     return found
 
 
+_OWED: Final[Mapping[type, Any]] = {CheckNodes: _OwedChecks, ReadFeeds: OwedFeeds}
+
+
 def owed_for(backend: Backend, call: AskHardware[T], clock: Callable[[], float] = time.monotonic) -> Owed[T]:
     """Return what conductors owe to whoever asks this call."""
-    owed: Any = _OwedChecks if isinstance(call, CheckNodes) else _OwedNode
+    owed: Any = _OWED.get(type(call), _OwedNode)
     found: Owed[T] = owed(backend, call, clock)
     return found
 
 
 def wait_for(backend: Backend, call: AskHardware[T]) -> T:
     """Return what a conductor has read, once it has."""
-    owed = owed_for(backend, call)
-    while (found := owed.look()) is None:
-        time.sleep(owed.pause)
-    return found
+    return owed_for(backend, call).wait()
 
 
 ANSWERS: Final[Answers] = dict.fromkeys(

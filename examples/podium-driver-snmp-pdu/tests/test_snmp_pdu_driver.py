@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, ClassVar
 
 import pytest
-from agent import AUTH_KEY, LOADS, PACKETS, PRIV_KEY, READ, SNMPD, USERS, WRITE, Agent, state_of
+from agent import AUTH_KEY, LOADS, PACKETS, POWERS, PRIV_KEY, READ, SNMPD, USERS, WRITE, Agent, state_of
 from podium import errors, states
 from podium.drivers import base
 from podium.testing import DriverContract, FakeManager, make_driver, make_node
@@ -418,14 +418,30 @@ def test_a_pdu_that_does_not_say_what_its_load_is_tells_no_health(agent: Agent, 
 @with_snmpd
 @pytest.mark.parametrize(("kind", "watts"), [("apc_rackpdu2", 102.0), ("raritan_pdu2", 100.2)])
 def test_the_power_of_each_outlet_is_a_sensor_of_its_node(agent: Agent, kind: str, watts: float) -> None:
-    manager = loads(nodes(agent, kind, 1, 2))
-    assert manager.sensors["m2"] == [base.Sensor("Outlet", "power", watts)]
+    outlets = nodes(agent, kind, 1, 2)
+    assert loads(outlets).sensors["m2"] == [base.Sensor("Outlet", "power", watts)]
+    assert sensors(outlets[1]) == [base.Sensor("Outlet", "power", watts)]
+
+
+@with_snmpd
+def test_an_outlet_that_is_not_measured_has_no_sensor(agent: Agent) -> None:
+    agent.put(POWERS["apc_rackpdu2"].format(1), -1)
+    assert sensors(*nodes(agent, "apc_rackpdu2", 1)) == []
+    assert sensors(*nodes(agent, "apc_masterswitch", 1)) == []
 
 
 @with_snmpd
 def test_a_pdu_without_meters_reports_no_sensors(agent: Agent) -> None:
     manager = loads(nodes(agent, "apc_masterswitch", 1))
     assert (manager.sensors, manager.healths) == ({}, {})
+
+
+def sensors(outlet: base.Node) -> list[base.Sensor]:
+    async def scenario() -> list[base.Sensor]:
+        async with started() as driver:
+            return await driver.get_sensors(outlet)
+
+    return asyncio.run(scenario())
 
 
 def loads(outlets: list[base.Node]) -> FakeManager:

@@ -113,6 +113,12 @@ class SNMPDriver(base.Driver):
         except NoSuchRow as fault:
             raise errors.DriverError(f"{_missing(pdu, index)} that can be switched ({fault})") from None
 
+    async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
+        """Read the power that the outlet delivers now: what a machine draws whose own hardware is silent."""
+        pdu, outlet = self._outlet(node)
+        (watts,) = await self._powers(pdu, [outlet])
+        return [] if watts is None else [base.Sensor("Outlet", "power", watts)]
+
     @base.driver_periodic_task(spacing=60)
     async def read_loads(self, manager: base.Manager, context: RunContext) -> None:
         """Report the load of each PDU as the health of its nodes, and the power that each outlet delivers."""
@@ -147,17 +153,28 @@ class SNMPDriver(base.Driver):
             manager.report_health(node, health)
 
     async def _report_power(self, manager: base.Manager, pdu: PDU, outlets: _Outlets) -> None:
+        powers = await self._powers(pdu, [outlet for _, outlet in outlets])
+        for (node, _), watts in zip(outlets, powers, strict=True):
+            if watts is not None:
+                manager.report_sensors(node, [base.Sensor("Outlet", "power", watts)])
+
+    async def _powers(self, pdu: PDU, outlets: Sequence[int]) -> list[float | None]:
+        """Read the watts that outlets of a PDU deliver; None for those that it does not measure."""
         if pdu.kind.power is None:
-            return
+            return [None] * len(outlets)
         column, part, places = pdu.kind.power
-        rows = [(*pdu.index(outlet), *part) for _, outlet in outlets]
+        rows = [(*pdu.index(outlet), *part) for outlet in outlets]
         values = await self._client.read(pdu.agent, [(*column, *row) for row in rows])
-        digits = await self._client.read(pdu.agent, [(*places, *row) for row in rows]) if places else []
-        for number, ((node, _), value) in enumerate(zip(outlets, values, strict=True)):
-            decimals = digits[number] if digits else 0
+        digits: Sequence[Value] = [0] * len(rows)
+        if places:
+            digits = await self._client.read(pdu.agent, [(*places, *row) for row in rows])
+        return [
             # APC answers -1 for an outlet that it does not measure.
-            if isinstance(value, int) and value >= 0 and isinstance(decimals, int):
-                manager.report_sensors(node, [base.Sensor("Outlet", "power", value / 10**decimals)])
+            value / 10**decimals
+            if isinstance(value, int) and value >= 0 and isinstance(decimals, int)
+            else None
+            for value, decimals in zip(values, digits, strict=True)
+        ]
 
     def _by_pdu(
         self, nodes: Iterable[base.Node], faults: dict[str, states.PowerState | Exception]

@@ -1,0 +1,57 @@
+"""Answers that conductors owe to whoever waits for them."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from podium import errors
+from podium.client.local.backend import Backend
+from podium.db.hardware_reads import HardwareRead
+
+T = TypeVar("T")
+
+#: Seconds between two looks for the answer, short at first and then a tenth of what was waited.
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 1.0
+
+
+class Owed(ABC, Generic[T]):
+    """An answer that conductors owe. Who waits looks for it again and again, with pauses between.
+
+    :param clock: seconds, which nobody sets
+    """
+
+    def __init__(self, backend: Backend, wait: float, clock: Callable[[], float]) -> None:
+        self._backend = backend
+        self._patience = wait
+        self._clock = clock
+        self._asked_at = clock()
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        return min(max(_FIRST_PAUSE, (self._clock() - self._asked_at) / 10), _LONGEST_PAUSE)
+
+    @abstractmethod
+    def look(self) -> T | None:
+        """Ask if that was not done, and return the answer; None as long as there is none.
+
+        :raises podium.errors.PodiumError: why it could not be read
+        """
+
+    def wait(self) -> T:
+        """Return the answer, once it is there."""
+        while (found := self.look()) is None:
+            time.sleep(self.pause)
+        return found
+
+    @property
+    def _is_late(self) -> bool:
+        return self._clock() - self._asked_at >= self._patience
+
+    def _late(self, name: str, read: HardwareRead) -> errors.NodeConflict:
+        return errors.NodeConflict(
+            f"{name}: the conductor {read.reader.host} has not answered within {self._patience:g} s; see:"
+            " podium conductor list"
+        )

@@ -1,0 +1,155 @@
+"""The feeds of nodes, and what conductors are asked to read of them, as functions of an open connection."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db import clock, hardware_reads
+from podium.db.bulk import chunks
+from podium.db.changes import announce_read
+from podium.db.feed_words import KEY, Feed, named
+from podium.db.hardware_reads import HardwareRead
+from podium.db.models import node_columns, nodes
+from podium.db.node_conditions import entry_as_json
+
+#: What is read of a feed.
+_KIND: Final = "sensors"
+#: Feeds that can be asked at once.
+_MOST: Final = 1024
+
+
+class Asked(NamedTuple):
+    """A feed, and the number of the read that its conductor owes; None if it is asked nothing."""
+
+    feed: Feed
+    read: int | None
+
+
+def look(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, list[Feed]]:
+    """Return the feeds of nodes, by the number of the node, as far as the database knows them."""
+    its_own = _named(connection, nodes.c.id.in_(numbers))
+    wanted = sorted({name for _, its in its_own.values() for name in its})
+    known = _known(connection, wanted)
+    users = _users(connection, known)
+    found: dict[int, list[Feed]] = {}
+    for number, (own, its) in its_own.items():
+        mine: dict[str, Feed] = {}  # a feed may be named by its name and by its UUID
+        for name in its:
+            feed = known.get(name, Feed(name))
+            others = sorted(users.get(feed.uuid or "", set()) - {own.name})
+            mine.setdefault(
+                feed.uuid or name,
+                dataclasses.replace(feed, name=name, others=others, is_itself=feed.uuid == own.uuid),
+            )
+        found[number] = list(mine.values())
+    return found
+
+
+def ask(connection: sa.Connection, numbers: Sequence[int], who: str) -> dict[int, list[Asked]]:
+    """Ask the conductors of the feeds of nodes what these deliver. Called first in a transaction.
+
+    :param numbers: of the nodes, at most 64
+    :param who: asks
+    :returns: by the number of the node
+    """
+    announce_read(connection)  # before anything is read, see podium.db.hardware_reads
+    found = look(connection, numbers)
+    uuids = dict.fromkeys(feed.uuid for its in found.values() for feed in its if feed.uuid is not None)
+    asked = {
+        node.uuid: number
+        for node, number in hardware_reads.ask_many(connection, list(uuids), _KIND, who, _MOST)
+    }
+    return {number: [_asked(feed, asked) for feed in its] for number, its in found.items()}
+
+
+def _asked(feed: Feed, asked: Mapping[str, int | errors.NodeConflict]) -> Asked:
+    number = asked.get(feed.uuid or "")
+    if isinstance(number, errors.NodeConflict):
+        return Asked(dataclasses.replace(feed, error=str(number)), None)
+    return Asked(feed, number)
+
+
+def heard(
+    connection: sa.Connection, asked: Iterable[Sequence[Asked]], *, is_late: bool
+) -> list[list[Feed] | None]:
+    """Return what conductors have answered, for each list of feeds; None as long as an answer is missing.
+
+    :param is_late: whether no answer is waited for any longer
+    """
+    lists = list(asked)
+    numbers = {one.read for its in lists for one in its if one.read is not None}
+    reads: dict[int, HardwareRead] = {}
+    for chunk in chunks(sorted(numbers)):
+        reads |= hardware_reads.find_many(connection, chunk)
+    return [
+        None
+        if not is_late and any(one.read in reads and reads[one.read].finished_at is None for one in its)
+        else [_heard(one, reads) for one in its]
+        for its in lists
+    ]
+
+
+def _heard(asked: Asked, reads: Mapping[int, HardwareRead]) -> Feed:
+    if asked.read is None:
+        return asked.feed
+    read = reads.get(asked.read)
+    if read is None:
+        return dataclasses.replace(asked.feed, error="the answer was deleted meanwhile; ask again")
+    if read.finished_at is None:
+        return dataclasses.replace(asked.feed, error=f"the conductor {read.reader.host} has not answered")
+    if read.answer is None:
+        return dataclasses.replace(asked.feed, error=read.error)
+    watts = [one["value"] for one in read.answer["sensors"] if one["kind"] == "power"]
+    # Of several the greatest: one may be a part of another, or the same once more.
+    known = [value for value in watts if value is not None]
+    if not known:
+        return dataclasses.replace(asked.feed, error="it does not measure its power")
+    return dataclasses.replace(asked.feed, watts=max(known))
+
+
+class _Own(NamedTuple):
+    uuid: str
+    name: str
+
+
+def _named(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[int, tuple[_Own, list[str]]]:
+    """Return the names of feeds that nodes have, by the number of the node."""
+    its = entry_as_json(connection.dialect.name, nodes.c.extra, KEY).label("feeds")
+    rows = connection.execute(
+        sa.select(nodes.c.id, nodes.c.uuid, nodes.c.name, its).where(which, its.is_not(None))
+    )
+    return {row.id: (_Own(row.uuid, row.name), named({KEY: json.loads(row.feeds)})) for row in rows}
+
+
+def _known(connection: sa.Connection, wanted: Sequence[str]) -> dict[str, Feed]:
+    """Return the nodes among these names and UUIDs, by what is wanted."""
+    fields = "uuid", "name", "power_state", "power_checked_at"
+    found: dict[str, Feed] = {}
+    now = clock.now(connection)
+    for column in (nodes.c.name, nodes.c.uuid):
+        left = [name for name in wanted if name not in found]
+        for chunk in chunks(left):
+            for row in connection.execute(sa.select(*node_columns(fields)).where(column.in_(chunk))):
+                at = row.power_checked_at
+                age = None if at is None else max((now - at).total_seconds(), 0.0)
+                feed = Feed(row.name, row.uuid, row.power_state, age)
+                found |= dict.fromkeys((row.name, row.uuid), feed)
+    return found
+
+
+def _users(connection: sa.Connection, known: Mapping[str, Feed]) -> dict[str, set[str]]:
+    """Return the names of the nodes that have these feeds, by the UUID of the feed."""
+    users: dict[str, set[str]] = {}
+    text: sa.ColumnElement[Any] = entry_as_json(connection.dialect.name, nodes.c.extra, KEY)
+    # Names hold nothing that JSON writes otherwise. What contains one is looked at more closely.
+    for chunk in chunks(sorted(known), 50):
+        some = sa.or_(*(text.contains(name, autoescape=True) for name in chunk))
+        for own, its in _named(connection, some).values():
+            for name in its:
+                if name in known and known[name].uuid != own.uuid:
+                    users.setdefault(known[name].uuid or "", set()).add(own.name)
+    return users
