@@ -59,10 +59,11 @@ def ask(connection: sa.Connection, numbers: Sequence[int], who: str) -> dict[int
     announce_read(connection)  # before anything is read, see podium.db.hardware_reads
     found = look(connection, numbers)
     uuids = dict.fromkeys(feed.uuid for its in found.values() for feed in its if feed.uuid is not None)
-    asked = {
-        node.uuid: number
-        for node, number in hardware_reads.ask_many(connection, list(uuids), _KIND, who, _MOST)
-    }
+    try:
+        reads = hardware_reads.ask_many(connection, list(uuids), _KIND, who, _MOST)
+    except errors.NodeNotFound:  # deleted at this moment: nobody waits for what the others would say
+        reads = []
+    asked = {node.uuid: number for node, number in reads}
     return {number: [_asked(feed, asked) for feed in its] for number, its in found.items()}
 
 

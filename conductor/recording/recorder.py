@@ -47,8 +47,8 @@ FLUSH_INTERVAL: Final = 1.0
 _MOST_REASONS: Final = 5
 
 _Numbers = set[int]
-#: How often and since when a node could not be read, and why the last read failed.
-_Fault = tuple[str, str]
+#: How often and since when a node could not be read, why the last read failed, and what others say.
+_Fault = tuple[str, str, str | None]
 
 
 class Recorder:
@@ -192,13 +192,14 @@ class Recorder:
         if entry is not None:
             self._maintenance.add(entry.number, (who, reason))
 
-    def add_fault(self, number: int, what: str, failure: str) -> None:
+    def add_fault(self, number: int, what: str, failure: str, opinion: str | None = None) -> None:
         """Have a node put into maintenance because its power cannot be read.
 
         :param what: how often and since when it could not be read
         :param failure: why the last read failed
+        :param opinion: what its feeds say about its power
         """
-        self._faults.add(number, (what, failure))
+        self._faults.add(number, (what, failure, opinion))
 
     def add_recovery(self, number: int) -> None:
         """Have a node taken out of the maintenance that :meth:`add_fault` put it into."""
@@ -339,4 +340,7 @@ def _finish(connection: sa.Connection, outcomes: Mapping[int, Outcome]) -> int:
 
 
 def _reasons(found: Mapping[int, _Fault]) -> dict[int, str]:
-    return {number: f"{what}; last: {failure}" for number, (what, failure) in found.items()}
+    return {
+        number: f"{what}; last: {failure}{f'; {opinion}' if opinion else ''}"
+        for number, (what, failure, opinion) in found.items()
+    }

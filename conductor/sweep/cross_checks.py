@@ -22,6 +22,7 @@ from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.for_others import ReadsForOthers
 from podium.conductor.sweep.inquiries import LONGEST_WAIT, Case, Inquiries, Place, Suspect
+from podium.conductor.sweep.second_opinions import SecondOpinions
 from podium.db.cross_checks import CrossCheck
 from podium.node_ranges import fold_for_log
 
@@ -76,6 +77,7 @@ class CrossChecks:
     ) -> None:
         self.for_others = ReadsForOthers(sql, fleet, rooms)
         self._inquiries = Inquiries(sql, fleet, rooms, self._note_out_of_reach)
+        self._opinions = SecondOpinions(sql, fleet, recorder)
         self._sql = sql
         self._fleet = fleet
         self._me = fleet.member
@@ -131,6 +133,7 @@ class CrossChecks:
             self._looked = now
             await self._look_again()
         self._give_up(now)
+        await self._opinions.poll(now)
         self._polled = now  # only now: the database did what it was asked for
         return borrowed
 
@@ -253,8 +256,8 @@ class CrossChecks:
         for number, (_, one, also, until) in list(self._condemned.items()):
             entry = self._fleet.get(number)
             failing = None if entry is None else entry.reads.failing
-            if failing is not None and failing.since is not None:
-                self._recorder.add_fault(number, f"{one.what}{also}", one.failure)
+            if entry is not None and failing is not None and failing.since is not None:
+                self._opinions.add(entry, f"{one.what}{also}", one.failure, now)
             elif now < until and (entry is None or failing is not None):
                 continue
             del self._condemned[number]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from fakes import PATIENCE, StillDriver
 from podium import errors, states
@@ -20,11 +21,13 @@ from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep import cross_checks
 from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api, members, slots
+from podium.db import api, hardware_reads, ledger, members, slots
 from podium.db import cross_checks as statements
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
 from podium.drivers import base
+from readers import answering
 from templates import prepared
 
 pytestmark = pytest.mark.mariadb_long
@@ -457,5 +460,86 @@ def test_nodes_that_answer_again_meanwhile_are_not_given_up(tmp_path: Path) -> N
             await it.until(lambda: not it.asked() and len(one.fleet) == len(mine))
             await one.sweep()
             assert not any(it.node(name).maintenance for name in mine)
+
+    asyncio.run(main())
+
+
+def name_feeds(it: Site, *names: str, feeds: Sequence[str]) -> None:
+    with it.database.write() as connection:
+        for name in names:
+            api.update_node(connection, it.node(name).id, {"extra": {"power_feeds": list(feeds)}})
+
+
+def draws(connection: sa.Connection, read: HardwareRead) -> None:
+    outlet = {"name": "Outlet", "kind": "power", "value": 156.0, "unit": "watts", "status": "OK"}
+    hardware_reads.answer(connection, read.id, {"sensors": [outlet]})
+
+
+def test_why_a_node_is_given_up_says_what_its_feeds_deliver(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p", n1="10.1.2.1", f1="10.1.3.1", f2="10.1.3.2") as it:
+            name_feeds(it, "n1", feeds=["f1", "f2"])
+            one = await it.enter("a")
+            await it.settle()
+            one.driver.lost = {"n1"}
+            with answering(it.database, one.me, draws):
+                await give_up(it, one)
+                await it.until(lambda: it.node("n1").maintenance)
+            told = "; last: no answer to ******; its feeds draw 312 W: it is on"
+            assert (it.node("n1").maintenance_reason or "").endswith(told)
+            with it.database.read() as connection:
+                events = ledger.newest_events(connection, ledger.Chosen(), limit=9)
+            (event,) = [one for one in events if one.cause == "fault"]
+            assert (event.reason or "").endswith(told)
+
+    asyncio.run(main())
+
+
+def test_feeds_that_do_not_answer_keep_no_node_from_being_given_up(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p", n1="10.1.2.1", f1="10.1.3.1") as it:
+            name_feeds(it, "n1", feeds=["f1"])
+            one = await it.enter("a")
+            await it.settle()
+            one.driver.lost = {"n1"}
+            await give_up(it, one)
+            assert not it.node("n1").maintenance
+            await one.wait(15)
+            assert (it.node("n1").maintenance_reason or "").endswith("its feed does not say what it draws")
+
+    asyncio.run(main())
+
+
+def test_a_rack_that_dies_does_not_make_a_read_for_each_of_its_feeds(tmp_path: Path) -> None:
+    async def main() -> None:
+        nodes = {f"n{number}": f"10.1.2.{number}" for number in range(200)}
+        async with site(f"sqlite:///{tmp_path}/p", **nodes, f1="10.1.3.1") as it:
+            name_feeds(it, *nodes, feeds=["f1", "f9"])
+            one = await it.enter("a")
+            await it.settle()
+            one.driver.lost = {*nodes}
+            await give_up(it, one)
+            with it.database.read() as connection:
+                assert len(hardware_reads.unanswered(connection, one.me)) == 1
+            await one.wait(35)
+            reasons = {name: it.node(name).maintenance_reason or "" for name in nodes}
+            assert all(reasons.values())
+            assert sum("its feed f9 is no node" in reason for reason in reasons.values()) >= 64
+
+    asyncio.run(main())
+
+
+def test_a_node_that_answers_while_its_feeds_are_asked_is_not_given_up(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p", n1="10.1.2.1", f1="10.1.3.1") as it:
+            name_feeds(it, "n1", feeds=["f1"])
+            one = await it.enter("a")
+            await it.settle()
+            one.driver.lost = {"n1"}
+            await give_up(it, one)
+            one.driver.lost = set()
+            await one.sweep()
+            await one.wait(30)
+            assert not it.node("n1").maintenance
 
     asyncio.run(main())
