@@ -362,7 +362,7 @@ class FakeDriver(base.Driver):
 class FakeHardware(FakeDriver):
     """The same under the name of Ironic's driver, for clients and tests that know it by that."""
 
-    #: What Ironic's driver of this name is made of. Nothing but the power is anything that could be done.
+    #: What Ironic's driver of this name is made of. Nothing is deployed, and there is no network.
     interfaces: ClassVar[Mapping[str, str]] = {
         "boot": "fake",
         "deploy": "fake",
@@ -370,8 +370,6 @@ class FakeHardware(FakeDriver):
         "network": "noop",
         "power": "fake",
     }
-    #: What its machines are said to boot from.
-    boot_devices = ("pxe",)
 
 
 def _endpoint(node: base.Node, info: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ _PARTS: Final = {
     "continue_inspection": "no agent runs on its machines",
     "events": "no network service reports to it",
     "allocation": "it allocates no machines",
-    "vendor_passthru": "its drivers have no methods of their vendors",
+    "vendor_passthru": "the actions of drivers' own are of nodes, and asked for by POST or PUT",
     "raid": "it sets no RAID up",
 }
 _PATH: Final = re.compile(r"/v1/(?:(?:nodes|drivers|ports|chassis)/[^/]+/)?([a-z_]+)(?:/.*)?")

@@ -1,4 +1,4 @@
-"""What the driver of a node can: whether it accepts its settings, and what it boots from."""
+"""What the driver of a node can: check its settings, choose what it boots from, switch its light."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,21 +7,39 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from podium import errors
-from podium.api import bodies
+from podium import errors, states
+from podium.api import asking, bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
 from podium.api.ironic import node_values
 from podium.api.ironic.node_paths import wanted
-from podium.api.routing import Operation, minor
-from podium.api.services import services
+from podium.api.routing import Handler, Operation, minor
+from podium.api.services import address, services
+from podium.client.calls import wire
+from podium.client.calls.hardware import BootDevices, ReadBootDevice
+from podium.client.calls.operations import AskPower
 from podium.client.enrolling.catalog import Catalog
-from podium.client.enrolling.values import TRUTH, text
+from podium.client.enrolling.values import TRUTH, choice
 from podium.client.records.node_records import INTERFACES
 from podium.db import api
+from podium.db.api import NodeRecord
+from podium.db.provision_states import ENROLL, NOT_CONDUCTED
+from podium.drivers.abilities import BOOT_DEVICES
 
-_FIELDS: Final = (Field("boot_device", text(64), required=True), Field("persistent", TRUTH))
+_DEVICE: Final = (Field("boot_device", choice(BOOT_DEVICES), required=True), Field("persistent", TRUTH))
+#: Which of Ironic's interfaces a driver counts as, for an action that it knows.
+_COUNTS_AS: Final = {
+    states.SET_BOOT_DEVICE: ("boot", "management"),
+    states.IDENTIFY: ("management",),
+    states.DRIVER_ACTION: ("vendor",),
+}
+#: The only indicator that there is: the light by which people find a machine.
+_COMPONENT: Final = "system"
+_LIGHT: Final = "led"
+#: Until when it is to be on, in seconds; drivers do not say how it is, nor whether it blinks.
+_SECONDS: Final[Mapping[str, int | None]] = {"OFF": 0, "ON": None, "BLINKING": None}
+_STATE: Final = (Field("state", choice(tuple(_SECONDS)), required=True),)
 
 
 async def validate(request: Request) -> Response:
@@ -33,88 +51,155 @@ async def validate(request: Request) -> Response:
 def _validate(connection: sa.Connection, wanted: str, catalog: Catalog) -> dict[str, Any]:
     (node,) = api.find_nodes(connection, [wanted])
     answer: dict[str, Any] = {"result": True}
-    has: Mapping[str, str] = {}
+    has = {"power"}
     try:
-        has = getattr(catalog.driver(node.driver), "interfaces", {})
+        has |= set(getattr(catalog.driver(node.driver), "interfaces", ()))
+        for action in (catalog.actions(node.driver) or frozenset()) & _COUNTS_AS.keys():
+            has.update(_COUNTS_AS[action])
         node_values.accepted(node, catalog)
     except (errors.InvalidNode, errors.DriverLoadError) as fault:
         answer = {"result": False, "reason": "; ".join(str(fault).splitlines())}
     missing = {"result": None, "reason": f"the driver {node.driver} has nothing of the kind"}
     names = (name.removesuffix("_interface") for name in INTERFACES)
-    return {name: answer if name == "power" or name in has else missing for name in names}
+    return {name: answer if name in has else missing for name in names}
 
 
-def _devices(connection: sa.Connection, wanted: str, catalog: Catalog) -> tuple[str, ...]:
-    """Return what a node can be told to boot from.
+async def conducted(request: Request, action: str) -> NodeRecord:
+    """Return the node that a request is about, whose conductor can ask its hardware for an action.
 
-    :raises podium.api.faults.Fault: its driver can tell it nothing
+    :raises podium.errors.UnsupportedPowerState: its driver does not know the action
+    :raises podium.api.faults.Fault: the node is in enroll. It is no conflict, which clients try again
     """
-    (node,) = api.find_keys(connection, [wanted])
-    if found := tuple(getattr(catalog.driver(node.driver), "boot_devices", ())):
-        return found
-    raise Fault(400, f"{node.name}: the driver {node.driver} can set no boot device")
+    its = services(request)
 
+    def find(connection: sa.Connection, ident: str) -> NodeRecord:
+        (node,) = api.find_nodes(connection, [ident])
+        able = its.catalog.actions(node.driver)
+        if able is not None and action not in able:
+            raise errors.UnsupportedPowerState(f"{node.name}: the driver {node.driver} cannot {action}")
+        if node.provision_state == ENROLL:
+            raise Fault(400, f"{node.name}: {NOT_CONDUCTED}")
+        return node
 
-async def _supported(request: Request) -> tuple[str, ...]:
-    at = services(request)
-    found: tuple[str, ...] = await at.sql.read(_devices, wanted(request), at.catalog)
+    found: NodeRecord = await its.sql.read(find, wanted(request))
     return found
 
 
+async def asked(request: Request, action: str, **given: Any) -> AskPower:
+    """Return the call for an action of the node that a request is about.
+
+    :param given: what goes with the action, as in the own API
+    :raises podium.errors.PodiumError: see :func:`conducted`, or something wrong is given
+    """
+    node = await conducted(request, action)
+    values = {"action": action, "nodes": [node.uuid], "confirmed": True, **given}
+    return wire.made(AskPower, values, texts=False)
+
+
+async def _read(request: Request) -> BootDevices:
+    node = await conducted(request, states.SET_BOOT_DEVICE)
+    return await asking.read(request, ReadBootDevice(node.name), lambda found, _: found)
+
+
 async def show_boot_device(request: Request) -> Response:
-    """Return what a node boots from."""
-    return JSONResponse({"boot_device": (await _supported(request))[0], "persistent": False})
+    """Return what a node boots from; null for the order that it has, for which Ironic has no word."""
+    found = await _read(request)
+    is_chosen = found.device not in (None, "default")
+    shown = (found.device, found.persistent) if is_chosen else (None, None)
+    return JSONResponse({"boot_device": shown[0], "persistent": shown[1]})
 
 
 async def list_boot_devices(request: Request) -> Response:
     """Return what a node can be told to boot from."""
-    return JSONResponse({"supported_boot_devices": list(await _supported(request))})
+    return JSONResponse({"supported_boot_devices": (await _read(request)).supported})
 
 
 async def set_boot_device(request: Request) -> Response:
-    """Accept what the machines of a driver boot from anyway; there is nothing else yet."""
-    given = check_body(await bodies.read(request), _FIELDS, minor(request))
-    supported = await _supported(request)
-    if given["boot_device"] not in supported:
-        raise Fault(400, f"boot_device must be one of {', '.join(supported)}")
+    """Set what a node boots from, and answer when it was read."""
+    given = check_body(await bodies.read(request), _DEVICE, minor(request))
+    boot = {"device": given["boot_device"], "persistent": given.get("persistent", False)}
+    await asking.carry_out(request, await asked(request, states.SET_BOOT_DEVICE, boot=boot))
     return Response(status_code=204)
 
 
-_OBJECT: Final = {"type": "object"}
-_BOOT: Final = "/v1/nodes/{node}/management/boot_device"
+async def list_components(request: Request) -> Response:
+    """Return the components of a node that have indicators."""
+    await conducted(request, states.IDENTIFY)
+    links = _links(request, _COMPONENT)
+    return JSONResponse({"components": [{"name": _COMPONENT, "links": links}]})
+
+
+async def list_indicators(request: Request) -> Response:
+    """Return the indicators of a component."""
+    await _light(request)
+    indicator = {"name": _LIGHT, "readonly": False, "states": list(_SECONDS)}
+    return JSONResponse({"indicators": [{**indicator, "links": _links(request, _COMPONENT, _LIGHT)}]})
+
+
+async def show_indicator(request: Request) -> Response:
+    """Say that it is not known whether the light is on, which hardware often does not know either."""
+    await _light(request)
+    return JSONResponse({"state": "UNKNOWN"})
+
+
+async def set_indicator(request: Request) -> Response:
+    """Switch the light of a node, and answer when it was accepted."""
+    given = check_body(await bodies.read(request), _STATE, minor(request))
+    await _light(request)
+    identification = {"seconds": _SECONDS[given["state"]]}
+    await asking.carry_out(request, await asked(request, states.IDENTIFY, identification=identification))
+    return Response(status_code=204)
+
+
+async def _light(request: Request) -> None:
+    """Make sure that a node has the indicator that a request is about.
+
+    :raises podium.api.faults.Fault: there is no such indicator
+    """
+    node = await conducted(request, states.IDENTIFY)
+    at = request.path_params["component"], request.path_params.get("indicator", _LIGHT)
+    if at != (_COMPONENT, _LIGHT):
+        raise Fault(404, f"{node.name} has no indicator {'/'.join(at)[:80]}, only {_COMPONENT}/{_LIGHT}")
+
+
+def _links(request: Request, *rest: str) -> list[dict[str, str]]:
+    path = "/".join(("nodes", request.path_params["node"], "management/indicators", *rest))
+    server = address(request)
+    return [
+        {"href": f"{server}/v1/{path}", "rel": "self"},
+        {"href": f"{server}/{path}", "rel": "bookmark"},
+    ]
+
+
+_BOOT: Final = "management/boot_device"
+_INDICATORS: Final = "management/indicators"
+_INDICATOR: Final = f"{_INDICATORS}/{{component}}/{{indicator}}"
+
+
+def _operation(
+    path: str, handler: Handler, summary: str, since: int = 1, body: tuple[Field, ...] | None = None
+) -> Operation:
+    """Describe what is read, or what is set if it has a body."""
+    return Operation(
+        method="GET" if body is None else "PUT",
+        path=f"/v1/nodes/{{node}}/{path}",
+        handler=handler,
+        role=Role.READER if body is None else Role.OPERATOR,
+        summary=summary,
+        since=since,
+        body=body,
+        status=200 if body is None else 204,
+        answer={"type": "object"} if body is None else None,
+    )
+
 
 OPERATIONS: Final = (
-    Operation(
-        method="GET",
-        path="/v1/nodes/{node}/validate",
-        handler=validate,
-        role=Role.READER,
-        summary="Check the settings of a node",
-        answer=_OBJECT,
-    ),
-    Operation(
-        method="GET",
-        path=_BOOT,
-        handler=show_boot_device,
-        role=Role.READER,
-        summary="Show what a node boots from",
-        answer=_OBJECT,
-    ),
-    Operation(
-        method="PUT",
-        path=_BOOT,
-        handler=set_boot_device,
-        role=Role.OPERATOR,
-        summary="Set what a node boots from",
-        body=_FIELDS,
-        status=204,
-    ),
-    Operation(
-        method="GET",
-        path=f"{_BOOT}/supported",
-        handler=list_boot_devices,
-        role=Role.READER,
-        summary="List what a node can boot from",
-        answer=_OBJECT,
-    ),
+    _operation("validate", validate, "Check the settings of a node"),
+    _operation(_BOOT, show_boot_device, "Show what a node boots from"),
+    _operation(_BOOT, set_boot_device, "Set what a node boots from", body=_DEVICE),
+    _operation(f"{_BOOT}/supported", list_boot_devices, "List what a node can boot from"),
+    _operation(_INDICATORS, list_components, "List the components of a node that have indicators", 63),
+    _operation(f"{_INDICATORS}/{{component}}", list_indicators, "List the indicators of a component", 63),
+    _operation(_INDICATOR, show_indicator, "Show the state of an indicator, which is not known", 63),
+    _operation(_INDICATOR, set_indicator, "Switch the light by which a node is found", 63, _STATE),
 )

@@ -68,12 +68,6 @@ async def list_bios(request: Request) -> Response:
     return JSONResponse({"bios": []})
 
 
-async def list_methods(request: Request) -> Response:
-    """Return the methods of the vendor, of which there are none."""
-    await _node(request)
-    return JSONResponse({})
-
-
 async def list_children(request: Request) -> Response:
     """Return the nodes that are noted to be parts of a node."""
 
@@ -182,7 +176,6 @@ OPERATIONS: Final = (
     _operation("GET", "inventory", show_inventory, "Show what a node's hardware reports of itself", 81),
     _operation("GET", "bios", list_bios, "Show that no BIOS settings are read", 40),
     _operation("GET", "children", list_children, "List the nodes that are parts of a node", 83),
-    _operation("GET", "vendor_passthru/methods", list_methods, "Show that there are no methods", 1),
     _operation("GET", "vifs", list_vifs, "List the networks that are noted for a node", 28),
     _operation("POST", "vifs", attach_vif, "Note a network for a node", 28, schema=_VIF),
     _operation("DELETE", "vifs/{vif}", detach_vif, "Forget a network of a node", 28),

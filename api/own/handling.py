@@ -1,6 +1,7 @@
 """From a request to the call that it is, and from the answer to HTTP: the same for every call."""
 
 import asyncio
+import functools
 import gzip
 import hashlib
 import json
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from podium.api import bodies
+from podium.api import asking, bodies
 from podium.api.callers import caller
 from podium.api.faults import Fault
 from podium.api.own.kept import is_kept
@@ -22,9 +23,6 @@ from podium.client.calls import wire
 from podium.client.calls.call import Call, Page
 from podium.client.calls.hardware import AskHardware
 from podium.client.local.answers import answer
-from podium.client.local.backend import Backend
-from podium.client.local.hardware import owed_for
-from podium.client.local.owed import Owed
 from podium.db.engine import Database
 from podium.db.kept_answers import Key
 
@@ -61,7 +59,7 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
             most = services(request).config.api.max_limit
             asked = msgspec.structs.replace(asked, limit=min(getattr(asked, "limit", None) or most, most))
         if isinstance(asked, AskHardware):
-            return await _wait_for(request, asked)
+            return await asking.read(request, asked, functools.partial(_response, request, asked))
         its = services(request)
         sql = its.sql
         if is_kept(asked):
@@ -95,22 +93,11 @@ async def read(request: Request, call: type[C]) -> C:
     return wire.made(call, {**wire.of_query(call, request.query_params.multi_items()), **inside}, texts=True)
 
 
-def _backend(request: Request, database: Database, warnings: list[str]) -> Backend:
-    its = services(request)
+def _key(request: Request) -> Key | None:
     key = request.headers.get(wire.KEY)
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise Fault(400, f"{wire.KEY} has 1 to {_LONGEST_KEY} characters")
-    catalog = its.catalog.for_answer(warnings.append)
-    return Backend(
-        config=its.config,
-        connect=lambda: database,
-        drivers=lambda: catalog,
-        who=caller(request).who,
-        warn=warnings.append,
-        pause=its.sql.pause,
-        key=None if key is None else Key(caller(request).name, key),
-        warned=warnings,
-    )
+    return None if key is None else Key(caller(request).name, key)
 
 
 def _respond(database: Database, request: Request, call: Call[Any]) -> Response:
@@ -121,24 +108,7 @@ def _respond(database: Database, request: Request, call: Call[Any]) -> Response:
 def _answer(database: Database, request: Request, call: Call[Any]) -> tuple[Any, list[str]]:
     """Return the answer to a call, and its warnings."""
     warnings: list[str] = []
-    return answer(_backend(request, database, warnings), call), warnings
-
-
-async def _wait_for(request: Request, call: AskHardware[Any]) -> Response:
-    """Answer a call when a conductor has, without a thread that waits for that."""
-    warnings: list[str] = []
-    owed: list[Owed[Any]] = []
-
-    def look(database: Database) -> Response | None:
-        if not owed:
-            owed.append(owed_for(_backend(request, database, warnings), call))
-        found = owed[0].look()
-        return None if found is None else _response(request, call, found, warnings)
-
-    while True:
-        if (response := await services(request).sql.use(look)) is not None:
-            return response
-        await asyncio.sleep(owed[0].pause)
+    return answer(asking.backend(request, database, warnings, _key(request)), call), warnings
 
 
 def _response(request: Request, call: Call[Any], found: Any, warnings: list[str]) -> Response:
@@ -233,7 +203,7 @@ async def _page(request: Request, call: Any, left: int | None, warnings: list[st
     page = msgspec.structs.replace(call, limit=most if left is None else min(left, most))
 
     def ask(database: Database) -> Any:
-        return answer(_backend(request, database, warnings), page)
+        return answer(asking.backend(request, database, warnings), page)
 
     found: Page[Any] = await services(request).sql.look(ask)
     return found

@@ -12,7 +12,7 @@ import pytest
         *("/v1/allocations", "/v1/allocations/a1", "/v1/portgroups/detail", "/v1/volume/connectors/c1"),
         *("/v1/deploy_templates", "/v1/runbooks/r/traits", "/v1/inspection_rules", "/v1/lookup"),
         *("/v1/heartbeat/n1", "/v1/nodes/n1/portgroups", "/v1/nodes/n1/volume/targets"),
-        *("/v1/nodes/n1/allocation", "/v1/nodes/n1/vendor_passthru"),
+        *("/v1/nodes/n1/allocation", "/v1/drivers/fake/vendor_passthru"),
     ],
 )
 def test_what_podium_has_not_is_told(http: Any, method: str, path: str) -> None:

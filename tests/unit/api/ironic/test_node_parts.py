@@ -57,7 +57,6 @@ def test_a_node_of_which_nothing_was_collected_has_no_inventory(http: Any, enrol
     assert http("GET", "/v1/nodes/n1/inventory").status_code == 404
     assert http.get("/v1/nodes/n1/firmware") == {"firmware": []}
     assert http.get("/v1/nodes/n1/bios") == {"bios": []}
-    assert http.get("/v1/nodes/n1/vendor_passthru/methods") == {}
 
 
 def test_children_are_the_nodes_that_have_it_as_their_parent(http: Any, enrol: Any) -> None:

@@ -164,28 +164,6 @@ def test_traits_are_few_and_have_a_form(http: Any, enrol: Any) -> None:
     assert http("GET", TRAITS).status_code == 404
 
 
-def test_validation_is_about_power_unless_the_driver_has_more(http: Any, enrol: Any) -> None:
-    http("POST", "/v1/nodes", json={"name": "n1", "driver": "ipmi"})
-    answer = http.get("/v1/nodes/n1/validate")
-    assert answer["power"]["result"] is False and "ipmi_address" in answer["power"]["reason"]
-    assert answer["deploy"]["result"] is None
-    enrol("n2")
-    assert http.get("/v1/nodes/n2/validate")["power"] == {"result": True}
-
-
-def test_a_boot_device_is_what_the_driver_has(http: Any, enrol: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    enrol("n1")
-    path = "/v1/nodes/n1/management/boot_device"
-    for method, where in (("GET", path), ("GET", f"{path}/supported"), ("PUT", path)):
-        answer = http(method, where, json={"boot_device": "pxe"})
-        assert (answer.status_code, "no boot device" in text(answer)) == (400, True)
-    monkeypatch.setattr("podium.drivers.fake.FakeDriver.boot_devices", ("pxe",), raising=False)
-    assert http.get(path) == {"boot_device": "pxe", "persistent": False}
-    assert http.get(f"{path}/supported") == {"supported_boot_devices": ["pxe"]}
-    assert http("PUT", path, json={"boot_device": "pxe", "persistent": False}).status_code == 204
-    assert http("PUT", path, json={"boot_device": "disk"}).status_code == 400
-
-
 def test_what_no_driver_can_is_refused_in_words(http: Any, enrol: Any) -> None:
     enrol("n1")
     states = "/v1/nodes/n1/states"
