@@ -23,6 +23,7 @@ def test_conductors_say_what_they_own_and_how_they_keep_up(serve: Callable[..., 
     expect(sweep).to_contain_text("unreachable: 4936")
     expect(sweep).to_contain_text("late")
     expect(page.get_by_role("table", name="Freshness")).to_contain_text("fresh share")
+    expect(page.get_by_role("table", name="Freshness")).to_contain_text("half up to")
     expect(page.locator("main [data-action]")).to_have_count(0)
     mine.get_by_role("link", name="53").click()
     expect(page.locator("[data-role=filter]")).to_have_value("conductor=c1")

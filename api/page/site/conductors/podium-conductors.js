@@ -65,6 +65,7 @@ export class PodiumConductors extends View {
     const unread = all.unread.map((/** @type {any} */ one) => `${counted(one.nodes)} ${wordsOf(one.why)}`);
     this.#freshness.show(all, 'failing', 'never_read', 'unreadable', 'unowned', 'held_by_ended',
       ['fresh share', all.fresh_share !== null && `${Number((all.fresh_share * 100).toFixed(3))} %`],
+      ['ages of readings', agesOf(all.power_state_ages ?? {})],
       ['oldest reading', all.oldest !== null && age(all.oldest * 1000)],
       'out_of_reach', ['not read', unread.join('; ')]);
     const sweeps = Object.entries(all.power_reads ?? {}).map(([driver, reads]) => ({ ...reads, driver }));
@@ -88,6 +89,10 @@ export class PodiumConductors extends View {
       body: ({ option }) => (option ? { force: true } : {}), said: ({ changed }) => said[Number(changed)] });
   }
 }
+
+/** @param {{median?: number, p99?: number}} ages in seconds */
+const agesOf = ({ median, p99 }) => typeof median === 'number' && typeof p99 === 'number'
+  && `half up to ${inUnits(median)}, 99 % up to ${inUnits(p99)}`;
 
 /** @param {string} state @param {string} words */
 const mark = (state, words = state) => marked('severity', SEVERITY[state] ?? 'warning', words);
