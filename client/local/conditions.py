@@ -34,6 +34,24 @@ def fitting(connection: sa.Connection, one: str, limit: int | None = None) -> li
     return [row["name"] for row in rows]
 
 
+def understood(
+    backend: Backend, connection: sa.Connection, where: Where
+) -> tuple[Tree, dict[str, list[str]]]:
+    """Return what a text means, and by its keys of driver_info the drivers for which they are no secret.
+
+    :raises podium.errors.BadRequest: it cannot be understood, or is about what is secret
+    """
+    tree = parse(where)
+    knowing: dict[str, list[str]] = {}
+    for one in conditions(tree):
+        if one.field.kind is Kind.ENTRY:
+            texts = [value for value in one.values if isinstance(value, str)]
+            check_entries(backend, connection, one.field.name, {one.key: texts})
+        if one.field.name == DRIVER_INFO:
+            knowing[one.key] = drivers_knowing(backend, connection, one.key)
+    return tree, knowing
+
+
 def condition(
     backend: Backend, connection: sa.Connection, where: Where | None, fits: Tree | None
 ) -> sa.ColumnElement[bool]:
@@ -41,18 +59,12 @@ def condition(
 
     :param where: as a text
     :param fits: another one
-    :raises podium.errors.BadRequest: it cannot be understood, or is about what is secret
+    :raises podium.errors.BadRequest: as by :func:`understood`
     """
     trees = [] if fits is None else [fits]
     knowing: dict[str, list[str]] = {}
     if where is not None:
-        tree = parse(where)
+        tree, knowing = understood(backend, connection, where)
         trees.append(tree)
-        for one in conditions(tree):
-            if one.field.kind is Kind.ENTRY:
-                texts = [value for value in one.values if isinstance(value, str)]
-                check_entries(backend, connection, one.field.name, {one.key: texts})
-            if one.field.name == DRIVER_INFO:
-                knowing[one.key] = drivers_knowing(backend, connection, one.key)
     by_default = enforces_by_default(backend)
     return compiled(connection, All(tuple(trees)), enforced_by_default=by_default, knowing=knowing)

@@ -34,7 +34,7 @@ session.addEventListener('change', () => {
 watchInput(document);
 /** @type {Page} */
 const page = {
-  session, status, stream, fleet, address: new Address(), shown: new Shown(fleet),
+  session, status, stream, fleet, address: new Address(), shown: new Shown(fleet, stream),
   choice: new Choice(fleet, () => session.may('operator')),
 };
 document.body.prepend(h('podium-page', { page }));

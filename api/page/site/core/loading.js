@@ -95,6 +95,5 @@ function placeOf(column) {
 /** @param {Record<string, any>} row @param {string} mapping @param {string} key */
 function entryOf(row, mapping, key) {
   const entries = row[mapping] ?? {};
-  const value = Object.hasOwn(entries, key) ? entries[key] : undefined;
-  return mapping === 'driver_info' ? value : (value ?? null);  // there it is unknown, not missing
+  return Object.hasOwn(entries, key) ? entries[key] : null;
 }

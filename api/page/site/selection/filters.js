@@ -1,61 +1,67 @@
 // What the text of the filter means: conditions as `--where` has them, or names, ranges and patterns as
-// commands take them, in which a plain word is a part of a name.
+// commands take them, in which a plain word is a part of a name. The server reads all but words and patterns.
 
-import { ENTRIES, find } from './fields.js';
-import { fitting } from './matching.js';
-import { Fault, parse } from './parsing.js';
-import { expand, isRange } from './ranges.js';
+import { ask } from '../core/api.js';
+import { pause } from '../core/waiting.js';
+import { fitting, met } from './matching.js';
 
 /**
- * What a filter means.
- * @typedef {{fits: import('./matching.js').Test, columns: readonly string[], isOfNames?: boolean}} Filter
+ * What a filter means; one that changes means something else after a while.
+ * @typedef {{text: string, fits: import('./matching.js').Test, columns: readonly string[], changes: boolean,
+ *   isOfNames: boolean}} Filter
  */
 
-/** Characters of the longest text that the server reads. */
+/** Characters of the longest text that the server reads, and words of it that are tried on every name. */
 const LONGEST = 2000;
-/** Patterns at the most: each is tried on the name of every node. */
-const MOST_PATTERNS = 128;
+const MOST_WORDS = 128;
+/** Milliseconds for which nobody has typed, before it is said what is wrong. */
+const QUIET = 200;
+const TRUTHS = 'not|failing|unhealthy|unserved|would_enforce|maintenance|retired';
+const CONDITIONS = new RegExp(`[=<>~!()"']|^\\s*(${TRUTHS})(?!\\S)|\\s(and|or)\\s`, 'i');
+const RANGE = /[[\],]/;
+const WORDS = /(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu;
 
-/** Whether a text is a condition, and not names. @param {string} text */
-export function isCondition(text) {
-  if (/[=<>~!()"']/.test(text)) return true;
-  const [first = '', ...words] = text.trim().toLowerCase().split(/\s+/);
-  const isField = find(first) !== undefined || ENTRIES.has(first.replace(/\..*/, ''));
-  return isField || first === 'not' || words.includes('and') || words.includes('or');
-}
+/** @param {object} body @param {AbortSignal} [signal] @returns {Promise<any>} as client/calls/selection.py */
+const question = (body, signal) => ask('POST', 'podium/v1/selection/query', { body, signal });
 
-/**
- * Return what the text of the filter means.
- *
- * @param {string} text
- * @returns {Filter | null} null for all nodes
- * @throws {Fault}
- * @throws {Error} where it is longer than anybody reads
- */
-export function understood(text) {
+/** The fields that conditions are about, in lines for people. */
+export async function fields() { return wordsOf(await question({ where: 'help' })); }
+
+/** Whether nobody has to be asked what a text means. @param {string} text */
+export const isPlain = (text) => text.length > LONGEST || !(CONDITIONS.test(text) || RANGE.test(text));
+
+/** @param {string} text words and patterns @param {string[]} [names] @returns {Filter | null} null for all */
+export function plain(text, names = []) {
   if (text.length > LONGEST) throw new Error(`A filter has at most ${LONGEST} characters`);
-  if (!text.trim()) return null;
-  return isCondition(text) ? parse(text) : named(text);
-}
-
-/** @param {string} text @returns {Filter} */
-function named(text) {
-  const names = new Set();
-  /** @type {string[]} */
-  const texts = [];
-  for (const [word] of text.matchAll(/(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu)) {
-    const given = isRange(word) ? expand(word) : [word];
-    for (const one of given) {
-      if (isRange(word) && !/[*?]/.test(one)) names.add(one);
-      else texts.push(one);
-    }
-    if (!given.length || texts.length > MOST_PATTERNS) throw new Fault(word);
-  }
-  const patterns = texts.map((one) => (/[*?]/.test(one) ? fitting(one) : fitting(`*${one}*`, 'sui')));
-  return {
-    fits: ({ name, uuid }) => names.has(name) || names.has(uuid) || texts.includes(uuid)
-      || patterns.some((pattern) => pattern.test(name)),
-    columns: [],
-    isOfNames: true,
+  const words = (text.match(WORDS) ?? []).filter((word) => !RANGE.test(word));
+  if (words.length > MOST_WORDS) throw new Error(`A filter has at most ${MOST_WORDS} words`);
+  const isPattern = (/** @type {string} */ one) => /[*?]/.test(one);
+  const patterns = [
+    ...words.map((word) => (isPattern(word) ? fitting(word) : fitting(`*${word}*`, 'sui'))),
+    ...names.filter(isPattern).map((pattern) => fitting(pattern)),
+  ];
+  const all = new Set([...words, ...names]);
+  return all.size === 0 ? null : {
+    text, columns: [], changes: false, isOfNames: true,
+    fits: ({ name, uuid }) => all.has(name) || all.has(uuid) || patterns.some((one) => one.test(name)),
   };
 }
+
+/**
+ * Have the server read a text. A fault is known a little later, as people may go on typing.
+ * @param {string} text @param {AbortSignal} signal @returns {Promise<Filter | null>}
+ */
+export async function read(text, signal) {
+  const isOfNames = !CONDITIONS.test(text);
+  const nodes = (text.match(WORDS) ?? []).filter((word) => RANGE.test(word));
+  const answer = await question(isOfNames ? { nodes } : { where: text }, signal);
+  if (answer.fault) {
+    await pause(QUIET, signal);
+    throw new Error(wordsOf(answer));
+  }
+  if (isOfNames) return plain(text, answer.names);
+  return { text, fits: met(answer.conditions), columns: answer.columns, changes: answer.changes, isOfNames };
+}
+
+/** @param {{fault: string}} answer */
+const wordsOf = ({ fault }) => fault.replace(/^where: /, '').replace('--where help lists', 'the help lists');

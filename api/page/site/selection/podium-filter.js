@@ -1,5 +1,6 @@
+import { wordsOf } from '../core/api.js';
 import { h, Part, setText } from '../core/elements.js';
-import { FIELDS } from './fields.js';
+import { fields } from './filters.js';
 
 const EXAMPLES = [
   ['r1n[01-40], r2*', 'names, ranges and patterns'],
@@ -11,6 +12,7 @@ const EXAMPLES = [
 
 /** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
 class PodiumFilter extends Part {
+  #fields = h('p');
   #reason = h('p', { id: 'podium-filter-fault', role: 'status' });
   #input = h('input', {
     type: 'search', 'data-role': 'filter', 'aria-label': 'Filter', 'aria-describedby': 'podium-filter-fault',
@@ -20,8 +22,11 @@ class PodiumFilter extends Part {
 
   show() {
     const { shown, address } = this.page;
-    this.replaceChildren(this.#input, h('button', { class: 'plain', popovertarget: 'podium-help' }, 'Help'),
-      help(), this.#reason);
+    const examples = EXAMPLES.map(([text, means]) => h('p', {}, h('code', {}, text), ` ${means}`));
+    const help = h('div', { id: 'podium-help', popover: 'auto' }, examples, this.#fields);
+    const onclick = () => void this.#explain();
+    this.replaceChildren(this.#input,
+      h('button', { class: 'plain', popovertarget: 'podium-help', onclick }, 'Help'), help, this.#reason);
     this.listen(this.#input, 'input', () => address.write({ where: this.#input.value }));
     this.listen(address, 'change', () => this.#read());
     this.listen(shown, 'change', () => this.soon());
@@ -38,18 +43,13 @@ class PodiumFilter extends Part {
     const { shown } = this.page;
     const { value } = this.#input;
     shown.filter = value;
-    const { fault, isWaiting } = shown;
+    const { fault, waiting } = shown;
     this.#input.setAttribute('aria-invalid', String(fault !== null));
-    setText(this.#reason, isWaiting ? 'Looking at what the nodes have' : (fault ?? ''));
+    setText(this.#reason, waiting ?? fault ?? '');
     this.#reason.className = fault ? 'fault' : 'quiet';
   }
-}
 
-function help() {
-  const examples = EXAMPLES.map(([text, means]) => h('p', {}, h('code', {}, text), ` ${means}`));
-  const fields = h('p', {}, 'Fields: ', h('code', {}, [...FIELDS.keys(), ''].join(', ')),
-    'and of entries ', h('code', {}, 'extra.KEY, properties.KEY, driver_info.KEY'), '.');
-  return h('div', { id: 'podium-help', popover: 'auto' }, examples, fields);
+  async #explain() { setText(this.#fields, await fields().catch(wordsOf)); }
 }
 
 customElements.define('podium-filter', PodiumFilter);

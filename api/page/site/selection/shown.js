@@ -1,137 +1,120 @@
 // Which nodes are shown: those of the filter, as the fleet is now.
 
-import { ask } from '../core/api.js';
 import { pause } from '../core/waiting.js';
-import { isCondition, understood } from './filters.js';
-import { Fault } from './parsing.js';
+import { isPlain, plain, read } from './filters.js';
 
 /** @typedef {import('../core/fleet.js').Fleet} Fleet */
 /** @typedef {import('../core/fleet.js').Node} Node */
 /** @typedef {import('./filters.js').Filter} Filter */
-/** @typedef {{where?: string, nodes?: string}} Query */
 
-/** Milliseconds for which nobody has typed, before the server is asked. */
-const QUIET = 200;
 /** Commas part the fields that the server is asked for. */
 const WITH_COMMA = 'Here no key of an entry may have a comma; on the command line it may';
-const PATH = 'podium/v1/selection';
+/** Milliseconds for which nobody has typed, before the server is asked for columns of all nodes. */
+const QUIET = 200;
 /** Milliseconds after which what time alone changes is looked at again. */
 const AGAIN = 3000;
-/** Columns of conditions that more than the nodes decides, see World. */
-const OTHERS = ['power_policy', 'conductor'];
 const EXAMPLE = '; conditions look like extra.rack=r1';
 
 /**
  * The event 'change' comes with {order}: whether the list of nodes is another one, or only what is said of
- * the filter. While a filter is wrong, or waits for columns, those of the last one stay.
+ * the filter. While a filter is wrong, is read, or waits for columns, those of the last one stay.
  */
 export class Shown extends EventTarget {
   /** @type {Node[]} in natural order */
   nodes = [];
-  /** What is wrong with the filter, '' as long as it is not known. @type {string | null} */
+  /** What is wrong with the filter. @type {string | null} */
   fault = null;
-  /** Whether more has to be known of the nodes first. */
-  isWaiting = false;
+  /** What is waited for, '' while the server reads the filter. @type {string | null} */
+  waiting = null;
   #text = '';
   /** The one in force. @type {Filter | null} */
   #filter = null;
-  /** Whether it is of names that no node has. */
-  #isAbsent = false;
+  /** One of names that no node has. @type {Filter | null} */
+  #absent = null;
+  /** Whether the server did not answer. */
+  #isLost = false;
   /** @type {Set<Node>} those that the filter chooses, where there is one */
   #chosen = new Set();
-  #world = { now: 0, members: new Set(), enforcedByDefault: false };
   #typing = new AbortController();
   #timer = 0;
   #fleet;
 
-  /** @param {Fleet} fleet */
-  constructor(fleet) {
+  /** @param {Fleet} fleet @param {import('../core/stream.js').Stream} stream */
+  constructor(fleet, stream) {
     super();
     this.#fleet = fleet;
     fleet.addEventListener('change', (/** @type {any} */ { detail: { nodes, order } }) => {
       this.#follow(nodes, order);
-      if (order && this.#isAbsent) void this.#take(this.#typing.signal);
+      if (order && this.#absent) this.#settle(this.#absent);
     });
     fleet.addEventListener('phase', () => {
-      if (this.isInForce && this.#filter?.isOfNames) void this.#take(this.#typing.signal);
+      if (this.isInForce && this.#filter?.isOfNames) this.#settle(this.#filter);
+    });
+    stream.addEventListener('state', () => {
+      if (this.#isLost && stream.state === 'live') void this.#take();
     });
   }
 
   /** Whether the nodes are those of the filter. */
-  get isInForce() { return this.fault === null && !this.isWaiting; }
+  get isInForce() { return this.fault === null && this.waiting === null; }
 
   get filter() { return this.#text; }
   set filter(text) {
     if (text === this.#text) return;
     this.#text = text;
-    this.#typing.abort();
-    this.#typing = new AbortController();
-    void this.#take(this.#typing.signal);
+    void this.#take();
   }
 
-  /** Apply the text, at once if all is there that it looks at. @param {AbortSignal} signal */
-  async #take(signal) {
-    [this.fault, this.#isAbsent] = [null, false];
+  /** Apply the text, at once if nothing has to be asked for. */
+  async #take() {
+    this.#typing.abort();
+    const { signal } = this.#typing = new AbortController();
+    [this.fault, this.#absent, this.#isLost] = [null, null, false];
     try {
-      const filter = understood(this.#text);
-      this.isWaiting = filter !== null && (this.#fleet.lacks(filter.columns) || looksAt(filter, OTHERS));
-      if (filter && this.isWaiting) await this.#prepare(filter, signal);
-      if (signal.aborted) return;
-      const { phase, ordered } = this.#fleet;
-      const mayBeAbsent = phase !== 'loading' && filter?.isOfNames;
-      this.#isAbsent = Boolean(mayBeAbsent && !ordered.some((node) => filter.fits(node, this.#world)));
-      const words = this.#text.trim().slice(0, 80);
-      if (this.#isAbsent) throw new Error(`No node has ${words} in its name${EXAMPLE}`);
-      this.#apply(filter);
+      const filter = isPlain(this.#text) ? plain(this.#text) : await this.#read(signal);
+      if (!signal.aborted) this.#settle(filter);
     } catch (error) {
       if (signal.aborted) return;
-      const { message } = /** @type {Error} */ (error);
-      this.fault = error instanceof Fault ? '' : message;
-      const query = isCondition(this.#text) ? { where: this.#text } : { nodes: message };
-      if (!this.fault) void this.#explain(query, signal);
+      const { message, status } = /** @type {import('../core/api.js').ApiError} */ (error);
+      [this.fault, this.#isLost, this.waiting] = [message, status === 0, null];
+      this.#tell(false);
     }
-    this.isWaiting = false;
-    this.#tell(false);
   }
 
-  /** Have what it looks at. @param {Filter} filter @param {AbortSignal} signal */
-  async #prepare(filter, signal) {
-    if (filter.columns.some((one) => one.includes(','))) throw new Error(WITH_COMMA);
+  /** Have the server read the text, and have what it looks at. @param {AbortSignal} signal */
+  async #read(signal) {
+    this.waiting = '';
     this.#tell(false);
-    const hasEntries = filter.columns.some((one) => one.includes('.'));
-    if (hasEntries) await pause(QUIET, signal);
-    const isUnsure = hasEntries || looksAt(filter, OTHERS);
-    const fault = isUnsure && await this.#ask(signal, { where: this.#text });
-    if (fault) throw new Error(fault);
-    await this.#fleet.need(filter.columns);
+    const filter = await read(this.#text, signal);
+    const columns = filter?.columns ?? [];
+    if (columns.some((one) => one.includes(','))) throw new Error(WITH_COMMA);
+    if (this.#fleet.lacks(columns)) {
+      this.waiting = 'Looking at what the nodes have';
+      this.#tell(false);
+      await pause(QUIET, signal);
+      if (!signal.aborted) await this.#fleet.need(columns);
+    }
+    return filter;
   }
 
-  /** Have the server say what is wrong. @param {Query} query @param {AbortSignal} signal */
-  async #explain(query, signal) {
-    await pause(QUIET, signal);
-    const text = await this.#ask(signal, query).catch(() => '');
-    if (signal.aborted) return;
-    this.fault = text || 'This cannot be understood';
+  /** Put a filter in force, unless it is of names that no node has. @param {Filter | null} filter */
+  #settle(filter) {
+    const { phase, ordered } = this.#fleet;
+    const mayBeAbsent = phase !== 'loading' && filter?.isOfNames;
+    const isAbsent = mayBeAbsent && !ordered.some((node) => filter.fits(node, 0));
+    const words = this.#text.trim().slice(0, 80);
+    this.fault = isAbsent ? `No node has ${words} in its name${EXAMPLE}` : null;
+    this.#absent = isAbsent ? filter : null;
+    this.waiting = null;
+    if (!isAbsent) this.#apply(filter);
     this.#tell(false);
-  }
-
-  /**
-   * Ask the server whether nodes can be chosen so, and what belongs to no node.
-   *
-   * @param {AbortSignal} signal @param {Query} query
-   * @returns {Promise<string>} what is wrong; '' for nothing
-   */
-  async #ask(signal, query) {
-    const { fault, members, enforced_by_default: byDefault } = await ask('GET', PATH, { query, signal });
-    Object.assign(this.#world, { members: new Set(members), enforcedByDefault: byDefault });
-    return (fault ?? '').replace(/^where: /, '').replace('--where help lists', 'the help lists');
   }
 
   /** @param {Filter | null} filter */
   #apply(filter) {
     clearInterval(this.#timer);
     this.#filter = filter;
-    const isTimed = filter && looksAt(filter, [...OTHERS, 'power_checked_at']);
+    const isTimed = filter && (filter.changes || filter.columns.includes('power_checked_at'));
     this.#timer = isTimed ? setInterval(() => this.#look(filter), AGAIN) : 0;
     this.#chosen.clear();
     this.#follow(this.#fleet.ordered, true);
@@ -140,7 +123,8 @@ export class Shown extends EventTarget {
   /** @param {Filter} filter that time changes */
   async #look(filter) {
     if (document.hidden) return;
-    if (looksAt(filter, OTHERS)) await this.#ask(this.#typing.signal, {}).catch(() => undefined);
+    const { signal } = this.#typing;
+    if (filter.changes) Object.assign(filter, await read(filter.text, signal).catch(() => undefined));
     if (this.#filter === filter) this.#follow(this.#fleet.ordered, false);
   }
 
@@ -148,10 +132,10 @@ export class Shown extends EventTarget {
   #follow(changed, order) {
     const [filter, chosen, { nodes, ordered }] = [this.#filter, this.#chosen, this.#fleet];
     let isOther = order;
-    this.#world.now = this.#fleet.now();
     if (filter) {
+      const now = this.#fleet.now();
       for (const node of changed) {
-        const fits = nodes.get(node.uuid) === node && filter.fits(node, this.#world);
+        const fits = nodes.get(node.uuid) === node && filter.fits(node, now);
         if (fits === chosen.has(node)) continue;
         isOther = true;
         if (fits) chosen.add(node);
@@ -168,6 +152,3 @@ export class Shown extends EventTarget {
     this.dispatchEvent(new CustomEvent('change', { detail: { order } }));
   }
 }
-
-/** @param {Filter} filter @param {string[]} some */
-const looksAt = ({ columns }, some) => some.some((column) => columns.includes(column));
