@@ -12,6 +12,10 @@ PAGE_TOOLS := node_modules/.installed
 NODE_BIN := node_modules/.bin
 PEERS := .venv-ironic/.installed .venv-pyghmi/.installed
 TEST_PEERS := .venv-sushy/.installed .venv-openstack/.installed
+# Built here, of sources: without libvirt's headers it is done without, unless PODIUM_REQUIRE_PEERS is 1.
+ifneq ($(shell pkg-config --exists libvirt 2>/dev/null && echo 1)$(filter 1,$(PODIUM_REQUIRE_PEERS)),)
+TEST_PEERS += .venv-libvirt/.installed
+endif
 SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples -o -name node_modules \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed -o -path "./api/page/site/*" -type f \) -print)
 
 # A complete build each time: Sphinx does not notice changes of the code that the reference pages come from.
@@ -117,6 +121,7 @@ $(BENCH): setup.cfg | $(INSTALLED)
 .venv-ironic/.installed: PEER := 'ironic==39.*' psycopg2-binary sushy
 .venv-pyghmi/.installed: PEER := pyghmi
 .venv-sushy/.installed: PEER := redfish-protocol-validator sushy sushy-tools
+.venv-libvirt/.installed: PEER := libvirt-python
 # The functional tests that openstacksdk ships need oslotest.
 .venv-openstack/.installed: PEER := 'openstacksdk==4.*' oslotest 'python-ironicclient==6.*' schemathesis
 

@@ -13,6 +13,7 @@ from typing import Final
 from peers import PATIENCE
 
 _HERE: Final = Path(sys.executable).parent
+_ROOT: Final = Path(__file__).parent.parent
 
 
 class Environment:
@@ -28,6 +29,13 @@ class Environment:
             script = (_HERE / program).read_text().split("\n", 1)[1]
             (self.bin / program).write_text(f"#!{self.bin / 'python'}\n{script}")
             (self.bin / program).chmod(0o755)
+
+    def find_in(self, environment: str) -> None:
+        """Find what an environment of ``make test-peers`` has, too, and nothing of it that is here."""
+        (packages,) = self.bin.parent.glob("lib/python*/site-packages")
+        (peer,) = (_ROOT / f".venv-{environment}").glob("lib/python*/site-packages")
+        # Read after outer.pth: files are read in the order of their names.
+        (packages / f"outer_{environment}.pth").write_text(f"{peer}\n")
 
     def install(self, package: Path) -> None:
         """Install the package in a folder, which is left as it is."""

@@ -19,6 +19,7 @@ _PACKAGES: Final = {
     "initdb": "postgresql",
     "ipmi_sim": "openipmi",
     "ipmipower": "freeipmi-tools",
+    "libvirtd": "libvirt-daemon",
     "mariadb-install-db": "mariadb-server",
     "mariadbd": "mariadb-server",
     "nginx": "nginx-light",
