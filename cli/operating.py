@@ -49,6 +49,20 @@ class Operating(outcomes.Requesting):
         """Return what is asked before so many nodes are changed."""
         return self.words.format(nodes)
 
+    def confirmed(
+        self,
+        podium: Podium,
+        parsed_args: argparse.Namespace,
+        nodes: arguments.Chosen,
+        fault: errors.NeedsConfirmation,
+    ) -> bool:
+        """Return whether a person says yes.
+
+        :param nodes: that are meant
+        :raises podium.errors.PodiumError: if there is nobody to ask
+        """
+        return self.confirms_many(self.question(parsed_args, f"{fault.nodes:,} nodes"), fault)
+
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with self.podium() as podium:
             return self.show(podium, self._ask(podium, parsed_args), wait=parsed_args.wait)
@@ -58,11 +72,10 @@ class Operating(outcomes.Requesting):
 
         :raises podium.errors.PodiumError: if there is nobody to ask
         """
-        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
+        chosen = arguments.chosen_to_change(self.parser, parsed_args)
         call = AskPower(
             self.action,
-            nodes,
-            where,
+            *chosen,
             reason=parsed_args.reason,
             timeout=parsed_args.timeout,
             stagger=parsed_args.stagger,
@@ -72,5 +85,5 @@ class Operating(outcomes.Requesting):
         try:
             return podium.ask(call)
         except errors.NeedsConfirmation as fault:
-            confirmed = self.confirms_many(self.question(parsed_args, f"{fault.nodes:,} nodes"), fault)
+            confirmed = self.confirmed(podium, parsed_args, chosen, fault)
         return podium.ask(msgspec.structs.replace(call, confirmed=True)) if confirmed else None

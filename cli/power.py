@@ -2,12 +2,16 @@
 
 import argparse
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from podium import states
-from podium.cli.hardware import boot_options
+from podium import errors, node_ranges, states
+from podium.cli.arguments import Chosen
+from podium.cli.hardware import boot_options, second_opinions
 from podium.cli.operating import Operating
 from podium.client.podium import Podium
+
+#: What no operating system can refuse.
+_FORCED: Final = (states.POWER_OFF, states.REBOOTING, states.POWER_CYCLE)
 
 
 class _Power(Operating):
@@ -38,6 +42,15 @@ class _Power(Operating):
         asked = super().question(parsed_args, nodes)
         boot = boot_options.chosen(self.parser, parsed_args) if self.boots else None
         return asked if boot is None else f"{asked}, to boot {boot_options.in_words(boot)}"
+
+    def confirmed(
+        self, podium: Podium, parsed_args: argparse.Namespace, nodes: Chosen, fault: errors.NeedsConfirmation
+    ) -> bool:
+        is_forced = self.action in _FORCED or (self.is_soft and parsed_args.then_off)
+        if is_forced and self.app.stdin.isatty():
+            for line in second_opinions.of_failing(podium, nodes):
+                self.warn(line)
+        return super().confirmed(podium, parsed_args, nodes, fault)
 
 
 class On(_Power):
@@ -81,11 +94,45 @@ class SoftReboot(_Power):
 
 
 class Cycle(_Power):
-    """Power nodes off, check that they are off, and power them on."""
+    """Power nodes off, check that they are off, and power them on.
+
+    With --at feed it is done where they are plugged in: at the nodes that they name as power_feeds in their
+    extra, at most 10 nodes at a time. That cuts the power of all that these feed, and is asked about always.
+    """
 
     action = states.POWER_CYCLE
     words = "switch {} off and on again"
     boots = True
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--at",
+            choices=("node", "feed"),
+            default="node",
+            help="feed: cut the power of the nodes at their feeds, where their own hardware does not answer",
+        )
+        return parser
+
+    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+        return {**super().details(podium, parsed_args), "at": parsed_args.at}
+
+    def confirmed(
+        self, podium: Podium, parsed_args: argparse.Namespace, nodes: Chosen, fault: errors.NeedsConfirmation
+    ) -> bool:
+        if parsed_args.at == "node":
+            return super().confirmed(podium, parsed_args, nodes, fault)
+        names = [node.name for node in podium.nodes(nodes.nodes, fields=["name"], where=nodes.where)]
+        question = f"CUT THE POWER of {node_ranges.fold(names)} at feeds"
+        if self.app.stdin.isatty():
+            lines, feeds, others = second_opinions.of_all(podium, names)
+            for line in lines:
+                self.warn(line)
+            question = f"{question} {node_ranges.fold(feeds)}" if feeds else question
+            if others:
+                question += f", AND OF {node_ranges.fold(others)}"
+        refusal = f"to {question} needs --yes; nothing was requested"
+        return self.confirms(f"{question}, and switch on again", refusal, "requested")
 
 
 class InjectNMI(_Power):

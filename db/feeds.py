@@ -49,6 +49,14 @@ def look(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, list[Fe
     return found
 
 
+def why_not_switched(feeds: Sequence[Feed]) -> str | None:
+    """Return why a node cannot be switched at these feeds, in words; None if it can."""
+    if not feeds:
+        return f"it names no feeds, see extra.{KEY}"
+    problems = [one.problem for one in feeds if one.uuid is None or one.is_itself]
+    return "; ".join(filter(None, problems)) or None
+
+
 def ask(connection: sa.Connection, numbers: Sequence[int], who: str) -> dict[int, list[Asked]]:
     """Ask the conductors of the feeds of nodes what these deliver. Called first in a transaction.
 

@@ -24,6 +24,8 @@ ENFORCER: Final = "podium"
 ENFORCED: Final = "enforced"
 #: The cause of an event that leaves the power as it is.
 CREDENTIALS: Final = "credentials"
+#: What an operation is that switches machines at their feeds.
+AT_FEED: Final = "at feed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,8 @@ def _what(row: sa.Row[Any], result: str | None) -> str | None:
         return ": ".join(filter(None, (row.what, result)))
     if row.action in states.BESIDE_POWER:
         return result or row.what
+    if row.what == AT_FEED:
+        return ": ".join(filter(None, (row.what, result)))
     return f"boot device {row.what}" if row.what and row.action in states.REACHED else None
 
 

@@ -120,6 +120,12 @@ def ask(
     return Asked(operation_id, numbers, refused, len(older))
 
 
+def refused(connection: sa.Connection, wanted: Sequence[Named], action: str) -> list[str]:
+    """Return a line for each node that would refuse this now."""
+    next_change(connection)
+    return _sorted_out(connection, wanted, action)[1]
+
+
 def _refuse_beside_older(connection: sa.Connection, action: str) -> None:
     if found := at_work.older(connection, _MORE_THAN_POWER):
         raise errors.NodeConflict(

@@ -71,6 +71,12 @@ def reads(connection: sa.Connection, read: HardwareRead) -> None:
     hardware_reads.answer(connection, read.id, {"sensors": [INLET]})
 
 
+def drawing(watts: float) -> Answer:
+    """Answer as an outlet does that delivers so much."""
+    outlet = {"name": "Outlet", "kind": "power", "value": watts, "unit": "watts", "status": "OK"}
+    return lambda connection, read: hardware_reads.answer(connection, read.id, {"sensors": [INLET, outlet]})
+
+
 @contextmanager
 def answering(database: Database, reader: Worker, answer: Answer = reads) -> Iterator[None]:
     """Have a conductor answer each read, in a thread."""

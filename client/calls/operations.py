@@ -103,7 +103,9 @@ class AskPower(Call[Asked], frozen=True):
 
     ``boot`` is for ``set boot device``, and for what switches on or restarts: then machines are told what to
     boot from before that. ``identification`` is for ``identify``, ``log`` for ``clear log``, and ``own`` for
-    ``driver action``. What leaves the power alone is refused by a node for which something else waits.
+    ``driver action``. ``at`` is for ``power cycle`` of at most 10 nodes whose own hardware does not answer:
+    ``feed`` switches off and on what they name in ``extra.power_feeds``. What leaves the power alone is
+    refused by a node for which something else waits.
 
     :param action: what is to be done
     :param nodes: the nodes, by name, UUID or range
@@ -113,7 +115,7 @@ class AskPower(Call[Asked], frozen=True):
     :param timeout: seconds that each node may take; by default what the conductor's configuration says
     :param then_off: whether nodes still on after a soft power off or reboot are switched off hard
     :param stagger: ``[N, SECONDS]``: begin with N nodes, and add N every so many seconds
-    :param confirmed: needed for more nodes than ``[conductor] confirm_above``
+    :param confirmed: needed for more nodes than ``[conductor] confirm_above``, and always at feeds
     :param uuids_xor: the exclusive or of the UUIDs of the nodes that are meant, as 32 hexadecimal digits;
         nothing is requested where the nodes are others
     """
@@ -136,6 +138,7 @@ class AskPower(Call[Asked], frozen=True):
     identification: Identification | None = None
     log: SeenLog | None = None
     own: OwnAction | None = None
+    at: Literal["node", "feed"] = "node"
 
 
 class Operation(Record, frozen=True, kw_only=True):
@@ -148,8 +151,8 @@ class Operation(Record, frozen=True, kw_only=True):
     :param canaries: how many machines are tried first, while the others are held; None for all at once
     :param what: what ``action`` leaves open. Which change of credentials it is: ``in Podium`` or ``on the
         BMC``, perhaps ``, generated`` after that, ``undo of 2`` or ``settle``. Or ``arguments`` in words:
-        ``pxe, once, uefi``, ``60 s``, ``acme.blink colour=red``
-    :param arguments: what of ``boot``, ``identification``, ``log`` and ``own`` was given
+        ``pxe, once, uefi``, ``60 s``, ``acme.blink colour=red``, ``at feed``
+    :param arguments: what of ``boot``, ``identification``, ``log``, ``own`` and ``at`` was given
     :param then_off: None for credentials
     :param undoes: the number of the operation that it undoes
     :param undone_by: the number of the newest that undoes it
@@ -255,10 +258,10 @@ class Request(Record, frozen=True, kw_only=True):
                 return "under way"
         if self.action == states.CHANGE_CREDENTIALS:
             return "credentials changed"
+        if self.result is not None and self.power_state is None:
+            return self.result
         found = str(self.power_state) if self.action in states.REACHED else f"{self.action} accepted"
-        if self.result is None:
-            return found
-        return self.result if self.action in states.BESIDE_POWER else f"{found}, boot device {self.result}"
+        return found if self.result is None else f"{found}, boot device {self.result}"
 
 
 class ListRequests(Call[Page[Request]], frozen=True):

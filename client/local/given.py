@@ -7,6 +7,7 @@ import msgspec
 
 from podium import errors, states
 from podium.client.calls.operations import AskPower, Identification, OwnAction
+from podium.db.outcomes import AT_FEED
 from podium.drivers import actions
 from podium.drivers.abilities import BootDevice
 from podium.drivers.actions import DriverAction
@@ -41,9 +42,16 @@ def check(call: AskPower) -> None:
     for name, which in _GOES_WITH.items():
         if getattr(call, name) is not None and call.action not in which:
             raise errors.BadRequest(f"{name} goes with {' and '.join(which)}, not with {call.action}")
+    if is_at_feed(call) and (call.action != states.POWER_CYCLE or call.boot is not None):
+        raise errors.BadRequest(f"at = feed goes with {states.POWER_CYCLE} alone, and without boot")
     needed = _NEEDS.get(call.action)
     if needed is not None and getattr(call, needed) is None:
         raise errors.BadRequest(f"{call.action} needs {needed}")
+
+
+def is_at_feed(call: AskPower) -> bool:
+    """Whether nodes are switched at their feeds."""
+    return call.at == "feed"
 
 
 def arguments(call: AskPower) -> dict[str, Any] | None:
@@ -51,11 +59,15 @@ def arguments(call: AskPower) -> dict[str, Any] | None:
     found = {
         name: msgspec.to_builtins(one) for name in _GOES_WITH if (one := getattr(call, name)) is not None
     }
+    if is_at_feed(call):
+        found["at"] = call.at
     return found or None
 
 
 def words(call: AskPower) -> str | None:
     """What was given, in a few words; None for nothing."""
+    if is_at_feed(call):
+        return AT_FEED
     if call.boot is not None:
         return str(BootDevice(call.boot.device, call.boot.persistent, call.boot.mode))
     if call.identification is not None:

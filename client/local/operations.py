@@ -27,7 +27,7 @@ from podium.client.calls.operations import (
     Request,
 )
 from podium.client.enrolling.catalog import Catalog
-from podium.client.local import given, unserved
+from podium.client.local import at_feeds, given, unserved
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.nodes import required_names
 from podium.conf import conductor as conductor_options
@@ -61,9 +61,15 @@ def _check(call: AskPower) -> None:
 def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
     nodes = chosen(backend, connection, call.nodes, call.where)
     check_meant(nodes, call.uuids_xor)
-    _check_supported(nodes, backend.catalog, call)
-    if not call.confirmed:
-        check_number(backend, len(nodes))
+    feeds: list[NodeKey] = []
+    refused: list[str] = []
+    if given.is_at_feed(call):  # by other drivers than theirs
+        at_feeds.check(nodes, confirmed=call.confirmed)
+        nodes, feeds, refused = at_feeds.sorted_out(connection, nodes, backend.catalog)
+    else:
+        _check_supported(nodes, backend.catalog, call)
+        if not call.confirmed:
+            check_number(backend, len(nodes))
     asked = power.ask(
         connection,
         nodes,
@@ -82,8 +88,10 @@ def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
         operation=asked.operation_id,
         requested=len(accepted),
         replaced=asked.replaced,
-        refused=asked.refused,
-        warnings=unserved.warnings(connection, [one for one in nodes if one.id in accepted], timeout),
+        refused=[*refused, *asked.refused],
+        warnings=unserved.warnings(
+            connection, [*(one for one in nodes if one.id in accepted), *feeds], timeout
+        ),
     )
 
 
@@ -286,6 +294,8 @@ def patience_for(
     soft = timeout or config.conductor.soft_power_off_timeout
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
     # Twice, for changes that are made of halves, and once more for what is to be booted.
+    if arguments is not None and arguments.get("at") == "feed":  # each half waits for other conductors
+        return 2 * (hard + _GRACE) + max(hard + _GRACE, float(config.conductor.heartbeat_timeout)) + _GRACE
     seconds = float(
         (2 if arguments is None else 3) * hard + (soft if action in _SOFT else 0) + max(pauses, default=0.0)
     )

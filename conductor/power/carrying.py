@@ -16,7 +16,7 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power import abilities
+from podium.conductor.power import abilities, feeds
 from podium.conductor.power.abilities import Done, HardwareChange
 from podium.conductor.power.abilities import Wanted as HardwareWanted
 from podium.conductor.power.change import PowerChange, Request
@@ -43,11 +43,13 @@ class Timeouts:
     :param change: of the power by hardware
     :param soft: of the power by a clean shutdown
     :param credentials: of credentials, also where the hardware reboots
+    :param feeds_off: for which the feeds of a machine are off that is switched there
     """
 
     change: float
     soft: float
     credentials: float = 900.0
+    feeds_off: float = 10.0
 
 
 class Found(NamedTuple):
@@ -119,6 +121,8 @@ class Carrying:
         if begun.action in states.BESIDE_POWER:
             done = await self._run(begun, self._hardware(begun, confirm).carry_out, context)
             return self._noted(begun, done)
+        if feeds.is_at_feed(begun.arguments):
+            return await self._at_feeds(begun, confirm)
         prepare, result = None, None
         if begun.arguments is not None:
             boot = abilities.boot_of(begun.arguments)
@@ -146,6 +150,14 @@ class Carrying:
         elif change.late is not None:
             self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
         return Found(*ended, result=None if ended.error else result)
+
+    async def _at_feeds(self, begun: Begun, confirm: Confirm) -> Found:
+        """Switch at the feeds. What state that leads to is for the sweep to find out."""
+        timeout = begun.timeout or self._timeouts.change
+        off_for = self._timeouts.feeds_off
+        cycle = feeds.FeedCycle(self._sql, begun, confirm, timeout=timeout, off_for=off_for)
+        cycled = await cycle.carry_out()
+        return Found(error=cycled.error, result=cycled.result)
 
     def _preparing(self, begun: Begun, boot: BootDevice, confirm: Callable[..., Awaitable[None]]) -> Confirm:
         """What has a machine boot from something else before it is switched: may be done again by others."""

@@ -10,14 +10,8 @@ from podium.db import api, hardware_reads
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
-from readers import INLET, answering
+from readers import answering, drawing
 from terminals import Terminal
-
-_OUTLET = {"name": "Outlet", "kind": "power", "value": 156.0, "unit": "watts", "status": "OK"}
-
-
-def draws(connection: sa.Connection, read: HardwareRead) -> None:
-    hardware_reads.answer(connection, read.id, {"sensors": [INLET, _OUTLET]})
 
 
 @pytest.mark.usefixtures("xterm")
@@ -25,7 +19,7 @@ def test_what_feeds_deliver_stands_beside_what_follows(
     podium_here: Here, database: Database, owner: Worker
 ) -> None:
     podium_here("node", "set", "n1", "--extra", "power_feeds=n2,n3")
-    with answering(database, owner, draws):
+    with answering(database, owner, drawing(156.0)):
         (_, row) = Terminal(podium_here)("node", "feeds", "n1", columns=140)
         (found,) = json.loads(podium_here("node", "feeds", "n1", "-f", "json").stdout)
     assert "its feeds draw 312 W: it is on" in row
@@ -51,7 +45,7 @@ def test_feeds_that_are_not_read_say_why(podium: Run, database: Database, owner:
 def test_what_is_no_feed_is_said(podium_here: Here, database: Database, owner: Worker) -> None:
     podium_here("node", "set", "n1", "n2", "--extra", "power_feeds=n3")
     podium_here("node", "set", "n3", "--extra", "power_feeds=n3,n9")
-    with answering(database, owner, draws):
+    with answering(database, owner, drawing(156.0)):
         found = json.loads(podium_here("node", "feeds", "--all", "-f", "json").stdout)
     assert {one["node"]: one["words"] for one in found} == {
         "n1": "its feed n3 also feeds n2",
@@ -67,6 +61,6 @@ def test_a_feed_may_be_named_by_its_uuid_and_is_counted_once(
         (feed,) = api.find_nodes(connection, ["n2"])
     podium_here("node", "set", "n1", "--extra", f"power_feeds=n2,{feed.uuid}")
     podium_here("node", "set", "n3", "--extra", f"power_feeds={feed.uuid}")
-    with answering(database, owner, draws):
+    with answering(database, owner, drawing(156.0)):
         (found,) = json.loads(podium_here("node", "feeds", "n1", "-f", "json").stdout)
     assert (found["watts"], found["words"]) == (156.0, "its feed n2 also feeds n3")

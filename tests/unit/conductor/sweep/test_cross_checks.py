@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from fakes import PATIENCE, StillDriver
 from podium import errors, states
@@ -25,9 +24,8 @@ from podium.db import api, hardware_reads, ledger, members, slots
 from podium.db import cross_checks as statements
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
-from podium.db.hardware_reads import HardwareRead
 from podium.drivers import base
-from readers import answering
+from readers import answering, drawing
 from templates import prepared
 
 pytestmark = pytest.mark.mariadb_long
@@ -470,11 +468,6 @@ def name_feeds(it: Site, *names: str, feeds: Sequence[str]) -> None:
             api.update_node(connection, it.node(name).id, {"extra": {"power_feeds": list(feeds)}})
 
 
-def draws(connection: sa.Connection, read: HardwareRead) -> None:
-    outlet = {"name": "Outlet", "kind": "power", "value": 156.0, "unit": "watts", "status": "OK"}
-    hardware_reads.answer(connection, read.id, {"sensors": [outlet]})
-
-
 def test_why_a_node_is_given_up_says_what_its_feeds_deliver(tmp_path: Path) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p", n1="10.1.2.1", f1="10.1.3.1", f2="10.1.3.2") as it:
@@ -482,7 +475,7 @@ def test_why_a_node_is_given_up_says_what_its_feeds_deliver(tmp_path: Path) -> N
             one = await it.enter("a")
             await it.settle()
             one.driver.lost = {"n1"}
-            with answering(it.database, one.me, draws):
+            with answering(it.database, one.me, drawing(156.0)):
                 await give_up(it, one)
                 await it.until(lambda: it.node("n1").maintenance)
             told = "; last: no answer to ******; its feeds draw 312 W: it is on"

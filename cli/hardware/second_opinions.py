@@ -1,0 +1,52 @@
+"""What the feeds of nodes say about their power, for whoever is asked whether to switch them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from podium.cli.arguments import Chosen
+from podium.cli.hardware.reading import side_by_side
+from podium.client.calls.feeds import Feeds
+from podium.client.podium import Podium
+
+#: Nodes whose feeds are read before a question, and seconds to wait for that.
+MOST: Final = 10
+_WAIT: Final = 10.0
+
+
+def of_failing(podium: Podium, nodes: Chosen) -> Iterator[str]:
+    """Yield a line for some nodes that cannot be read and name their feeds."""
+    fields = ["name", "extra.power_feeds"]
+    failing = podium.nodes(nodes.nodes, fields=fields, where=nodes.where, failing=True)
+    names = [node.name for node in failing if (node.extra or {}).get("power_feeds")]
+    found = _read(podium, names[:MOST])
+    for name in names[:MOST]:
+        if name in found and found[name].words:
+            yield f"{name} cannot be read; {found[name].words}"
+    if names[MOST:]:
+        yield f"and {len(names) - MOST} more cannot be read"
+
+
+def of_all(podium: Podium, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return a line for each node, the names of all their feeds, and of whatever else these feed."""
+    lines: list[str] = []
+    feeds: dict[str, None] = {}
+    others: dict[str, None] = {}
+    found = _read(podium, names)
+    for name in names:
+        if name not in found:
+            lines.append(f"{name}: its feeds could not be read")
+            continue
+        its = found[name]
+        watts = "" if its.watts is None else f" ({its.watts:.0f} W)"
+        lines.append(
+            f"{name}: {its.words or 'it names no feeds'}{watts if 'W' not in (its.words or '') else ''}"
+        )
+        for feed in its.feeds:
+            feeds[feed.name] = None
+            others |= dict.fromkeys(other for other in feed.others if other not in names)
+    return lines, list(feeds), list(others)
+
+
+def _read(podium: Podium, names: Sequence[str]) -> dict[str, Feeds]:
+    read = side_by_side(names, lambda name: podium.feeds(name, wait=_WAIT))
+    return {name: found for name, found in read if isinstance(found, Feeds)}
