@@ -1,7 +1,9 @@
 """The example of a driver for virtual machines, installed as a stranger would, with hypervisors in files."""
 
+import contextlib
 import importlib.util
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,39 @@ def test_the_check_of_installed_drivers_finds_nothing_in_the_example(
     environment: Environment, tmp_path: Path
 ) -> None:
     environment.podium("driver", "check", "libvirt", cwd=tmp_path)
+
+
+@only_long
+def test_hypervisors_that_hang_delay_neither_others_nor_the_end_of_the_conductor(
+    environment: Environment, tmp_path: Path
+) -> None:
+    module = load_hypervisors()
+    good = {"libvirt_uri": module.hypervisor(tmp_path / "node.xml", [module.domain("m")])}
+    text = "[conductor]\nsync_power_state_interval = 1\n[libvirt]\ntimeout = 2\nthreads = 4\n"
+    with (
+        contextlib.ExitStack() as silent,
+        Daemon(tmp_path, text, default="enabled_drivers = libvirt", bin=environment.bin) as daemon,
+    ):
+        hung = {}
+        for one in range(8):
+            # It takes connections, and says nothing.
+            server = silent.enter_context(socket.create_server((peers.own_address(), 0)))
+            host, port = server.getsockname()
+            hung[f"hung{one}"] = {"libvirt_uri": f"qemu+tcp://{host}:{port}/system"}
+        listed = [
+            {"name": name, "driver": "libvirt", "driver_info": {**info, "libvirt_domain": "m"}}
+            for name, info in (*hung.items(), ("good", good))
+        ]
+        (tmp_path / "nodes.json").write_text(json.dumps({"nodes": listed}))
+        daemon.podium("node", "import", str(tmp_path / "nodes.json"))
+        eventually(lambda: daemon.nodes()["good"]["power_state"] == "power on", "the good one is read")
+        eventually(
+            lambda: all("within 2 s" in (daemon.nodes()[name]["last_error"] or "") for name in hung),
+            "the others are unreachable",
+        )
+        daemon.podium("node", "power", "off", "good", "--wait", "--yes")
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.text()
 
 
 @only_long

@@ -127,6 +127,27 @@ def test_a_hypervisor_that_cannot_be_read_spoils_no_other_account(driver: Libvir
     assert isinstance(found[lost.uuid], errors.BMCUnreachable)
 
 
+def test_a_read_of_many_connects_once(driver: LibvirtDriver) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = []
+
+        def refuse() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                taken.append(connection.getpeername())
+                connection.close()
+
+        refusing = threading.Thread(target=refuse)
+        refusing.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        nodes = [node(f"qemu+tcp://{address}/system", name) for name in ("web1", "web2")]
+        found = driver.get_power_states(nodes)
+        assert {type(one) for one in found.values()} == {errors.BMCUnreachable}
+        assert len(taken) == 1
+        with socket.create_connection(server.getsockname()):
+            refusing.join()
+
+
 def test_what_is_wrong_with_a_file_is_told_without_its_content(driver: LibvirtDriver, tmp_path: Path) -> None:
     file = tmp_path / "node.xml"
     file.write_text("root:shibboleth")

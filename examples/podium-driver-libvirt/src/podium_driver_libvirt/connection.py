@@ -11,7 +11,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import libvirt
 from podium import errors
@@ -44,6 +44,13 @@ _SILENCES: Final = frozenset(
 )
 
 
+class Begun(NamedTuple):
+    """A connection that is opened, or is being opened, and until when that is waited for (``time.monotonic``)."""
+
+    opened: "concurrent.futures.Future[Any]"
+    deadline: float
+
+
 class Connection:
     """A connection to a hypervisor, opened anew whenever it is needed and not alive.
 
@@ -57,12 +64,13 @@ class Connection:
         self._opened: concurrent.futures.Future[Any] | None = None
         self._deadline = 0.0
 
-    def ask(self, question: Callable[[Any], _T]) -> _T:
+    def ask(self, question: Callable[[Any], _T], begun: "Begun | None" = None) -> _T:
         """Return what a question, which is given the connection, returns.
 
+        :param begun: what :meth:`begin` returned, if that was called before: a login is tried once
         :raises podium.errors.DriverError: in libvirt's words
         """
-        connection = self._get()
+        connection = self._get(begun or self.begin())
         try:
             return question(connection)
         except libvirt.libvirtError as error:
@@ -80,15 +88,17 @@ class Connection:
             self._opened = None
         return _in_thread(held.clear, "libvirt-closing")
 
-    def _get(self) -> Any:
+    def begin(self) -> "Begun":
+        """Have the connection opened if need be."""
         with self._lock:
-            if not self._can_be_used():
+            if self._opened is None or not self._can_be_used(self._opened):
                 self._opened = _in_thread(self._open, "libvirt-opening")
                 self._deadline = time.monotonic() + self._timeout
-            opened, deadline = self._opened, self._deadline
-        assert opened is not None
+            return Begun(self._opened, self._deadline)
+
+    def _get(self, begun: "Begun") -> Any:
         try:
-            return opened.result(max(0.0, deadline - time.monotonic()))
+            return begun.opened.result(max(0.0, begun.deadline - time.monotonic()))
         except libvirt.libvirtError as error:
             raise self._translated(error, is_silent=error.get_error_code() in _SILENCES) from None
         except TimeoutError:
@@ -96,12 +106,10 @@ class Connection:
                 f"{self._account.hypervisor.uri}: no answer within {self._timeout:g} s"
             ) from None
 
-    def _can_be_used(self) -> bool:
-        """Whether the connection is alive, or somebody opens it."""
-        opened = self._opened
-        if opened is None or not opened.done():
-            return opened is not None
-        return opened.exception() is None and bool(opened.result().isAlive())
+    @staticmethod
+    def _can_be_used(opened: "concurrent.futures.Future[Any]") -> bool:
+        """Whether a connection is alive, or is being opened."""
+        return not opened.done() or (opened.exception() is None and bool(opened.result().isAlive()))
 
     def _open(self) -> Any:
         asked_for = [libvirt.VIR_CRED_AUTHNAME, libvirt.VIR_CRED_PASSPHRASE]

@@ -105,10 +105,11 @@ class LibvirtDriver(base.Driver):
         accounts: dict[Account, list[base.Node]] = defaultdict(list)
         for node in nodes:
             accounts[self._account(node)].append(node)
+        begun = {account: self._connection(account).begin() for account in accounts}  # all at once
         found: dict[str, str | Exception] = {}
         for account, those in accounts.items():
             try:
-                domains = self._connection(account).ask(_all_power_states)
+                domains = self._connection(account).ask(_all_power_states, begun[account])
             except errors.DriverError as fault:
                 found |= dict.fromkeys((node.uuid for node in those), fault)
                 continue
