@@ -42,7 +42,10 @@ class NodeKey(NamedTuple):
 
 
 class NodeRecord(NamedTuple):
-    """The columns of :data:`podium.db.models.nodes` but ``name_key``, and when the power was last read."""
+    """The columns of :data:`podium.db.models.nodes`, and when the power was last read.
+
+    Without ``name_key``, and without those that tell the times of old log entries.
+    """
 
     id: int
     uuid: str

@@ -48,7 +48,8 @@ class Boot:
 class LogEntry:
     """An entry of the log that hardware keeps of itself.
 
-    People see 128 characters of the id and of the sensor, 1,000 of the message, and 256 raw bytes.
+    People see 128 characters of the id and of the sensor, 1,000 of the message and of a raw text, and 256 raw
+    bytes.
 
     :param id: what the hardware calls it; no other entry is called so until the log is cleared
     :param at: when it happened by the hardware's own clock, with an offset from UTC; None if that clock was
@@ -56,7 +57,7 @@ class LogEntry:
     :param severity: ``OK``, ``Warning`` or ``Critical``
     :param message: what happened, in words
     :param sensor: what the hardware calls the sensor that it is about, if it is about one
-    :param raw: what the hardware sent, where words could not be made of all of it
+    :param raw: what the hardware sent: its bytes, or as text what the message leaves out
     :raises ValueError: for another severity, or a time without an offset
     """
 
@@ -65,7 +66,7 @@ class LogEntry:
     severity: str
     message: str
     sensor: str | None = None
-    raw: bytes = b""
+    raw: bytes | str = b""
 
     def __post_init__(self) -> None:
         if self.severity not in STATUSES:

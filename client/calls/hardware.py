@@ -139,7 +139,7 @@ class LogLine(Record, frozen=True, kw_only=True):
     :param severity: OK, Warning or Critical
     :param message: what happened, in words
     :param sensor: the sensor that it is about
-    :param raw: in hexadecimal digits what the hardware sent, where words could not be made of all of it
+    :param raw: what the hardware sent: bytes in hexadecimal digits, or a text, such as JSON
     """
 
     id: str

@@ -79,12 +79,16 @@ class Identification(_Given, frozen=True, kw_only=True):
 
 
 class SeenLog(_Given, frozen=True, kw_only=True):
-    """A log that somebody has a copy of.
+    """A log that somebody has a copy of, by its newest entry: a log that ends with another is left alone.
 
-    :param last: the id of its newest entry: a log with newer ones is left alone
+    :param last: the id of that entry, which another may have once the log was cleared
+    :param clock_at: its ``clock_at``; None leaves that open
+    :param message: its ``message``; None leaves that open
     """
 
     last: _Id
+    clock_at: datetime | None = None
+    message: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
 
 
 class OwnAction(_Given, frozen=True, kw_only=True):

@@ -154,8 +154,8 @@ def _log(found: Any, arguments: Arguments, scrubbed: Scrubbed) -> Document:
 
 
 def _texts(entry: base.LogEntry) -> tuple[str, ...]:
-    raw = entry.raw.decode(errors="replace") if isinstance(entry.raw, bytes) else ""
-    return safe_str(entry.id), safe_str(entry.message), safe_str(entry.sensor), raw
+    raw = entry.raw.decode(errors="replace") if isinstance(entry.raw, bytes) else entry.raw
+    return safe_str(entry.id), safe_str(entry.message), safe_str(entry.sensor), safe_str(raw)
 
 
 def _log_line(entry: base.LogEntry, offset: float | None, scrubbed: Scrubbed) -> Document:
@@ -167,8 +167,15 @@ def _log_line(entry: base.LogEntry, offset: float | None, scrubbed: Scrubbed) ->
         "severity": entry.severity,
         "message": _line(message, _LONGEST_MESSAGE, scrubbed),
         "sensor": None if entry.sensor is None else _line(sensor, _LONGEST_NAME, scrubbed),
-        "raw": entry.raw[:_LONGEST_RAW].hex() if raw and scrubbed(raw) == raw else None,
+        "raw": _raw(entry.raw, raw, scrubbed),
     }
+
+
+def _raw(found: bytes | str, text: str, scrubbed: Scrubbed) -> str | None:
+    """Return what the hardware sent as text; None for nothing, and for bytes that hold a secret."""
+    if isinstance(found, bytes):
+        return found[:_LONGEST_RAW].hex() if found and scrubbed(text) == text else None
+    return _line(text, _LONGEST_MESSAGE, scrubbed) or None
 
 
 def _time(found: Any, ahead: float = 0.0) -> str | None:

@@ -38,7 +38,8 @@ def _key_of_new(context: Any) -> str:
 #: ``credentials_changed_at`` is when secrets of ``driver_info`` were last given, by enrolment or later, and
 #: ``credentials_expire_at`` by when a person wants them changed again.
 #: ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
-#: ``clock_offset`` are the seconds that the controller's clock was ahead at ``clock_checked_at``.
+#: ``clock_offset`` are the seconds that the controller's clock was ahead at ``clock_checked_at``, and
+#: ``clock_offset_before`` those by which it was until it was set at ``clock_set_at``; None if nobody knows.
 #: ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
 #: podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
 #: falls, see podium.db.slots. When the power was last read is in ``power_readings``.
@@ -69,6 +70,8 @@ nodes: Final = sa.Table(
     sa.Column("health_lasts", sa.Double),
     sa.Column("clock_offset", sa.Double),
     sa.Column("clock_checked_at", UTCDateTime),
+    sa.Column("clock_set_at", UTCDateTime),
+    sa.Column("clock_offset_before", sa.Double),
     sa.Column("last_error", sa.Text),
     sa.Column("maintenance", sa.Boolean, nullable=False),
     sa.Column("maintenance_reason", sa.Text),

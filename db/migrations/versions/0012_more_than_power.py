@@ -1,4 +1,4 @@
-"""Arguments and results of what is asked of hardware beside its power, and how far its clock is off."""
+"""What is asked of hardware beside its power, what came of it, and how far its clock is and was off."""
 
 import sqlalchemy as sa
 
@@ -15,3 +15,5 @@ def upgrade() -> None:
     add_column("hardware_reads", sa.Column("arguments", sa.String(1024)))
     add_column("nodes", sa.Column("clock_offset", sa.Double))
     add_column("nodes", sa.Column("clock_checked_at", TIME))
+    add_column("nodes", sa.Column("clock_set_at", TIME))
+    add_column("nodes", sa.Column("clock_offset_before", sa.Double))

@@ -1,6 +1,7 @@
 """What is asked of hardware beside its power, on the database and over HTTP."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -52,7 +53,12 @@ BLINK = OwnAction(name="fake.blink", arguments={"colour": "red", "times": "3"})
             "end",
             {"identification": {"seconds": 0.0}},
         ),
-        ("clear log", {"log": SeenLog(last="17")}, "up to 17", {"log": {"last": "17"}}),
+        (
+            "clear log",
+            {"log": SeenLog(last="17", clock_at=datetime(2026, 3, 1, tzinfo=UTC), message="it rains")},
+            "up to 17",
+            {"log": {"last": "17", "clock_at": "2026-03-01T00:00:00Z", "message": "it rains"}},
+        ),
         ("set clock", {}, None, None),
         (
             "driver action",

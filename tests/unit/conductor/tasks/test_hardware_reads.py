@@ -498,6 +498,11 @@ def test_what_a_log_says_is_shown_without_secrets_and_control_characters(tmp_pat
     assert found[1]["raw"] == b"else".hex()
 
 
+def test_what_hardware_sent_as_text_is_shown_as_text_without_secrets(tmp_path: Path) -> None:
+    found = page(tmp_path, base.Log([*entries(1, raw='{"Oem":\n"xyzzy"}'), *entries(2, raw="r" * 2000)]))
+    assert [one["raw"] for one in found["entries"]] == ['{"Oem": "******"}', "r" * 1000]
+
+
 def test_what_is_too_long_is_cut_after_secrets_were_looked_for(tmp_path: Path) -> None:
     names, message = f"{'n' * 126}xyzzy", f"{'m' * 998}xyzzy"
     found = page(tmp_path, base.Log([base.LogEntry(names, NOON, "OK", message, names, bytes(300))]))[
