@@ -110,3 +110,36 @@ def test_a_pdu_of_240_outlets_is_swept_and_switched(
         assert "Traceback" not in daemon.text()
         assert module.AUTH_KEY not in daemon.text()
         assert module.PRIV_KEY not in daemon.text()
+
+
+@only_long
+def test_outlets_say_that_a_machine_is_on_whose_bmc_is_dead_and_are_switched_for_it(
+    environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
+) -> None:
+    require_peer("snmpd")
+    module, kind = load_agent(), "apc_rackpdu2"
+    with (
+        module.Agent(tmp_path, own_address(), free_port(socket.SOCK_DGRAM), outlets=2) as agent,
+        snmp_daemon(environment, tmp_path) as daemon,
+    ):
+        outlets = {f"pdu{outlet}": agent.info(kind, outlet) for outlet in (1, 2)}
+        enrol(daemon, **outlets, dead=agent.info(kind, snmp_port=free_port(socket.SOCK_DGRAM)))
+        daemon.podium("node", "power", "on", "pdu[1-2]", "--wait")
+        daemon.podium("node", "set", "dead", "--extra", "power_feeds=pdu1,pdu2")
+        told = "its feeds draw 203 W: it is on"
+        assert told in daemon.podium("node", "feeds", "dead").stdout
+        reason = eventually(lambda: daemon.nodes()["dead"]["maintenance_reason"], "it is given up")
+        assert reason.endswith(told)
+        done = daemon.podium("node", "power", "cycle", "dead", "--at", "feed", "--yes", "--wait")
+        assert "dead: pdu1, pdu2: off (operation 3), and on again (operation 4)" in done.stdout
+        for outlet in ("pdu1", "pdu2"):
+            switched = [one["to_state"] for one in history_of(daemon, outlet)]
+            assert switched[-2:] == ["power off", "power on"]
+            assert agent.is_on(kind, int(outlet[-1]))
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.text()
+
+
+def history_of(daemon: Daemon, node: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(daemon.podium("node", "history", node, "-f", "json").stdout)
+    return found
