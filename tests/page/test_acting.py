@@ -305,6 +305,16 @@ def test_the_question_says_that_another_filter_is_typed(site: Site, look: Window
     expect(ask(page, "power off")).to_contain_text("The filter that is typed is not in force")
 
 
+def test_the_feeds_of_a_node_that_cannot_be_read_say_whether_it_is_on(site: Site, look: Windows) -> None:
+    site.change(["r1n07"], {"extra": {"power_feeds": ["r2n01", "r9n99"]}})
+    page = fleet(look, site)
+    choose(page, "r1n01", "r1n07")
+    question = ask(page, "power off")
+    expect(question).to_contain_text("r1n07 cannot be read; its feed r9n99 is no node")
+    agree(question, "power off")  # which were seen
+    expect(question).to_be_hidden()
+
+
 def test_what_becomes_less_needs_no_second_look(site: Site, look: Windows) -> None:
     page = fleet(look, site)
     choose(page, "r1n01", "r1n02")

@@ -9,12 +9,27 @@ import { askPerson } from './podium-question.js';
 const OLD = 'The connection is lost: what is said here of the nodes is old';
 const NOT_IN_FORCE = 'The filter that is typed is not in force, and these nodes were chosen without it';
 
+/** Nodes whose feeds are read before they are switched. */
+const MOST_OPINIONS = 10;
 /** What drivers can do; [] while or where nobody knows. @type {Map<string, string[]>} */
 const abilities = new Map();
 
 /** @param {Action} action @returns {(node: Node) => boolean} whether its driver can do it, or nobody knows */
 const can = ({ name, set }) => ({ driver }) =>
   set !== undefined || !abilities.get(driver)?.length || abilities.get(driver)?.includes(name) === true;
+
+/**
+ * What the feeds say of a few nodes that cannot be read.
+ * @param {Node[]} nodes @returns {Promise<string[]>}
+ */
+async function opinions(nodes) {
+  const failing = nodes.filter((node) => node.power_failures).slice(0, MOST_OPINIONS);
+  return (await Promise.all(failing.map(async ({ name, uuid }) => {
+    const asked = ask('POST', `podium/v1/nodes/${uuid}/feeds`, { body: {}, seconds: 30 });
+    const { words } = await asked.catch(() => ({ words: null }));
+    return words ? [`${name} cannot be read; ${words}`] : [];
+  }))).flat();
+}
 
 /** What those who may can do with nodes, and what came of it. */
 class PodiumActions extends Part {
@@ -86,6 +101,7 @@ class PodiumActions extends Part {
       };
     };
     const found = await askPerson(this.page, {
+      ...(stops && { later: opinions(nodes) }),
       about, action: name, label, loud: stops === true, reason: set !== false, role: 'operator',
       work: (answer) => ask.bind(null, ...requestOf(action, nodes, answer)), option,
     });

@@ -8,7 +8,7 @@
  * @typedef {{title: string, lines?: string[], warnings?: string[], count?: number, isMany?: boolean}} About
  * @typedef {{about: () => About, action: string, label?: string, loud?: boolean, reason?: boolean,
  *   option?: string | undefined, role: import('../core/session.js').Role,
- *   work: (answer: Answer) => () => Promise<any>}} Question
+ *   work: (answer: Answer) => () => Promise<any>, later?: Promise<string[]>}} Question later: more warnings
  */
 import { wordsOf } from '../core/api.js';
 import { h, Part, setText } from '../core/elements.js';
@@ -32,6 +32,7 @@ class PodiumQuestion extends Part {
   #count = h('input', { name: 'count', inputmode: 'numeric', autocomplete: 'off' });
   #typed = h('label');
   /** @type {string[]} */ #texts = [];
+  /** Warnings that took longer than the question. @type {string[]} */ #late = [];
   /** What the person knew, but for how many nodes it is about. @type {Set<string>} */ #seen = new Set();
   /** Does what may have been done. @type {(() => Promise<any>) | null} */ #sent = null;
 
@@ -46,6 +47,11 @@ class PodiumQuestion extends Part {
         h('button', { type: 'button', 'data-action': 'close', onclick }, 'Back')));
     this.refresh();
     this.#isNews();
+    void this.question.later?.then((found) => {
+      this.#late = found;
+      this.refresh();
+      this.#isNews();
+    });
     this.listen(form, 'submit', (event) => this.#carryOut(event));
     this.listen(this.#dialog, 'cancel', (event) => this.#isBusy && event.preventDefault());
     this.listen(this.#dialog, 'close', () => this.remove());
@@ -60,7 +66,8 @@ class PodiumQuestion extends Part {
   get #isBusy() { return this.#dialog.ariaBusy === 'true'; }
 
   refresh() {
-    const { title, lines = [], warnings = [], count, isMany } = this.question.about();
+    const { title, lines = [], warnings: known = [], count, isMany } = this.question.about();
+    const warnings = [...known, ...this.#late];
     const texts = [title, ...lines, ...warnings];
     if (texts.join('\n') === this.#texts.join('\n')) return;
     [this.#texts, this.#title.textContent] = [texts, title];
