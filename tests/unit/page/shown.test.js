@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { Api, until } from './api_of_tests.js';
+import { Api, refuse, until } from './api_of_tests.js';
 import { Shown } from '../../../api/page/site/selection/shown.js';
 
 const NOW = Date.parse('2026-11-30T12:00:00Z');
@@ -175,6 +175,20 @@ test('a lost connection is said, and the text is read when it is back', async ()
   stream.dispatchEvent(new Event('state'));
   await until('the filter', () => shown.isInForce);
   assert.deepEqual(names(), ['n2']);
+});
+
+test('a text that came when nobody was logged in is read when somebody is', async () => {
+  const { stream, shown, filter } = made(node('n1', 'power off'), node('n2'));
+  const answer = api.paths[PATH];
+  let isSomebody = false;
+  api.paths[PATH] = (request, response, body) => (
+    isSomebody ? answer(request, response, body) : refuse(response, 401, 'Code', 'log in first'));
+  await filter('power_state=off');
+  assert.equal(shown.fault, 'log in first');
+  isSomebody = true;
+  stream.state = 'live';
+  stream.dispatchEvent(new Event('state'));
+  await until('the filter', () => shown.isInForce);
 });
 
 test('what changes by itself is read again while it is in force', async () => {

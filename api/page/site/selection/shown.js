@@ -1,5 +1,6 @@
 // Which nodes are shown: those of the filter, as the fleet is now.
 
+import { ApiError } from '../core/api.js';
 import { pause } from '../core/waiting.js';
 import { isPlain, plain, read } from './filters.js';
 
@@ -31,7 +32,7 @@ export class Shown extends EventTarget {
   #filter = null;
   /** One of names that no node has. @type {Filter | null} */
   #absent = null;
-  /** Whether the server did not answer. */
+  /** Whether the server did not answer, or nobody was logged in: nothing is wrong with the text. */
   #isLost = false;
   /** @type {Set<Node>} those that the filter chooses, where there is one */
   #chosen = new Set();
@@ -75,8 +76,8 @@ export class Shown extends EventTarget {
       if (!signal.aborted) this.#settle(filter);
     } catch (error) {
       if (signal.aborted) return;
-      const { message, status } = /** @type {import('../core/api.js').ApiError} */ (error);
-      [this.fault, this.#isLost, this.waiting] = [message, status === 0, null];
+      this.#isLost = error instanceof ApiError;
+      [this.fault, this.waiting] = [/** @type {Error} */ (error).message, null];
       this.#tell(false);
     }
   }
@@ -122,7 +123,7 @@ export class Shown extends EventTarget {
 
   /** @param {Filter} filter that time changes */
   async #look(filter) {
-    if (document.hidden) return;
+    if (document.hidden || !this.#fleet.nodes.size) return;  // as when somebody has logged out
     const { signal } = this.#typing;
     if (filter.changes) Object.assign(filter, await read(filter.text, signal).catch(() => undefined));
     if (this.#filter === filter) this.#follow(this.#fleet.ordered, false);
