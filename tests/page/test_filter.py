@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from chromium import Windows, axe
+from chromium import UNREACHABLE, Windows, axe
 from watched import PASSWORD, Site
 
 #: Texts and the nodes that are shown for them, of the fleet that :func:`watched.fleet` describes.
@@ -113,6 +113,26 @@ def test_an_address_with_a_fault_says_that_all_nodes_are_shown(site: Site, look:
     expect(page.get_by_text("12 of 48 nodes", exact=True)).to_be_visible()
     box(page).fill("power_stat=off")
     expect(page.get_by_text("12 of 48 nodes: this filter is not in force")).to_be_visible()
+
+
+def test_a_filter_without_a_connection_is_a_fault_until_the_connection_is_back(
+    site: Site, look: Windows
+) -> None:
+    look.expect(UNREACHABLE)
+    page = look(site.url)
+    expect(page.locator("[data-node=r1n01]")).to_be_visible()
+    site.door.kill()
+    box(page).fill("power_state=error and name~r1*")
+    said = page.locator("podium-filter").get_by_role("status")
+    expect(said).to_contain_text("podium-api does not answer")
+    expect(page.get_by_text("48 nodes: this filter is not in force")).to_be_visible()
+    box(page).fill("r1n0? r2n01")
+    expect(page.get_by_text("10 of 48 nodes", exact=True)).to_be_visible()
+    box(page).fill("power_state=error and name~r1*")
+    expect(said).to_contain_text("podium-api does not answer")
+    site.door.start()
+    shows(page, "r1n06")
+    expect(said).to_have_text("")
 
 
 def test_names_that_no_node_has_are_told_and_hide_nothing(site: Site, look: Windows) -> None:
