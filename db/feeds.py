@@ -3,14 +3,13 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
 from podium import errors
 from podium.db import clock, hardware_reads
 from podium.db.bulk import chunks
-from podium.db.changes import announce_read
 from podium.db.feed_words import KEY, Feed, named
 from podium.db.hardware_reads import HardwareRead
 from podium.db.models import node_columns, nodes
@@ -20,6 +19,8 @@ from podium.db.node_conditions import entry_as_json
 _KIND: Final = "sensors"
 #: Feeds that can be asked at once.
 _MOST: Final = 1024
+#: Names and UUIDs that are looked for one by one in what nodes have noted.
+_FEW: Final = 16
 
 
 class Asked(NamedTuple):
@@ -57,15 +58,13 @@ def why_not_switched(feeds: Sequence[Feed]) -> str | None:
     return "; ".join(filter(None, problems)) or None
 
 
-def ask(connection: sa.Connection, numbers: Sequence[int], who: str) -> dict[int, list[Asked]]:
+def ask(connection: sa.Connection, found: Mapping[int, Sequence[Feed]], who: str) -> dict[int, list[Asked]]:
     """Ask the conductors of the feeds of nodes what these deliver. Called first in a transaction.
 
-    :param numbers: of the nodes, at most 64
+    :param found: what :func:`look` returned of at most 64 nodes, in a transaction that blocks nobody
     :param who: asks
     :returns: by the number of the node
     """
-    announce_read(connection)  # before anything is read, see podium.db.hardware_reads
-    found = look(connection, numbers)
     uuids = dict.fromkeys(feed.uuid for its in found.values() for feed in its if feed.uuid is not None)
     try:
         reads = hardware_reads.ask_many(connection, list(uuids), _KIND, who, _MOST)
@@ -153,12 +152,16 @@ def _known(connection: sa.Connection, wanted: Sequence[str]) -> dict[str, Feed]:
 def _users(connection: sa.Connection, known: Mapping[str, Feed]) -> dict[str, set[str]]:
     """Return the names of the nodes that have these feeds, by the UUID of the feed."""
     users: dict[str, set[str]] = {}
-    text: sa.ColumnElement[Any] = entry_as_json(connection.dialect.name, nodes.c.extra, KEY)
-    # Names hold nothing that JSON writes otherwise. What contains one is looked at more closely.
-    for chunk in chunks(sorted(known), 50):
-        some = sa.or_(*(text.contains(name, autoescape=True) for name in chunk))
-        for own, its in _named(connection, some).values():
-            for name in its:
-                if name in known and known[name].uuid != own.uuid:
-                    users.setdefault(known[name].uuid or "", set()).add(own.name)
+    if not known:
+        return users
+    # Text is searched before any of it is taken for JSON, which takes a hundred times as long. Names hold
+    # nothing that JSON writes otherwise. More names than a few take longer than all that has feeds.
+    text = sa.cast(nodes.c.extra, sa.Text)
+    some = known if len(known) <= _FEW else [KEY]
+    for own, its in _named(
+        connection, sa.or_(*(text.contains(name, autoescape=True) for name in some))
+    ).values():
+        for name in its:
+            if name in known and known[name].uuid != own.uuid:
+                users.setdefault(known[name].uuid or "", set()).add(own.name)
     return users

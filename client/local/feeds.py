@@ -42,8 +42,9 @@ class OwedFeeds(Owed[Feeds]):
     def _ask(self) -> tuple[NodeKey, list[Asked]]:
         with self._backend.database.read() as connection:
             (node,) = api.find_keys(connection, [self._call.node])
+            feeds = statements.look(connection, [node.id])
         who = self._backend.who
-        asked = self._backend.step(lambda connection: statements.ask(connection, [node.id], who))
+        asked = self._backend.step(lambda connection: statements.ask(connection, feeds, who))
         return node, asked.get(node.id, [])
 
 

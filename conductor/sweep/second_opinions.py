@@ -86,7 +86,8 @@ class SecondOpinions:
 
     async def _ask(self, numbers: Sequence[int], now: float) -> None:
         who = str(self._fleet.member)
-        asked = await self._sql.write(lambda connection: feeds.ask(connection, numbers, who))
+        found = await self._sql.read(lambda connection: feeds.look(connection, numbers))
+        asked = await self._sql.write(lambda connection: feeds.ask(connection, found, who))
         faults = {number: self._waiting.pop(number) for number in numbers}
         self._batches.append(_Batch(faults, asked, now + _PATIENCE))
 

@@ -55,6 +55,11 @@ def reads_of(daemon: Daemon, more_than: int) -> dict[str, Any] | None:
     return figures if figures["reads"] > more_than else None
 
 
+def history_of(daemon: Daemon, node: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(daemon.podium("node", "history", node, "-f", "json").stdout)
+    return found
+
+
 @only_long
 def test_the_tests_of_the_example_pass(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
@@ -138,8 +143,3 @@ def test_outlets_say_that_a_machine_is_on_whose_bmc_is_dead_and_are_switched_for
             assert agent.is_on(kind, int(outlet[-1]))
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
-
-
-def history_of(daemon: Daemon, node: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(daemon.podium("node", "history", node, "-f", "json").stdout)
-    return found

@@ -108,3 +108,16 @@ def test_feeds_that_nobody_reads_in_time_do_not_say(podium: Podium, database: Da
     found = podium.feeds("n1", wait=0.1)
     assert found.feeds[0].error == "the conductor c1 has not answered"
     assert found.words == "its feed f1 also feeds n3"
+
+
+@pytest.mark.parametrize("count", [1, 40], ids=["one", "many"])
+def test_whose_feeds_are_shared_is_known_by_whole_names(podium: Podium, enrol: Enrol, count: int) -> None:
+    names = [f"f{number}" for number in range(10, 10 + count)]
+    enrol(*names, "f1", "f100")
+    enrol("n1", extra={"power_feeds": names[:16]})
+    enrol("n2", extra={"power_feeds": ["f100", "xf10"], "rack": "f10"})
+    enrol("n3", extra={"power_feeds": "f1,F10"})
+    enrol("n4", extra={"rack": "power_feeds f10"})
+    assert {other for feed in podium.feeds("n1").feeds for other in feed.others} == set()
+    enrol("n5", extra={"power_feeds": "f9, f10"})
+    assert {other for feed in podium.feeds("n1").feeds for other in feed.others} == {"n5"}
