@@ -49,6 +49,15 @@ def _node(page: Page, site: Site) -> None:
     expect(page.locator("[data-action='power off']")).to_be_visible()
 
 
+def _hardware(page: Page, site: Site) -> None:
+    _node(page, site)
+    for what, shown in (("sensors", "Sensors"), ("log", "Log of the hardware")):
+        page.get_by_role("button", name=f"read {what}").click()
+        expect(page.get_by_role("table", name=shown)).to_be_visible()
+    page.get_by_role("button", name="read boot device").click()
+    expect(page.get_by_text("Boot device:")).to_be_visible()
+
+
 def _login(page: Page, _: Site) -> None:
     expect(page.locator("[data-action='log in']")).to_be_visible()
 
@@ -81,6 +90,7 @@ STATES: Final[Sequence[tuple[str, str, Pose, str | None]]] = (
     ("question", "#/fleet", _asked, "operator"),
     ("reader", "#/fleet", _rows, "reader"),
     ("node", "#/nodes/r1n09", _node, "operator"),
+    ("hardware", "#/nodes/r1n09", _hardware, "operator"),
     ("operations", "#/operations", _settled, "operator"),
     ("operation", "#/operations/1", _settled, "operator"),
     ("conductors", "#/conductors", _settled, "admin"),

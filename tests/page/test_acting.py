@@ -100,6 +100,65 @@ def test_an_enter_that_is_held_or_pressed_twice_answers_no_question(
     assert site.door.http.get("/podium/v1/nodes/r1n10").json()["maintenance"] is True
 
 
+def test_many_machines_are_told_what_to_boot_from(site: Site, look: Windows) -> None:
+    site.conductor.head.results["set boot device"] = "pxe, persistent, uefi"
+    page = fleet(look, site)
+    choose(page, "r1n01", "r1n02")
+    question = ask(page, "set boot device")
+    expect(question).to_have_accessible_name("Set the boot device of 2 nodes?")
+    question.get_by_label("for", exact=True).select_option("every boot")
+    question.get_by_label("mode").select_option("uefi")
+    question.get_by_label("Reason").fill("new image")
+    agree(question, "set boot device")
+    page.get_by_role("link", name="operation 1").click()
+    expect(page.get_by_role("table", name="Results")).to_contain_text("pxe, persistent, uefi")
+    operation = site.door.http.get("/podium/v1/operations").json()["items"][0]
+    assert operation["arguments"] == {"boot": {"device": "pxe", "persistent": True, "mode": "uefi"}}
+    assert operation["reason"] == "new image"
+
+
+@pytest.mark.parametrize(
+    ("blink", "what"),
+    [("for a minute", "60 s"), ("until it is ended", "until it is ended"), ("no longer", "end")],
+)
+def test_the_lights_of_machines_blink_for_who_looks_for_them(
+    site: Site, look: Windows, blink: str, what: str
+) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n01", "r1n02")
+    question = ask(page, "identify")
+    question.get_by_label("blink").select_option(blink)
+    agree(question, "identify")
+    expect(page.get_by_text("2 requested")).to_be_visible()
+    assert site.door.http.get("/podium/v1/operations").json()["items"][0]["what"] == what
+
+
+def test_with_the_keyboard_alone_a_machine_is_told_what_to_boot_from(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n01")
+    page.locator('podium-actions [data-action="set boot device"]').focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("device", exact=True)).to_be_focused()
+    page.keyboard.type("disk")
+    page.keyboard.press("Enter")
+    if page.get_by_role("dialog").is_visible():  # where Enter opens the choices, and does not agree
+        page.locator("dialog [data-action='set boot device']").press("Enter")
+    expect(page.get_by_text("1 requested")).to_be_visible()
+    assert site.door.http.get("/podium/v1/operations").json()["items"][0]["what"] == "disk, once"
+
+
+@pytest.mark.parametrize("action", ["set boot device", "fake.blink"])
+@pytest.mark.parametrize("how", [{}, {"dark": True}, {"width": 360}])
+def test_axe_finds_nothing_wrong_with_a_question_that_has_choices(
+    site: Site, look: Windows, action: str, how: dict[str, Any]
+) -> None:
+    page = fleet(look, site, **how)
+    choose(page, "r1n01")
+    ask(page, action)
+    assert axe(page) == []
+
+
 def test_for_many_nodes_their_number_is_to_be_typed(serve: Callable[..., Site], look: Windows) -> None:
     site = serve(racks=5)
     page = fleet(look, site)

@@ -1,9 +1,13 @@
 """What the page says of one node, what can be asked of it there, and who may."""
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from chromium import UNREACHABLE, Windows
 from podium.db import clock
@@ -85,6 +89,166 @@ def test_a_reader_asks_for_sensors_and_for_nothing_else(serve: Callable[..., Sit
     expect(unread).to_contain_text("no reading")
     expect(unread).not_to_contain_text("OK")
     expect(page.locator("main [data-action]:visible")).to_have_count(0)
+
+
+def asked(site: Site) -> dict[str, Any]:
+    """Return the newest operation."""
+    found: dict[str, Any] = site.door.http.get("/podium/v1/operations").json()["items"][0]
+    return found
+
+
+def table(page: Page, name: str) -> Locator:
+    return page.get_by_role("table", name=name).get_by_role("row")
+
+
+def entry(number: int, **values: Any) -> dict[str, Any]:
+    at = f"2026-03-01T10:{number:02}:00+00:00"
+    of_all = {"id": str(number), "at": at, "clock_at": at, "sensor": None, "raw": None}
+    return {**of_all, "severity": "OK", "message": f"event {number}", **values}
+
+
+def serve_log(page: Page, entries: list[dict[str, Any]], at_once: int, offset: float | None = 7200.0) -> None:
+    """Have the hardware say these entries, the oldest first, so many in an answer."""
+
+    def answer(route: Route) -> None:
+        before = (route.request.post_data_json or {}).get("before")
+        older = [one for one in entries if before is None or int(one["id"]) < int(before)]
+        said = {"node": "r1n01", "node_uuid": "", "read_at": "2026-03-01T12:00:00+00:00", "conductor": "c1"}
+        route.fulfill(
+            json={
+                **said,
+                "entries": older[len(older) - min(at_once, len(older)) :],
+                "more": len(older) > at_once,
+                "clock_offset": offset,
+            }
+        )
+
+    page.route("**/nodes/r1n01/log", answer)
+
+
+def test_a_reader_reads_the_log_and_what_a_machine_boots_from(
+    serve: Callable[..., Site], look: Windows
+) -> None:
+    page = look(serve(users=True).url, "#/nodes/r1n01", user="reader", password=PASSWORD)
+    page.get_by_role("button", name="read boot device").click()
+    expect(page.get_by_text("Boot device: pxe")).to_contain_text("read by c1")
+    page.get_by_role("button", name="read log").click()
+    rows = table(page, "Log of the hardware")
+    expect(rows).to_have_count(13)
+    expect(rows.nth(1)).to_contain_text("upper critical going high")
+    expect(page.get_by_text("its clock is 30 min ahead")).to_be_visible()
+    expect(page.locator("main [data-action]:visible")).to_have_count(0)
+
+
+def test_a_log_is_shown_from_its_newest_entry_on(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n01")
+    first = [entry(1, at=None, clock_at=None, raw="0500dfdc"), entry(2, at=None, severity="Critical")]
+    serve_log(page, [*first, entry(3), entry(4, severity="Warning", sensor="Inlet")], 2)
+    page.get_by_role("button", name="read log").click()
+    rows = table(page, "Log of the hardware")
+    expect(rows.nth(1)).to_contain_text("event 4")
+    expect(rows.nth(1).locator("[data-health=Warning]")).to_have_text("Warning")
+    expect(rows.nth(1).locator("time")).to_have_attribute("datetime", "2026-03-01T10:04:00+00:00")
+    expect(page.get_by_text("its clock is 2 h ahead, and times are corrected by that")).to_be_visible()
+    page.get_by_role("button", name="older entries").click()
+    expect(rows).to_have_count(5)
+    expect(rows.nth(3)).to_contain_text("by its own clock")
+    expect(rows.nth(4)).to_contain_text("unknown")
+    rows.nth(4).get_by_text("show").click()
+    expect(rows.nth(4).get_by_text("0500dfdc")).to_be_visible()
+    expect(page.get_by_role("button", name="older entries")).to_be_hidden()
+
+
+def test_a_log_is_cleared_once_a_copy_of_all_of_it_is_saved(
+    site: Site, look: Windows, tmp_path: Path
+) -> None:
+    page = look(site.url, "#/nodes/r1n01")
+    serve_log(page, [entry(number) for number in range(1, 8)], 3, None)
+    page.get_by_role("button", name="read log").click()
+    expect(page.get_by_text("nobody knows how far its clock is off")).to_be_visible()
+    page.locator("[data-action='clear log']").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("it is full")
+    with page.expect_download() as saving:
+        page.locator("dialog [data-action='clear log']").click()
+    assert re.fullmatch(r"r1n01-log-.*\.jsonl", saving.value.suggested_filename)
+    saving.value.save_as(tmp_path / "log")
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["id"] for line in lines] == ["1", "2", "3", "4", "5", "6", "7"]
+    expect(page.get_by_text(re.compile("saved, and cleared by operation"))).to_be_visible()
+    found = asked(site)
+    assert (found["action"], found["what"], found["reason"]) == ("clear log", "up to 7", "it is full")
+    assert found["arguments"]["log"]["message"] == "event 7"
+    assert found["arguments"]["log"]["clock_at"].startswith("2026-03-01T10:07:00")
+
+
+def test_a_log_of_which_the_hardware_keeps_back_entries_is_not_cleared(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n01")
+    serve_log(page, [entry(1)], 2)
+    page.get_by_role("button", name="read log").click()
+    page.locator("[data-action='clear log']").click()
+    serve_log(page, [entry(1)], 0)
+    page.locator("dialog [data-action='clear log']").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("does not give its older entries")
+    assert site.door.http.get("/podium/v1/operations").json()["items"] == []
+
+
+def test_sensors_have_their_thresholds(site: Site, look: Windows) -> None:
+    page = look(site.url, "#/nodes/r1n01")
+    none = dict.fromkeys(
+        f"{side}_{level}" for side in ("lower", "upper") for level in ("caution", "critical")
+    )
+    fan = {"kind": "fan", "value": 4200.0, "unit": "rpm", "status": "OK"}
+    sensors = [
+        {**fan, "name": "Fan 1", "thresholds": {**none, "lower_fatal": None, "upper_fatal": None}},
+        {
+            **fan,
+            "name": "Fan 2",
+            "thresholds": {
+                **none, "lower_fatal": None, "upper_fatal": None,
+                "lower_caution": 5.0, "upper_caution": 38.0, "upper_critical": 42.0,
+            },
+        },
+    ]  # fmt: skip
+    said = {"node": "r1n01", "node_uuid": "", "read_at": "2026-03-01T12:00:00+00:00", "conductor": "c1"}
+    page.route("**/sensors", lambda route: route.fulfill(json={**said, "sensors": sensors}))
+    page.get_by_role("button", name="read sensors").click()
+    expect(table(page, "Sensors").nth(2)).to_contain_text("Warning <5 >38, Critical >42")
+    expect(table(page, "Sensors").nth(1)).not_to_contain_text("Warning")
+
+
+def test_a_clock_that_is_off_is_shown_and_set(site: Site, look: Windows) -> None:
+    site.change(["r1n01"], {"clock_offset": -10_800.0})
+    site.change(["r1n02"], {"clock_offset": 59.0})
+    page = look(site.url, "#/nodes/r1n01")
+    expect(fact(page, "State", "clock of the hardware")).to_have_text("3 h behind")
+    page.locator("[data-action='set clock']").click()
+    page.locator("dialog [data-action='set clock']").click()
+    expect(page.get_by_text("1 requested")).to_be_visible()
+    expect(page.get_by_role("table", name="History")).to_contain_text("set clock")
+    page = look(site.url, "#/nodes/r1n02")
+    expect(fact(page, "State", "power")).to_have_text("power on")
+    expect(fact(page, "State", "clock of the hardware")).to_have_count(0)
+
+
+def test_an_action_of_the_drivers_own_is_asked_for_with_its_arguments(site: Site, look: Windows) -> None:
+    site.conductor.head.results["driver action"] = "blinked green 5 times"
+    page = look(site.url, "#/nodes/r1n01")
+    page.locator("[data-action='fake.blink']").click()
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("Blink a light that nobody sees")
+    question.get_by_label("colour").select_option("green")
+    expect(question.get_by_label("times")).to_have_value("1")
+    question.get_by_label("times").fill("often")
+    look.expect("400")
+    question.locator("[data-action='fake.blink']").click()
+    expect(question.get_by_role("alert")).to_contain_text("times is a whole number, not 'often'")
+    question.get_by_label("times").fill("5")
+    question.locator("[data-action='fake.blink']").click()
+    page.get_by_role("link", name="operation 1").click()
+    expect(page.get_by_role("table", name="What was asked for")).to_contain_text(
+        "driver action, fake.blink colour=green times=5"
+    )
+    expect(page.get_by_role("table", name="Results")).to_contain_text("blinked green 5 times")
 
 
 def test_a_conductor_that_is_silent_is_marked_at_its_nodes(site: Site, look: Windows) -> None:

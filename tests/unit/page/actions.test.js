@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  ACTIONS, named, outcomeOf, places, requestOf, warnings, xored,
+  ACTIONS, named, outcomeOf, ownAction, places, requestOf, warnings, xored,
 } from "../../../api/page/site/acting/actions.js";
 
 const uuidOf = (/** @type {string} */ name) =>
@@ -15,7 +15,7 @@ const node = (name, more = {}) => /** @type {any} */ ({
   target_power_state: null, maintenance: false, conductor: "c1/0@1", ...more,
 });
 const action = (/** @type {string} */ name) => ACTIONS.filter((one) => one.name === name)[0];
-const ANSWER = { reason: null, option: false, confirmed: false, key: "k" };
+const ANSWER = { reason: null, option: false, given: {}, confirmed: false, key: "k" };
 
 test("the question names racks and nodes as ranges", () => {
   assert.deepEqual(places([node("r1n01"), node("r1n02"), node("r2n01")]), [
@@ -65,7 +65,7 @@ test("a request for 100,000 nodes fits into a body", () => {
 
 test("what is asked for is sent, and nothing else", () => {
   const nodes = [node("r1n01")];
-  const answer = { reason: "why", option: true, confirmed: true, key: "k" };
+  const answer = { reason: "why", option: true, given: {}, confirmed: true, key: "k" };
   assert.deepEqual(requestOf(action("soft power off"), nodes, answer), [
     "POST", "podium/v1/operations",
     { key: "k", seconds: 60, body: { action: "soft power off", nodes: ["r1n01"], uuids_xor: xored(nodes),
@@ -75,6 +75,28 @@ test("what is asked for is sent, and nothing else", () => {
     "PUT", "podium/v1/nodes/maintenance",
     { key: "k", seconds: 60, body: { maintenance: false, nodes: ["r1n01"], uuids_xor: xored(nodes) } },
   ]);
+});
+
+test("what is chosen in the question goes with the request", () => {
+  /** @param {any} asked @param {Record<string, string>} given @param {object} expected */
+  const sends = (asked, given, expected) => {
+    const [, , request] = requestOf(asked, [node("r1n01")], { ...ANSWER, given });
+    assert.deepEqual({ .../** @type {any} */ (request?.body), nodes: [], uuids_xor: "" },
+      { ...expected, nodes: [], uuids_xor: "" });
+  };
+  const boot = action("set boot device");
+  sends(boot, { device: "pxe", for: "every boot", mode: "uefi" },
+    { action: "set boot device", boot: { device: "pxe", persistent: true, mode: "uefi" } });
+  sends(boot, { device: "disk", for: "the next boot", mode: "as it is" },
+    { action: "set boot device", boot: { device: "disk", persistent: false, mode: null } });
+  for (const [blink, seconds] of Object.entries({
+    "for a minute": 60, "until it is ended": null, "no longer": 0,
+  })) {
+    sends(action("identify"), { blink }, { action: "identify", identification: { seconds } });
+  }
+  const own = ownAction({ name: "acme.blink", help: "Blink", arguments: [{ name: "colour" }] });
+  sends(own, { colour: "red", times: "" },
+    { action: "driver action", own: { name: "acme.blink", arguments: { colour: "red" } } });
 });
 
 test("refusals for the same reason share a line", () => {

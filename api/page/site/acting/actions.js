@@ -1,11 +1,13 @@
 /**
  * What people may ask of nodes: the words for it, the request, and the result in words. The labels are as in
  * `podium node power`; @ stands for nodes, `option` can be wanted too, what `stops` ends what runs on nodes,
- * `set` is for maintenance alone.
+ * `set` is for maintenance alone, `own` is whose own it is, and `more` what goes with it of the `fields`.
  *
  * @typedef {import('../core/fleet.js').Node} Node @typedef {import('./podium-question.js').Answer} Answer
  * @typedef {{name: string, label?: string, title: string, meaning?: string, option?: string, stops?: boolean,
- *   set?: boolean}} Action @typedef {Parameters<typeof import('../core/api.js').ask>} Request
+ *   set?: boolean, own?: string, fields?: import('./podium-question.js').Field[],
+ *   more?: (given: Record<string, string>) => object}} Action
+ * @typedef {Parameters<typeof import('../core/api.js').ask>} Request
  */
 import { folded } from '../core/names.js';
 
@@ -16,6 +18,10 @@ const SOFT = { meaning: 'The operating system is asked to shut down.', stops: tr
 const TOO_LONG = /^(.{300}).+/s;
 const MOST = 50;
 const TOGETHER = 250;
+
+/** Seconds that a light blinks. @type {Record<string, number | null>} */
+const BLINKS = { 'for a minute': 60, 'until it is ended': null, 'no longer': 0 };
+const AS_IT_IS = 'as it is';
 
 /** @type {readonly Action[]} */
 export const ACTIONS = [
@@ -28,11 +34,31 @@ export const ACTIONS = [
   { name: 'power cycle', title: 'Switch @ off and on again?', meaning: AT_ONCE, stops: true },
   { name: 'inject nmi', label: 'NMI', title: 'Send @ a diagnostic interrupt?', stops: true,
     meaning: 'Most operating systems then write a dump and stop.' },
+  { name: 'set boot device', label: 'boot device', title: 'Set the boot device of @?',
+    meaning: 'Nothing is restarted.',
+    fields: [{ name: 'device', choices: ['pxe', 'disk', 'cdrom', 'bios', 'safe', 'default'] },
+      { name: 'for', choices: ['the next boot', 'every boot'] },
+      { name: 'mode', choices: [AS_IT_IS, 'uefi', 'bios'] }],
+    more: ({ device, for: which, mode }) =>
+      ({ boot: { device, persistent: which === 'every boot', mode: mode === AS_IT_IS ? null : mode } }) },
+  { name: 'identify', title: 'Have @ blink?', meaning: 'The light by which people find a machine.',
+    fields: [{ name: 'blink', choices: Object.keys(BLINKS) }],
+    more: ({ blink = '' }) => ({ identification: { seconds: BLINKS[blink] } }) },
+  { name: 'set clock', title: 'Set the clock of @?',
+    meaning: 'The clock of the hardware, by which its log is dated, gets the time of the conductor.' },
   { name: 'maintenance set', title: 'Put @ in maintenance?', set: true,
     meaning: 'Power and health are neither read nor restored. What people ask for is done all the same.' },
   { name: 'maintenance unset', title: 'Take @ out of maintenance?', set: false,
     meaning: 'Power and health are read again, power is restored again, and faults are cleared.' },
 ];
+
+/** An action of a driver's own. @param {any} declared as the API has it @returns {Action} */
+export function ownAction({ name, help: meaning, arguments: fields }) {
+  /** @param {Record<string, string>} given what is left empty is as the driver wants it */
+  const more = (given) => ({ action: 'driver action',
+    own: { name, arguments: Object.fromEntries(Object.entries(given).filter(([, value]) => value)) } });
+  return { name, title: `Have @ do ${name}?`, meaning, fields, own: name.split('.')[0], more };
+}
 
 /** @param {number} count @param {string} what @returns {string} such as 1,200 nodes */
 export function counted(count, what = 'node') {
@@ -68,9 +94,10 @@ export function warnings({ stops, set }, nodes, able) {
 }
 
 /** @param {Action} action @param {Node[]} nodes @param {Answer} answer @returns {Request} */
-export function requestOf({ name, set }, nodes, { reason, option, confirmed, key }) {
+export function requestOf({ name, set, more: its }, nodes, { reason, option, given, confirmed, key }) {
   const more = { nodes: named(nodes), uuids_xor: xored(nodes), ...(reason && { reason }) };
-  const agreed = { ...(option && { then_off: true }), ...(confirmed && { confirmed }) };
+  const agreed = { ...(option && { then_off: true }), ...(confirmed && { confirmed }),
+    ...its?.(given) };
   return set === undefined
     ? ['POST', 'podium/v1/operations', { key, seconds: 60, body: { action: name, ...more, ...agreed } }]
     : ['PUT', 'podium/v1/nodes/maintenance', { key, seconds: 60, body: { maintenance: set, ...more } }];

@@ -1,7 +1,7 @@
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
 import { h, Part, setText } from '../core/elements.js';
-import { ACTIONS, counted, outcomeOf, places, requestOf, warnings } from './actions.js';
+import { ACTIONS, counted, outcomeOf, ownAction, places, requestOf, warnings } from './actions.js';
 import { askPerson } from './podium-question.js';
 
 /** @typedef {import('./actions.js').Action} Action @typedef {import('../core/fleet.js').Node} Node */
@@ -13,10 +13,14 @@ const NOT_IN_FORCE = 'The filter that is typed is not in force, and these nodes 
 const MOST_OPINIONS = 10;
 /** What drivers can do; [] while or where nobody knows. @type {Map<string, string[]>} */
 const abilities = new Map();
+/** The actions of drivers' own, by their names. @type {Map<string, Action>} */
+const owned = new Map();
 
 /** @param {Action} action @returns {(node: Node) => boolean} whether its driver can do it, or nobody knows */
-const can = ({ name, set }) => ({ driver }) =>
-  set !== undefined || !abilities.get(driver)?.length || abilities.get(driver)?.includes(name) === true;
+const can = ({ name, set, own }) => ({ driver }) => {
+  const known = abilities.get(driver);
+  return set !== undefined || own === driver || own === undefined && (!known?.length || known.includes(name));
+};
 
 /**
  * What the feeds say of a few nodes that cannot be read.
@@ -35,10 +39,9 @@ async function opinions(nodes) {
 class PodiumActions extends Part {
   /** What it is about; by default those chosen. @type {Node[] | null} */ of = null;
   #count = h('span', { role: 'status' });
-  #buttons = ACTIONS.map((action) =>
-    h('button', { 'data-action': action.name, onclick: () => this.#ask(action) },
-      action.label ?? action.name));
-  #row = h('div', { class: 'row' }, this.#count, this.#buttons);
+  /** @type {Map<Action, HTMLElement>} */
+  #buttons = new Map();
+  #row = h('div', { class: 'row' }, this.#count);
   #outcome = h('div', { role: 'status' });
 
   show() {
@@ -66,7 +69,19 @@ class PodiumActions extends Part {
     const some = `${counted(nodes.length)} chosen${this.#hidden ? `, ${this.#hidden} not shown` : ''}`;
     setText(this.#count, nodes.length ? some : 'Choose nodes to act on them');
     for (const driver of new Set(nodes.map((node) => node.driver))) void this.#learn(driver);
-    this.#buttons.forEach((button, place) => { button.hidden = !nodes.some(can(ACTIONS[place])); });
+    for (const action of [...ACTIONS, ...owned.values()]) {
+      const button = this.#buttons.get(action) ?? this.#add(action);
+      button.hidden = !nodes.some(can(action));
+    }
+  }
+
+  /** @param {Action} action */
+  #add(action) {
+    const { name, label = name } = action;
+    const button = h('button', { 'data-action': name, onclick: () => this.#ask(action) }, label);
+    this.#buttons.set(action, button);
+    this.#row.append(button);
+    return button;
   }
 
   /** @param {string} driver */
@@ -74,7 +89,10 @@ class PodiumActions extends Part {
     if (abilities.has(driver)) return;
     abilities.set(driver, []);
     const found = await ask('GET', `podium/v1/drivers/${encodeURIComponent(driver)}`).catch(() => ({}));
-    abilities.set(driver, found.power_actions ?? []);
+    const { power_actions: power = [], abilities: beside = [], actions = [] } = found;
+    const known = beside.map((/** @type {string} */ one) => (one === 'boot device' ? `set ${one}` : one));
+    abilities.set(driver, [...power, ...known]);
+    for (const one of actions) owned.set(one.name, ownAction(one));
     this.soon();
   }
 
@@ -82,7 +100,7 @@ class PodiumActions extends Part {
   async #ask(action) {
     const { fleet, session, shown, stream } = this.page;
     this.#outcome.replaceChildren();
-    const { name, label = name, title, meaning, option, stops, set } = action;
+    const { name, label = name, title, meaning, option, stops, set, fields } = action;
     let nodes = this.#nodes;
     let where = places(nodes);
     const others = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
@@ -103,7 +121,7 @@ class PodiumActions extends Part {
     const found = await askPerson(this.page, {
       ...(stops && { later: opinions(nodes) }),
       about, action: name, label, loud: stops === true, reason: set !== false, role: 'operator',
-      work: (answer) => ask.bind(null, ...requestOf(action, nodes, answer)), option,
+      work: (answer) => ask.bind(null, ...requestOf(action, nodes, answer)), option, fields,
     });
     if (found) this.#tell(action, outcomeOf(action, found));
   }

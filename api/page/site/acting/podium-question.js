@@ -4,10 +4,14 @@
  * people; the option can be wanted too; for many the count is to be typed, so that nobody agrees by habit.
  * `work` is for who has the role; it returns what does it, once however often, because the key is the same.
  *
- * @typedef {{reason: string | null, option: boolean, confirmed: boolean, key: string}} Answer
+ * Fields are what else is to be chosen or typed, as the API declares arguments of actions.
+ *
+ * @typedef {{name: string, choices?: string[], kind?: string, required?: boolean, default?: any}} Field
+ * @typedef {{reason: string | null, option: boolean, given: Record<string, string>, confirmed: boolean,
+ *   key: string}} Answer
  * @typedef {{title: string, lines?: string[], warnings?: string[], count?: number, isMany?: boolean}} About
  * @typedef {{about: () => About, action: string, label?: string, loud?: boolean, reason?: boolean,
- *   option?: string | undefined, role: import('../core/session.js').Role,
+ *   option?: string | undefined, fields?: Field[], role: import('../core/session.js').Role,
  *   work: (answer: Answer) => () => Promise<any>, later?: Promise<string[]>}} Question later: more warnings
  */
 import { wordsOf } from '../core/api.js';
@@ -31,6 +35,7 @@ class PodiumQuestion extends Part {
   #option = h('input', { name: 'option', type: 'checkbox' });
   #count = h('input', { name: 'count', inputmode: 'numeric', autocomplete: 'off' });
   #typed = h('label');
+  /** @type {(HTMLInputElement | HTMLSelectElement)[]} */ #fields = [];
   /** @type {string[]} */ #texts = [];
   /** Warnings that took longer than the question. @type {string[]} */ #late = [];
   /** What the person knew, but for how many nodes it is about. @type {Set<string>} */ #seen = new Set();
@@ -39,8 +44,10 @@ class PodiumQuestion extends Part {
   show() {
     const { session, session: { name }, fleet, stream } = this.page;
     const onclick = () => this.#dialog.close();
-    const { action, label = action, loud, reason, option, role } = this.question;
+    const { action, label = action, loud, reason, option, role, fields = [] } = this.question;
+    this.#fields = fields.map(fieldOf);
     const form = h('form', { method: 'dialog' }, this.#title, this.#told,
+      this.#fields.map((field) => h('label', {}, field.name.replaceAll('_', ' '), field)),
       reason && h('label', {}, 'Reason', this.#reason), option && h('label', {}, this.#option, option),
       this.#typed, this.#fault, h('div', { class: 'row' },
         h('button', { class: loud ? 'loud' : 'primary', 'data-action': action }, label),
@@ -98,6 +105,7 @@ class PodiumQuestion extends Part {
     if (this.#isNews() && !this.#sent) return setText(this.#fault, CHANGED);
     const send = this.#sent ?? this.question.work({
       reason: this.#reason.value.trim() || null, option: this.#option.checked,
+      given: Object.fromEntries(this.#fields.map(({ name, value }) => [name, value])),
       confirmed: this.#count.required, key: crypto.getRandomValues(new Uint32Array(4)).join('-'),
     });
     [this.#dialog.ariaBusy, this.#fault.textContent] = ['true', ''];
@@ -108,12 +116,24 @@ class PodiumQuestion extends Part {
       const { status = 0, nodes } = /** @type {Partial<import('../core/api.js').ApiError>} */ (error);
       if (!status || status >= 500) this.#sent = send;
       else if (!AT_THE_DOOR.includes(status)) this.#sent = null;
-      for (const input of [this.#reason, this.#option, this.#count]) input.disabled = this.#sent !== null;
+      for (const input of [...this.#fields, this.#reason, this.#option, this.#count]) {
+        input.disabled = this.#sent !== null;
+      }
       if (nodes !== undefined) this.#askFor(nodes);
       setText(this.#fault, `${wordsOf(error)}${this.#sent ? ONCE : ''}`);
     }
     this.#dialog.ariaBusy = 'false';
   }
+}
+
+/** Return what a value is chosen or typed with. @param {Field} field */
+function fieldOf({ name, choices = [], kind, required = true, default: usual = '' }) {
+  const all = kind === 'true or false' ? ['true', 'false'] : choices;
+  const value = String(usual ?? '');
+  // Without a label of its own its choices would be part of how it is called.
+  return all.length ? h('select', { name, 'aria-label': name.replaceAll('_', ' ') },
+    all.map((one) => h('option', { selected: one === value }, one)))
+    : h('input', { name, required, value, autocomplete: 'off' });
 }
 
 /**

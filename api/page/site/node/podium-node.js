@@ -2,13 +2,16 @@
 import '../acting/podium-actions.js';
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
-import { h, setText } from '../core/elements.js';
+import { h } from '../core/elements.js';
 import { stateOf } from '../core/words.js';
-import { Facts, Table } from '../showing/table.js';
+import { Facts, Table, off } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
+import { Hardware, health } from './hardware.js';
 
 /** How many events are shown. */
 const NEWEST = 200;
+/** Seconds by which a clock may be off before it is worth a line. */
+const MINUTE = 60;
 /** Fields whose entries people and drivers chose. */
 const MAPPINGS = ['properties', 'extra', 'driver_info', 'record'];
 
@@ -21,12 +24,6 @@ export class PodiumNode extends View {
   #state = new Facts('State');
   #place = new Facts('Place');
   #entries = new Facts('Properties and other entries');
-  #sensors = new Table('Sensors', [
-    'name', ['value', (one) => (one.value === null ? 'no reading' : `${one.value} ${one.unit}`)],
-    // Without a reading nothing is known to be well, whatever the thresholds say.
-    ['status', ({ value, status }) => (value ?? status) !== 'OK' && status, (one) => health(one.status)],
-  ], (one) => one.name);
-
   #history = new Table('History, the newest first', [
     ['when', ({ at }) => this.ago(at), ({ at }) => h('time', { datetime: at, title: at }, this.ago(at))],
     ['change', ({ from_state: from, to_state: to }) =>
@@ -36,17 +33,15 @@ export class PodiumNode extends View {
     ['operation', ({ operation_id: id }) => id, operation],
   ], ({ id }) => id);
 
-  /** What the sensors were read by, and when. */
-  #source = h('p', { role: 'status' });
   /** Its conductor, and the state of that, if it cannot do anything. */
-  #absent = '';
+  absent = '';
+  /** As it was loaded last. @type {any} */
+  node = null;
 
   show() {
     const { page, name } = this;
     this.#title.append(name);
     const actions = /** @type {any} */ (h('podium-actions', { page, of: [] }));
-    const sensors = this.button('read sensors', `of ${name}`, () => this.#read());
-    delete sensors.dataset['action']; // readers may, too: nothing changes
     this.listen(page.fleet, 'change', ({ detail }) => {
       if (detail.order || [...detail.nodes].some((/** @type {any} */ one) => one.name === name)) this.soon();
     });
@@ -59,12 +54,12 @@ export class PodiumNode extends View {
       const query = { newest: NEWEST, limit: NEWEST };
       this.#history.show((await ask('GET', `${path}/history`, { query, signal })).items.reverse());
     }, this.#title, actions, h('div', { class: 'parts' }, this.#state.element, this.#place.element),
-    h('div', { class: 'row' }, sensors, this.#source), this.#sensors.element, this.#history.element,
-    this.#entries.element);
+    ...new Hardware(this).elements, this.#history.element, this.#entries.element);
   }
 
   /** @param {any} node */
   #tell(node) {
+    this.node = node;
     const { health: its, target_power_state: target, power_requested_by: who } = node;
     const state = stateOf(node);
     const host = node.conductor?.split('/')[0];
@@ -72,9 +67,9 @@ export class PodiumNode extends View {
     const known = this.page.status.last?.conductors ?? [];
     const standing = known.find((one) => one.hostname === host)?.state ?? 'gone';
     const isAbsent = host && known.length && /^(silent|gone)/.test(standing);
-    this.#absent = isAbsent ? `${node.conductor}, which is ${standing}` : '';
+    this.absent = isAbsent ? `${node.conductor}, which is ${standing}` : '';
     Object.assign(this.dataset, { node: node.name, state });
-    const read = this.#absent && ` ${this.ago(node.power_checked_at) ?? ''}, conductor ${this.#absent}`;
+    const read = this.absent && ` ${this.ago(node.power_checked_at) ?? ''}, conductor ${this.absent}`;
     this.#title.replaceChildren(`${node.name}: `, marked('state', state), read,
       node.maintenance ? ', in maintenance' : '');
     this.#state.show(node, ['power', state, () => marked('state', state)],
@@ -84,8 +79,9 @@ export class PodiumNode extends View {
       'wanted_power_state', 'power_policy', 'enforcement',
       ['health', its?.status, () => health(its.status)], ['because', its?.reasons.join('; ')],
       ['health reported', this.ago(node.health_checked_at)],
+      ['clock of the hardware', Math.abs(node.clock_offset ?? 0) > MINUTE && off(node.clock_offset)],
       ['maintenance', node.maintenance && (node.maintenance_reason ?? 'yes')], 'fault');
-    const conductor = this.#absent || (host ? node.conductor : 'none');
+    const conductor = this.absent || (host ? node.conductor : 'none');
     this.#place.show(node, ['conductor', conductor, () => h('a', { href: link('conductors') },
       marked('severity', conductor === node.conductor ? 'fine' : 'critical', conductor))],
     'conductor_group', 'driver', 'owner', 'lessee', 'provision_state', 'resource_class', 'instance_name',
@@ -94,25 +90,9 @@ export class PodiumNode extends View {
       /** @returns {[string, string]} */ ([name, value]) =>
         [`${field}.${name}`, typeof value === 'string' ? value : JSON.stringify(value)])));
   }
-
-  async #read() {
-    if (this.#absent) throw new Error(`Nobody can ask the hardware: it is with ${this.#absent}`);
-    setText(this.#source, 'Its conductor asks the hardware, which may take half a minute…');
-    const path = `podium/v1/nodes/${encodeURIComponent(this.name)}/sensors`;
-    const options = { body: {}, seconds: 60, signal: this.ends.signal };
-    const { sensors, conductor, read_at: at } = await ask('POST', path, options)
-      .finally(() => setText(this.#source, ''));
-    this.#sensors.show(sensors);
-    const time = new Date(at).toLocaleTimeString();
-    setText(this.#source, `${sensors.length} sensors, read by ${conductor} at ${time}`);
-    return '';
-  }
 }
 
 /** @param {any} event */
 const operation = ({ operation_id: id }) => h('a', { href: link('operations', id) }, id);
-
-/** @param {string} status */
-const health = (status) => marked('health', status);
 
 customElements.define('podium-node', PodiumNode);

@@ -99,6 +99,12 @@ export function inWords(value) {
   return parts.map(([name, inside]) => `${wordsOf(name)}: ${inWords(inside)}`).join('; ');
 }
 
+/** @param {number} seconds that a clock is ahead @returns {string} such as 3 h behind */
+export function off(seconds) {
+  const words = `${inUnits(Math.abs(seconds))} ${seconds > 0 ? 'ahead' : 'behind'}`;
+  return Math.abs(seconds) < 1 ? 'right' : words;
+}
+
 /** @param {number | null} seconds @returns {string | null} in the units of ages */
 export function inUnits(seconds) {
   if (seconds === null) return null;

@@ -72,21 +72,24 @@ export class View extends Part {
    * @param {import('../core/session.js').Role} what.role
    * @param {string[]} [what.lines] of the question
    * @param {string} [what.option] of the question
+   * @param {boolean} [what.reason] whether it asks for one
    * @param {string} what.path
    * @param {(answer: import('../acting/podium-question.js').Answer) => object} [what.body]
+   *   or a promise of it
    * @param {(found: any) => string} what.said
    */
-  asking({ action, about, role, lines = [], option, path, body = () => ({}), said }) {
+  asking({ action, about, role, lines = [], option, reason = false, path, body = () => ({}), said }) {
     const title = `${action[0].toUpperCase()}${action.slice(1)} ${about}?`;
     return this.button(action, about, async () => {
       /** @type {string[]} */
       const warnings = [];
       const warn = (/** @type {string[]} */ texts) => void warnings.push(...texts);
       const found = await askPerson(this.page, {
-        action, role, option, loud: !['enable', 'undrain'].includes(action), about: () => ({ title, lines }),
-        work: (answer) => () => ask('POST', `podium/v1/${path}`, { body: body(answer), warn }),
+        action, role, option, reason, about: () => ({ title, lines }),
+        loud: !['enable', 'undrain'].includes(action),
+        work: (answer) => async () => ask('POST', `podium/v1/${path}`, { body: await body(answer), warn }),
       });
-      return found ? [`${about}: ${said(found)}`, ...warnings].join('; ') : '';
+      return found ? [`${action} ${about}: ${said(found)}`, ...warnings].join('; ') : '';
     });
   }
 
