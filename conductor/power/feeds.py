@@ -118,6 +118,10 @@ class FeedCycle:
                 if not resumed:
                     raise Failed(f"{refused}; nothing was switched")
                 found = [one for one in found if one.uuid is not None and not one.is_itself]
+                if not found:
+                    raise Failed(
+                        f"its conductor ended, and now {refused}: look whether those that it had are on"
+                    )
             keys = api.find_keys(connection, [one.uuid for one in found if one.uuid is not None])
             return keys, all(one.power_state == states.POWER_OFF for one in found)
 

@@ -246,6 +246,27 @@ def test_a_successor_that_finds_feeds_on_does_not_say_that_it_was_done(tmp_path:
     asyncio.run(main())
 
 
+def test_a_successor_that_does_not_know_the_feeds_says_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p") as it:
+            ending = await it.enter(HERE, it.machines)
+            number = it.ask()
+            await it.until_asked(number + 1)
+            await it.kill(ending)
+            with it.database.write() as connection:
+                cancelling.cancel(connection, number + 1, "bob@desk")
+                for feed in api.find_keys(connection, ["f1", "f2"]):
+                    api.delete_node(connection, feed.id)
+            await it.enter(Worker("elsewhere", 0, 77), Dead())
+            (found,) = await it.until(number)
+            assert found.error == (
+                "its conductor ended, and now its feed f1 is no node; its feed f2 is no node: look whether"
+                " those that it had are on"
+            )
+
+    asyncio.run(main())
+
+
 def test_cancelled_feeds_are_switched_on(tmp_path: Path) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
