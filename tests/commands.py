@@ -47,6 +47,7 @@ class There(Here):
         super().__init__(folder, url, capsys)
         self._database = url
         self._socket = folder / "api.sock"
+        self.everybody = Everybody()
         self.url = f"unix:{self._socket}"
         self._served = ExitStack()
         self._text = ""
@@ -79,7 +80,7 @@ class There(Here):
             return
         self._served.close()
         config = conf.load(["--config-file", str(self.config)], prog="podium-api")
-        self._served.enter_context(served(config, self._database, self._socket, Everybody()))
+        self._served.enter_context(served(config, self._database, self._socket, self.everybody))
         self._text = text
 
 

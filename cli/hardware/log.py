@@ -117,7 +117,7 @@ class Log(command.Lister):
         """Yield the newest entries, and then what is new at every look that is answered."""
         usual = _FIRST if parsed_args.since is None else _SINCE_LIMIT
         yield (found := self._read(podium, parsed_args, parsed_args.limit or usual))
-        last = found.newest
+        last = found.newest[-1].id if found.newest else None
         is_silent = False
         while not lines.reader_gone(self.app.stdout, _POLL_SECONDS):
             try:
@@ -130,7 +130,7 @@ class Log(command.Lister):
             if is_silent:
                 self.warn(f"{parsed_args.node}: its log can be read again")
             is_silent = False
-            last = found.newest or last
+            last = found.newest[-1].id if found.newest else last
             yield found
 
 

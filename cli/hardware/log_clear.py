@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from podium import errors, states
-from podium.cli import arguments, outcomes
+from podium.cli import arguments, converters, outcomes
 from podium.cli.hardware import log_pages
 from podium.cli.hardware.reading import WAIT
 from podium.cli.new_files import new_file
@@ -33,7 +33,7 @@ class Clear(outcomes.Requesting):
         arguments.add_node(parser)
         parser.add_argument(
             "--copy",
-            type=Path,
+            type=_file,
             metavar="FILE",
             help="where the copy goes, which must not be there yet; by default NODE-log-TIME.jsonl in this"
             " folder",
@@ -54,7 +54,7 @@ class Clear(outcomes.Requesting):
                     f"{name}: its log has more than the {len(log.entries):,} entries that could be read;"
                     " nothing was cleared"
                 )
-            if log.newest is None:
+            if not log.newest:
                 self.say(f"{name}: its log is empty")
                 return 0
             file = parsed_args.copy or Path(f"{name}-log-{log.read_at.astimezone(UTC):%Y%m%dT%H%M%SZ}.jsonl")
@@ -66,15 +66,27 @@ class Clear(outcomes.Requesting):
                 raise errors.PodiumError("nothing was cleared")
             _write(file, log.entries)
             self.say(f"{name}: {entries} copied to {file}")
+            last = log.newest[-1]
             call = AskPower(
                 states.CLEAR_LOG,
                 [node.uuid],
                 reason=parsed_args.reason,
                 timeout=parsed_args.timeout,
                 confirmed=True,
-                log=SeenLog(last=log.newest),
+                log=SeenLog(last=last.id, clock_at=last.clock_at, message=last.message),
             )
-            return self.show(podium, podium.ask(call), wait=parsed_args.wait)
+            try:
+                asked = podium.ask(call)
+            except errors.NotAllowed as fault:
+                file.unlink(missing_ok=True)
+                raise errors.NotAllowed(f"{fault}; nothing was cleared, and {file} was removed") from None
+            return self.show(podium, asked, wait=parsed_args.wait)
+
+
+def _file(text: str) -> Path:
+    if text == "-":
+        raise argparse.ArgumentTypeError("what is printed may get lost; name a file (./- is one, too)")
+    return Path(converters.filled(text))
 
 
 def _write(file: Path, entries: Sequence[LogLine]) -> None:

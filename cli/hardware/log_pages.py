@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from podium.client.calls.hardware import LogEntries, LogLine
 from podium.client.podium import Podium
@@ -16,16 +16,21 @@ class Found(NamedTuple):
 
     :ivar entries: the oldest first
     :ivar more: whether there are older ones that were asked for
-    :ivar newest: the id of the newest entry of the log; None if it is empty
+    :ivar newest: the newest two entries of the log, or one, or none, the oldest first
     :ivar read_at: when that was read
     :ivar clock_offset: see LogEntries
     """
 
     entries: list[LogLine]
     more: bool
-    newest: str | None
+    newest: list[LogLine]
     read_at: datetime
     clock_offset: float | None
+
+
+def which(entry: LogLine) -> tuple[Any, ...]:
+    """Return what tells an entry from every other: ids repeat, in a log that was cleared or by a fault."""
+    return entry.id, entry.clock_at, entry.message, entry.raw
 
 
 def newest(
@@ -47,7 +52,7 @@ def newest(
     """
     pages = _pages(podium, node, most, after, wait)
     last = page = next(pages)
-    found: dict[str, LogLine] = {}
+    found: dict[tuple[Any, ...], LogLine] = {}
     is_wanted = True
     while True:
         before = len(found)
@@ -56,7 +61,7 @@ def newest(
             if since is not None and at is not None:
                 is_wanted = (last.read_at - at).total_seconds() <= since
             if is_wanted:
-                found.setdefault(entry.id, entry)  # a log that is cleared meanwhile begins anew
+                found.setdefault(which(entry), entry)  # pages of a log that changes overlap
         if not is_wanted or len(found) == before or len(found) > most:
             break
         if (following := next(pages, None)) is None:
@@ -66,7 +71,7 @@ def newest(
     return Found(
         entries=entries[::-1],
         more=len(entries) < len(found) or (is_wanted and page.more),
-        newest=last.entries[-1].id if last.entries else None,
+        newest=last.entries[-2:],
         read_at=last.read_at,
         clock_offset=last.clock_offset,
     )

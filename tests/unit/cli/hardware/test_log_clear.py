@@ -5,15 +5,17 @@ import json
 import re
 import stat
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from commands import Here, Run
+from commands import Here, Run, There
 from logbooks import Logbook, read_by
 from podium import states
+from podium.api.callers import Role
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
@@ -60,7 +62,9 @@ def test_a_log_is_copied_and_then_cleared_up_to_the_last_entry_of_the_copy(
     assert [(one["id"], one["message"]) for one in copied] == [(str(n + 1), f"event {n}") for n in range(3)]
     assert done.stdout == f"n1: 3 entries copied to {file.name}\noperation 1: 1 requested\n"
     shown = json.loads(podium("operation", "show", "1", "-f", "json").stdout)
-    assert (shown["action"], shown["arguments"]) == (states.CLEAR_LOG, {"log": {"last": "3"}})
+    seen = shown["arguments"]["log"]
+    assert (shown["action"], seen["last"], seen["message"]) == (states.CLEAR_LOG, "3", "event 2")
+    assert datetime.fromisoformat(seen["clock_at"]) == datetime.fromisoformat(copied[-1]["clock_at"])
     assert shown["reason"] == "it is full"
 
 
@@ -109,6 +113,37 @@ def test_without_a_copy_nothing_is_cleared(
     assert done.stderr == f"podium: {fault}; nothing was cleared\n"
     assert operations(podium_here) == []
     assert (folder / "there.jsonl").read_text() == "kept\n"
+
+
+def test_a_copy_is_a_file(podium_here: Here, owner: Worker, folder: Path) -> None:
+    done = podium_here("node", "log", "clear", "n1", "--yes", "--copy", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("podium: argument --copy: what is printed may get lost; name a file")
+    assert [*folder.iterdir()] == []
+
+
+def test_entries_that_the_hardware_calls_alike_are_all_copied(
+    podium_here: Here, database: Database, owner: Worker, book: Logbook, folder: Path
+) -> None:
+    for number in range(1500):
+        book.add(f"more {number}", ago=30)
+    book.entries[3]["id"] = "1500"  # which is on the other page
+    with read_by(database, owner, book):
+        done = podium_here("node", "log", "clear", "n1", "--yes", "--copy", "a.jsonl")
+    assert done.stdout.startswith("n1: 1,503 entries copied to a.jsonl\n")
+    copied = [json.loads(line) for line in (folder / "a.jsonl").read_text().splitlines()]
+    assert [one["message"] for one in copied] == [one["message"] for one in book.entries]
+
+
+def test_no_copy_is_left_of_a_log_that_somebody_may_not_clear(
+    podium_there: There, database: Database, owner: Worker, book: Logbook, folder: Path
+) -> None:
+    podium_there.everybody.role = Role.READER
+    with read_by(database, owner, book):
+        done = podium_there("node", "log", "clear", "n1", "--yes", "--copy", "a.jsonl")
+    assert done.returncode == 1
+    assert "; nothing was cleared, and a.jsonl was removed; " in done.stderr
+    assert [*folder.iterdir()] == []
 
 
 def test_a_log_of_which_a_page_is_lost_is_not_cleared(
