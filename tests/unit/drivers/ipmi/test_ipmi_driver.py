@@ -1,6 +1,7 @@
 """The driver: what it takes for driver_info, what it reads, switches and reports."""
 
 import asyncio
+import datetime
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -54,9 +55,13 @@ class Manager:
 
     def __init__(self) -> None:
         self.reported: dict[str, base.Health] = {}
+        self.clocks: dict[str, datetime.datetime] = {}
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
         self.reported[node.name] = health
+
+    def report_clock(self, node: base.Node, clock: datetime.datetime) -> None:
+        self.clocks[node.name] = clock
 
 
 @pytest.mark.parametrize(
