@@ -1,15 +1,17 @@
 """One entry of a BMC's log in words (DMTF DSP2046, schema ``LogEntry``)."""
 
 import datetime
+import hashlib
 import json
 import re
 from typing import Any, Final
 
 from podium.drivers.base import LogEntry
+from podium.drivers.node import STATUSES
 from podium.drivers.redfish import resources
 from podium.drivers.redfish.abilities.moments import moment
 
-_LONGEST: Final = 1000
+_LONGEST: Final = 2000  # of which people see half, once secrets are hidden
 _ARGUMENTS: Final = 16
 _FIRST_YEAR: Final = 1998  # no BMC that was set is older
 _SEVERITIES: Final = {
@@ -20,33 +22,99 @@ _SEVERITIES: Final = {
 _REGISTERED: Final = re.compile(r"[A-Za-z]\w*(?:\.\d+){1,3}\.(\w+)\Z")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PLACE: Final = re.compile(r"%(\d)")
+#: What words are made of, or nobody misses.
+_SAID: Final = frozenset({"Id", "Name", "Description", "Message"})
+_DIGITS: Final = 8
+
+Member = dict[str, Any]
 
 
-def entry_id(member: dict[str, Any]) -> str:
-    """What the BMC calls an entry: also of a reference to one."""
+def entry_id(member: Member) -> str:
+    """What the BMC calls an entry, also of a reference to one; digits of its content if that is nothing."""
     path = resources.line(member.get("@odata.id"), 1024)
-    return resources.line(member.get("Id"), 128) or path.rstrip("/").rpartition("/")[2]
+    its_id = resources.line(member.get("Id"), 128) or path.rstrip("/").rpartition("/")[2]
+    return its_id or f"~{_digits(member)}"
 
 
-def entry(member: dict[str, Any], zone: datetime.tzinfo) -> LogEntry:
+class Ids:
+    """What entries are called: as by the BMC, and apart if it calls several alike.
+
+    It goes from the newest entry to the oldest. The newest of several keeps the id, the others get digits of
+    their content, which are the same in each reading.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[str, Member] = {}
+        self.are_doubled = False  #: whether there were different entries with one id
+
+    def of(self, member: Member) -> str | None:
+        """The id of the next older entry; None for one that was there already: new ones moved it."""
+        its_id = entry_id(member)
+        another = self._given.get(its_id)
+        if another is None:
+            self._given[its_id] = member
+            return its_id
+        if is_same(another, member):
+            return None
+        self.are_doubled = True
+        own = f"{its_id}~{_digits(member)}"
+        if own in self._given:
+            return None
+        self._given[own] = member
+        return own
+
+
+def is_same(one: Member, another: Member) -> bool:
+    """Whether two entries say the same."""
+    return _content(one) == _content(another)
+
+
+def _content(member: Member) -> Member:
+    """An entry without what the service adds to any resource; a reference is nothing else."""
+    return {key: value for key, value in member.items() if not key.startswith("@")} or member
+
+
+def _digits(member: Member) -> str:
+    return hashlib.sha256(json.dumps(_content(member), sort_keys=True).encode()).hexdigest()[:_DIGITS]
+
+
+def created(member: Member, zone: datetime.tzinfo) -> datetime.datetime | None:
+    """When an entry was made; None if it does not say, or its clock was not set."""
+    at = moment(member, "Created", zone) or moment(member, "EventTimestamp", zone)
+    return None if at is None or at.year < _FIRST_YEAR else at
+
+
+def sensor_path(member: Member) -> str:
+    """The path of the sensor that an entry is about; empty where its origin is none."""
+    origin = resources.part(member, "Links", "OriginOfCondition") or resources.part(
+        member, "OriginOfCondition"
+    )
+    path = resources.line(origin.get("@odata.id"), 1024)
+    folder, _, name = path.rstrip("/").rpartition("/")
+    return path if folder.endswith("/Sensors") and name else ""
+
+
+def entry(member: Member, zone: datetime.tzinfo, its_id: str | None = None, sensor: str = "") -> LogEntry:
     """An entry as it stands in the collection.
 
     :param zone: of times without an offset
+    :param its_id: see :class:`Ids`; otherwise what the BMC calls it
+    :param sensor: the name of its sensor; otherwise the last part of its path
     """
-    at = moment(member, "Created", zone) or moment(member, "EventTimestamp", zone)
+    at = created(member, zone)
     severity = resources.text(member, "Severity") or resources.text(member, "MessageSeverity") or ""
     message = _message(member)
     return LogEntry(
-        id=entry_id(member),
-        at=None if at is None or at.year < _FIRST_YEAR else at,
+        id=entry_id(member) if its_id is None else its_id,
+        at=at,
         severity=_SEVERITIES.get(severity.lower().replace("-", "").replace(" ", ""), "OK"),
         message=message or "an entry without words",
-        sensor=_sensor(member),
-        raw=b"" if message else _rest(member),
+        sensor=sensor or sensor_path(member).rstrip("/").rpartition("/")[2] or None,
+        raw=_rest(member, at),
     )
 
 
-def _message(member: dict[str, Any]) -> str:
+def _message(member: Member) -> str:
     """The message, or what is made of its identifier, or of what an entry of IPMI's log has instead."""
     listed = resources.member(member, "MessageArgs", list) or []
     arguments = [resources.line(one) for one in listed[:_ARGUMENTS]]
@@ -70,15 +138,14 @@ def _argument(arguments: list[str], place: re.Match[str]) -> str:
     return arguments[number - 1] if 0 < number <= len(arguments) else place[0]
 
 
-def _sensor(member: dict[str, Any]) -> str | None:
-    """The sensor that an entry is about, where its origin is one."""
-    origin = resources.part(member, "Links", "OriginOfCondition") or resources.part(
-        member, "OriginOfCondition"
-    )
-    folder, _, name = resources.line(origin.get("@odata.id"), 1024).rstrip("/").rpartition("/")
-    return name if folder.endswith("/Sensors") and name else None
-
-
-def _rest(member: dict[str, Any]) -> bytes:
-    own = {key: value for key, value in member.items() if not key.startswith("@")}
-    return json.dumps(own, separators=(",", ":")).encode()
+def _rest(member: Member, at: datetime.datetime | None) -> str:
+    """What the entry has beside its words, as JSON."""
+    said = _SAID | ({"Created"} if at is not None else set())
+    ordered = sorted(member.items(), key=lambda item: isinstance(item[1], dict))  # the longest last
+    own = {
+        key: value
+        for key, value in ordered
+        if value not in (None, "", [], {}) and not key.startswith("@")
+        if key not in said and (key != "Severity" or value not in STATUSES)
+    }
+    return json.dumps(own, ensure_ascii=False, separators=(",", ":"))[:_LONGEST] if own else ""

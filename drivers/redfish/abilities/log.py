@@ -16,18 +16,21 @@ from podium import errors
 from podium.drivers import base
 from podium.drivers.redfish import conditions, resources
 from podium.drivers.redfish.abilities import clock
-from podium.drivers.redfish.abilities.entries import entry, entry_id
+from podium.drivers.redfish.abilities.entries import Ids, Member, entry, entry_id, is_same, sensor_path
 from podium.drivers.redfish.abilities.log_reader import LogReader, OutOfTime
 from podium.drivers.redfish.abilities.moments import moment, zone
+from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import Refused, Response
 from podium.drivers.redfish.machine.walk import Walk, linked
 from podium.drivers.redfish.system import System
 
 _WALK: Final = (64, 15.0)  # requests that finding the log may take, and seconds
 _SECONDS: Final = 20.0  # for the entries
-_PAUSES: Final = (0.0, 1.0, 3.0)
+_PAUSES: Final = (0.0, 1.0, 3.0, 6.0)
 _SERVICES: Final = 24
 _OWNERS: Final = 4
+_SENSORS: Final = 8  # that one reading asks for their names
+_NAMES: Final = 32  # of sensors, that are kept
 _GONE: Final = (404, 410)
 _SEL: Final = re.compile(r"\bsel\b|system ?event|event ?log ?\(sel\)")
 _OTHERS: Final = re.compile(
@@ -59,7 +62,8 @@ async def read(system: System, before: str | None, after: str | None, limit: int
     """
     service, end = await _service(system), time.monotonic() + _SECONDS
     known = system.log.oldest
-    starts: list[int | None] = [known[1]] if known is not None and before == known[0] else []
+    is_near = known is not None and before == known[0] and not system.log.are_doubled
+    starts = [known[1]] if known is not None and is_near else []
     for start in (*starts, None):
         found = await _collect(system, service, end, start, before, after, limit)
         if found is not None:
@@ -75,7 +79,8 @@ async def clear(system: System, last: str, pauses: Sequence[float] = _PAUSES) ->
     :param pauses: seconds before each look whether that has been done
     :raises podium.errors.LogChanged: there are newer entries; nothing was done
     :raises podium.errors.Unsupported: the BMC keeps no log, or it cannot be emptied
-    :raises podium.errors.DriverError: it does not answer, or refuses
+    :raises podium.errors.BMCUnreachable: whether it was emptied is not known
+    :raises podium.errors.DriverError: it does not answer, refuses, or does nothing
     """
     service = await _service(system)
     newest = await _newest(system, service)
@@ -96,21 +101,45 @@ async def clear(system: System, last: str, pauses: Sequence[float] = _PAUSES) ->
 
     system.log.oldest = None
     await conditions.send(post, (None, *conditions.etags(service.response)))
+    failure: errors.DriverError | None = None
     for pause in pauses:
         await asyncio.sleep(pause)
-        if await _newest(system, service) != newest:
-            return
+        try:
+            if not await _is_in(system, service, newest):
+                return
+            failure = None
+        except errors.DriverError as again:  # it may be at it
+            failure = again
+    if failure is not None:
+        raise errors.BMCUnreachable(
+            f"BMC {system.bmc.target} accepted that its log is cleared; whether it was cannot be read: "
+            f"{failure}"
+        )
     raise errors.DriverError(
         f"BMC {system.bmc.target} says that its log is cleared, and still has {last} in it"
     )
 
 
-async def _newest(system: System, service: _Service) -> dict[str, Any] | None:
-    reader = LogReader(system.bmc, service.entries, system.log, time.monotonic() + _SECONDS)
+def _reader(system: System, service: _Service, end: float) -> LogReader:
+    return LogReader(system.bmc, service.entries, system.log, end, service.zone)
+
+
+async def _newest(system: System, service: _Service) -> Member | None:
+    reader = _reader(system, service, time.monotonic() + _SECONDS)
     async with aclosing(reader.backwards()) as members:
         async for _, member in members:
             return await reader.whole(member)
     return None
+
+
+async def _is_in(system: System, service: _Service, wanted: Member) -> bool:
+    """Whether an entry is in the log; others have come before it if the BMC only said that all are gone."""
+    reader = _reader(system, service, time.monotonic() + _SECONDS)
+    async with aclosing(reader.backwards()) as members:
+        async for _, member in members:
+            if entry_id(member) == entry_id(wanted) and is_same(await reader.whole(member), wanted):
+                return True
+    return False
 
 
 async def _collect(
@@ -123,13 +152,15 @@ async def _collect(
     limit: int,
 ) -> base.Log | None:
     """Entries between two, the newest so many; None if the newer of the two is not there."""
-    reader = LogReader(system.bmc, service.entries, system.log, end)
-    found: dict[str, base.LogEntry] = {}
+    reader, ids = _reader(system, service, end), Ids()
+    found: dict[str, Member] = {}
     oldest, more, is_between = 0, False, before is None
     try:
         async with aclosing(reader.backwards(start)) as members:
             async for older, member in members:
-                name = entry_id(member)
+                name = ids.of(member)
+                if name is None:
+                    continue
                 if name == after:
                     break
                 if not is_between:
@@ -138,17 +169,40 @@ async def _collect(
                 if len(found) == limit:
                     more = True
                     break
-                if name and name not in found:  # one that came meanwhile moved the others
-                    oldest, found[name] = older, entry(await reader.whole(member), service.zone)
+                oldest, found[name] = older, await reader.whole(member)
     except OutOfTime:
         if not found:
             raise
         more = True
+    system.log.are_doubled |= ids.are_doubled
     if not is_between:
         return None
-    entries = [*found.values()][::-1]
+    named = await _sensors(system, [*map(sensor_path, found.values())], end)
+    entries = [
+        entry(member, service.zone, name, named.get(sensor_path(member), ""))
+        for name, member in reversed(found.items())
+    ]
     system.log.oldest = (next(reversed(found)), oldest) if found else None
     return base.Log(entries, more, service.offset)
+
+
+async def _sensors(system: System, paths: Sequence[str], end: float) -> dict[str, str]:
+    """What sensors are called, by their paths; only some of those that are not known yet."""
+    known = system.log.sensors
+    for path in [*dict.fromkeys(path for path in paths if path and path not in known)][:_SENSORS]:
+        if time.monotonic() >= end:
+            break
+        try:
+            name = resources.line((await system.bmc.get(resources.path(path))).body.get("Name"), 96)
+        except ENDS:
+            break
+        except errors.DriverError:
+            name = ""
+        known[path] = name
+    found = {path: known[path] for path in paths if path in known}
+    while len(known) > _NAMES:
+        del known[next(iter(known))]
+    return found
 
 
 async def _service(system: System) -> _Service:
@@ -158,7 +212,7 @@ async def _service(system: System) -> _Service:
         except Refused as refused:
             if refused.status not in _GONE:
                 raise
-    system.log.service = await _find(system)
+    system.log.service, system.log.newest_first, system.log.is_numbered = await _find(system), None, False
     return await _described(system, system.log.service)
 
 

@@ -5,15 +5,17 @@ the service root offers it, and where the BMC's own links to further pages have 
 begins with the oldest is read whole.
 """
 
+import datetime
 import re
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from typing import Any, Final, NamedTuple
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from podium import errors
 from podium.drivers.redfish import resources
-from podium.drivers.redfish.abilities.entries import entry_id
+from podium.drivers.redfish.abilities.entries import Member, created, entry_id
 from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import BMC
 from podium.drivers.redfish.machine.log_place import LogPlace
@@ -27,8 +29,8 @@ _REQUESTS: Final = 300
 _WALK: Final = (1, 8.0)
 _SKIP: Final = re.compile(r"([?&](?:\$|%24)skip=)\d+", re.IGNORECASE)
 _TOP_SKIP: Final = "TopSkipQuery"
-
-Member = dict[str, Any]
+_DIGITS: Final = 20
+_DOUBTFUL: Final = (0.25, 0.75)  # of the steps between times go back
 
 
 class OutOfTime(errors.DriverError):
@@ -47,16 +49,24 @@ class LogReader:
     :param path: of the collection of its entries
     :param place: what is known of the log; what is learned goes into it
     :param end: when it begins no other request, by the clock
+    :param zone: of times without an offset
     """
 
     def __init__(
-        self, bmc: BMC, path: str, place: LogPlace, end: float, clock: Callable[[], float] = time.monotonic
+        self,
+        bmc: BMC,
+        path: str,
+        place: LogPlace,
+        end: float,
+        zone: datetime.tzinfo,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bmc = bmc
         self._path = path
         self._place = place
         self._clock = clock
         self._end = end
+        self._zone = zone
         self._requests = _REQUESTS
         self._expand = ""
         self._skipping: Callable[[int, int], str] | None = None
@@ -131,11 +141,30 @@ class LogReader:
         elif page.following is not None and self._skipping is None and _SKIP.search(page.following):
             template = page.following
             self._skipping = lambda skip, top: _SKIP.sub(rf"\g<1>{skip}", template)
-        if (order := _order(page.members)) is not None:
-            self._place.newest_first = order
-        elif page.following is not None and self._place.newest_first is None:
+        self._learn_order(page.members)
+        if page.following is not None and self._place.newest_first is None:
             self._place.newest_first = False
         return page
+
+    def _learn_order(self, members: list[Member]) -> None:
+        """Learn which entries stand first.
+
+        Numbers that only rise or fall are believed. Times are where there are no such: a clock may have been
+        set back, which makes a few of many wrong, and of a few any.
+        """
+        place, ids = self._place, [entry_id(member) for member in members]
+        if all(one.isascii() and one.isdecimal() and len(one) < _DIGITS for one in ids):
+            steps = {(a > b) - (a < b) for a, b in pairwise(map(int, ids))}
+            if steps in ({1}, {-1}):
+                place.newest_first, place.is_numbered = steps == {1}, True
+                return
+        times = [at for member in members if (at := created(member, self._zone)) is not None]
+        falling = [a > b for a, b in pairwise(times) if a != b]
+        if not falling or place.is_numbered:
+            return
+        share = sum(falling) / len(falling)
+        if place.newest_first is None or not _DOUBTFUL[0] < share < _DOUBTFUL[1]:
+            place.newest_first = share > 0.5
 
     async def _expanded(self, page: _Page) -> _Page:
         """The first page with whole entries, where the BMC can do that."""
@@ -237,19 +266,3 @@ def _numbered(members: list[Member], *, newest_first: bool) -> Iterator[tuple[in
 
 def _is_reference(member: Member) -> bool:
     return all(key.startswith("@") for key in member)
-
-
-def _order(members: list[Member]) -> bool | None:
-    """Whether the newest stand first; None if that does not show.
-
-    Most of the times decide: a clock that was set, or not yet, may make some of them wrong. Where they do not
-    differ the numbers of the entries do.
-    """
-    times = [resources.line(member.get("Created"))[:19] for member in members]
-    numbers = [int(name) for name in map(entry_id, members) if name.isdecimal() and len(name) < 20]
-    for values in (times, numbers):
-        pairs = [(a, b) for a, b in zip(values, values[1:], strict=False) if a and b and a != b]
-        falling = sum(a > b for a, b in pairs)  # type: ignore[operator]
-        if 2 * falling != len(pairs):
-            return 2 * falling > len(pairs)
-    return None

@@ -1,6 +1,7 @@
 """The log of a machine behind Redfish: in every order and in every sort of pages, read and emptied."""
 
 import datetime
+import json
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def test_what_happened_is_said_in_words_with_its_sensor_and_its_time(simulated: 
         found = await stage.driver.get_log(stage.node, None, None, 10)
         fan, sensor = found.entries
         assert (fan.severity, "Fan1" in fan.message, "ailed" in fan.message) == ("Critical", True, True)
-        assert (sensor.severity, sensor.sensor, sensor.raw) == ("Critical", "CPU1Temp", b"")
+        assert (sensor.severity, sensor.sensor) == ("Critical", "CPU1 Temp")
         assert "upper critical" in sensor.message
         assert found.clock_offset == pytest.approx(3600, abs=5)
         assert fan.at is not None
@@ -151,6 +152,162 @@ def test_a_log_that_is_still_there_after_it_was_emptied_is_a_failure(simulated: 
             await log.clear(system, "1", pauses=(0.0,))
 
     simulated(faults, use)
+
+
+@pytest.mark.parametrize("references", ["", " log-references"])
+def test_an_event_after_it_does_not_hide_that_a_log_was_not_emptied(simulated: Any, references: str) -> None:
+    async def use(stage: Any) -> None:
+        fill(stage, 3)
+        system = stage.driver._connections.of(stage.node)
+        with pytest.raises(errors.DriverError, match="says that its log is cleared, and still has 3 in it"):
+            await log.clear(system, "3", pauses=(0.0, 0.0))
+        assert (await read(stage))[0][:3] == ids(1, 3)
+
+    simulated(f"clear-lies clear-logged{references}", use)
+
+
+def test_whether_a_log_was_emptied_is_unknown_where_it_cannot_be_read_afterwards(documented: Any) -> None:
+    async def use(stage: Any) -> None:
+        def answer(request: Any) -> Any:
+            if request.path.endswith("ClearLog"):
+                return stage.bmc.reply(204)
+            return stage.bmc.reply(503) if stage.bmc.asked(f"{SEL}/ClearLog", "POST") else None
+
+        stage.bmc.answer = answer
+        system = stage.driver._connections.of(stage.node)
+        with pytest.raises(errors.BMCUnreachable, match="accepted that its log is cleared; whether it was"):
+            await log.clear(system, "SEL", pauses=(0.0,))
+        assert len(stage.bmc.asked(f"{SEL}/ClearLog", "POST")) == 1
+
+    actions = {"#LogService.ClearLog": {"target": f"{SEL}/ClearLog"}}
+    documented(use, one_log(service("SEL", Actions=actions)))
+
+
+def event(stage: Any, created: str) -> None:
+    stage.bmc.add_event({"entry": {"Created": created, "Message": "x"}}, 1, BMC)
+
+
+@pytest.mark.parametrize("faults", ["", "log-newest-first", "log-references"])
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2026-10-25T02:59:50+02:00", "2026-10-25T02:00:10+01:00", "2026-10-25T02:00:11+01:00"],
+        ["2026-10-25T02:59:50", "2026-10-25T02:00:10", "2026-10-25T02:00:11"],
+        ["2026-11-30T10:00:00Z", "1970-01-01T00:00:09Z", "1970-01-01T00:00:09Z"],
+        ["2026-11-30T10:00:00Z", "2026-11-29T10:00:00Z", "2026-11-28T10:00:00Z"],
+    ],
+    ids=["end of summer time", "the same without an offset", "battery lost", "set back twice"],
+)
+def test_numbers_of_entries_say_which_is_newest_whatever_the_clock_did(
+    simulated: Any, faults: str, times: list[str]
+) -> None:
+    async def use(stage: Any) -> None:
+        event(stage, times[0])
+        event(stage, times[1])
+        assert await read(stage) == (["1", "2"], False)
+        event(stage, times[2])
+        assert await read(stage, after="2") == (["3"], False)
+        for seen in ("1", "2"):
+            with pytest.raises(errors.LogChanged, match="is 3, not"):
+                await stage.driver.clear_log(stage.node, seen)
+
+    simulated(faults, use)
+
+
+def one_log(*parts: dict[str, Any]) -> dict[str, Any]:
+    tree = {SYSTEM: {"LogServices": link(SERVICES)}, SERVICES: {"Members": [link(SEL)]}}
+    for part in parts:
+        tree |= part
+    return tree
+
+
+def at(time: str, name: str = "", **more: Any) -> dict[str, Any]:
+    return {"Created": time, "Message": f"At {time}", **({"Id": name} if name else {}), **more}
+
+
+@pytest.mark.parametrize(
+    ("times", "newest"),
+    [
+        (["2026-10-25T02:59:50+02:00", "2026-10-25T02:00:10+01:00"], "b"),
+        (["2026-10-25T02:00:10+01:00", "2026-10-25T02:59:50+02:00"], "a"),
+        (["1970-01-01T00:10:00Z", "1970-01-01T00:00:01Z", "2026-11-30T10:00:00Z"], "c"),
+    ],
+)
+def test_without_numbers_instants_say_which_entry_is_newest(
+    documented: Any, times: list[str], newest: str
+) -> None:
+    async def use(stage: Any) -> None:
+        assert (await read(stage))[0][-1] == newest
+
+    members = [at(time, name) for time, name in zip(times, "abc", strict=False)]
+    documented(use, one_log(service("SEL"), {f"{SEL}/Entries": {"Members": members}}))
+
+
+@pytest.mark.parametrize(
+    ("steps", "order"),
+    [
+        ([1, 2, 3, 4], "abcde"),
+        ([-1, -2, -3, -4], "edcba"),
+        ([1, 2, 3, -50], "abcde"),
+        ([-1, -2, -3, 50], "edcba"),
+        ([0, 0, 0, 0], "abcde"),
+    ],
+)
+def test_a_clock_that_was_set_once_turns_no_log_upside_down(
+    documented: Any, steps: list[int], order: str
+) -> None:
+    async def use(stage: Any) -> None:
+        assert (await read(stage))[0] == [*order]
+
+    times = [datetime.datetime(2026, 11, 30, 10, 0) + datetime.timedelta(minutes=m) for m in (0, *steps)]
+    members = [at(f"{time:%Y-%m-%dT%H:%M:%SZ}", name) for time, name in zip(times, "abcde", strict=True)]
+    documented(use, one_log(service("SEL"), {f"{SEL}/Entries": {"Members": members}}))
+
+
+def test_what_was_learned_of_the_order_is_not_given_up_for_a_doubt(documented: Any) -> None:
+    async def use(stage: Any) -> None:
+        assert (await read(stage))[0] == ["a", "b"]
+        stage.bmc.resources[f"{SEL}/Entries"]["Members"] += [
+            at(f"2026-11-30T0{hour}:00:00Z", name) for hour, name in ((9, "c"), (8, "d"))
+        ]
+        assert (await read(stage))[0] == ["a", "b", "c", "d"]
+
+    members = [at("2026-11-30T10:00:00Z", "a"), at("2026-11-30T11:00:00Z", "b")]
+    documented(use, one_log(service("SEL"), {f"{SEL}/Entries": {"Members": members}}))
+
+
+@pytest.mark.parametrize("name", ["1", ""], ids=["one id for all", "no ids"])
+def test_entries_that_a_bmc_calls_alike_are_told_apart(documented: Any, name: str) -> None:
+    async def use(stage: Any) -> None:
+        entries = stage.bmc.resources[f"{SEL}/Entries"]["Members"]
+        found = await stage.driver.get_log(stage.node, None, None, 10)
+        names = [one.id for one in found.entries]
+        assert [one.message[-3:] for one in found.entries] == ["01Z", "02Z", "03Z"]
+        assert len({*names}) == 3 and all(names)
+        assert await read(stage, 1) == (names[2:], True)
+        assert await read(stage, 1, before=names[2]) == ([names[1]], True)
+        assert await read(stage, 9, before=names[1]) == ([names[0]], False)
+        entries.append(at("2026-11-30T10:00:04Z", name))
+        assert [one for one in (await read(stage))[0] if one in names[:2]] == names[:2]
+
+    members = [at(f"2026-11-30T10:00:0{n}Z", name) for n in (1, 2, 2, 3)]
+    documented(use, one_log(service("SEL"), {f"{SEL}/Entries": {"Members": members}}))
+
+
+def test_a_sensor_has_the_name_that_its_readings_have(documented: Any) -> None:
+    async def use(stage: Any) -> None:
+        for _ in range(2):
+            found = await stage.driver.get_log(stage.node, None, None, 10)
+            assert [one.sensor for one in found.entries] == ["Inlet air", "gone", None]
+        assert len(stage.bmc.asked(f"{SYSTEM}/Sensors/T1", "GET")) == 1
+
+    origins = [f"{SYSTEM}/Sensors/T1", f"{SYSTEM}/Sensors/gone", SYSTEM]
+    members = [
+        at(f"2026-11-30T10:00:0{n}Z", str(n), Links={"OriginOfCondition": link(path)})
+        for n, path in enumerate(origins)
+    ]
+    sensor = {f"{SYSTEM}/Sensors/T1": {"Id": "T1", "Name": "Inlet air"}}
+    documented(use, one_log(service("SEL"), sensor, {f"{SEL}/Entries": {"Members": members}}))
 
 
 def test_a_log_that_begins_with_an_entry_about_that_was_emptied(simulated: Any) -> None:
@@ -304,8 +461,20 @@ def test_entries_are_put_into_words(given: dict[str, Any], severity: str, messag
 
 def test_an_entry_without_words_is_kept_as_it_came() -> None:
     found = entry({"@odata.id": "/x/Entries/7", "EntryType": "Oem", "Oem": {"Acme": "0102"}}, UTC)
-    assert (found.id, found.raw) == ("7", b'{"EntryType":"Oem","Oem":{"Acme":"0102"}}')
+    assert (found.id, found.raw) == ("7", '{"EntryType":"Oem","Oem":{"Acme":"0102"}}')
     assert found.message == "an entry without words"
+
+
+def test_what_words_leave_out_of_an_entry_is_kept_as_json() -> None:
+    said = {"Id": "1", "Name": "An entry", "Created": "2024-05-01T12:00:00Z", "Severity": "OK"}
+    more = {"Resolution": "Replace it.", "Oem": {"Acme": {"Code": "0x17"}}, "SensorNumber": 0, "Links": {}}
+    found = entry({**said, "Message": "PSU2 failed", "MessageId": "P.1.0.Failed", **more}, UTC)
+    wanted = {"MessageId": "P.1.0.Failed", "Resolution": "Replace it.", "SensorNumber": 0}
+    assert json.loads(found.raw) == {**wanted, "Oem": {"Acme": {"Code": "0x17"}}}
+    assert entry({**said, "Message": "PSU2 failed"}, UTC).raw == ""
+    odd = entry({**said, "Created": "1970-01-01T00:00:09Z", "Severity": "Severe", "Message": "x"}, UTC)
+    assert json.loads(odd.raw) == {"Created": "1970-01-01T00:00:09Z", "Severity": "Severe"}
+    assert len(entry({**said, "Oem": "x" * 100_000}, UTC).raw) < 5000
 
 
 @pytest.mark.parametrize(
