@@ -68,7 +68,9 @@ class PodiumHeatmap extends Part {
 
   #recolour() {
     const asked = this.page.address.read().query.colour;
-    this.#colouring = COLOURINGS.find((one) => one === asked) ?? COLOURINGS[0];
+    const colouring = COLOURINGS.find((one) => one === asked) ?? COLOURINGS[0];
+    if (colouring === this.#colouring && this.#legend.firstChild) return;  // the filter is another one
+    this.#colouring = colouring;
     COLOURINGS.forEach((one, at) => { this.#buttons[at].ariaPressed = String(one === this.#colouring); });
     this.#shades = [...SHADES[this.#colouring], ...(this.#colouring === 'power' ? [FAILING] : [])];
     this.#legend.replaceChildren(...this.#shades.map(({ key, label }) => {

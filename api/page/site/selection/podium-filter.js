@@ -36,14 +36,12 @@ class PodiumFilter extends Part {
   #read() {
     const { where = '' } = this.page.address.read().query;
     if (this.#input.value !== where) this.#input.value = where;
+    this.page.shown.filter = where;
     this.soon();
   }
 
   refresh() {
-    const { shown } = this.page;
-    const { value } = this.#input;
-    shown.filter = value;
-    const { fault, waiting } = shown;
+    const { fault, waiting } = this.page.shown;
     this.#input.setAttribute('aria-invalid', String(fault !== null));
     setText(this.#reason, waiting ?? fault ?? '');
     this.#reason.className = fault ? 'fault' : 'quiet';

@@ -117,8 +117,9 @@ export class Shown extends EventTarget {
     this.#filter = filter;
     const isTimed = filter && (filter.changes || filter.columns.includes('power_checked_at'));
     this.#timer = isTimed ? setInterval(() => this.#look(filter), AGAIN) : 0;
-    this.#chosen.clear();
-    this.#follow(this.#fleet.ordered, true);
+    const now = this.#fleet.now();
+    this.#chosen = new Set(filter && this.#fleet.ordered.filter((node) => filter.fits(node, now)));
+    this.#list();
   }
 
   /** @param {Filter} filter that time changes */
@@ -131,7 +132,7 @@ export class Shown extends EventTarget {
 
   /** Choose again among nodes that may differ. @param {Iterable<Node>} changed @param {boolean} order */
   #follow(changed, order) {
-    const [filter, chosen, { nodes, ordered }] = [this.#filter, this.#chosen, this.#fleet];
+    const [filter, chosen, { nodes }] = [this.#filter, this.#chosen, this.#fleet];
     let isOther = order;
     if (filter) {
       const now = this.#fleet.now();
@@ -143,8 +144,12 @@ export class Shown extends EventTarget {
         else chosen.delete(node);
       }
     }
-    if (!isOther) return;
-    this.nodes = filter ? ordered.filter((node) => chosen.has(node)) : ordered;
+    if (isOther) this.#list();
+  }
+
+  #list() {
+    const { ordered } = this.#fleet;
+    this.nodes = this.#filter ? ordered.filter((node) => this.#chosen.has(node)) : ordered;
     this.#tell(true);
   }
 
