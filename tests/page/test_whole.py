@@ -119,3 +119,45 @@ def test_machines_are_switched_from_the_page_to_the_wire(room: Room, look: Windo
     log = room.rack.log("1-8")
     on = [address for address, bmc in log.items() if bmc["power_on"]]
     assert sorted(on) == ["127.20.0.5", "127.20.0.6"]
+
+
+def test_what_is_beside_the_power_is_asked_for_from_the_page_to_the_wire(room: Room, look: Windows) -> None:
+    page = look(room.door.url, "#/nodes/r1n01")
+
+    def does(action: str, **chosen: str) -> None:
+        page.locator(f"podium-node [data-action='{action}']").click()
+        for label, value in chosen.items():
+            page.get_by_role("dialog").get_by_label(label, exact=True).select_option(value)
+        page.locator(f"dialog [data-action='{action}']").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+
+    def becomes(words: str) -> None:
+        eventually(lambda: words in room.rack.ctl("machines", "1"), f"the machine has {words}")
+
+    does("set boot device", device="cdrom", mode="uefi")
+    becomes("boot cdrom, once, uefi")
+    page.get_by_role("button", name="read boot device").click()
+    expect(page.get_by_text("Boot device: cdrom, once, uefi")).to_be_visible()
+    does("identify", blink="until it is ended")
+    becomes("identify on")
+    does("identify", blink="no longer")
+    becomes("identify off")
+
+    room.rack.ctl("fault", "clock-off=-7200", "1")
+    room.rack.ctl("event", "CPU1 Temp", "9", "1")
+    room.rack.ctl("event", "0000e0a0a1a2a3a4a5a6a7a8a9aaabac", "1")
+    page.get_by_role("button", name="read log").click()
+    log = page.get_by_role("table", name="Log of the hardware").get_by_role("row")
+    expect(log).to_have_count(3)
+    expect(log.nth(2)).to_contain_text("CPU1 Temp")
+    expect(page.get_by_text("2 entries; its clock is 2 h behind")).to_be_visible()
+    with page.expect_download():
+        does("clear log")
+    becomes("log_entries 0")
+    does("set clock")
+    becomes("clock_ahead 0")
+    page.get_by_role("button", name="read log").click()
+    expect(page.get_by_text("The log of the hardware is empty.")).to_be_visible()
+    page.get_by_role("button", name="read sensors").click()
+    sensors = page.get_by_role("table", name="Sensors").get_by_role("row")
+    expect(sensors.filter(has_text="Inlet Temp")).to_contain_text("Critical")
