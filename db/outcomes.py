@@ -239,7 +239,9 @@ def _what(row: sa.Row[Any], result: str | None) -> str | None:
         return result or row.what
     if row.what == AT_FEED:
         return ": ".join(filter(None, (row.what, result)))
-    return f"boot device {row.what}" if row.what and row.action in states.REACHED else None
+    if row.what and row.action in states.REACHED:
+        return result or f"boot device {row.what}"
+    return None
 
 
 def _could_bring(action: str, state: str | None) -> bool:

@@ -226,8 +226,8 @@ class Request(Record, frozen=True, kw_only=True):
     :param not_before: when it may begin
     :param holder: the worker that has begun it
     :param power_state: that was found at the end
-    :param result: what else the hardware said, in words: the boot device that was read afterwards, or what an
-        action of a driver's own returned
+    :param result: what else the hardware said, in words: ``boot device pxe, once (was disk, persistent)``, or
+        what an action of a driver's own returned
     """
 
     id: int
@@ -265,7 +265,7 @@ class Request(Record, frozen=True, kw_only=True):
         if self.result is not None and self.power_state is None:
             return self.result
         found = str(self.power_state) if self.action in states.REACHED else f"{self.action} accepted"
-        return found if self.result is None else f"{found}, boot device {self.result}"
+        return found if self.result is None else f"{found}, {self.result}"
 
 
 class ListRequests(Call[Page[Request]], frozen=True):

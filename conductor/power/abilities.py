@@ -10,13 +10,15 @@ None of it reads or changes the power.
 
 import functools
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from podium import errors, states
-from podium.conductor.power.sending import GAPS, PAUSES, PERMANENT, Failed, NotSent, Refused, Sender, Unheard
+from podium.conductor.power.booting import Booting, boot_of
+from podium.conductor.power.insisting import insist, make_so
+from podium.conductor.power.sending import PAUSES, Failed, NotSent, Refused, Sender, Unheard
 from podium.conductor.rooms import hiding
 from podium.drivers import actions, base
 from podium.wording import safe_repr
@@ -81,7 +83,8 @@ class HardwareChange:
             self._end = sender.now() + wanted.timeout
             match wanted.action:
                 case states.SET_BOOT_DEVICE:
-                    return Done(None, await set_boot(sender, boot_of(wanted.arguments), wanted.timeout))
+                    booting = Booting(sender, boot_of(wanted.arguments), wanted.timeout)
+                    return Done(None, await booting.choose())
                 case states.IDENTIFY:
                     return Done(None, await self._identify(wanted.arguments["identification"]["seconds"]))
                 case states.SET_CLOCK:
@@ -101,7 +104,7 @@ class HardwareChange:
             raise errors.Unsupported(f"the driver {self._driver.name} cannot {self._wanted.action}")
 
     async def _identify(self, seconds: float | None) -> str:
-        await _insist(self._sender, states.IDENTIFY, self._end, self._driver.identify, seconds)
+        await insist(self._sender, states.IDENTIFY, self._end, self._driver.identify, seconds)
         if seconds is None:
             return "on until it is ended"
         return f"on for {seconds:g} s" if seconds else "off"
@@ -119,7 +122,7 @@ class HardwareChange:
             return None if abs(offset) <= self._exact else f"it is {_off(offset)}"
 
         what, set_clock = states.SET_CLOCK, self._driver.set_clock
-        await _make_so(self._sender, what, self._wanted.timeout, set_clock, look=look)
+        await make_so(self._sender, what, self._wanted.timeout, set_clock, look=look)
         return Done(None, "set" if before is None else f"it was {_off(before)}", offset)
 
     async def _offset(self) -> float:
@@ -192,93 +195,6 @@ class HardwareChange:
         text = scrubbed(answer[: 2 * _LONGEST]) if isinstance(answer, str) else safe_repr(answer, scrubbed)
         words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return words[:_LONGEST] or None
-
-
-def boot_of(arguments: Mapping[str, Any]) -> base.BootDevice:
-    """What machines are to boot from, of the arguments of an operation."""
-    return base.BootDevice(**arguments["boot"])
-
-
-async def set_boot(sender: Sender, boot: base.BootDevice, seconds: float) -> str:
-    """Have a machine boot from something else; return what it boots from, in words.
-
-    :param seconds: until that must be read
-    :raises Failed: it was not, for the reason in the message
-    """
-    end, driver = sender.now() + seconds, sender.room.driver
-
-    async def look() -> str | None:
-        found = await sender.read(end, driver.get_boot_device)
-        if not isinstance(found, base.Boot) or not isinstance(found.chosen, base.BootDevice):
-            raise errors.DriverError(f"{safe_repr(found, sender.scrubbed)} says of no boot device")
-        return None if _is_chosen(found.chosen, boot) else f"it is {sender.scrubbed(str(found.chosen))}"
-
-    await _make_so(sender, states.SET_BOOT_DEVICE, seconds, driver.set_boot_device, boot, look=look)
-    return str(boot)
-
-
-def _is_chosen(found: base.BootDevice, wanted: base.BootDevice) -> bool:
-    is_as_long = wanted.device == "default" or found.persistent == wanted.persistent
-    # Hardware that knows one mode need not name it.
-    is_mode = wanted.mode is None or found.mode in (None, wanted.mode)
-    return found.device == wanted.device and is_as_long and is_mode
-
-
-async def _make_so(
-    sender: Sender,
-    what: str,
-    seconds: float,
-    method: Callable[..., Any],
-    *args: Any,
-    look: Callable[[], Awaitable[str | None]],
-) -> None:
-    """Send what may be sent again, until a read shows that it is so.
-
-    :param look: returns None if it is so, or what there is instead
-    :raises Failed: it is not
-    """
-    start = sender.now()
-    end, send_at, accepted, failed = start + seconds, start, False, ""
-    gaps, pauses = iter(GAPS), iter(PAUSES)
-    while True:
-        if sender.now() >= send_at:
-            try:
-                await sender.send(what, end, method, *args)
-            except (Refused, Unheard) as failure:
-                failed, send_at = str(failure), sender.now() + next(gaps)
-            else:
-                # Once more later, in case the hardware acknowledged the command and forgot it.
-                send_at = float("inf") if accepted else sender.now() + seconds / 3
-                accepted, pauses = True, iter(PAUSES)
-        try:
-            seen = await look()
-        except Exception as error:
-            seen = f"it cannot be read: {sender.words(error)}"
-            if isinstance(error, PERMANENT):
-                raise Failed(seen) from None
-        if seen is None:
-            return
-        if sender.now() >= end:
-            story = f"{what} was accepted, but {seconds:g} s later" if accepted else f"{failed};"
-            raise Failed(f"{story} {seen}")
-        await sender.rest(next(pauses), end)
-
-
-async def _insist(sender: Sender, what: str, end: float, method: Callable[..., Any], *args: Any) -> None:
-    """Send what may be sent again, until the hardware accepts it.
-
-    :raises Refused, Unheard: it does not
-    """
-    gaps = iter(GAPS)
-    while True:
-        try:
-            await sender.patiently(end, lambda: sender.send(what, end, method, *args))
-        except Unheard:
-            if sender.now() >= end:
-                raise
-        else:
-            return
-        await sender.rest(next(gaps), end)
 
 
 def _off(offset: float) -> str:

@@ -16,9 +16,10 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power import abilities, feeds
+from podium.conductor.power import feeds
 from podium.conductor.power.abilities import Done, HardwareChange
 from podium.conductor.power.abilities import Wanted as HardwareWanted
+from podium.conductor.power.booting import Booting, boot_of
 from podium.conductor.power.change import PowerChange, Request
 from podium.conductor.power.confirmations import Confirmations
 from podium.conductor.power.credentials import CredentialChange, Wanted
@@ -29,7 +30,6 @@ from podium.conductor.rooms.sql import Sql
 from podium.db import credential_changes
 from podium.db.beginning import Begun
 from podium.db.credential_changes import KEPT, SENT, UNKNOWN, Change
-from podium.drivers.base import BootDevice
 
 LOG = log.getLogger(__name__)
 
@@ -123,10 +123,6 @@ class Carrying:
             return self._noted(begun, done)
         if feeds.is_at_feed(begun.arguments):
             return await self._at_feeds(begun, confirm)
-        prepare, result = None, None
-        if begun.arguments is not None:
-            boot = abilities.boot_of(begun.arguments)
-            prepare, result = self._preparing(begun, boot, confirm), str(boot)
         request = Request(
             begun.action,
             begun.timeout or self._timeouts.change,
@@ -141,7 +137,7 @@ class Carrying:
             request,
             confirm,
             functools.partial(self._note_read, begun.node.driver, begun.node.id),
-            prepare=prepare,
+            booting=self._booting(begun, confirm),
             lease=self._lease,
         )
         ended = await self._run(begun, change.carry_out, context)
@@ -149,7 +145,7 @@ class Carrying:
             self._fleet.late.forget(begun.node.id)
         elif change.late is not None:
             self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
-        return Found(*ended, result=None if ended.error else result)
+        return Found(*ended, result=None if ended.error else change.result)
 
     async def _at_feeds(self, begun: Begun, confirm: Confirm) -> Found:
         """Switch at the feeds. What state that leads to is for the sweep to find out."""
@@ -159,15 +155,12 @@ class Carrying:
         cycled = await cycle.carry_out()
         return Found(error=cycled.error, result=cycled.result)
 
-    def _preparing(self, begun: Begun, boot: BootDevice, confirm: Callable[..., Awaitable[None]]) -> Confirm:
-        """What has a machine boot from something else before it is switched: may be done again by others."""
+    def _booting(self, begun: Begun, confirm: Callable[..., Awaitable[None]]) -> Booting | None:
+        """What a machine is to boot from when it is switched: whoever goes on may choose that again."""
+        if begun.arguments is None:
+            return None
         sender = self._sender(begun, functools.partial(confirm, repeatable=True))
-        seconds = begun.timeout or self._timeouts.change
-
-        async def prepare() -> None:
-            await abilities.set_boot(sender, boot, seconds)
-
-        return prepare
+        return Booting(sender, boot_of(begun.arguments), begun.timeout or self._timeouts.change)
 
     def _hardware(self, begun: Begun, confirm: Confirm) -> HardwareChange:
         timeout = begun.timeout or self._timeouts.change

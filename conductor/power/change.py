@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from podium import errors, states
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.power.booting import Booting
 from podium.conductor.power.sending import (
     GAPS,
     PAUSES,
@@ -70,7 +71,7 @@ class PowerChange:
     :param confirm: has the database confirm that the request is under way here, and note that it was sent
     :param note_read: learns the answer or the error of each read: reads that fail show at once, and not only
         when the change has failed
-    :param prepare: what comes before the first command, if nothing was sent; may raise :class:`Failed`
+    :param booting: what the machine is to boot from: chosen before the first command, if none was sent
     :param lease: of this conductor, without which nothing is sent
     :param clock: seconds, monotonic
     :param pause: waits for so many seconds
@@ -84,7 +85,7 @@ class PowerChange:
         confirm: Confirm,
         note_read: Callable[[Any, Exception | None], object],
         *,
-        prepare: Confirm | None = None,
+        booting: Booting | None = None,
         lease: Lease | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -93,13 +94,15 @@ class PowerChange:
         self._driver = room.driver
         self._node = node
         self._request = request
-        self._prepare = prepare
+        self._booting = booting
         self._note_read = note_read
         self._sender = Sender(room, node, confirm, lease=lease, clock=clock, pause=pause)
         self._clock = clock
         self._tried = request.sent  # whether the hardware may have heard something
         #: The state that the last command the hardware may have heard leads to, sooner or later.
         self.late = states.REACHED.get(request.action) if request.sent else None
+        #: What a machine boots from that was to boot from something else, in words.
+        self.result: str | None = None
         self._state: str | None = None
         self._problem: str | None = None  # of the last read
         self._silent = False
@@ -110,14 +113,36 @@ class PowerChange:
             hiding.note_call(self._room.secrets, self._node)  # validate is called here, not in a visit
             self._driver.validate(self._node)
             self._check_support()
-            if self._prepare is not None and not self._request.sent:
-                await self._prepare()
-            await self._go()
+            if self._booting is None:
+                await self._go()
+            else:
+                await self._boot(self._booting)
         except (Failed, Refused) as failure:
             return Ended(self._state, str(failure))
         except Exception as error:
             return Ended(self._state, self._sender.words(error))
         return Ended(self._state, None)
+
+    async def _boot(self, booting: Booting) -> None:
+        """Choose what the machine boots from, and switch it; say what is left of that if it does not boot."""
+        action, timeout = self._request.action, self._request.timeout
+        self.result = f"boot device {booting}"
+        if not self._request.sent:
+            await self._until_answered(self._clock() + timeout)
+            if action == self._state == states.POWER_ON:
+                self.result = await _was_on(booting)
+                return
+        try:
+            if not self._request.sent:
+                self.result = f"boot device {await booting.choose()}"
+            await self._go()
+        except Exception as error:
+            words = str(error) if isinstance(error, Failed | Refused) else self._sender.words(error)
+            # What may have been heard may yet restart the machine, which then boots as it was asked for.
+            left = await (booting.left() if self._tried else booting.take_back())
+            raise Failed("; ".join(filter(None, (words, left)))) from None
+        if not self._tried:
+            self.result = await _was_on(booting)  # by somebody else
 
     def _check_support(self) -> None:
         able = actions(self._driver)
@@ -287,3 +312,7 @@ class PowerChange:
 
     def _seen(self) -> str:
         return f"the last read failed: {self._problem}" if self._problem else f"it is {self._state}"
+
+
+async def _was_on(booting: Booting) -> str:
+    return f"was on already; {await booting.left() or 'its boot device was left alone'}"

@@ -189,7 +189,7 @@ def test_what_was_done_stands_in_the_history_of_the_node(podium: Podium, enrol: 
         ("set boot device", None, "pxe, once", "pxe, once"),
         ("driver action", None, "blinked 3 times", "blinked 3 times"),
         ("driver action", None, None, "driver action accepted"),
-        ("rebooting", "power on", "pxe, once", "power on, boot device pxe, once"),
+        ("rebooting", "power on", "boot device pxe, once", "power on, boot device pxe, once"),
         ("rebooting", "power on", None, "power on"),
     ],
 )

@@ -101,12 +101,20 @@ def test_what_is_beside_the_power_is_an_event_of_its_own_and_leaves_the_power_al
     assert (node.target_power_state, node.reservation) == (None, None)
 
 
-def test_a_restart_says_what_was_booted_from(database: Database, enrol: Enrol) -> None:
-    row = begun(database, enrol("n1"), states.REBOOTING, what="pxe, once", reason="new kernel")
-    end(database, row, states.POWER_ON, result="pxe, once")
+@pytest.mark.parametrize(
+    "result",
+    [
+        "boot device pxe, once (was disk, persistent)",
+        "was on already; its boot device was left alone",
+        "was on already; it boots pxe, once, from its next start on",
+    ],
+)
+def test_a_restart_says_what_was_booted_from(database: Database, enrol: Enrol, result: str) -> None:
+    row = begun(database, enrol("n1"), states.POWER_ON, what="pxe, once", reason="new kernel")
+    end(database, row, states.POWER_ON, result=result)
     (event,), (request,) = told(database), requests(database, row.operation_id)
-    assert (event.cause, event.reason) == ("request", "boot device pxe, once; new kernel")
-    assert (request.power_state, request.result) == (states.POWER_ON, "pxe, once")
+    assert (event.cause, event.reason) == ("request", f"{result}; new kernel")
+    assert (request.power_state, request.result) == (states.POWER_ON, result)
 
 
 def test_a_request_that_failed_frees_the_node_with_the_reason(database: Database, enrol: Enrol) -> None:

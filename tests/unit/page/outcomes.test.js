@@ -26,7 +26,7 @@ test("a result is in the words of the command line", () => {
     [{ action: "inject nmi", power_state: null }, "inject nmi accepted"],
     [{ action: "set boot device", power_state: null, result: "pxe, once" }, "pxe, once"],
     [{ action: "driver action", power_state: null, result: null }, "driver action accepted"],
-    [{ action: "rebooting", result: "pxe, once" }, "power off, boot device pxe, once"],
+    [{ action: "rebooting", result: "boot device pxe, once" }, "power off, boot device pxe, once"],
     [{ action: "change credentials", power_state: null }, "credentials changed"],
   ];
   for (const [one, words] of /** @type {[object, string][]} */ (said)) {

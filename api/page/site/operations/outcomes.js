@@ -23,7 +23,7 @@ export function outcomeOf({ state, action, error, power_state: power, result = n
   if (state !== 'done') return state === 'failed' ? `failed: ${error}` : STATES[state] || error;
   if (action === 'change credentials') return 'credentials changed';
   if (action === 'inject nmi' || power === null) return result ?? `${action} accepted`;
-  return result === null ? power : `${power}, boot device ${result}`;
+  return result === null ? power : `${power}, ${result}`;
 }
 
 /** Gathers requests as pages of them come; outcomes that differ only in an address become one. */

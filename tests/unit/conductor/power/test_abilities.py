@@ -26,7 +26,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 }
 #: What each of them says when all goes well.
 SAID = {
-    states.SET_BOOT_DEVICE: "pxe, once, uefi",
+    states.SET_BOOT_DEVICE: "pxe, once, uefi (was disk, persistent)",
     states.IDENTIFY: "on for 60 s",
     states.CLEAR_LOG: "cleared",
     states.SET_CLOCK: "it was 3,600 s behind",
@@ -212,7 +212,7 @@ def test_what_does_no_harm_twice_is_sent_again_by_who_goes_on(action: str) -> No
 def test_a_command_that_shows_although_nobody_answered_is_done() -> None:
     machine = Machine()
     machine.deaf = 1
-    assert carry_out(machine, states.SET_BOOT_DEVICE)[:2] == (None, "pxe, once, uefi")
+    assert carry_out(machine, states.SET_BOOT_DEVICE)[:2] == (None, SAID[states.SET_BOOT_DEVICE])
     assert len(machine.sent) == 1
 
 
@@ -445,5 +445,5 @@ def test_plain_methods_are_called_too() -> None:
             return f"{times} times {colour}"
 
     driver = Plain("machine", None)
-    assert carry_out(driver, states.SET_BOOT_DEVICE)[:2] == (None, "pxe, once, uefi")
+    assert carry_out(driver, states.SET_BOOT_DEVICE)[:2] == (None, "pxe, once, uefi (was disk, once)")
     assert carry_out(driver, states.DRIVER_ACTION) == Done(None, "3 times red")

@@ -772,11 +772,14 @@ class Bootable(StillDriver):
         self.did: list[Any] = []
         self.boot = base.BootDevice("disk", persistent=True)
         self.lies = False
+        self.refuses = False
         self.hears = threading.Event()
         self.hears.set()
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
         self.did.append(target)
+        if self.refuses:
+            raise errors.DriverError("node busy")
         await super().set_power_state(node, target)
 
     async def get_boot_device(self, node: base.Node) -> base.Boot:
@@ -801,6 +804,8 @@ PXE: dict[str, Any] = {
     "arguments": {"boot": {"device": "pxe", "persistent": False, "mode": None}},
     "what": "pxe, once",
 }
+#: What is said of that where it was to boot from its disk.
+LOST = "pxe, once (was disk, persistent)"
 BLINK: dict[str, Any] = {
     "arguments": {"own": {"name": "still.blink", "arguments": {"times": "2"}}},
     "what": "still.blink times=2",
@@ -825,22 +830,22 @@ def test_an_action_of_the_drivers_own_is_carried_out_and_recorded(migrated_url: 
 
 
 @pytest.mark.parametrize(
-    ("action", "did"),
+    ("action", "did", "result"),
     [
-        (states.SET_BOOT_DEVICE, ["pxe, once"]),
-        (states.POWER_ON, ["pxe, once", states.POWER_ON]),
-        (states.REBOOTING, ["pxe, once", states.REBOOTING]),
-        (states.POWER_CYCLE, ["pxe, once", states.POWER_ON]),
+        (states.SET_BOOT_DEVICE, ["pxe, once"], LOST),
+        (states.POWER_ON, ["pxe, once", states.POWER_ON], f"boot device {LOST}"),
+        (states.REBOOTING, ["pxe, once", states.REBOOTING], f"boot device {LOST}"),
+        (states.POWER_CYCLE, ["pxe, once", states.POWER_ON], f"boot device {LOST}"),
     ],
 )
 def test_what_a_machine_boots_from_is_set_before_it_is_switched(
-    tmp_path: Path, action: str, did: list[str]
+    tmp_path: Path, action: str, did: list[str], result: str
 ) -> None:
     async def main() -> None:
         async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable()) as it:
             it.ask("a", action, **PXE)
             await it.done()
-            assert (it.request().state, it.request().result, driver.did) == ("done", "pxe, once", did)
+            assert (it.request().state, it.request().result, driver.did) == ("done", result, did)
 
     asyncio.run(main())
 
@@ -855,6 +860,19 @@ def test_a_machine_that_does_not_take_its_boot_device_is_not_restarted(tmp_path:
             assert it.request().error == (
                 "set boot device was accepted, but 0.5 s later it is disk, persistent"
             )
+
+    asyncio.run(main())
+
+
+def test_a_machine_that_refuses_to_restart_boots_from_what_it_did_before(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable(), timeout=0.5) as it:
+            driver.refuses = True
+            it.ask("a", states.REBOOTING, **PXE)
+            await it.done()
+            words = "node busy; its boot device is disk, persistent again"
+            assert (it.request().error, it.request().result) == (words, None)
+            assert driver.boot == base.BootDevice("disk", persistent=True)
 
     asyncio.run(main())
 
