@@ -158,6 +158,7 @@ class Faults:
     boot_bios: bool = False
     no_force_identify: bool = False
     no_reservations: bool = False
+    reserved_entries: bool = False
     no_last_entry: bool = False
     odd_entry_ids: bool = False
     short_entries: bool = False
@@ -327,6 +328,7 @@ KINDS: Final[dict[str, Kind]] = {
     "boot-bios": _of_ipmi("boot_bios"),
     "no-force-identify": _of_ipmi("no_force_identify"),
     "no-reservations": _of_ipmi("no_reservations"),
+    "reserved-entries": _of_ipmi("reserved_entries"),
     "no-last-entry": _of_ipmi("no_last_entry"),
     "odd-entry-ids": _of_ipmi("odd_entry_ids"),
     "short-entries": _of_ipmi("short_entries"),

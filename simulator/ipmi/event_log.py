@@ -142,7 +142,7 @@ class EventLog:
             following = self._following(place, faults).to_bytes(2, "little")
         except (LookupError, ValueError):
             return codes.NOT_PRESENT, b""
-        if offset and not self._holds(data[:2], faults):
+        if (offset or faults.reserved_entries) and not self._holds(data[:2], faults):
             return codes.RESERVATION_LOST, b""
         if offset >= len(record):
             return codes.OUT_OF_RANGE, b""

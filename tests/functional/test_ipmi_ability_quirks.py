@@ -69,6 +69,7 @@ QUIRKS: Final = {
     "odd-entry-ids": SIXTEENTH,
     "odd-entry-ids no-last-entry log-loops": SIXTEENTH,
     "no-reservations": HEALTHY,
+    "reserved-entries": HEALTHY,
     "slow-erase=1": HEALTHY,
     "clear-logged": replace(HEALTHY, left=1),
     "clear-lies": replace(HEALTHY, left=errors.DriverError),

@@ -70,6 +70,7 @@ async def set_to_now(inquiry: Inquiry) -> None:
         await inquiry.ask(packet.SET_SEL_TIME, now.to_bytes(4, "little"), packet.PRIVILEGE_OPERATOR)
     except commands.CommandFailed as refused:
         if refused.code in commands.NEVER or refused.code in commands.NOT_FOR_THIS:
+            await read(inquiry)  # what has no clock says so
             raise errors.Unsupported(
                 f"{refused}; perhaps it takes the time from NTP, or from its machine: look at its settings"
             ) from None

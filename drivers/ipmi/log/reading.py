@@ -70,13 +70,15 @@ class LogReader:
         The BMC itself sees to it that nothing is lost: a reservation ends when an entry is added (31.4).
 
         :raises podium.errors.LogChanged: the newest entry is another than ``last``
+        :raises podium.errors.BMCUnreachable: whether it was cleared is not known
         :raises podium.errors.DriverError: the BMC does not answer, refuses, or does nothing
         """
         inquiry = self._inquiries.begin(self._connections.of(node), self._patience)
         for attempt in range(_ATTEMPTS):
             reservation = await sel.reserve(inquiry)
             before = await sel.info(inquiry)
-            newest = await self._reader(inquiry).newest(before)
+            reader = self._reader(inquiry, reservation)
+            newest = await reader.newest(before)
             if newest is None:
                 return
             if str(newest.number) != last:
@@ -84,6 +86,8 @@ class LogReader:
                     f"BMC {inquiry.connection.target}: the newest entry of its log is {newest.number}, not "
                     f"{last}; read the log again and keep what is new"
                 )
+            if reader.reservation != reservation:
+                continue  # something was added, perhaps after the newest was read
             try:
                 status = await _erase(inquiry, reservation + _CLEAR, repeatable=False)
             except commands.CommandFailed as refused:
@@ -92,31 +96,48 @@ class LogReader:
                 if await self._is_erased(inquiry, before, newest):  # by a command whose answer was lost
                     return
             else:
-                await _wait(inquiry, reservation, status)
-                if not await self._is_erased(inquiry, before, newest):
-                    raise errors.DriverError(
-                        f"BMC {inquiry.connection.target} accepted that its log is cleared, but still has "
-                        f"its {before.entries} entries"
-                    )
+                end = time.monotonic() + _ERASING
+                await _wait(inquiry, reservation, status, end)
+                await self._verify(inquiry, before, newest, end)
                 return
+        raise errors.DriverError(
+            f"BMC {inquiry.connection.target}: its log changes all the time, or others read it; ask again"
+        )
+
+    async def _verify(self, inquiry: Inquiry, before: sel.Info, newest: sel.Record, end: float) -> None:
+        """:raises podium.errors.DriverError: the log was not erased; BMCUnreachable if that is not known"""
+        while True:
+            try:
+                is_erased = await self._is_erased(inquiry, before, newest)
+                break
+            except errors.DriverError as failure:  # it may be at it
+                if isinstance(failure, errors.BMCUnreachable) or time.monotonic() >= end:
+                    raise errors.BMCUnreachable(
+                        f"BMC {inquiry.connection.target} accepted that its log is cleared; whether it was "
+                        f"cannot be read: {failure}"
+                    ) from None
+            await asyncio.sleep(_GAP)
+        if not is_erased:
+            raise errors.DriverError(
+                f"BMC {inquiry.connection.target} accepted that its log is cleared, but still has its "
+                f"{before.entries} entries"
+            )
 
     async def _is_erased(self, inquiry: Inquiry, before: sel.Info, newest: sel.Record) -> bool:
-        """Whether a log is another one than before; a BMC may have logged already that it was cleared."""
+        """Whether a log is another one than before; there may be new entries in it already."""
         after = await sel.info(inquiry)
         if after.entries < before.entries or after.erased != before.erased:
             return True
-        if after.entries > before.entries:
-            return False
-        found = await self._reader(inquiry).newest(after)
+        found = await self._reader(inquiry).get(newest.number)
         return found is None or found.data != newest.data
 
-    def _reader(self, inquiry: Inquiry) -> sel.Reader:
+    def _reader(self, inquiry: Inquiry, reservation: bytes = b"\0\0") -> sel.Reader:
         target = inquiry.connection.target
         order = self._orders.pop(target, None) or sel.Order()
         self._orders[target] = order
         while len(self._orders) > _ORDERS:
             self._orders.popitem(last=False)
-        return sel.Reader(inquiry, order, self._seconds)
+        return sel.Reader(inquiry, order, self._seconds, reservation=reservation)
 
     async def _sensors(self, connection: Connection) -> Mapping[int, sdr.Sensor]:
         """The sensors that may be named in the log; none where they cannot be read.
@@ -154,15 +175,14 @@ async def _erase(inquiry: Inquiry, data: bytes, *, repeatable: bool) -> bytes:
     )
 
 
-async def _wait(inquiry: Inquiry, reservation: bytes, status: bytes) -> None:
+async def _wait(inquiry: Inquiry, reservation: bytes, status: bytes, end: float) -> None:
     """Wait until the log is erased; a BMC that does not say how far it is has done it.
 
-    :raises podium.errors.DriverError: it takes longer than 20 s
+    :raises podium.errors.BMCUnreachable: it takes longer than 20 s, or does not answer any more
     """
-    end = time.monotonic() + _ERASING
     while status and status[0] & 0x0F != _ERASED:
         if time.monotonic() >= end:
-            raise errors.DriverError(
+            raise errors.BMCUnreachable(
                 f"BMC {inquiry.connection.target} has been erasing its log for {_ERASING:g} s, and goes on"
             )
         await asyncio.sleep(_GAP)

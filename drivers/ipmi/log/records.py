@@ -14,7 +14,7 @@ _SYSTEM_EVENT: Final = 0x02
 _OWN_WITH_TIME: Final = range(0xC0, 0xE0)
 _OWN: Final = range(0xE0, 0x100)
 _ENDED: Final = 0x80  # event direction
-_UNSPECIFIED: Final = 0  # what event data 2 or 3 has, in two bits of event data 1
+# What event data 2 or 3 has, in two bits of event data 1.
 _EXTENSION: Final = 3  # specific to the sensor type
 _READING: Final = 1  # of a threshold event: its reading, or its threshold
 
@@ -56,51 +56,48 @@ def _event(number: int, record: bytes, known: Mapping[int, sdr.Sensor]) -> LogEn
     owner, kind, sensor_number, direction = record[7] | record[8] << 8, record[10], record[11], record[12]
     sensor = known.get(sdr.key(owner, sensor_number))
     if direction & ~_ENDED == sdr.THRESHOLD:
-        rank, message, complete = _threshold(record, sensor)
+        rank, message = _threshold(record, sensor)
     else:
-        rank, message, complete = _discrete(record)
+        rank, message = _discrete(record)
     return LogEntry(
         str(number),
         clock.moment(record[3:7]),
         rank or "OK",
         message,
         sensor.name if sensor else f"{words.sensor_type(kind)} {sensor_number:02X}h",
-        b"" if complete and len(record) == SIZE else record,
+        record,
     )
 
 
-def _threshold(record: bytes, sensor: sdr.Sensor | None) -> tuple[str, str, bool]:
-    """Severity, words, and whether these say everything.
+def _threshold(record: bytes, sensor: sdr.Sensor | None) -> tuple[str, str]:
+    """Severity and words.
 
     An event has a direction of its own: below an upper threshold again is another one than above it.
     """
     ended, offset = bool(record[12] & _ENDED), record[13] & 0x0F
     if offset >= 2 * len(_THRESHOLDS):
-        return "", f"{'no longer: ' * ended}event {offset} of a threshold, which is reserved", False
+        return "", f"{'no longer: ' * ended}event {offset} of a threshold, which is reserved"
     rank, threshold = _THRESHOLDS[offset // 2]
     upwards, upper = bool(offset & 1), threshold.startswith("upper")
     crossed = "above" if upwards else "below"
     if upwards != upper:
         crossed = f"back {crossed}"
     message = f"{'no longer ' * ended}{crossed} its {threshold} threshold"
-    reading, complete = _value(sensor, record[13] >> 6, record[14], with_unit=True)
-    limit, as_well = _value(sensor, record[13] >> 4 & 0x03, record[15])
+    reading = _value(sensor, record[13] >> 6, record[14], with_unit=True)
+    limit = _value(sensor, record[13] >> 4 & 0x03, record[15])
     message = f"{reading}, {message}" if reading else message
     message = f"{message} {limit}" if limit else message
-    return rank if (upwards == upper) != ended else "", message, complete and as_well
+    return rank if (upwards == upper) != ended else "", message
 
 
-def _value(sensor: sdr.Sensor | None, form: int, raw: int, *, with_unit: bool = False) -> tuple[str, bool]:
-    """A reading or threshold in an event; and whether words could be made of it, if there is one."""
-    if form == _UNSPECIFIED:
-        return "", True
+def _value(sensor: sdr.Sensor | None, form: int, raw: int, *, with_unit: bool = False) -> str:
+    """A reading or threshold in an event; empty if there is none, or no words can be made of it."""
     if form != _READING or sensor is None:
-        return "", False
-    found = sensors.amount(sensor, raw) if with_unit else sensors.number(sensor, raw)
-    return found, bool(found)
+        return ""
+    return sensors.amount(sensor, raw) if with_unit else sensors.number(sensor, raw)
 
 
-def _discrete(record: bytes) -> tuple[str, str, bool]:
+def _discrete(record: bytes) -> tuple[str, str]:
     kind, reading_type, offset = record[10], record[12] & 0x7F, record[13] & 0x0F
     ended = bool(record[12] & _ENDED)
     known = words.event(reading_type, kind, offset)
@@ -110,14 +107,10 @@ def _discrete(record: bytes) -> tuple[str, str, bool]:
             if reading_type == discrete.SENSOR_SPECIFIC
             else f"type {reading_type:02X}h"
         )
-        return "", f"{'no longer: ' * ended}event {offset} of {whose}", False
+        return "", f"{'no longer: ' * ended}event {offset} of {whose}"
     rank, message = known
-    specific, complete = reading_type == discrete.SENSOR_SPECIFIC, True
-    second, third = words.second(kind, offset, record[14]), words.third(kind, record[15])
-    for form, more in ((record[13] >> 6, second), (record[13] >> 4 & 0x03, third)):
-        if form == _UNSPECIFIED:
-            continue
-        found = more if specific and form == _EXTENSION else ""
-        message += f", {found}" if found else ""
-        complete = complete and bool(found)
-    return "" if ended else rank, f"{'no longer: ' * ended}{message}", complete
+    if reading_type == discrete.SENSOR_SPECIFIC:
+        second, third = words.second(kind, offset, record[14]), words.third(kind, record[15])
+        for form, more in ((record[13] >> 6, second), (record[13] >> 4 & 0x03, third)):
+            message += f", {more}" if more and form == _EXTENSION else ""
+    return "" if ended else rank, f"{'no longer: ' * ended}{message}"

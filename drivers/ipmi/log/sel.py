@@ -80,6 +80,7 @@ class Reader:
 
     :param order: what is known of the log's order, and is added to
     :param seconds: after which it stops
+    :param reservation: that it reads with; whole records need none, section 31.5, but some BMCs want one
     """
 
     def __init__(
@@ -88,13 +89,15 @@ class Reader:
         order: Order,
         seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        reservation: bytes = _NONE,
     ) -> None:
         self._inquiry = inquiry
         self._order = order
         self._clock = clock
         self._end = clock() + seconds
         self._size = _WHOLE
-        self._reservation = _NONE  # which is enough for whole records, section 31.5
+        self.reservation = reservation  #: another one, if the BMC wanted that
 
     async def read(self, about: Info, before: int | None, after: int | None, limit: int) -> Page:
         """The newest records, fewer than wanted where there is no time for more, but one at least.
@@ -211,7 +214,7 @@ class Reader:
         """
         reserved = False
         while True:
-            request = self._reservation + number.to_bytes(2, "little") + bytes((0, self._size))
+            request = self.reservation + number.to_bytes(2, "little") + bytes((0, self._size))
             try:
                 answer = await self._inquiry.ask(packet.GET_SEL_ENTRY, request)
             except commands.CommandFailed as refused:
@@ -219,7 +222,7 @@ class Reader:
                     self._size = records.SIZE
                 elif refused.code == commands.RESERVATION_LOST and not reserved:
                     reserved = True
-                    self._reservation = await reserve(self._inquiry)
+                    self.reservation = await reserve(self._inquiry)
                 elif refused.code == commands.NOT_PRESENT or (
                     number != FIRST and refused.code in commands.NOT_FOR_THIS | commands.TOO_MANY_BYTES
                 ):

@@ -1,6 +1,7 @@
 """The log and the clock of simulated BMCs, as the driver reads, clears and sets them."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -142,6 +143,10 @@ def test_a_clock_that_cannot_be_set_or_read_says_so(monkeypatch: pytest.MonkeyPa
         async with machine("clock-refuses") as (driver, node, simulator):
             with pytest.raises(errors.Unsupported, match="takes the time from NTP"):
                 await driver.set_clock(node)
+            with monkeypatch.context() as without:
+                without.setattr(BMC, "execute", answering({packet.GET_SEL_TIME: (0xC1, b"")}))
+                with pytest.raises(errors.Unsupported, match="Get SEL Time.*it has no clock"):
+                    await driver.set_clock(node)
             log_events(simulator)
             none, short, lacking = (0, b"\xff\xff\xff\xff"), (0, b"\1"), (0xC1, b"")
             for answer, kind in (
@@ -170,7 +175,9 @@ def answering(answers: dict[tuple[int, int], tuple[int, bytes]]) -> Any:
     return execute
 
 
-@pytest.mark.parametrize("faults", [(), ("no-reservations",), ("slow-erase=0.3",), ("no-last-entry",)])
+@pytest.mark.parametrize(
+    "faults", [(), ("no-reservations",), ("reserved-entries",), ("slow-erase=0.3",), ("no-last-entry",)]
+)
 def test_a_log_is_cleared_of_what_somebody_has_a_copy_of(
     faults: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +226,90 @@ def test_a_log_that_is_still_there_was_not_cleared() -> None:
                 errors.DriverError, match="accepted that its log is cleared, but still has its"
             ):
                 await driver.clear_log(node, newest.id)
+
+    run(main)
+
+
+def test_a_full_log_that_goes_on_was_not_cleared() -> None:
+    async def main() -> None:
+        async with machine("clear-lies", "clear-logged", "log-wraps", log_entries=4) as (driver, node, sim):
+            log_events(sim, 6)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            with pytest.raises(errors.DriverError, match="still has its 4 entries"):
+                await driver.clear_log(node, newest.id)
+            assert newest in (await driver.get_log(node, None, None, 4)).entries
+
+    run(main)
+
+
+def test_a_log_that_grew_past_what_it_had_was_cleared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with machine() as (driver, node, simulator):
+            log_events(simulator)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            described = EXECUTE(bmc_of(simulator), *packet.GET_SEL_INFO, b"", packet.PRIVILEGE_OPERATOR)[1]
+
+            def execute(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+                found = EXECUTE(bmc, netfn, command, data, privilege)
+                if (netfn, command) == packet.CLEAR_SEL and data[5] == 0xAA:
+                    log_events(simulator, 3, "PSU1 Status", 3)
+                if (netfn, command) == packet.GET_SEL_INFO:  # which does not say when it was cleared
+                    return found[0], found[1][:9] + described[9:]
+                return found
+
+            monkeypatch.setattr(BMC, "execute", execute)
+            await driver.clear_log(node, newest.id)
+            assert ids(await driver.get_log(node, None, None, 9)) == [1, 2, 3]
+
+    run(main)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 20.0])
+def test_a_log_that_cannot_be_read_while_it_is_erased_is_looked_at_later(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(reading, "_GAP", 0.02)
+        monkeypatch.setattr(reading, "_ERASING", seconds)
+        async with machine() as (driver, node, simulator):
+            log_events(simulator)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            looks = iter(range(5 if seconds > 1 else 10**6))
+
+            def execute(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+                erasing = not len(bmc_of(simulator).events) and (netfn, command) == packet.GET_SEL_INFO
+                if erasing and next(looks, None) is not None:
+                    return 0x81, b""
+                return EXECUTE(bmc, netfn, command, data, privilege)
+
+            monkeypatch.setattr(BMC, "execute", execute)
+            if seconds > 1:
+                await driver.clear_log(node, newest.id)
+            else:
+                with pytest.raises(
+                    errors.BMCUnreachable, match="whether it was cannot be read.*being erased"
+                ):
+                    await driver.clear_log(node, newest.id)
+
+    run(main)
+
+
+def test_a_log_that_others_read_all_the_time_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with machine("reserved-entries") as (driver, node, simulator):
+            log_events(simulator)
+            (newest,) = (await driver.get_log(node, None, None, 1)).entries
+            turns = itertools.cycle([True, False])
+
+            def execute(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+                if (netfn, command) == packet.GET_SEL_ENTRY and next(turns):
+                    EXECUTE(bmc, *packet.RESERVE_SEL, b"", privilege)
+                return EXECUTE(bmc, netfn, command, data, privilege)
+
+            monkeypatch.setattr(BMC, "execute", execute)
+            with pytest.raises(errors.DriverError, match="changes all the time, or others read it"):
+                await driver.clear_log(node, newest.id)
+            assert len(bmc_of(simulator).events)
 
     run(main)
 
