@@ -15,7 +15,8 @@ from podium.drivers.bmc.hosts import checked
 from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
-from podium.drivers.ipmi import boot_options, identify, passwords, power
+from podium.drivers.ipmi import boot_options, passwords, power
+from podium.drivers.ipmi.identify import Identifier
 from podium.drivers.ipmi.lan import crypto, packet
 from podium.drivers.ipmi.lan.client import Client, Timing
 from podium.drivers.ipmi.lan.inquiry import Inquiries, Inquiry
@@ -169,6 +170,7 @@ class IPMIDriver(base.Driver):
             allowance=Allowance(self.reads_per_second),
         )
         self._inquiries = inquiries
+        self._identifier = Identifier(self._connections.find)
         self._log_reader = LogReader(self._connections, inquiries, patience=options.command_retry_timeout)
         self._health_check = HealthCheck(inquiries)
         self._sensor_collector = SensorCollector(
@@ -184,11 +186,13 @@ class IPMIDriver(base.Driver):
 
     async def close(self) -> None:
         """Close all sessions."""
+        await self._identifier.close()
         self._connections.close()
         await self._client.close()
 
     async def release(self, node: base.Node) -> None:
         """Close the session with the node's BMC."""
+        self._identifier.leave(node)
         if (connection := self._connections.take(node)) is not None:
             await self._client.leave(connection)
 
@@ -236,8 +240,8 @@ class IPMIDriver(base.Driver):
         await boot_options.choose(self._connections.of(node), boot)
 
     async def identify(self, node: base.Node, seconds: float | None) -> None:
-        """Have the LED blink, see :func:`podium.drivers.ipmi.identify.identify`."""
-        await identify.identify(self._connections.of(node), seconds)
+        """Have the LED blink, see :mod:`podium.drivers.ipmi.identify`."""
+        await self._identifier.identify(node, self._connections.of(node), seconds)
 
     async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
         """Read the SEL, see :mod:`podium.drivers.ipmi.log.reading`."""

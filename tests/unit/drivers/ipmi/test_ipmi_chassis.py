@@ -16,6 +16,7 @@ from podium import errors
 from podium.drivers import base
 from podium.drivers.ipmi import boot_options
 from podium.drivers.ipmi.driver import IPMIDriver
+from podium.drivers.ipmi.identify import Identifier
 from podium.drivers.ipmi.lan import commands, packet
 from rounds import ROUNDS
 
@@ -222,7 +223,7 @@ def test_a_bmc_that_does_not_tell_its_flags_is_an_error(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "data"), [(60, "3c"), (0.2, "01"), (255, "ff"), (0, "00"), (None, "0001")]
+    ("seconds", "data"), [(60, "3c"), (0.2, "01"), (255, "ff"), (3600, "ff"), (0, "00"), (None, "0001")]
 )
 def test_the_led_blinks_for_so_long(fake_bmc: Any, seconds: float | None, data: str) -> None:
     async def main() -> None:
@@ -236,9 +237,9 @@ def test_the_led_blinks_for_so_long(fake_bmc: Any, seconds: float | None, data: 
 @pytest.mark.parametrize(
     ("seconds", "code", "words"),
     [
-        (256, 0, "at most 255 s, or until that is ended"),
-        (None, 0xC7, "only for a time, of at most 255 s"),
-        (None, 0xCC, "only for a time, of at most 255 s"),
+        (None, 0xC7, "only for a time: ask for so many seconds"),
+        (None, 0xCC, "only for a time: ask for so many seconds"),
+        (600, 0xC1, "no LED that it can switch"),
         (60, 0xC1, "no LED that it can switch"),
     ],
 )
@@ -250,6 +251,109 @@ def test_what_cannot_blink_so_is_told_how_it_can(
             bmc.answers[packet.CHASSIS_IDENTIFY] = lambda data: (code, b"")
             with pytest.raises(errors.Unsupported, match=words):
                 await driver.identify(node, seconds)
+
+    run(main)
+
+
+class Led:
+    """The time, and what a BMC is told at which, of which it does not hear everything.
+
+    :param deaf: from when to when it does not answer
+    """
+
+    target = "192.0.2.1:623"
+
+    def __init__(self, deaf: range = range(0)) -> None:
+        self.now = 0.0
+        self.deaf = deaf
+        self.heard: list[tuple[float, int]] = []
+
+    async def pause(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    async def command(self, command: tuple[int, int], data: bytes = b"", **_: Any) -> bytes:
+        if int(self.now) in self.deaf:
+            raise errors.BMCUnreachable("no answer")
+        self.heard.append((self.now, data[0]))
+        return b""
+
+    @property
+    def lit(self) -> list[tuple[float, float]]:
+        """From when to when it blinks."""
+        times: list[tuple[float, float]] = []
+        for now, seconds in self.heard:
+            begun = times.pop()[0] if times and times[-1][1] >= now else now
+            times.append((begun, now + seconds))
+        return times
+
+
+NODE: Final = base.Node("n1", "r1n01", "ipmi")
+
+
+def led_task() -> asyncio.Task[Any] | None:
+    return next((task for task in asyncio.all_tasks() if task.get_name() == "LED of r1n01"), None)
+
+
+@pytest.mark.parametrize("seconds", [256, 300, 511.5, 600, 3600, 86400])
+def test_an_led_blinks_for_longer_than_a_bmc_has_it_blink(seconds: float) -> None:
+    async def main() -> None:
+        led: Any = Led()
+        await Identifier(lambda _: led, lambda: led.now, led.pause).identify(NODE, led, seconds)
+        renewing = led_task()
+        assert renewing is not None
+        await renewing
+        ((begun, ended),) = led.lit
+        assert begun == 0 and seconds <= ended < seconds + 1
+        assert len(led.heard) <= seconds / 180 + 2
+
+    run(main)
+
+
+@pytest.mark.parametrize(("deaf", "told"), [(range(170, 240), 1), (range(170, 900), 1), (range(0), 0)])
+def test_an_led_goes_on_when_its_bmc_answers_again(
+    deaf: range, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        led: Any = Led(deaf)
+        await Identifier(lambda _: led, lambda: led.now, led.pause).identify(NODE, led, 1200)
+        renewing = led_task()
+        assert renewing is not None
+        await renewing
+        assert led.lit[-1][1] == pytest.approx(1200, abs=1)
+        assert (len(led.lit) == 1) == (deaf.stop <= 255)
+
+    run(main)
+    assert caplog.text.count("the LED of node r1n01 may go out before its time") == told
+
+
+@pytest.mark.parametrize("last", [0, 60, None])
+def test_of_what_was_asked_only_the_last_is_renewed(last: float | None) -> None:
+    async def main() -> None:
+        led: Any = Led()
+        still = asyncio.Event()
+        identifier = Identifier(lambda _: led, lambda: led.now, lambda _: still.wait())  # type: ignore[arg-type, return-value]
+        await identifier.identify(NODE, led, 3600)
+        renewing = led_task()
+        assert renewing is not None
+        await identifier.identify(NODE, led, last)
+        await asyncio.wait([renewing])
+        assert renewing.cancelled() and len(led.heard) == 2
+
+    run(main)
+
+
+@pytest.mark.parametrize("how", ["release", "close"])
+def test_a_node_that_goes_elsewhere_is_not_renewed_here(fake_bmc: Any, how: str) -> None:
+    async def main() -> None:
+        async with machine(fake_bmc) as (driver, node, _):
+            node = replace(node, name="r1n01")
+            await driver.identify(node, 3600)
+            renewing = led_task()
+            assert renewing is not None
+            await (driver.release(node) if how == "release" else driver.close())
+            await asyncio.wait([renewing])
+            assert renewing.cancelled()
 
     run(main)
 
