@@ -111,12 +111,23 @@ class Lister(Command, cliff.lister.Lister):
     def need_sort_by_cliff(self) -> bool:
         return False  # it would sort what is shown, and gives up on a column with empty cells
 
+    def check_columns(self, parsed_args: argparse.Namespace) -> None:
+        """Refuse columns that there never are, to be shown or to be sorted by."""
+        _check_columns(self.parser, "-c/--column", parsed_args.columns, self.column_names)
+        _check_columns(self.parser, "--sort-column", parsed_args.sort_columns, self.column_names)
+
     def made(
         self, parsed_args: argparse.Namespace, shown: Sequence[str], every: Sequence[str]
     ) -> Sequence[str]:
         """Return the columns to make, which are more than those to show where it is sorted by others."""
         self.shown = shown
         return shown if all(one in shown for one in parsed_args.sort_columns) else every
+
+    def check_following(self, parsed_args: argparse.Namespace) -> None:
+        """Refuse a format or a column that :meth:`lines` do not have."""
+        if parsed_args.formatter not in FORMATS:
+            self.parser.error(f"--follow takes the formats {', '.join(FORMATS)}")
+        _check_columns(self.parser, "-c/--column", parsed_args.columns, self.column_names)
 
     def lines(
         self,
@@ -130,9 +141,7 @@ class Lister(Command, cliff.lister.Lister):
         :param most: the widths of columns in a table
         :param least: at a terminal, where nothing longer has come yet
         """
-        if parsed_args.formatter not in FORMATS:
-            self.parser.error(f"--follow takes the formats {', '.join(FORMATS)}")
-        _check_columns(self.parser, "-c/--column", parsed_args.columns, self.column_names)
+        self.check_following(parsed_args)
         shown = [name for name in columns if name in (parsed_args.columns or columns)]
         screen = None if parsed_args.wide or parsed_args.long else self.screen(parsed_args)
         if screen is not None and not parsed_args.columns:

@@ -1,7 +1,7 @@
 """The hardware of nodes, as conductors read it: a log with a clock, and what a machine boots from."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -73,4 +73,16 @@ def messages(lines: Iterable[str]) -> list[str]:
 def read_by(database: Database, owner: Worker, book: Logbook) -> Iterator[None]:
     """Have a conductor read this log, whichever node is asked for."""
     with readers.answering(database, owner, book.answer):
+        yield
+
+
+@contextmanager
+def read_by_name(database: Database, owner: Worker, books: Mapping[str, Logbook]) -> Iterator[None]:
+    """As :func:`read_by`, with a log for each node, by the nodes' names."""
+
+    def answer(connection: sa.Connection, read: HardwareRead) -> None:
+        name = sa.text("SELECT name FROM nodes WHERE uuid = :uuid").bindparams(uuid=read.node_uuid)
+        books[connection.execute(name).scalar_one()].answer(connection, read)
+
+    with readers.answering(database, owner, answer):
         yield

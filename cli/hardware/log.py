@@ -1,15 +1,19 @@
 """``podium node log``."""
 
 import argparse
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from podium import errors
-from podium.cli import arguments, command, converters
-from podium.cli.hardware.log_pages import Found, newest
-from podium.cli.hardware.reading import add_timeout
+from podium import errors, node_ranges
+from podium.cli import converters
+from podium.cli.hardware import log_pages
+from podium.cli.hardware.log_follow import Follower, News
+from podium.cli.hardware.log_pages import Found
+from podium.cli.hardware.reading import ReadingNodes, side_by_side
 from podium.cli.showing import lines
 from podium.cli.showing.lines import Lines
 from podium.cli.showing.tables import Form
@@ -18,40 +22,42 @@ from podium.client.calls.hardware import LogLine
 from podium.client.podium import Podium
 from podium.client.waiting.steps import AWAY
 
-COLUMNS: Final = ("id", "at", "clock_at", "severity", "sensor", "message", "raw")
+COLUMNS: Final = ("node", "id", "at", "clock_at", "severity", "sensor", "message", "raw")
 #: The columns without --long, and their widths while following.
-_SHORT: Final = {"at": 20, "severity": 8, "sensor": 24, "message": 0}
-_LEAST: Final = {"sensor": 8}
+_SHORT: Final = {"node": 24, "at": 20, "severity": 8, "sensor": 24, "message": 0}
+_LEAST: Final = {"node": 4, "sensor": 8}
 _LIMIT: Final = 100
 _SINCE_LIMIT: Final = 10_000
-#: Entries with which --follow begins.
+#: Entries of each node with which --follow begins.
 _FIRST: Final = 10
 _POLL_SECONDS: Final = 10.0
-#: Entries that --follow remembers, so that none is shown twice.
-_REMEMBERED: Final = 2000
+#: The severities that --severity takes, and which entries it leaves.
+_LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
+    "warning": ("Warning", "Critical"),
+    "critical": ("Critical",),
+}
 #: What may be otherwise at the next look.
 _PASSING: Final = (*AWAY, errors.Conflict, errors.DriverError)
 
 
-class Log(command.Lister):
-    """Read the log that the hardware of a node keeps of itself, the oldest entry first.
+class Log(ReadingNodes):
+    """Read the logs that the hardware of nodes keeps of itself, the oldest entry first.
 
-    at is when something happened: the time of the hardware's clock, clock_at, without the seconds by which
-    that was ahead when the log was read. Where nobody knows these, a table has the clock's time. Entries from
-    before the clock was set have none.
+    The entries of several nodes are merged by their times. at is when something happened: the time of the
+    hardware's clock, clock_at, without the seconds by which that was ahead. Where nobody knows these, a table
+    has the clock's time. Entries from before the clock was set have none.
 
     With --follow, what is new is printed as it comes, and -f json prints one object a line, until Ctrl-C; it
-    begins with the newest 10 entries. The log is read every 10 seconds. See also podium node log clear.
+    begins with the newest 10 entries. The logs are read every 10 seconds. The exit status is 1 if the log of
+    any node could not be read. See also podium node log clear.
     """
 
     column_names = COLUMNS
     newest_last = True
-    _has_warned = False
     form = Form("entries", dropped=("sensor",), prose=("message",), stamped=("at", "clock_at"))
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        arguments.add_node(parser)
         parser.add_argument(
             "--since",
             type=converters.duration,
@@ -62,88 +68,140 @@ class Log(command.Lister):
             "--limit",
             type=converters.count,
             metavar="N",
-            help=f"only the newest N entries (default: {_LIMIT}, or {_SINCE_LIMIT} with --since)",
+            help=f"only the newest N entries of each node (default: {_LIMIT}, or {_SINCE_LIMIT} with"
+            " --since)",
+        )
+        parser.add_argument(
+            "--severity",
+            choices=(*_LEVELS,),
+            metavar="LEVEL",
+            help=f"only entries of this severity or a greater one: {', '.join(_LEVELS)}",
         )
         parser.add_argument("--follow", action="store_true", help="continue with new entries until Ctrl-C")
         parser.add_argument("--long", action="store_true", help="show every column in a table too")
-        add_timeout(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         usual = _LIMIT if parsed_args.since is None else _SINCE_LIMIT
         with self.podium() as podium:
-            found = self._read(podium, parsed_args, parsed_args.limit or usual)
-        if found.more and parsed_args.limit is None:
-            self.warn(f"these are the newest {usual} entries; --limit shows more")
-        columns = self.made(parsed_args, self._columns(parsed_args), COLUMNS)
-        return columns, _rows(found.entries, columns, for_people=parsed_args.formatter == "table")
+            names = self.names(podium, parsed_args)
+            found = self.found(names, lambda name: _begin(podium, name, parsed_args, usual))
+        self._warn_of_clocks(found)
+        if parsed_args.limit is None and (more := [name for name, one in found if one.more]):
+            self.warn(f"{node_ranges.fold(more)}: these are the newest {usual} entries; --limit shows more")
+        columns = self.made(parsed_args, self._columns(parsed_args, names), COLUMNS)
+        return columns, _rows(found, columns, for_people=parsed_args.formatter == "table")
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         if not parsed_args.follow:
             return super().run(parsed_args)
-        out = self.lines(parsed_args, self._columns(parsed_args), _SHORT, _LEAST)
+        self.check_following(parsed_args)
         with suppress(KeyboardInterrupt), self.podium() as podium:
-            self._follow(podium, parsed_args, out)
-        return 0
+            names = self.names(podium, parsed_args)
+            out = self.lines(parsed_args, self._columns(parsed_args, names), _SHORT, _LEAST)
+            self._follow(podium, names, parsed_args, out)
+        return int(self._failed)
 
-    def _columns(self, parsed_args: argparse.Namespace) -> Sequence[str]:
+    def _columns(self, parsed_args: argparse.Namespace, names: Sequence[str]) -> Sequence[str]:
         """Return every column for programs, and the short ones for people."""
-        short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
-        return tuple(_SHORT) if short else COLUMNS
+        if parsed_args.formatter != "table" or parsed_args.long or parsed_args.columns:
+            return COLUMNS
+        return [name for name in _SHORT if name != "node" or len(names) > 1]
 
-    def _read(
-        self, podium: Podium, parsed_args: argparse.Namespace, most: int, after: str | None = None
-    ) -> Found:
-        since = parsed_args.since if after is None else None
-        node, wait = parsed_args.node, parsed_args.timeout
-        found = newest(podium, node, most=most, since=since, after=after, wait=wait)
-        if found.clock_offset is None and any(entry.clock_at for entry in found.entries):
-            self._warn_of_clock(node)
-        return found
+    def _warn_of_clocks(self, found: Iterable[tuple[str, Found]]) -> None:
+        unknown = [
+            name
+            for name, one in found
+            if one.clock_offset is None and any(entry.clock_at for entry in one.entries)
+        ]
+        if unknown:
+            names = node_ranges.fold(unknown)
+            self.warn(f"{names}: nobody knows how far its clock is off, by which its log is dated")
 
-    def _warn_of_clock(self, node: str) -> None:
-        if not self._has_warned:
-            self.warn(f"{node}: nobody knows how far its clock is off, by which its log is dated")
-        self._has_warned = True
+    def _follow(
+        self, podium: Podium, names: Sequence[str], parsed_args: argparse.Namespace, out: Lines
+    ) -> None:
+        """Print the newest entries, and then what is new at every look that is answered.
 
-    def _follow(self, podium: Podium, parsed_args: argparse.Namespace, out: Lines) -> None:
-        shown: deque[tuple[Any, ...]] = deque(maxlen=_REMEMBERED)
-        for found in self._looks(podium, parsed_args):
-            new = [entry for entry in found.entries if _which(entry) not in shown]
-            shown.extend(map(_which, new))
-            out.write(_rows(new, out.columns, for_people=parsed_args.formatter == "table"))
-
-    def _looks(self, podium: Podium, parsed_args: argparse.Namespace) -> Iterator[Found]:
-        """Yield the newest entries, and then what is new at every look that is answered."""
+        Nodes that could not be read are read again, unless that is all of them at the first look.
+        """
         usual = _FIRST if parsed_args.since is None else _SINCE_LIMIT
-        yield (found := self._read(podium, parsed_args, parsed_args.limit or usual))
-        last = found.newest[-1].id if found.newest else None
-        is_silent = False
+        followers = {
+            name: Follower(
+                partial(_begin, podium, name, parsed_args, usual),
+                partial(log_pages.newest, podium, name, wait=parsed_args.timeout),
+            )
+            for name in names
+        }
+        begun = self.found(names, lambda name: followers[name].look())
+        self._failed = not begun
+        if not begun:
+            return
+        first = [(name, news.found) for name, news in begun]
+        self._warn_of_clocks(first)
+        show = partial(_rows, columns=out.columns, for_people=parsed_args.formatter == "table")
+        out.write(show(first))
+        wanted = _wanted(parsed_args) or bool
+        is_silent = {*names} - {name for name, _ in begun}
         while not lines.reader_gone(self.app.stdout, _POLL_SECONDS):
-            try:
-                found = self._read(podium, parsed_args, _SINCE_LIMIT, after=last)
-            except _PASSING as fault:
-                if not is_silent:
-                    self.warn(f"{fault}; trying again")
-                is_silent = True
-                continue
-            if is_silent:
-                self.warn(f"{parsed_args.node}: its log can be read again")
-            is_silent = False
-            last = found.newest[-1].id if found.newest else last
-            yield found
+            failures: list[tuple[str, str]] = []
+            for name, news in side_by_side(names, lambda name: followers[name].look()):
+                if isinstance(news, News):
+                    self._say_of(name, news, is_silent)
+                    entries = [entry for entry in news.found.entries if wanted(entry)]
+                    out.write(show([(name, news.found._replace(entries=entries))]))
+                    continue
+                if not isinstance(news, _PASSING):
+                    raise news
+                if name not in is_silent:
+                    failures.append((name, str(news)))
+                is_silent.add(name)
+            self.tell(failures, "; trying again")
+
+    def _say_of(self, name: str, news: News, is_silent: set[str]) -> None:
+        if name in is_silent:
+            self.warn(f"{name}: its log can be read again")
+        is_silent.discard(name)
+        if news.was_cleared:
+            self.warn(f"{name}: the log was cleared")
 
 
-def _which(entry: LogLine) -> tuple[Any, ...]:
-    """Return what tells an entry from those of a log that was cleared, which may have the same ids."""
-    return entry.id, entry.clock_at, entry.message
+def _wanted(parsed_args: argparse.Namespace) -> Callable[[LogLine], bool] | None:
+    if parsed_args.severity is None:
+        return None
+    severities = _LEVELS[parsed_args.severity]
+    return lambda entry: entry.severity in severities
 
 
-def _rows(entries: Iterable[LogLine], columns: Sequence[str], *, for_people: bool) -> list[list[Any]]:
-    rows = []
-    for entry in entries:
-        shown = plain(entry)
+def _begin(podium: Podium, node: str, parsed_args: argparse.Namespace, usual: int) -> Found:
+    """Return the newest entries that are asked for."""
+    return log_pages.newest(
+        podium,
+        node,
+        most=parsed_args.limit or usual,
+        since=parsed_args.since,
+        wanted=_wanted(parsed_args),
+        wait=parsed_args.timeout,
+    )
+
+
+def _rows(
+    found: Iterable[tuple[str, Found]], columns: Sequence[str], *, for_people: bool
+) -> Iterable[list[Any]]:
+    """Yield rows by their times; those of one node stay in order."""
+    merged = heapq.merge(*(_dated(name, one) for name, one in found), key=lambda row: row[0])
+    for _, name, entry in merged:
+        shown = {"node": name, **plain(entry)}
         if for_people and "clock_at" not in columns:
             shown["at"] = entry.at or entry.clock_at
-        rows.append([shown[column] for column in columns])
-    return rows
+        yield [shown[column] for column in columns]
+
+
+def _dated(name: str, found: Found) -> list[tuple[datetime, str, LogLine]]:
+    """Return entries with their times; one without any has that of the next."""
+    dated = []
+    at = found.read_at
+    for entry in reversed(found.entries):
+        at = entry.at or entry.clock_at or at
+        dated.append((at, name, entry))
+    return dated[::-1]

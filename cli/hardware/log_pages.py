@@ -1,6 +1,6 @@
 """The log of a node's hardware, read page by page: between two pages others have their turn with the node."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -40,6 +40,8 @@ def newest(
     most: int,
     since: float | None = None,
     after: str | None = None,
+    wanted: Callable[[LogLine], bool] | None = None,
+    until: Callable[[LogLine], bool] | None = None,
     wait: float,
 ) -> Found:
     """Read the newest entries of a log.
@@ -47,30 +49,36 @@ def newest(
     :param most: how many at the most
     :param since: only those of so many last seconds; entries without a time go with the next that has one
     :param after: only those after that with this id
+    :param wanted: only those for which this is true
+    :param until: no page after that with an entry for which this is true
     :param wait: seconds to wait for each page
     :raises podium.errors.PodiumError: a page could not be read
     """
-    pages = _pages(podium, node, most, after, wait)
+    pages = _pages(podium, node, most if wanted is None else _PAGE, after, wait)
     last = page = next(pages)
-    found: dict[tuple[Any, ...], LogLine] = {}
-    is_wanted = True
+    seen: set[tuple[Any, ...]] = set()
+    entries: list[LogLine] = []
+    is_recent, is_over = True, False
     while True:
-        before = len(found)
+        before = len(seen)
         for entry in reversed(page.entries):
+            if which(entry) in seen:  # pages of a log that changes overlap
+                continue
+            seen.add(which(entry))
             at = entry.at or entry.clock_at
             if since is not None and at is not None:
-                is_wanted = (last.read_at - at).total_seconds() <= since
-            if is_wanted:
-                found.setdefault(which(entry), entry)  # pages of a log that changes overlap
-        if not is_wanted or len(found) == before or len(found) > most:
+                is_recent = (last.read_at - at).total_seconds() <= since
+            if is_recent and (wanted is None or wanted(entry)):
+                entries.append(entry)
+            is_over = is_over or (until is not None and until(entry))
+        if is_over or not is_recent or len(seen) == before or len(entries) > most:
             break
         if (following := next(pages, None)) is None:
             break
         page = following
-    entries = [*found.values()][:most]
     return Found(
-        entries=entries[::-1],
-        more=len(entries) < len(found) or (is_wanted and page.more),
+        entries=entries[:most][::-1],
+        more=len(entries) > most or (is_recent and page.more),
         newest=last.entries[-2:],
         read_at=last.read_at,
         clock_offset=last.clock_offset,

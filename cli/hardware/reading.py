@@ -49,7 +49,7 @@ def _wait(text: str) -> float:
     return converters.within(text, _SHORTEST, _LONGEST)
 
 
-class Reading(command.Lister, Generic[T]):
+class ReadingNodes(command.Lister):
     """A command that reads the hardware of nodes now, and shows what could be read.
 
     The exit status is 1 if anything could not be read.
@@ -65,33 +65,30 @@ class Reading(command.Lister, Generic[T]):
         add_timeout(parser, self.usual_wait)
         return parser
 
-    @abstractmethod
-    def read(self, podium: Podium, node: str, wait: float) -> T:
-        """Return what is read of a node."""
-
-    @abstractmethod
-    def rows(self, name: str, found: T, *, for_people: bool) -> Iterable[Sequence[Any]]:
-        """Return the rows about a node."""
-
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+    def names(self, podium: Podium, parsed_args: argparse.Namespace) -> list[str]:
+        """Return the names of the nodes that are meant; if there are none, it has said so."""
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
-        for_people = parsed_args.formatter == "table"
-        rows: list[Sequence[Any]] = []
-        failures: list[tuple[str, str]] = []
-        with self.podium() as podium:
-            names = [node.name for node in podium.nodes(nodes, fields=["name"], where=where)]
-            for name, found in self._read_all(
-                names, lambda name: self.read(podium, name, parsed_args.timeout)
-            ):
-                if isinstance(found, errors.PodiumError):
-                    failures.append((name, str(found).removeprefix(f"{name}: ")))
-                else:
-                    rows += self.rows(name, found, for_people=for_people)
-        self._failed = bool(failures) or not names
-        if not names:
+        found = [node.name for node in podium.nodes(nodes, fields=["name"], where=where)]
+        if not found:
+            self._failed = True
             self.none_meant("read")
-        self._tell(failures)
-        return self.column_names, rows
+        return found
+
+    def found(self, names: Sequence[str], read: Callable[[str], T]) -> list[tuple[str, T]]:
+        """Return what could be read of each node, having said of which nothing could be.
+
+        :raises podium.errors.PodiumError: if nobody answers, whichever node is meant
+        """
+        found: list[tuple[str, T]] = []
+        failures: list[tuple[str, str]] = []
+        for name, one in self._read_all(names, read):
+            if isinstance(one, errors.PodiumError):
+                failures.append((name, str(one)))
+            else:
+                found.append((name, one))
+        self._failed |= bool(failures)
+        self.tell(failures)
+        return found
 
     def produce_output(
         self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Iterable[Any]
@@ -102,6 +99,7 @@ class Reading(command.Lister, Generic[T]):
         return super().produce_output(parsed_args, column_names, rows)
 
     def run(self, parsed_args: argparse.Namespace) -> int:
+        self.check_columns(parsed_args)  # before anything is read
         return super().run(parsed_args) or int(self._failed)
 
     def _read_all(
@@ -129,12 +127,33 @@ class Reading(command.Lister, Generic[T]):
                 progress.advance(bar)
         return ((name, every[name]) for name in names)
 
-    def _tell(self, failures: Iterable[tuple[str, str]]) -> None:
-        reasons = node_ranges.by_reason(failures)
+    def tell(self, failures: Iterable[tuple[str, str]], more: str = "") -> None:
+        """Say of nodes why they could not be read, and what is more; those with one reason share a line."""
+        reasons = node_ranges.by_reason((name, why.removeprefix(f"{name}: ")) for name, why in failures)
         for reason, names in reasons[:_SHOWN]:
-            self.warn(one_line(f"{node_ranges.fold(names)}: {reason}"))
+            self.warn(one_line(f"{node_ranges.fold(names)}: {reason}{more}"))
         if reasons[_SHOWN:]:
             self.warn(f"and {len(reasons) - _SHOWN} more")
+
+
+class Reading(ReadingNodes, Generic[T]):
+    """A command that reads one thing of the hardware of nodes, and makes rows of it."""
+
+    @abstractmethod
+    def read(self, podium: Podium, node: str, wait: float) -> T:
+        """Return what is read of a node."""
+
+    @abstractmethod
+    def rows(self, name: str, found: T, *, for_people: bool) -> Iterable[Sequence[Any]]:
+        """Return the rows about a node."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        for_people = parsed_args.formatter == "table"
+        with self.podium() as podium:
+            names = self.names(podium, parsed_args)
+            every = self.found(names, lambda name: self.read(podium, name, parsed_args.timeout))
+        rows = [row for name, found in every for row in self.rows(name, found, for_people=for_people)]
+        return self.column_names, rows
 
 
 def side_by_side(

@@ -242,7 +242,7 @@ def test_a_node_is_not_changed_while_its_power_is(podium: Run, head: Any) -> Non
     assert "podium: n1: power on is under way" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["node show", "node log", "task run fake.x --node"])
+@pytest.mark.parametrize("command", ["node show", "node log clear", "task run fake.x --node"])
 @pytest.mark.parametrize(
     ("several", "kind"), [("r1n[01-02]", "range"), ("r1n*", "pattern"), ("@rack:r1", "group")]
 )

@@ -46,7 +46,7 @@ def misspelt(name: str) -> list[str]:
     """The words of a command without one letter, and in another order."""
     *first, last = name.split()
     if " ".join(first) in NAMES:
-        return [f"{' '.join(first)} {last[:1]}{last[2:]} n1"]  # the first word would be a node
+        return []  # the word would be a node
     return [" ".join([*first, last[:1] + last[2:]]), " ".join([last, *first]) if first else f"{name}s"]
 
 
