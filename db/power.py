@@ -218,7 +218,8 @@ def _waiting(connection: sa.Connection, claims: Sequence[Claim]) -> list[str]:
         rows = connection.execute(sa.select(*operation).where(requests.c.id.in_(chunk)))
         its |= {row.id: row.operation_id for row in rows}
     return [
-        f"{node.name}: {node.target_power_state} waits (operation {its.get(node.power_request_id)}); ask"
-        " again when it has ended, or cancel it"
+        f"{node.name}: {node.target_power_state} waits (operation {number}); cancel it, or ask again when it"
+        f" has ended: podium operation wait {number}"
         for node in claims
+        for number in [its.get(node.power_request_id)]
     ]

@@ -96,22 +96,19 @@ def _cut(text: str) -> str:
     return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST - 1]}…"
 
 
-def check_own(found: OwnAction, driver: str, known: Mapping[str, DriverAction], nodes: str) -> None:
-    """Make sure that the nodes of a driver know an action of its own, and what it is given.
+def unknown_own(found: OwnAction, driver: str, known: Mapping[str, DriverAction]) -> str | None:
+    """Return why a driver cannot be asked for an action of its own; None if it has it.
 
     :param known: the actions of the driver
-    :param nodes: which nodes they are, for the error
     :raises podium.errors.BadRequest: it does not take these arguments
-    :raises podium.errors.UnsupportedPowerState: the driver has no such action
     """
     of, _, name = found.name.partition(".")
     if of != driver or name not in known:
-        there = ", ".join(f"{driver}.{one}" for one in sorted(known)) or "none of its own"
-        raise errors.UnsupportedPowerState(
-            f"{nodes}: the driver {driver} does not know the action {found.name}, only {there}; nothing was"
-            " requested"
-        )
+        there = ", ".join(f"{driver}.{one}" for one in sorted(known))
+        rest = f", only {there}" if there else ", and has none of its own"
+        return f"the driver {driver} does not know the action {found.name}{rest}"
     try:
         actions.given(known[name], found.arguments)
     except ValueError as wrong:
         raise errors.BadRequest(f"{driver}.{wrong}; nothing was requested") from None
+    return None

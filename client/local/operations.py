@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -139,19 +139,30 @@ def _check_supported(nodes: Sequence[NodeKey], catalog: Catalog, call: AskPower)
     needed = {call.action, *([states.POWER_OFF] if call.then_off else [])}
     if call.boot is not None:
         needed.add(states.SET_BOOT_DEVICE)
+    unable = []
     for driver in sorted({node.driver for node in nodes}):
-        able = catalog.actions(driver)
-        if able is None:
-            continue
-        folded = node_ranges.fold(node.name for node in nodes if node.driver == driver)
-        if call.own is not None:
-            given.check_own(call.own, driver, catalog.own_actions(driver), folded)
-        elif missing := needed - able:
-            there = f", only {', '.join(sorted(able - states.BESIDE_POWER))}"
-            raise errors.UnsupportedPowerState(
-                f"{folded}: the driver {driver} does not know {', '.join(sorted(missing))}"
-                f"{'' if missing <= states.BESIDE_POWER else there}; nothing was requested"
-            )
+        why = _unsupported(driver, catalog, call, needed)
+        if why is not None:
+            folded = node_ranges.fold(node.name for node in nodes if node.driver == driver)
+            unable.append(f"{folded}: {why}")
+    if unable:
+        raise errors.UnsupportedPowerState("; ".join((*unable, "nothing was requested")))
+
+
+def _unsupported(driver: str, catalog: Catalog, call: AskPower, needed: Set[str]) -> str | None:
+    """Why a driver cannot do what is asked for; None if it can, or nobody knows."""
+    able = catalog.actions(driver)
+    if able is None:
+        return None
+    if call.own is not None:
+        return given.unknown_own(call.own, driver, catalog.own_actions(driver))
+    missing = needed - able
+    if not missing:
+        return None
+    there = (
+        "" if missing <= states.BESIDE_POWER else f", only {', '.join(sorted(able - states.BESIDE_POWER))}"
+    )
+    return f"the driver {driver} does not know {', '.join(sorted(missing))}{there}"
 
 
 def list_operations(backend: Backend, call: ListOperations) -> Page[Operation]:

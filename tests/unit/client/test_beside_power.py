@@ -15,6 +15,7 @@ from podium.client.remote.server import Server
 from podium.db.api import NodeRecord
 from podium.drivers import base
 from podium.drivers.fake import FakeDriver
+from podium.drivers.ipmi.driver import IPMIDriver
 
 Enrol = Callable[..., list[NodeRecord]]
 BLINK = OwnAction(name="fake.blink", arguments={"colour": "red", "times": "3"})
@@ -149,6 +150,31 @@ def test_an_action_that_the_nodes_drivers_do_not_have_is_refused_with_those_ther
     )
 
 
+def test_all_nodes_that_do_not_know_an_action_are_named(podium: Podium, enrol: Enrol) -> None:
+    enrol("f1"), enrol("i1", "i2", driver="ipmi"), enrol("r1", driver="redfish")
+    own = OwnAction(name="fake.blink", arguments={"colour": "red"})
+    with pytest.raises(errors.UnsupportedPowerState) as refused:
+        podium.power("driver action", "f1,i[1-2],r1", own=own)
+    assert str(refused.value) == (
+        "i[1-2]: the driver ipmi does not know the action fake.blink, and has none of its own; r1: the driver"
+        " redfish does not know the action fake.blink, and has none of its own; nothing was requested"
+    )
+
+
+def test_all_nodes_that_do_not_know_a_power_action_are_named(
+    podium: Podium, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol("f1"), enrol("i1", driver="ipmi")
+    for driver in (FakeDriver, IPMIDriver):
+        monkeypatch.setattr(driver, "identify", base.Driver.identify)
+    with pytest.raises(errors.UnsupportedPowerState) as refused:
+        podium.power("identify", "f1,i1", identification=Identification(seconds=1))
+    assert str(refused.value) == (
+        "f1: the driver fake does not know identify; i1: the driver ipmi does not know identify; nothing was"
+        " requested"
+    )
+
+
 @pytest.mark.parametrize("action", ["set boot device", "power on"])
 def test_a_driver_that_cannot_set_what_is_booted_is_not_asked_to(
     podium: Podium, enrol: Enrol, monkeypatch: pytest.MonkeyPatch, action: Any
@@ -164,7 +190,8 @@ def test_a_power_request_that_waits_is_not_replaced(podium: Podium, enrol: Enrol
     podium.power("power off", "n1")
     asked = podium.power("set clock", "n1")
     assert (asked.operation, asked.requested) == (None, 0)
-    assert asked.refused == ["n1: power off waits (operation 1); ask again when it has ended, or cancel it"]
+    (line,) = asked.refused
+    assert line.startswith("n1: power off waits (operation 1); ")
 
 
 def test_what_waits_can_be_cancelled(podium: Podium, enrol: Enrol) -> None:

@@ -169,7 +169,7 @@ def test_thousands_of_nodes_each_get_their_own_request(database: Database, enrol
     assert len(begin(database, due(database))) == 2001
 
 
-WAITS = "n1: {} waits (operation {}); ask again when it has ended, or cancel it"
+WAITS = "n1: {0} waits (operation {1}); cancel it, or ask again when it has ended: podium operation wait {1}"
 
 
 @pytest.mark.parametrize("action", sorted(states.BESIDE_POWER))
