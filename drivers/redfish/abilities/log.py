@@ -91,6 +91,11 @@ async def clear(system: System, last: str, pauses: Sequence[float] = _PAUSES) ->
             f"BMC {system.bmc.target}: the newest entry of its log is {entry_id(newest)}, not {last}; read "
             "the log again and keep what is new"
         )
+    if system.log.is_doubtful:
+        raise errors.DriverError(
+            f"BMC {system.bmc.target}: which entry of its log is the newest does not show, as its clock was "
+            "set back, and the ids are no numbers; so that no entry is lost, clear the log at the BMC itself"
+        )
     action = resources.part(service.response.body, "Actions", _CLEAR)
     if not action:
         raise errors.Unsupported(f"BMC {system.bmc.target} cannot empty {service.path}")

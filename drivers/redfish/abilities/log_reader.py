@@ -156,14 +156,15 @@ class LogReader:
         if all(one.isascii() and one.isdecimal() and len(one) < _DIGITS for one in ids):
             steps = {(a > b) - (a < b) for a, b in pairwise(map(int, ids))}
             if steps in ({1}, {-1}):
-                place.newest_first, place.is_numbered = steps == {1}, True
+                place.newest_first, place.is_numbered, place.is_doubtful = steps == {1}, True, False
                 return
         times = [at for member in members if (at := created(member, self._zone)) is not None]
         falling = [a > b for a, b in pairwise(times) if a != b]
-        if not falling or place.is_numbered:
+        if place.is_numbered:
             return
-        share = sum(falling) / len(falling)
-        if place.newest_first is None or not _DOUBTFUL[0] < share < _DOUBTFUL[1]:
+        share = sum(falling) / len(falling) if falling else 0.0
+        place.is_doubtful = _DOUBTFUL[0] < share < _DOUBTFUL[1]
+        if falling and (place.newest_first is None or not place.is_doubtful):
             place.newest_first = share > 0.5
 
     async def _expanded(self, page: _Page) -> _Page:

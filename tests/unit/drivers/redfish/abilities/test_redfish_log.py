@@ -271,6 +271,9 @@ def test_what_was_learned_of_the_order_is_not_given_up_for_a_doubt(documented: A
             at(f"2026-11-30T0{hour}:00:00Z", name) for hour, name in ((9, "c"), (8, "d"))
         ]
         assert (await read(stage))[0] == ["a", "b", "c", "d"]
+        with pytest.raises(errors.DriverError, match="which entry of its log is the newest does not show"):
+            await stage.driver.clear_log(stage.node, "d")
+        assert not stage.bmc.asked(f"{SEL}/ClearLog", "POST")
 
     members = [at("2026-11-30T10:00:00Z", "a"), at("2026-11-30T11:00:00Z", "b")]
     documented(use, one_log(service("SEL"), {f"{SEL}/Entries": {"Members": members}}))
