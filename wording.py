@@ -4,6 +4,7 @@ import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 #: Characters of a value that are shown.
@@ -18,6 +19,30 @@ _VERY_LIKE: Final = 0.85
 _WORD: Final = 3
 #: Characters of a name that is compared with others.
 _LONGEST_NAME: Final = 80
+#: Up to how many seconds a unit is used, and the seconds in it.
+_UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
+#: 2000-01-01, before which no clock is that somebody has set, in seconds since 1970.
+_EARLIEST: Final = 946_684_800
+
+
+def unit_of(seconds: float) -> tuple[str, int]:
+    """Return the unit in which people read so much time, and the seconds in it."""
+    return next((unit, size) for most, unit, size in _UNITS if seconds < most)
+
+
+def clock_off(seconds: float, now: float) -> str:
+    """Return how far a clock is off, such as ``60 min ahead``, ``right`` or ``not set (1970)``.
+
+    :param seconds: that it is ahead
+    :param now: when that was found, in seconds since 1970
+    """
+    if now + seconds < _EARLIEST:
+        return f"not set ({datetime.fromtimestamp(max(now + seconds, 0), UTC).year})"
+    distance = abs(seconds)
+    unit, size = unit_of(distance)
+    return (
+        f"{distance / size:.0f} {unit} {'ahead' if seconds > 0 else 'behind'}" if distance >= 1 else "right"
+    )
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

@@ -120,6 +120,8 @@ class Try(command.Command):
         return _EPILOG + entries.SECRETS
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
+        if parsed_args.argument and parsed_args.do is None:
+            self.parser.error("argument --argument: goes with --do")
         try:
             driver, node, other = self._subject(parsed_args)
         except errors.InvalidNode as wrong:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, get_args
 
-from podium import states
+from podium import states, wording
 from podium.cli import arguments, command, converters, entries
 from podium.cli.showing.tables import Form
-from podium.cli.showing.words import off
 from podium.client.calls.call import plain
 from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
 
@@ -189,7 +188,7 @@ class Show(command.ShowOne):
 
 def _clock(node: Node) -> dict[str, Any]:
     """Return what people want to know of the clock of a node's controller: nothing as long as it is right."""
-    offset = node.clock_offset
-    if offset is None or abs(offset) <= _RIGHT:
+    offset, checked_at = node.clock_offset, node.clock_checked_at
+    if offset is None or checked_at is None or abs(offset) <= _RIGHT:
         return {"clock_offset": None, "clock_checked_at": None}
-    return {"clock_offset": off(offset)}
+    return {"clock_offset": wording.clock_off(offset, checked_at.timestamp())}

@@ -45,6 +45,7 @@ class Set(Operating):
         parser.add_argument(
             "boot",
             metavar="DEVICE",
+            type=_device,
             choices=boot_options.DEVICES,
             help=f"{', '.join(boot_options.DEVICES)}; bios is the setup of the machine, safe a boot with as"
             " little as possible, and default its own order",
@@ -57,3 +58,10 @@ class Set(Operating):
     def question(self, parsed_args: argparse.Namespace, nodes: str) -> str:
         boot = boot_options.chosen(self.parser, parsed_args)
         return f"have {nodes} boot {'' if boot is None else boot_options.in_words(boot)}"
+
+
+def _device(text: str) -> str:
+    try:
+        return boot_options.device(text)
+    except argparse.ArgumentTypeError as fault:
+        raise argparse.ArgumentTypeError(f"{fault}; it is the last word, behind the nodes") from None

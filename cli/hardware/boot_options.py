@@ -13,11 +13,19 @@ def add_boot(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command after which nodes boot."""
     parser.add_argument(
         "--boot",
+        type=device,
         choices=DEVICES,
         metavar="DEVICE",
         help=f"set what the nodes boot from before, and check it: {', '.join(DEVICES)}",
     )
     add_how(parser)
+
+
+def device(text: str) -> str:
+    """Convert a device."""
+    if text.lower() not in DEVICES:
+        raise argparse.ArgumentTypeError(f"{text[:80]} is none of {', '.join(DEVICES)}")
+    return text.lower()
 
 
 def add_how(parser: argparse.ArgumentParser) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from podium import states
+from podium import states, wording
 from podium.cli.hardware.reading import Reading
 from podium.cli.operating import Operating
 from podium.cli.showing.tables import Form
-from podium.cli.showing.words import off
 from podium.client.calls.hardware import Clock
 from podium.client.podium import Podium
 
@@ -29,7 +28,8 @@ class Show(Reading[Clock]):
         return podium.clock(node, wait=wait)
 
     def rows(self, name: str, found: Clock, *, for_people: bool) -> Iterable[Sequence[Any]]:
-        return [[name, off(found.offset) if for_people else found.offset, found.read_at]]
+        words = wording.clock_off(found.offset, found.read_at.timestamp())
+        return [[name, words if for_people else found.offset, found.read_at]]
 
 
 class Set(Operating):

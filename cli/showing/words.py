@@ -8,9 +8,6 @@ from typing import Any, Final, Protocol
 
 from podium import wording
 
-#: Up to which age, in seconds, a unit is used, and the seconds in it.
-_UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
-
 #: The formats whose cells are text; the others take objects.
 _TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
 
@@ -24,22 +21,10 @@ def age(time: datetime, now: datetime) -> str:
     """Return how long ago a time was, or in how long it will be."""
     passed = now - time
     distance = abs(passed) // timedelta(seconds=1)
-    unit, size = _unit(distance)
+    unit, size = wording.unit_of(distance)
     if distance and passed < timedelta(0):
         return f"in {-(-distance // size)} {unit}"  # what lasts 90 days does so after a minute, too
     return f"{distance // size} {unit} ago"
-
-
-def off(seconds: float) -> str:
-    """Return how far a clock is off that is so many seconds ahead."""
-    distance = abs(seconds)
-    unit, size = _unit(distance)
-    way = "ahead" if seconds > 0 else "behind"
-    return f"{distance // size:.0f} {unit} {way}" if distance >= 1 else "right"
-
-
-def _unit(seconds: float) -> tuple[str, int]:
-    return next((unit, size) for most, unit, size in _UNITS if seconds < most)
 
 
 def whole_numbers(value: Any) -> Any:

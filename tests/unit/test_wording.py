@@ -2,7 +2,7 @@
 
 import pytest
 
-from podium import errors, masking
+from podium import errors, masking, wording
 from podium.wording import nearest, safe_repr, safe_str
 from rude import Rude, RudeDriverError
 
@@ -45,3 +45,20 @@ def test_the_nearest_of_known_names_is_found_for_names_that_are_short_enough() -
     assert nearest("power", ["owner", "power_state", "power_policy"]) == "power_state"
     assert nearest("drive", ["drive_letter", "driver"]) == "driver"
     assert nearest("colour" * 100_000, ["colour" * 100_000]) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.9, "right"),
+        (-119.4, "119 s behind"),
+        (3599.4, "60 min ahead"),
+        (-86_400, "24 h behind"),
+        (10 * 86_400, "10 d ahead"),
+        (-1_796_000_000 + 90, "not set (1970)"),
+        (-1_896_000_000, "not set (1970)"),
+        (-850_000_000, "not set (1999)"),
+    ],
+)
+def test_a_clock_is_off_by_so_much_or_was_never_set(seconds: float, words: str) -> None:
+    assert wording.clock_off(seconds, now=1_796_000_000) == words

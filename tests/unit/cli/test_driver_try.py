@@ -490,6 +490,12 @@ def test_what_a_driver_cannot_do_or_nobody_agrees_to_is_one_line_before_anything
     assert words in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_arguments_go_with_an_action(bare_podium: Run) -> None:
+    done = bare_podium("driver", "try", "fake", "--argument", "colour=red")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("podium: argument --argument: goes with --do")
+
+
 def test_a_person_who_says_no_changes_nothing(bare_podium: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("n\nn\n"))
     done = fake(bare_podium, "--boot", "pxe", "--clear-log")

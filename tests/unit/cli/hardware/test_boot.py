@@ -46,7 +46,7 @@ def test_what_nodes_boot_from_is_shown_with_what_they_could(
 @pytest.mark.parametrize(
     ("words", "boot"),
     [
-        ("n1 n2 pxe", {"device": "pxe", "persistent": False, "mode": None}),
+        ("n1 n2 PXE", {"device": "pxe", "persistent": False, "mode": None}),
         ("n1 --persistent n2 disk --uefi", {"device": "disk", "persistent": True, "mode": "uefi"}),
         ("--all --bios safe", {"device": "safe", "persistent": False, "mode": "bios"}),
     ],
@@ -97,7 +97,12 @@ def test_a_boot_device_and_the_boot_are_one_operation(podium: Run, word: str, ac
         ("power off n1 --boot pxe", "there is no option --boot; did you mean podium node boot?"),
         ("boot set n1 --uefi --bios pxe", "argument --bios: not allowed with argument --uefi"),
         ("boot set pxe", "say which nodes: NODE, --where or another condition, or --all for all of them"),
-        ("boot set n1 floppy", "argument DEVICE: invalid choice: 'floppy'"),
+        ("boot set n1 floppy", "argument DEVICE: floppy is none of pxe, disk,"),
+        (
+            "boot set n1",
+            "argument DEVICE: n1 is none of pxe, disk, cdrom, bios, safe, default; it is the last",
+        ),
+        ("power reboot n1 --boot tape", "argument --boot: tape is none of pxe, disk,"),
     ],
 )
 def test_what_does_not_go_together_is_refused(podium_here: Run, words: str, line: str) -> None:
