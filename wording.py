@@ -36,7 +36,7 @@ def clock_off(seconds: float, now: float) -> str:
     :param seconds: that it is ahead
     :param now: when that was found, in seconds since 1970
     """
-    if now + seconds < _EARLIEST:
+    if now + seconds < _EARLIEST <= now:
         return f"not set ({datetime.fromtimestamp(max(now + seconds, 0), UTC).year})"
     distance = abs(seconds)
     unit, size = unit_of(distance)

@@ -21,7 +21,7 @@ from podium.conductor.power.insisting import insist, make_so
 from podium.conductor.power.sending import PAUSES, Failed, NotSent, Refused, Sender, Unheard
 from podium.conductor.rooms import hiding
 from podium.drivers import actions, base
-from podium.wording import safe_repr
+from podium.wording import clock_off, safe_repr
 
 #: Seconds by which a clock that was just set may be off, beside half of the time that the answer took.
 _EXACT: Final = 5.0
@@ -119,11 +119,13 @@ class HardwareChange:
         async def look() -> str | None:
             nonlocal offset
             offset = await self._offset()
-            return None if abs(offset) <= self._exact else f"it is {_off(offset)}"
+            return None if abs(offset) <= self._exact else f"it is {clock_off(offset, self._wall_clock())}"
 
         what, set_clock = states.SET_CLOCK, self._driver.set_clock
         await make_so(self._sender, what, self._wanted.timeout, set_clock, look=look)
-        return Done(None, "set" if before is None else f"it was {_off(before)}", offset)
+        return Done(
+            None, "set" if before is None else f"it was {clock_off(before, self._wall_clock())}", offset
+        )
 
     async def _offset(self) -> float:
         """Return how many seconds the clock is ahead, measured around the call."""
@@ -195,9 +197,3 @@ class HardwareChange:
         text = scrubbed(answer[: 2 * _LONGEST]) if isinstance(answer, str) else safe_repr(answer, scrubbed)
         words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return words[:_LONGEST] or None
-
-
-def _off(offset: float) -> str:
-    if abs(offset) < 1:
-        return "right"
-    return f"{abs(offset):,.0f} s {'ahead' if offset > 0 else 'behind'}"
