@@ -45,7 +45,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from podium.wording import safe_str
+from podium.wording import line
 
 __all__ = [
     "ApiError",
@@ -268,7 +268,7 @@ class UnsupportedPowerState(Unsupported):
     """The hardware cannot be brought into that power state."""
 
 
-#: Characters of an error that are looked at.
+#: Characters of an error that libraries' words are looked for in.
 _LONGEST: Final = 2000
 #: What libraries add to their errors and nobody reads in a log: SQLAlchemy's link and the class of its cause.
 _LIBRARY_WORDS: Final = re.compile(r" ?\(Background on this error at: \S+\)|^\((?:\w+\.)+\w+\) ")
@@ -281,9 +281,7 @@ def one_line(error: BaseException, scrubbed: Callable[[str], str] = str) -> str:
 
     :param scrubbed: returns a text without secrets, which would not be found once it is changed and cut
     """
-    given = scrubbed(safe_str(error)[:_LONGEST])
-    words = " ".join("".join(c if c.isprintable() else " " for c in given).split())
-    words = _LIBRARY_WORDS.sub("", words)
+    words = _LIBRARY_WORDS.sub("", line(error, _LONGEST, scrubbed))
     text = words if isinstance(error, PodiumError) else f"{type(error).__name__}: {words}"
     text = _TWICE.sub("", text.removesuffix(": ")) or type(error).__name__
     return text if len(text) <= 500 else f"{text[:497]}..."

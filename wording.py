@@ -9,6 +9,9 @@ from typing import Any, Final
 
 #: Characters of a value that are shown.
 _LONGEST: Final = 200
+#: Characters of a text in which secrets are looked for, and how many at its end may be half of one.
+_LOOKED_AT: Final = 65_536
+_HALF: Final = 4_096
 #: Faults of what somebody gave after which the rest of it is not looked at: nobody reads more.
 MOST_FAULTS: Final = 100
 #: Fields by which people know records.
@@ -74,6 +77,24 @@ def safe_repr(value: object, scrubbed: Callable[[str], str] = str) -> str:
     """
     text = scrubbed(_converted(value, repr))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def printable(text: str) -> str:
+    """Return a text with a space for each control character."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def line(value: object, longest: int, scrubbed: Callable[[str], str] = str) -> str:
+    """Return ``str(value)`` as one printable line of so many characters at the most.
+
+    :param scrubbed: returns a text without secrets, which would not be found once it is cut
+    """
+    text = safe_str(value)
+    found = scrubbed(text[:_LOOKED_AT])
+    if len(text) > _LOOKED_AT:
+        found = found[:-_HALF]
+    words = " ".join(printable(found).split())
+    return (words if words == found else scrubbed(words))[:longest]
 
 
 def usage(name: str, kind: str, required: bool, default: Any, choices: Sequence[str]) -> str:

@@ -41,6 +41,16 @@ class NodeKey(NamedTuple):
     conductor_group: str
 
 
+class ClockSetting(NamedTuple):
+    """When Podium set the clock of the hardware of a node last.
+
+    :param offset_before: seconds that it was ahead until then; None if nobody knows
+    """
+
+    set_at: datetime
+    offset_before: float | None
+
+
 class NodeRecord(NamedTuple):
     """The columns of :data:`podium.db.models.nodes`, and when the power was last read.
 
@@ -232,6 +242,13 @@ def find_nodes(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeRec
 def find_keys(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeKey]:
     """As :func:`find_nodes`, where the rest of 100,000 nodes would be read for nothing."""
     return _find(connection, NodeKey, wanted)
+
+
+def clock_setting(connection: sa.Connection, node_uuid: str) -> ClockSetting | None:
+    """When the clock of a node's hardware was set, if it ever was so that it showed another time."""
+    query = sa.select(nodes.c.clock_set_at, nodes.c.clock_offset_before).where(nodes.c.uuid == node_uuid)
+    row = connection.execute(query).one_or_none()
+    return None if row is None or row[0] is None else ClockSetting(*row)
 
 
 def in_maintenance(connection: sa.Connection, ids: Sequence[int]) -> set[int]:

@@ -24,8 +24,28 @@ ENFORCER: Final = "podium"
 ENFORCED: Final = "enforced"
 #: The cause of an event that leaves the power as it is.
 CREDENTIALS: Final = "credentials"
+#: Seconds of offset between two clocks that are the same.
+_SAME_CLOCK: Final = 2.0
+#: Characters of an error or a result, whatever made it: not every database has room for more.
+_LONGEST: Final = 2000
 #: What an operation is that switches machines at their feeds.
 AT_FEED: Final = "at feed"
+
+
+class SetClock(NamedTuple):
+    """A clock of hardware that was set.
+
+    :param offset: seconds that it is ahead
+    :param before: seconds that it was ahead; None if that was not read
+    """
+
+    offset: float
+    before: float | None
+
+    @property
+    def is_other(self) -> bool:
+        """Whether it shows another time than before; clocks of whole seconds are never quite right."""
+        return self.before is None or abs(self.before - self.offset) >= _SAME_CLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,7 @@ class Outcome:
     :param log_request_id: the request id of the log lines
     :param credentials: what became of the credentials that it changes, see podium.db.credential_changes
     :param result: what else the hardware said, in words
+    :param clock: how its clock became right
     """
 
     node_id: int
@@ -50,6 +71,7 @@ class Outcome:
     log_request_id: str | None = None
     credentials: str | None = None
     result: str | None = None
+    clock: SetClock | None = None
 
 
 class _End(NamedTuple):
@@ -64,7 +86,7 @@ class _End(NamedTuple):
 
 _UNDER_WAY: Final[sa.Select[Any]] = (
     sa.select(
-        *(nodes.c[name] for name in ("id", "uuid", "name", "power_state", "reservation")),
+        *(nodes.c[name] for name in ("id", "uuid", "name", "power_state", "reservation", "clock_offset")),
         requests.c.id.label("request_id"),
         *(requests.c[name] for name in ("operation_id", "action", "requested_by", "reason")),
         # A subquery, so that the operation is not locked.
@@ -159,7 +181,11 @@ def _end(
 ) -> None:
     # The oldest of their times, so that no age is shown too small.
     at = min(outcome.at for _, outcome in members)
-    values: dict[str, Any] = {**NOTHING_ASKED, **FREE, "last_error": None, "version": version}
+    values: dict[str, Any] = {**NOTHING_ASKED, **FREE, "version": version}
+    # That an LED cannot be lit is no fault of the node, and that it can mends none.
+    is_beside = end.action in states.BESIDE_POWER
+    if not is_beside:
+        values["last_error"] = None
     if end.state is not None:
         values |= {"power_state": end.state, "power_failures": 0}
     if end.changed:
@@ -172,12 +198,28 @@ def _end(
     ended = sa.update(requests).where(among(requests.c.id))
     ended = ended.values(state=DONE if end.done else FAILED, power_state=end.state, finished_at=at)
     connection.execute(ended, {"numbers": [row.request_id for row, _ in members]})
-    results = [(row.request_id, outcome.result) for row, outcome in members if outcome.result is not None]
+    results = [
+        (row.request_id, outcome.result[:_LONGEST]) for row, outcome in members if outcome.result is not None
+    ]
     if results:
         _RESULTS.write(connection, results)
+    for row, outcome in members:
+        if outcome.clock is not None:
+            _set_clock(connection, row, outcome.clock, outcome.at)
     if not end.done:
-        _NODE_ERRORS.write(connection, [(row.id, outcome.error) for row, outcome in members])
-        _REQUEST_ERRORS.write(connection, [(row.request_id, outcome.error) for row, outcome in members])
+        errors = [(row, outcome.error and outcome.error[:_LONGEST]) for row, outcome in members]
+        if not is_beside:
+            _NODE_ERRORS.write(connection, [(row.id, error) for row, error in errors])
+        _REQUEST_ERRORS.write(connection, [(row.request_id, error) for row, error in errors])
+
+
+def _set_clock(connection: sa.Connection, row: sa.Row[Any], clock: SetClock, at: datetime) -> None:
+    """Write down that the clock of a node is right, and what the entries of its log are corrected by."""
+    values: dict[str, Any] = {"clock_offset": clock.offset, "clock_checked_at": at}
+    known = clock if clock.before is not None else clock._replace(before=row.clock_offset)
+    if known.is_other:
+        values |= {"clock_set_at": at, "clock_offset_before": known.before}
+    connection.execute(sa.update(nodes).where(nodes.c.id == row.id).values(values))
 
 
 def cause_of(requested_by: str, reason: str | None) -> str:
@@ -208,7 +250,7 @@ def _event(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
         writer=outcome.holder,
         change=change,
         who=row.requested_by,
-        reason="; ".join(filter(None, (_what(row, outcome.result), row.reason))) or None,
+        reason="; ".join(filter(None, (_what(row, (outcome.result or "")[:_LONGEST]), row.reason))) or None,
         operation_id=row.operation_id,
         request_id=outcome.log_request_id,
     )
@@ -224,14 +266,14 @@ def _failure(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
         writer=outcome.holder,
         change=change,
         who=row.requested_by,
-        reason="; ".join(filter(None, (outcome.error, row.reason))),
+        reason="; ".join(filter(None, ((outcome.error or "")[:_LONGEST], row.reason))),
         operation_id=row.operation_id,
         request_id=outcome.log_request_id,
     )
     return failed | {"from_state": state}  # that it became so is another event
 
 
-def _what(row: sa.Row[Any], result: str | None) -> str | None:
+def _what(row: sa.Row[Any], result: str) -> str | None:
     """What was asked for beside the power, and what came of it, in words."""
     if row.action == states.DRIVER_ACTION:
         return ": ".join(filter(None, (row.what, result)))

@@ -112,7 +112,7 @@ def ask(
         "power_request_id": sa.select(requests.c.id).where(*mine).scalar_subquery(),
         "power_requested_by": who,
         "power_requested_at": now,
-        "last_error": None,
+        **({} if action in states.BESIDE_POWER else {"last_error": None}),
         "updated_at": now,
         "version": version,
     }

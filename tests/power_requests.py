@@ -12,7 +12,7 @@ from podium.db.beginning import Begun
 from podium.db.engine import Database
 from podium.db.ledger import Event
 from podium.db.operations import PowerRequest
-from podium.db.outcomes import Outcome, finish
+from podium.db.outcomes import Outcome, SetClock, finish
 from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
@@ -57,9 +57,16 @@ def begun(database: Database, rows: list[NodeRecord], *asked: Any, **more: Any) 
 
 
 def end(
-    database: Database, row: Begun, state: str | None, error: str | None = None, result: str | None = None
+    database: Database,
+    row: Begun,
+    state: str | None,
+    error: str | None = None,
+    result: str | None = None,
+    clock: SetClock | None = None,
 ) -> None:
-    outcome = Outcome(row.node.id, row.request_id, C1, LATER, state, error, "req-1", result=result)
+    outcome = Outcome(
+        row.node.id, row.request_id, C1, LATER, state, error, "req-1", result=result, clock=clock
+    )
     with database.write() as connection:
         finish(connection, [outcome])
 

@@ -27,7 +27,6 @@ LOG: Final = {
     "entries": [
         {
             "id": "7",
-            "at": "2026-03-01T10:59:29.500000+00:00",
             "clock_at": "2026-03-01T11:00:00+00:00",
             "severity": "Critical",
             "message": "lower critical",
@@ -36,7 +35,6 @@ LOG: Final = {
         },
         {
             "id": "8",
-            "at": None,
             "clock_at": None,
             "severity": "OK",
             "message": "cleared",

@@ -134,7 +134,8 @@ class LogLine(Record, frozen=True, kw_only=True):
     """An entry of the log that hardware keeps of itself.
 
     :param id: what the hardware calls it, until the log is cleared
-    :param at: when it happened; None if the hardware does not say, or by a clock of which nothing is known
+    :param at: when it happened, in whole seconds; None where the hardware does not say, by a clock of which
+        nothing is known, or if it is not certain whether that was before the clock was set
     :param clock_at: when that was by the hardware's own clock
     :param severity: OK, Warning or Critical
     :param message: what happened, in words
@@ -143,7 +144,7 @@ class LogLine(Record, frozen=True, kw_only=True):
     """
 
     id: str
-    at: datetime | None
+    at: datetime | None = None
     clock_at: datetime | None
     severity: str
     message: str

@@ -23,6 +23,7 @@ from podium.client.calls.hardware import (
     ReadSensors,
     Result,
 )
+from podium.client.local import entry_times
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.feeds import OwedFeeds
 from podium.client.local.nodes import required_names
@@ -59,15 +60,15 @@ class _OwedNode(Owed[T]):
             return None
         with self._backend.database.read() as connection:
             read = hardware_reads.find(connection, self._number)
-        if read is None:
-            raise errors.NodeConflict(_deleted(self._call.node))
-        if read.finished_at is not None:
-            return self._answer(read)
-        if self._is_late:
-            raise self._late(self._call.node, read)
+            if read is None:
+                raise errors.NodeConflict(_deleted(self._call.node))
+            if read.finished_at is not None:
+                return self._answer(connection, read)
+            if self._is_late:
+                raise self._late(connection, self._call.node, read)
         return None
 
-    def _answer(self, read: HardwareRead) -> T:
+    def _answer(self, connection: sa.Connection, read: HardwareRead) -> T:
         if read.answer is None:
             raise _error(read)
         shown = {
@@ -76,7 +77,10 @@ class _OwedNode(Owed[T]):
             "read_at": read.finished_at,
             "conductor": str(read.reader),
         }
-        found: T = msgspec.convert({**read.answer, **shown}, answer_of(type(self._call)))
+        document = {**read.answer, **shown}
+        if isinstance(self._call, ReadLog):
+            document = entry_times.with_times(connection, read, document)
+        found: T = msgspec.convert(document, answer_of(type(self._call)))
         return found
 
 
@@ -99,9 +103,12 @@ class _OwedChecks(Owed[LoginChecks]):
             if not self._is_late and any(read.finished_at is None for read in reads.values()):
                 return None
             maintained = api.in_maintenance(connection, [node.id for node, _ in self._asked])
-        return LoginChecks(
-            nodes=[self._check(node, asked, reads, node.id in maintained) for node, asked in self._asked]
-        )
+            return LoginChecks(
+                nodes=[
+                    self._check(connection, node, asked, reads, node.id in maintained)
+                    for node, asked in self._asked
+                ]
+            )
 
     def _ask(self, connection: sa.Connection) -> list[tuple[NodeKey, int | errors.NodeConflict]]:
         wanted = required_names(self._backend, connection, self._call.nodes, self._call.where)
@@ -109,6 +116,7 @@ class _OwedChecks(Owed[LoginChecks]):
 
     def _check(
         self,
+        connection: sa.Connection,
         node: NodeKey,
         asked: int | errors.NodeConflict,
         reads: Mapping[int, HardwareRead],
@@ -121,7 +129,7 @@ class _OwedChecks(Owed[LoginChecks]):
         elif (read := reads.get(asked)) is None:
             failure = errors.NodeConflict(_deleted(node.name))
         elif read.finished_at is None:
-            failure = self._late(node.name, read)
+            failure = self._late(connection, node.name, read)
         else:
             known |= {"checked_at": read.finished_at, "conductor": str(read.reader)}
             if read.answer is not None:

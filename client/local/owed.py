@@ -5,8 +5,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
+import sqlalchemy as sa
+
 from podium import errors
 from podium.client.local.backend import Backend
+from podium.db import roster
 from podium.db.hardware_reads import HardwareRead
 
 T = TypeVar("T")
@@ -50,8 +53,13 @@ class Owed(ABC, Generic[T]):
     def _is_late(self) -> bool:
         return self._clock() - self._asked_at >= self._patience
 
-    def _late(self, name: str, read: HardwareRead) -> errors.NodeConflict:
+    def _late(self, connection: sa.Connection, name: str, read: HardwareRead) -> errors.NodeConflict:
+        is_heard = read.reader in roster.heard(connection).values()
+        why = (
+            "it was alive a moment ago: perhaps the hardware does not answer it; ask again, and wait longer"
+            if is_heard
+            else "see: podium conductor list"
+        )
         return errors.NodeConflict(
-            f"{name}: the conductor {read.reader.host} has not answered within {self._patience:g} s; see:"
-            " podium conductor list"
+            f"{name}: the conductor {read.reader.host} has not answered within {self._patience:g} s; {why}"
         )

@@ -2,31 +2,38 @@
 
 What a machine boots from, its LED and its clock can be set twice without harm: the command is repeated when
 the hardware refuses for a while or is silent, and what it came to is read afterwards, but for the LED, which
-cannot be read. A log is cleared once, and an action of a driver's own is called once: if it is unknown
-whether the hardware heard it, that is the result.
+cannot be read. A log is cleared once, and an action of a driver's own is called once. If nobody knows what
+became of that, a log is read, and otherwise that is the result.
 
 None of it reads or changes the power.
 """
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from podium import errors, states
+from podium import errors, masking, states
 from podium.conductor.power.booting import Booting, boot_of
 from podium.conductor.power.insisting import insist, make_so
-from podium.conductor.power.sending import PAUSES, Failed, NotSent, Refused, Sender, Unheard
+from podium.conductor.power.sending import PAUSES, Failed, Fault, NotSent, Refused, Sender, Unheard
 from podium.conductor.rooms import hiding
+from podium.db.outcomes import SetClock
 from podium.drivers import actions, base
-from podium.wording import clock_off, safe_repr
+from podium.wording import clock_off, line, printable, safe_repr, safe_str
 
 #: Seconds by which a clock that was just set may be off, beside half of the time that the answer took.
 _EXACT: Final = 5.0
-#: Characters of what an action of a driver's own returned.
+#: Characters of what an action of a driver's own returned, of an entry in an error, and of the message of an
+#: entry as people have seen it.
 _LONGEST: Final = 2000
+_LONGEST_SHOWN: Final = 64
+_LONGEST_MESSAGE: Final = 1000
+#: Seconds in which a log is emptied.
+_CLEARING: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +57,12 @@ class Done(NamedTuple):
 
     :param error: why it failed, if it did
     :param result: what the hardware said, in words
-    :param clock_offset: seconds that the clock is ahead, if it was set
+    :param clock: how the clock became right, if that was asked for
     """
 
     error: str | None
     result: str | None = None
-    clock_offset: float | None = None
+    clock: SetClock | None = None
 
 
 class HardwareChange:
@@ -90,7 +97,7 @@ class HardwareChange:
                 case states.SET_CLOCK:
                     return await self._set_clock()
                 case states.CLEAR_LOG:
-                    return Done(None, await self._clear_log(wanted.arguments["log"]["last"]))
+                    return Done(None, await self._clear_log(wanted.arguments["log"]))
                 case _:
                     return Done(None, await self._act(**wanted.arguments["own"]))
         except (Failed, Refused, Unheard) as failure:
@@ -110,11 +117,10 @@ class HardwareChange:
         return f"on for {seconds:g} s" if seconds else "off"
 
     async def _set_clock(self) -> Done:
-        try:
-            before: float | None = await self._offset()
-        except Exception:
-            before = None  # it may be set all the same
-        offset = 0.0
+        before = offset = None
+        with contextlib.suppress(Exception):  # it may be set all the same
+            if not self._wanted.sent:  # else it may be right already
+                before = await self._offset()
 
         async def look() -> str | None:
             nonlocal offset
@@ -122,10 +128,18 @@ class HardwareChange:
             return None if abs(offset) <= self._exact else f"it is {clock_off(offset, self._wall_clock())}"
 
         what, set_clock = states.SET_CLOCK, self._driver.set_clock
-        await make_so(self._sender, what, self._wanted.timeout, set_clock, look=look)
-        return Done(
-            None, "set" if before is None else f"it was {clock_off(before, self._wall_clock())}", offset
-        )
+        error = None
+        try:
+            await make_so(self._sender, what, self._wanted.timeout, set_clock, look=look)
+        except Failed as failure:
+            error = str(failure)
+        clock = None if offset is None else SetClock(offset, before)
+        if error is not None:
+            return Done(error, clock=clock if clock and before is not None and clock.is_other else None)
+        if before is None or clock is None:
+            return Done(None, "set; how far it was off is not known", clock)
+        corrected = "; what its log has of before is corrected by that" if clock.is_other else ""
+        return Done(None, f"it was {clock_off(before, self._wall_clock())}{corrected}", clock)
 
     async def _offset(self) -> float:
         """Return how many seconds the clock is ahead, measured around the call."""
@@ -142,30 +156,59 @@ class HardwareChange:
         self._exact = _EXACT + abs(answered - asked) / 2
         return answer.timestamp() - (asked + answered) / 2
 
-    async def _clear_log(self, last: str) -> str:
+    async def _clear_log(self, seen: Mapping[str, Any]) -> str:
+        """Clear the log that ends with an entry that was seen, once."""
+        sender, end = self._sender, self._end
         if self._wanted.sent:
-            return await self._find_out(f"{states.CLEAR_LOG} was sent when the conductor ended")
+            return await self._find_out(seen, f"{states.CLEAR_LOG} was sent when the conductor ended")
+
+        async def look() -> None:
+            newest = self._newest(await sender.room.look(self._driver.get_log, sender.node, None, None, 1))
+            if newest is None or not _is_seen(newest, seen):
+                shown = "it has none" if newest is None else f"that is {_shown(newest, sender.scrubbed)}"
+                raise errors.LogChanged(
+                    f"the log does not end with the entry {seen['last']} that was seen: {shown}; it was left"
+                    " alone, read it again"
+                )
+
+        def clear() -> Awaitable[Any]:
+            return sender.send(states.CLEAR_LOG, end, self._driver.clear_log, seen["last"], look=look)
+
         try:
-            clear, sender = self._driver.clear_log, self._sender
-            await sender.patiently(self._end, lambda: sender.send(states.CLEAR_LOG, self._end, clear, last))
-        except Unheard as silence:
-            return await self._find_out(f"{silence}; {states.CLEAR_LOG} may have been carried out")
+            await sender.patiently(end, clear, on=NotSent)
+        except NotSent:
+            raise
+        except (Refused, Unheard, Fault) as failure:
+            return await self._find_out(seen, str(failure))
         return "cleared"
 
-    async def _find_out(self, story: str) -> str:
-        """Read whether a log is empty that may have been cleared."""
-        pauses = iter(PAUSES)
+    async def _find_out(self, seen: Mapping[str, Any], story: str) -> str:
+        """Read whether a log was cleared of which nobody knows that. Some are slow to empty theirs."""
+        pauses, soon = iter(PAUSES), min(self._sender.now() + _CLEARING, self._end)
         while True:
             try:
                 found = await self._sender.read(self._end, self._driver.get_log, None, None, 1)
+                newest = self._newest(found)
             except Exception as error:
                 if self._sender.now() >= self._end:
-                    raise Failed(f"{story}; {self._sender.words(error)}") from None
+                    why = self._sender.words(error)
+                    raise Failed(f"it may have been cleared: {story}; it cannot be read: {why}") from None
             else:
-                if isinstance(found, base.Log) and not found.entries:
+                if newest is None:
                     return "cleared"
-                raise Failed(f"{story}; the log has entries: read it, and ask again if need be")
+                if not _is_seen(newest, seen):
+                    raise Failed(f"it may have been cleared: {story}; read it again")
+                if self._sender.now() >= soon:
+                    raise Failed(f"it was not cleared: {story}")
             await self._sender.rest(next(pauses), self._end)
+
+    def _newest(self, found: Any) -> base.LogEntry | None:
+        """Return the newest entry of a log, None if it has none."""
+        if not isinstance(found, base.Log) or not all(
+            isinstance(one, base.LogEntry) for one in found.entries
+        ):
+            raise errors.DriverError(f"get_log returned {safe_repr(found, self._sender.scrubbed)}")
+        return found.entries[-1] if found.entries else None
 
     async def _act(self, name: str, arguments: Mapping[str, Any]) -> str | None:
         """Call an action of the driver's own, once."""
@@ -194,6 +237,27 @@ class HardwareChange:
         if answer is None:
             return None
         scrubbed = self._sender.scrubbed
-        text = scrubbed(answer[: 2 * _LONGEST]) if isinstance(answer, str) else safe_repr(answer, scrubbed)
-        words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return words[:_LONGEST] or None
+        text = answer if isinstance(answer, str) else safe_repr(answer, scrubbed)
+        return line(text, _LONGEST, scrubbed) or None
+
+
+def _is_seen(entry: base.LogEntry, seen: Mapping[str, Any]) -> bool:
+    """Whether an entry is the one that people have seen, by all that is known of that."""
+    clock_at, message = seen.get("clock_at"), seen.get("message")
+    is_then = clock_at is None or entry.at == datetime.fromisoformat(clock_at)
+    return (
+        printable(safe_str(entry.id)) == seen["last"]
+        and is_then
+        and (message is None or _says(entry, message))
+    )
+
+
+def _says(entry: base.LogEntry, seen: str) -> bool:
+    """Whether an entry has a message that people saw without secrets, and cut."""
+    text, (known, hidden, _) = printable(safe_str(entry.message)), seen.partition(masking.MASK)
+    return text.startswith(known) if hidden or len(seen) >= _LONGEST_MESSAGE else text == seen
+
+
+def _shown(entry: base.LogEntry, scrubbed: Callable[[str], str]) -> str:
+    at = "" if entry.at is None else f" of {entry.at:%Y-%m-%d %H:%M:%S}"
+    return f"{line(entry.id, _LONGEST_SHOWN, scrubbed)}{at}, {line(entry.message, _LONGEST_SHOWN, scrubbed)}"

@@ -89,7 +89,6 @@ class PowerActions:
             sql,
             fleet,
             rooms,
-            recorder,
             confirmations=self._confirmations,
             sent=self._sent,
             timeouts=timeouts,
@@ -250,11 +249,12 @@ class PowerActions:
                 return  # whoever owns the node now goes on
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
                 return
+            action = _named(begun)
             if found.error is None:
-                action = begun.action if found.result is None else f"{begun.action} ({found.result})"
-                LOG.info("%s: %s done, asked for by %s", node.name, action, begun.requested_by)
+                did = action if found.result is None else f"{action} ({found.result})"
+                LOG.info("%s: %s done, asked for by %s", node.name, did, begun.requested_by)
             else:
-                LOG.error("%s: %s failed: %s", node.name, begun.action, found.error)
+                LOG.error("%s: %s failed: %s", node.name, action, found.error)
             at, run = self._now(), context.request_id
             self._recorder.add_outcomes(
                 Outcome(number, request, self._worker, at, log_request_id=run, **found._asdict())
@@ -290,3 +290,9 @@ class PowerActions:
 
 def _target(begun: Begun) -> Target:
     return begun.node.driver, begun.node.endpoint
+
+
+def _named(begun: Begun) -> str:
+    """What was asked for, and of an action of a driver's own which."""
+    own = (begun.arguments or {}).get("own")
+    return begun.action if own is None else f"{begun.action} {own['name']}"

@@ -17,19 +17,19 @@ from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power import feeds
-from podium.conductor.power.abilities import Done, HardwareChange
+from podium.conductor.power.abilities import HardwareChange
 from podium.conductor.power.abilities import Wanted as HardwareWanted
 from podium.conductor.power.booting import Booting, boot_of
 from podium.conductor.power.change import PowerChange, Request
 from podium.conductor.power.confirmations import Confirmations
 from podium.conductor.power.credentials import CredentialChange, Wanted
 from podium.conductor.power.sending import Confirm, Sender
-from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.db import credential_changes
 from podium.db.beginning import Begun
 from podium.db.credential_changes import KEPT, SENT, UNKNOWN, Change
+from podium.db.outcomes import SetClock
 
 LOG = log.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class Found(NamedTuple):
     error: str | None = None
     credentials: str | None = None
     result: str | None = None
+    clock: SetClock | None = None
 
 
 class Carrying:
@@ -77,7 +78,6 @@ class Carrying:
         sql: Sql,
         fleet: Fleet,
         rooms: Mapping[str, DriverRoom],
-        recorder: Recorder,
         *,
         confirmations: Confirmations,
         sent: dict[int, int],
@@ -89,7 +89,6 @@ class Carrying:
         self._sql = sql
         self._fleet = fleet
         self._rooms = rooms
-        self._recorder = recorder
         self._confirmations = confirmations
         self._sent = sent
         self._timeouts = timeouts
@@ -120,7 +119,7 @@ class Carrying:
             return Found(None, *became)
         if begun.action in states.BESIDE_POWER:
             done = await self._run(begun, self._hardware(begun, confirm).carry_out, context)
-            return self._noted(begun, done)
+            return Found(error=done.error, result=done.result, clock=done.clock)
         if feeds.is_at_feed(begun.arguments):
             return await self._at_feeds(begun, confirm)
         request = Request(
@@ -170,11 +169,6 @@ class Carrying:
     def _sender(self, begun: Begun, confirm: Confirm) -> Sender:
         node = node_of(begun.node, time.monotonic())
         return Sender(self._rooms[begun.node.driver], node, confirm, lease=self._lease)
-
-    def _noted(self, begun: Begun, done: Done) -> Found:
-        if done.clock_offset is not None:
-            self._recorder.add_clock(begun.node.uuid, done.clock_offset)
-        return Found(error=done.error, result=done.result)
 
     def _credentials(
         self, begun: Begun, change: Change, confirm: Callable[[], Awaitable[None]]

@@ -15,6 +15,7 @@ from podium.conductor.rooms.room import DriverRoom
 from podium.drivers.base import Node
 from podium.drivers.node import held
 from podium.pacing import Gaps
+from podium.wording import line
 
 LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
 PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
@@ -25,12 +26,19 @@ PERMANENT: Final = (
 )
 SILENCE: Final = (errors.BMCUnreachable, TimeoutError)
 
+#: Characters of what hardware that does not answer is called.
+_LONGEST_WORDS: Final = 500
+
 T = TypeVar("T")
 Confirm = Callable[[], Awaitable[None]]
 
 
 class Failed(Exception):
     """The request ends here, for the reason in the message."""
+
+
+class Fault(Failed):
+    """The driver raised what no driver should: what it did before is not known."""
 
 
 class Refused(Exception):
@@ -71,27 +79,39 @@ class Sender:
         self._lease = lease
         self._pause = pause
 
-    async def send(self, what: str, end: float, method: Callable[..., Any], *args: Any) -> Any:
+    async def send(
+        self,
+        what: str,
+        end: float,
+        method: Callable[..., Any],
+        *args: Any,
+        look: Callable[[], Awaitable[None]] | None = None,
+    ) -> Any:
         """Send one command; return the driver's answer.
 
         :param what: the command in words
         :param end: by :attr:`now`, when it is given up
+        :param look: awaited right before, within the same visit to the node; what it raises keeps the command
+            from being sent
         :raises Failed: it was not sent, or in vain, and will be
         :raises Refused: the hardware refused
         :raises NotSent: it was not sent
         :raises Unheard: whether the hardware heard it is not known
         """
-        is_confirmed = False
+        is_confirmed = is_sent = False
 
-        async def confirm() -> None:
-            nonlocal is_confirmed
+        async def first() -> None:
+            nonlocal is_confirmed, is_sent
             await self._confirm()
             is_confirmed = True
+            if look is not None:
+                await look()
+            is_sent = True
 
         sending = method if self._lease is None else self._lease.bounded(method)
         try:
             return await self.room.command(
-                self._left(end), self.node, sending, *args, urgent=True, first=confirm
+                self._left(end), self.node, sending, *args, urgent=True, first=first
             )
         except Exception as error:
             words = self.words(error)
@@ -100,11 +120,14 @@ class Sender:
                 raise NotSent(f"{what} was not sent: {why or words}") from None
             if isinstance(error, NotAsked):
                 raise NotSent(words) from None
+            is_permanent = isinstance(error, PERMANENT)
+            if not is_sent and not is_permanent and isinstance(error, errors.DriverError | TimeoutError):
+                raise NotSent(f"{what} was not sent: {words}") from None
             if isinstance(error, SILENCE):
                 raise Unheard(words) from None
-            if isinstance(error, errors.DriverError) and not isinstance(error, PERMANENT):
+            if isinstance(error, errors.DriverError) and not is_permanent:
                 raise Refused(words) from None
-            raise Failed(words) from None
+            raise (Fault if is_sent and not is_permanent else Failed)(words) from None
 
     async def patiently(
         self, end: float, send: Callable[[], Awaitable[T]], *, on: type[Refused] = Refused
@@ -142,6 +165,8 @@ class Sender:
 
     def words(self, error: Exception) -> str:
         """What went wrong, in one line without secrets."""
+        if isinstance(error, TimeoutError) and not isinstance(error, errors.PodiumError):
+            return line(self.room.silence(self.node, error), _LONGEST_WORDS, self.scrubbed)
         text = errors.one_line(error, self.scrubbed)
         if not isinstance(error, errors.DriverError | TimeoutError):
             text = f"fault of the driver {self.node.driver}: {text}"

@@ -24,9 +24,10 @@ from podium.conductor.rooms.place import Place
 from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.run import Run, start_in
 from podium.conductor.rooms.spawned import SpawnedTasks
-from podium.conductor.rooms.visit import Cancellable, Visit
+from podium.conductor.rooms.visit import NO_ANSWER, Cancellable, Visit
 from podium.conductor.rooms.watchdog import Watchdog
 from podium.drivers import base, class_options, push, registry
+from podium.wording import safe_str
 
 LOG = log.getLogger(__name__)
 
@@ -136,6 +137,15 @@ class DriverRoom:
         """What is spoken to for a node; the node itself, if the driver cannot say."""
         return self._calls.endpoint(node)
 
+    def silence(self, node: base.Node, error: TimeoutError) -> str:
+        """What people are told of a call that was given up: who does not answer."""
+        text = safe_str(error) or NO_ANSWER
+        if not text.startswith(NO_ANSWER):
+            return text
+        endpoint = self.endpoint(node)
+        who = "the hardware" if endpoint == node.uuid else f"BMC {endpoint}"
+        return f"{who} does not answer{text.removeprefix(NO_ANSWER)}"
+
     @property
     def endpoint_calls(self) -> int | None:
         """How many calls that switch are made to one endpoint at the same time; None for any number."""
@@ -179,6 +189,10 @@ class DriverRoom:
                 if not visit.yielded:  # to a person: its turn is after that
                     raise
         return await visit.make(self._made(visit, first, method, node, *args), seconds)
+
+    async def look(self, method: Callable[..., Any], *args: Any) -> Any:
+        """Call a method of the driver in a visit that is under way: for ``first`` of :meth:`command`."""
+        return await self._calls.made(method, *args)
 
     async def read(
         self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, repeats: bool = True

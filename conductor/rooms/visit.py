@@ -8,10 +8,13 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from podium.conductor.rooms.place import Place
 from podium.conductor.rooms.places import NotAsked, Threads
+
+#: How the error of a call begins that was given up.
+NO_ANSWER: Final = "no answer"
 
 
 class Cancellable(Protocol):
@@ -132,7 +135,7 @@ class Visit:
             return NotAsked(f"another call for it took longer than {seconds:g} s")
         if self.place is not None and self.place.waits_for is not None:
             return self.place.overdue(seconds)
-        return TimeoutError(f"no answer within {seconds:g} s")
+        return TimeoutError(f"{NO_ANSWER} within {round(seconds, 2 if seconds < 1 else None):g} s")
 
     async def make(self, call: Coroutine[Any, Any, Any], seconds: float) -> Any:
         """Make the call, and give it up after some seconds.

@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from podium import errors, states
@@ -140,7 +140,7 @@ def _log(found: Any, arguments: Arguments, scrubbed: Scrubbed) -> Document:
     offset, size = _number(found.clock_offset), _BESIDE_ENTRIES
     shown: dict[str, Document] = {}  # by id, the newest first
     for one in reversed(newest):
-        line = _log_line(one, offset, scrubbed)
+        line = _log_line(one, scrubbed)
         if shown.get(line["id"], line) != line:
             raise errors.DriverError(f"get_log returned two entries with the id {line['id']}")
         size += len(json.dumps(line)) + 2
@@ -158,11 +158,10 @@ def _texts(entry: base.LogEntry) -> tuple[str, ...]:
     return safe_str(entry.id), safe_str(entry.message), safe_str(entry.sensor), safe_str(raw)
 
 
-def _log_line(entry: base.LogEntry, offset: float | None, scrubbed: Scrubbed) -> Document:
+def _log_line(entry: base.LogEntry, scrubbed: Scrubbed) -> Document:
     its_id, message, sensor, raw = _texts(entry)
     return {
         "id": its_id if _NUMBERS.fullmatch(its_id) else _line(its_id, _LONGEST_NAME, scrubbed),
-        "at": None if offset is None else _time(entry.at, offset),
         "clock_at": _time(entry.at),
         "severity": entry.severity,
         "message": _line(message, _LONGEST_MESSAGE, scrubbed),
@@ -178,10 +177,10 @@ def _raw(found: bytes | str, text: str, scrubbed: Scrubbed) -> str | None:
     return _line(text, _LONGEST_MESSAGE, scrubbed) or None
 
 
-def _time(found: Any, ahead: float = 0.0) -> str | None:
-    """Return a time by a clock that is some seconds ahead, as text; None for what is none."""
+def _time(found: Any) -> str | None:
+    """Return a time as text; None for what is none."""
     try:
-        return (found.astimezone(UTC) - timedelta(seconds=ahead)).isoformat() if found is not None else None
+        return found.astimezone(UTC).isoformat() if isinstance(found, datetime) else None
     except (AttributeError, ValueError, OverflowError):
         return None
 

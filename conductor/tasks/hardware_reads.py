@@ -19,6 +19,8 @@ from podium.conductor.rooms.sql import Sql
 from podium.conductor.tasks.hardware_answers import KINDS, Kind
 from podium.db import hardware_reads as statements
 from podium.db.hardware_reads import MOST_BYTES, HardwareRead
+from podium.drivers.base import Node
+from podium.wording import line
 
 LOG = log.getLogger(__name__)
 
@@ -28,6 +30,8 @@ _PATIENCE: Final = 60.0
 #: Seconds that one read may take, and after which a room is left alone that does not even say so.
 _SECONDS: Final = 30.0
 _GRACE: Final = 5.0
+#: Characters of who it is that does not answer.
+_LONGEST: Final = 500
 
 
 class HardwareReads:
@@ -122,7 +126,11 @@ class HardwareReads:
         return found
 
     async def _ask(self, read: HardwareRead, entry: Entry, room: DriverRoom, kind: Kind) -> dict[str, Any]:
-        node, method = entry.node, kind.method(room.driver)
+        node = entry.node
+        try:
+            method = kind.method(room.driver)
+        except errors.DriverError as missing:
+            raise type(missing)(f"{node.name}: {missing}") from None
         given = json.loads(read.arguments or "{}")
         arguments = kind.called(given)
 
@@ -153,11 +161,14 @@ class HardwareReads:
             if not isinstance(error, errors.PodiumError | TimeoutError | asyncio.CancelledError):
                 trace = masking.for_log(error, scrubbed)
                 LOG.warning("The driver %s failed to read %s", node.driver, read.kind, exc_info=trace)
-            raise self._told(node.name, error, scrubbed) from None
+            raise self._told(node, room, error, scrubbed) from None
         return result
 
-    def _told(self, name: str, error: BaseException, scrubbed: Callable[[str], str]) -> errors.PodiumError:
+    def _told(
+        self, node: Node, room: DriverRoom, error: BaseException, scrubbed: Callable[[str], str]
+    ) -> errors.PodiumError:
         """Return the error that people are told, of a class that they can find in podium.errors."""
+        name = node.name
         text = f"{name}: {errors.one_line(error, scrubbed)}"
         match error:
             case asyncio.CancelledError():
@@ -165,7 +176,8 @@ class HardwareReads:
             case NotAsked():
                 return errors.NodeConflict(f"{text}; ask again later")
             case TimeoutError():
-                return errors.BMCUnreachable(f"{name}: no answer within {self._seconds:g} s")
+                silence = line(room.silence(node, error), _LONGEST, scrubbed)
+                return errors.BMCUnreachable(f"{name}: {silence}")
             case errors.DriverError():
                 known = (kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
                 found: errors.PodiumError = next(known)(text)

@@ -15,12 +15,13 @@ from podium import conf, errors
 from podium.api.callers import Role
 from podium.client.calls.hardware import ReadSensors, SensorReading, Thresholds
 from podium.client.enrolling.catalog import Catalog
+from podium.client.local import entry_times
 from podium.client.local.backend import Backend
 from podium.client.local.hardware import owed_for
 from podium.client.podium import AsyncPodium, Podium
 from podium.conductor.tasks.hardware_answers import KINDS
-from podium.db import hardware_reads, members
-from podium.db.api import NodeRecord
+from podium.db import hardware_reads, members, models
+from podium.db.api import ClockSetting, NodeRecord
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
@@ -163,9 +164,86 @@ def test_a_log_is_read_page_by_page(podium: Podium, database: Database, enrol: E
         "Fan 1",
     )
     assert first.at is not None and first.clock_at is not None and first.raw is not None
-    assert (first.clock_at - first.at, bytes.fromhex(first.raw)) == (timedelta(seconds=30.5), b"\0\xff")
+    assert (first.clock_at - first.at, bytes.fromhex(first.raw)) == (timedelta(seconds=30), b"\0\xff")
     assert (second.at, second.clock_at, second.sensor, second.raw) == (None, None, None, None)
     assert (found.more, found.clock_offset) == (True, 30.5)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-03-01T{text}Z")
+
+
+@pytest.mark.parametrize(
+    ("clock_at", "offset", "when"),
+    [
+        ("12:00:00.9", 0.0, "12:00:00"),
+        ("12:00:00", 1.9, "12:00:00"),
+        ("12:00:00", -1.9, "12:00:00"),
+        ("12:00:00", 3599.6, "11:00:00"),
+        ("12:00:00", 3600.4, "11:00:00"),
+        ("12:00:00", -3600.4, "13:00:00"),
+        ("12:00:00", None, None),
+        ("14:00:59", 0.0, "14:00:59"),
+        ("14:01:01", 0.0, None),
+    ],
+)
+def test_the_time_of_an_entry_is_a_whole_second_by_a_clock_that_is_right_and_never_in_the_future(
+    clock_at: str, offset: float | None, when: str | None
+) -> None:
+    found = entry_times.when(at(clock_at).isoformat(), offset, at("14:00:00"), None)
+    assert found == (when and at(when))
+
+
+@pytest.mark.parametrize(
+    ("before", "clock_at", "when"),
+    [
+        (3600.0, "12:30:00", "11:30:00"),  # an hour ahead until 13:00
+        (3600.0, "13:30:00", None),  # at 12:30 by the clock before, or at 13:30 by the one that is right
+        (3600.0, "14:05:00", None),  # of the future by the one, and by the other when it was no more
+        (-3600.0, "11:30:00", "12:30:00"),  # an hour behind
+        (-3600.0, "12:30:00", None),  # at 13:30 by the one, which was no more, and not yet by the other
+        (-3600.0, "13:00:00", "13:00:00"),
+        (-3600.0, "13:30:00", "13:30:00"),
+        (None, "12:30:00", None),  # by what was never read
+        (None, "13:30:00", "13:30:00"),
+    ],
+)
+def test_entries_from_before_a_clock_was_set_are_corrected_by_what_it_was_before(
+    before: float | None, clock_at: str, when: str | None
+) -> None:
+    setting = ClockSetting(at("13:00:00"), before)
+    found = entry_times.when(at(clock_at).isoformat(), 0.4, at("14:00:00"), setting)
+    assert found == (when and at(when))
+
+
+def test_an_entry_that_would_be_of_the_future_by_the_clock_that_is_right_is_of_before() -> None:
+    setting = ClockSetting(at("13:00:00"), 3600.0)
+    found = entry_times.when(at("13:50:00").isoformat(), 0.0, at("13:00:30"), setting)
+    assert found == at("12:50:00")
+
+
+def test_a_log_is_shown_with_the_times_of_before_its_clock_was_set(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    (node,) = enrol("n1")
+    now = datetime.now(UTC).replace(microsecond=0)
+    hour = timedelta(hours=1)
+
+    def entry(clock_at: datetime) -> dict[str, Any]:
+        return {**LOG["entries"][0], "clock_at": clock_at.isoformat()}
+
+    log = {"entries": [entry(now - 3 * hour), entry(now - hour / 2)], "more": False, "clock_offset": 0.0}
+
+    def set_clock(set_at: datetime) -> None:
+        with database.write() as connection:
+            values = {"clock_set_at": set_at, "clock_offset_before": -hour.total_seconds()}
+            connection.execute(sa.update(models.nodes).values(values))
+
+    with answering(database, owner, says(log)):
+        set_clock(now - hour)
+        assert [one.at for one in podium.log("n1").entries] == [now - 2 * hour, now - hour / 2]
+        set_clock(now + hour)  # after it was read
+        assert [one.at for one in podium.log("n1").entries] == [now - 3 * hour, now - hour / 2]
 
 
 def test_a_clock_is_read(podium: Podium, database: Database, enrol: Enrol, owner: Worker) -> None:
@@ -239,7 +317,7 @@ def test_what_drivers_return_is_what_callers_see(
     now = datetime.now(UTC)
     for one in entries:
         assert one.at is not None and one.clock_at is not None
-        assert one.clock_at - one.at == timedelta(days=1)
+        assert one.clock_at.replace(microsecond=0) - one.at == timedelta(days=1)
         assert timedelta(0) <= now - one.at < timedelta(hours=1)
     assert {page.clock_offset for page in pages} == {86400.0}
 

@@ -1,11 +1,14 @@
 """How power requests end, and what comes of what they find."""
 
+from datetime import datetime
+
 import pytest
+import sqlalchemy as sa
 
 from podium import states
-from podium.db import api
+from podium.db import api, models
 from podium.db.engine import Database
-from podium.db.outcomes import Outcome, finish
+from podium.db.outcomes import Outcome, SetClock, finish
 from podium.db.readings import Reading, record_readings
 from power_requests import (
     C1,
@@ -125,6 +128,60 @@ def test_a_request_that_failed_frees_the_node_with_the_reason(database: Database
     assert (node.reservation, node.target_power_state, node.last_error) == (None, None, "it does not answer")
     assert {name: getattr(node, name) for name in known} == known
     assert (request.state, request.error) == ("failed", "it does not answer")
+
+
+@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER))
+@pytest.mark.parametrize("error", [None, "it has no LED"])
+def test_what_is_beside_the_power_neither_makes_nor_mends_an_error_of_the_node(
+    database: Database, enrol: Enrol, action: str, error: str | None
+) -> None:
+    row = begun(database, enrol("n1", last_error="it stayed off"), action)
+    end(database, row, None, error)
+    (request,) = requests(database, row.operation_id)
+    assert (only(database).last_error, request.error) == ("it stayed off", error)
+    assert error is None or "it has no LED" in str(told(database)[0].reason)
+
+
+def test_an_outcome_is_written_however_long_its_words_are(database: Database, enrol: Enrol) -> None:
+    flames = "\U0001f525" * 70_000
+    first, second = enrol("n1", "n2")
+    row = begun(database, [first])
+    end(database, row, None, flames)
+    (request,) = requests(database, row.operation_id)
+    assert request.error == flames[:2000]
+    row = begun(database, [second], states.DRIVER_ACTION)
+    end(database, row, None, result=flames)
+    (request,) = requests(database, row.operation_id)
+    assert request.result == flames[:2000]
+    assert {len(event.reason or "") for event in told(database)} == {2000}
+
+
+@pytest.mark.parametrize(
+    ("known", "clock", "set_at", "before"),
+    [
+        (3000.0, SetClock(0.4, 3600.0), LATER, 3600.0),
+        (3000.0, SetClock(0.4, 1.9), None, None),  # it was right
+        (3000.0, SetClock(0.4, None), LATER, 3000.0),  # it was not read before: what was known is
+        (1.0, SetClock(0.4, None), None, None),
+        (None, SetClock(0.4, None), LATER, None),
+    ],
+)
+def test_a_clock_that_was_set_is_known_with_what_it_was_before(
+    database: Database,
+    enrol: Enrol,
+    known: float | None,
+    clock: SetClock,
+    set_at: datetime | None,
+    before: float | None,
+) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        connection.execute(sa.update(models.nodes).values(clock_offset=known))
+    end(database, begun(database, [node], states.SET_CLOCK), None, clock=clock)
+    with database.read() as connection:
+        found = api.clock_setting(connection, node.uuid)
+    assert found == (None if set_at is None else (set_at, before))
+    assert (only(database).clock_offset, only(database).clock_checked_at) == (0.4, LATER)
 
 
 def test_a_request_that_failed_is_an_event_with_who_and_why(database: Database, enrol: Enrol) -> None:

@@ -16,6 +16,8 @@ from podium.drivers import base
 NODE = base.Node("u1", "n1", "machine", driver_info={"password": "s3cret"})
 SILENCE = errors.BMCUnreachable("BMC does not answer within 10 s")
 BUSY = errors.DriverError("the BMC is busy")
+NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+LATER = NOON + datetime.timedelta(seconds=1)
 PXE = {"boot": {"device": "pxe", "persistent": False, "mode": "uefi"}}
 GIVEN: dict[str, dict[str, Any]] = {
     states.SET_BOOT_DEVICE: PXE,
@@ -29,7 +31,7 @@ SAID = {
     states.SET_BOOT_DEVICE: "pxe, once, uefi (was disk, persistent)",
     states.IDENTIFY: "on for 60 s",
     states.CLEAR_LOG: "cleared",
-    states.SET_CLOCK: "it was 60 min behind",
+    states.SET_CLOCK: "it was 60 min behind; what its log has of before is corrected by that",
     states.DRIVER_ACTION: "3 times red",
 }
 ONCE = (states.CLEAR_LOG, states.DRIVER_ACTION)
@@ -146,7 +148,7 @@ def test_each_is_sent_once_to_a_machine_that_is_off_and_says_what_came_of_it(act
     assert len(machine.sent) == 1
 
 
-@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER - {states.DRIVER_ACTION}))
+@pytest.mark.parametrize("action", AGAIN)
 def test_hardware_that_refuses_for_a_while_is_asked_again(action: str) -> None:
     machine = Machine()
     machine.answers = [BUSY, BUSY]
@@ -174,7 +176,7 @@ def test_what_could_not_be_written_down_is_sent_when_it_can(action: str) -> None
     assert len(machine.sent) == 1
 
 
-@pytest.mark.parametrize("action", sorted(states.BESIDE_POWER - {states.DRIVER_ACTION}))
+@pytest.mark.parametrize("action", AGAIN)
 def test_hardware_that_refuses_to_the_end_is_quoted(action: str) -> None:
     machine = Machine()
     machine.answers = [BUSY] * 999
@@ -205,7 +207,9 @@ def test_what_does_no_harm_twice_is_sent_again_when_nobody_answers(action: str) 
 @pytest.mark.parametrize("action", AGAIN)
 def test_what_does_no_harm_twice_is_sent_again_by_who_goes_on(action: str) -> None:
     machine = Machine()
-    assert carry_out(machine, action, sent=True)[:2] == (None, SAID[action])
+    unread = "set; how far it was off is not known"
+    said = unread if action == states.SET_CLOCK else SAID[action]
+    assert carry_out(machine, action, sent=True)[:2] == (None, said)
     assert len(machine.sent) == 1
 
 
@@ -241,27 +245,123 @@ def test_hardware_that_lies_is_found_out(action: str, text: str) -> None:
     assert len(machine.sent) == 2
 
 
-def test_a_log_that_may_have_been_cleared_is_looked_at_and_not_cleared_again() -> None:
-    machine = Machine()
-    machine.deaf = 1
-    assert carry_out(machine, states.CLEAR_LOG) == Done(None, "cleared")
-    machine = Machine()
-    machine.answers = [SILENCE]
-    text = (
-        f"{SILENCE}; clear log may have been carried out; the log has entries: read it, and ask again if"
-        " need be"
-    )
-    assert carry_out(machine, states.CLEAR_LOG) == Done(text)
-    assert len(machine.sent) == 1
+CLEARED = [base.LogEntry("1", NOON, "OK", "the log was cleared")]
+#: What a driver may raise after the hardware took the command, and what people are told of it.
+AFTERWARDS = {
+    "silence": (SILENCE, str(SILENCE)),
+    "refusal": (errors.DriverError("busy (HTTP 503)"), "busy (HTTP 503)"),
+    "fault": (KeyError("Members"), "fault of the driver machine: KeyError: 'Members'"),
+}
 
 
-@pytest.mark.parametrize("is_empty", [True, False])
-def test_a_log_that_a_conductor_may_have_cleared_is_looked_at_by_its_successor(is_empty: bool) -> None:
+class Emptied(Machine):
+    """A machine whose log is emptied, and whose driver fails afterwards."""
+
+    def __init__(self, error: Exception, left: list[base.LogEntry]) -> None:
+        super().__init__()
+        self.error = error
+        self.left = left
+
+    async def clear_log(self, node: base.Node, last: str) -> None:
+        self.sent.append(last)
+        self.entries = self.left
+        raise self.error
+
+
+@pytest.mark.parametrize("how", AFTERWARDS)
+def test_a_log_is_cleared_once_whatever_the_driver_says_afterwards(how: str) -> None:
+    error, words = AFTERWARDS[how]
+    for left, done in (
+        ([], Done(None, "cleared")),
+        (CLEARED, Done(f"it may have been cleared: {words}; read it again")),
+        (Machine().entries, Done(f"it was not cleared: {words}")),
+    ):
+        machine = Emptied(error, left)
+        assert carry_out(machine, states.CLEAR_LOG) == done
+        assert machine.sent == ["17"]
+        assert machine.entries == left
+
+
+def test_a_log_that_is_emptied_slowly_is_looked_at_again() -> None:
+    class Slow(Emptied):
+        async def get_log(self, node: base.Node, before: Any, after: Any, limit: int) -> base.Log:
+            return base.Log(self.entries if self.now < 4 else [])
+
+    assert carry_out(Slow(SILENCE, Machine().entries), states.CLEAR_LOG) == Done(None, "cleared")
+
+
+@pytest.mark.parametrize(
+    ("entries", "error"),
+    [
+        ([], None),
+        (CLEARED, "it may have been cleared: clear log was sent when the conductor ended; read it again"),
+        (None, "it was not cleared: clear log was sent when the conductor ended"),
+    ],
+)
+def test_a_log_that_a_conductor_may_have_cleared_is_looked_at_by_its_successor(
+    entries: list[base.LogEntry] | None, error: str | None
+) -> None:
     machine = Machine()
-    if is_empty:
-        machine.entries = []
+    if entries is not None:
+        machine.entries = entries
     done = carry_out(machine, states.CLEAR_LOG, sent=True)
-    assert (done.error is None, machine.sent) == (is_empty, [])
+    assert (done.error, machine.sent) == (error, [])
+
+
+@pytest.mark.parametrize(
+    ("seen", "newest"),
+    [
+        ({}, None),
+        ({}, base.LogEntry("18", NOON, "OK", "it rains")),
+        ({"clock_at": "2026-03-01T12:00:00Z"}, base.LogEntry("17", LATER, "OK", "it rains")),
+        ({"clock_at": "2026-03-01T12:00:00Z"}, base.LogEntry("17", None, "OK", "it rains")),
+        ({"message": "it rains"}, base.LogEntry("17", NOON, "OK", "it snows")),
+        ({"message": "it rains ******"}, base.LogEntry("17", NOON, "OK", "it snows s3cret")),
+    ],
+)
+def test_a_log_whose_newest_entry_is_another_than_was_seen_is_left_alone(
+    seen: dict[str, Any], newest: base.LogEntry | None
+) -> None:
+    machine = Machine()
+    machine.entries = [newest] if newest else []
+    done = carry_out(machine, states.CLEAR_LOG, {"log": {"last": "17", **seen}})
+    assert "the log does not end with the entry 17 that was seen: " in (done.error or "")
+    assert "s3cret" not in (done.error or "")
+    assert machine.sent == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (base.LogEntry("17", NOON, "OK", "it\x07rains"), "it rains"),
+        (base.LogEntry("17", NOON, "OK", "it rains s3cret"), "it rains ******"),
+        (base.LogEntry("17", NOON, "OK", "r" * 2000), "r" * 1000),
+    ],
+)
+def test_an_entry_is_known_by_what_people_saw_of_it(entry: base.LogEntry, message: str) -> None:
+    machine = Machine()
+    machine.entries = [entry]
+    seen = {"last": "17", "clock_at": "2026-03-01T13:00:00+01:00", "message": message}
+    assert carry_out(machine, states.CLEAR_LOG, {"log": seen}) == Done(None, "cleared")
+
+
+def test_a_log_that_cannot_be_read_for_a_while_is_not_cleared_unread() -> None:
+    class Busy(Machine):
+        looks: list[Exception] = []
+
+        async def get_log(self, node: base.Node, before: Any, after: Any, limit: int) -> base.Log:
+            assert limit == 1
+            if self.looks:
+                raise self.looks.pop(0)
+            return await super().get_log(node, before, after, limit)
+
+    machine = Busy()
+    machine.looks = [BUSY, TimeoutError()]
+    assert carry_out(machine, states.CLEAR_LOG) == Done(None, "cleared")
+    machine = Busy()
+    machine.looks = [BUSY] * 999
+    assert carry_out(machine, states.CLEAR_LOG) == Done("clear log was not sent: the BMC is busy")
+    assert machine.sent == []
 
 
 def test_a_log_that_has_grown_is_left_alone() -> None:
@@ -309,6 +409,9 @@ def test_an_action_that_this_conductors_driver_does_not_know_so_is_not_called(
         ("the password is s3cret", "the password is ******"),
         (["a", "list"], "['a', 'list']"),
         ("x" * 5000, "x" * 2000),
+        (f"{' ' * 3996}s3cret", "******"),
+        ("x" * 65_533 + "s3cret", "x" * 2000),
+        (" " * 65_533 + "s3cret", None),
     ],
 )
 def test_what_an_action_returns_is_one_line_without_secrets(says: Any, result: str | None) -> None:
@@ -353,12 +456,14 @@ def test_a_boot_device_that_can_never_be_read_ends_it() -> None:
 def test_a_log_that_cannot_be_read_to_the_end_may_have_been_cleared(error: Exception) -> None:
     class Unread(Machine):
         async def get_log(self, node: base.Node, earlier: Any, later: Any, most: int) -> base.Log:
-            raise error
+            if self.sent:
+                raise error
+            return await super().get_log(node, earlier, later, most)
 
     machine = Unread()
     machine.deaf = 1
     assert carry_out(machine, states.CLEAR_LOG) == Done(
-        f"{SILENCE}; clear log may have been carried out; {error}"
+        f"it may have been cleared: {SILENCE}; it cannot be read: {error}"
     )
     assert len(machine.sent) == 1
 
@@ -375,8 +480,7 @@ def test_a_clock_is_measured_in_the_middle_of_the_call() -> None:
     machine = Machine()
     machine.slow = 8.0
     done = carry_out(machine, states.SET_CLOCK)
-    assert done.clock_offset == pytest.approx(0.4)
-    assert done.result == "it was 60 min behind"
+    assert done.clock == (pytest.approx(0.4), -3600.0)
 
 
 def test_a_clock_that_cannot_be_read_before_can_be_set_all_the_same() -> None:
@@ -386,7 +490,28 @@ def test_a_clock_that_cannot_be_read_before_can_be_set_all_the_same() -> None:
                 raise errors.DriverError("the clock was never set")
             return await super().get_clock(node)
 
-    assert carry_out(Unset(), states.SET_CLOCK)[:2] == (None, "set")
+    done = carry_out(Unset(), states.SET_CLOCK)
+    assert done[:2] == (None, "set; how far it was off is not known")
+    assert done.clock == (pytest.approx(0.4), None)
+
+
+def test_a_clock_that_was_right_corrects_nothing() -> None:
+    machine = Machine()
+    machine.clock = 0.6
+    done = carry_out(machine, states.SET_CLOCK)
+    assert done[:2] == (None, "it was right")
+    assert done.clock is not None and not done.clock.is_other
+
+
+def test_a_clock_that_was_set_and_is_off_all_the_same_has_moved() -> None:
+    class Fast(Machine):
+        async def set_clock(self, node: base.Node) -> None:
+            self.sent.append("now")
+            self.clock = 9.0
+
+    done = carry_out(Fast(), states.SET_CLOCK)
+    assert done[:2] == ("set clock was accepted, but 60 s later it is 9 s ahead", None)
+    assert done.clock == (9.0, -3600.0)
 
 
 def test_a_naive_time_is_no_time() -> None:
@@ -440,10 +565,16 @@ def test_plain_methods_are_called_too() -> None:
         def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
             self.boot = boot
 
+        def get_log(self, node: base.Node, before: Any, after: Any, limit: int) -> base.Log:
+            return base.Log([base.LogEntry("17", None, "OK", "it rains")])
+
+        def clear_log(self, node: base.Node, last: str) -> None: ...
+
         @base.action(help="Blink")
         def blink(self, node: base.Node, colour: str, times: int) -> str:
             return f"{times} times {colour}"
 
     driver = Plain("machine", None)
+    assert carry_out(driver, states.CLEAR_LOG) == Done(None, "cleared")
     assert carry_out(driver, states.SET_BOOT_DEVICE)[:2] == (None, "pxe, once, uefi (was disk, once)")
     assert carry_out(driver, states.DRIVER_ACTION) == Done(None, "3 times red")
