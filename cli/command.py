@@ -146,7 +146,15 @@ class Lister(Command, cliff.lister.Lister):
         screen = None if parsed_args.wide or parsed_args.long else self.screen(parsed_args)
         if screen is not None and not parsed_args.columns:
             shown = tables.that_fit(self.form, {**most, **least}, screen.columns)
-        return Lines(parsed_args.formatter, shown, self.app.stdout, screen, most=most, least=least)
+        return Lines(
+            parsed_args.formatter,
+            shown,
+            self.app.stdout,
+            screen,
+            most=most,
+            least=least,
+            hanging=self.form.hanging and shown[-1] in self.form.prose,
+        )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -54,7 +54,7 @@ class Log(ReadingNodes):
 
     column_names = COLUMNS
     newest_last = True
-    form = Form("entries", dropped=("sensor",), prose=("message",), stamped=("at", "clock_at"))
+    form = Form("entries", dropped=("sensor",), prose=("message",), stamped=("at", "clock_at"), hanging=True)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -25,6 +25,7 @@ class Lines:
     :param most: the widths of columns in a table
     :param least: those of columns that take, at a terminal, as much as what has come needs, up to the others
     :param screen: that the lines of a table fit
+    :param hanging: whether the last column goes on below itself there, and is not cut
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Lines:
         *,
         most: Mapping[str, int],
         least: Mapping[str, int],
+        hanging: bool = False,
     ) -> None:
         self.columns = columns
+        self._hanging = hanging
         self._form = form
         self._out = out
         self._screen = screen
@@ -82,16 +85,26 @@ class Lines:
         self._out.write(f"{' '.join(str(value) for value in values)}\n")
 
     def _table(self, values: Sequence[Any]) -> None:
-        cells = (
+        cells = [
             str(value).ljust(self._widths.get(name, 0))
             for name, value in zip(self.columns, values, strict=True)
-        )
-        line = _GAP.join(cells).rstrip()
-        if self._screen is not None:
-            line = widths.cut(one_line(line), self._screen.columns, self._screen.dots)
-            if self._screen.has_colours:
+        ]
+        for line in self._lines(cells):
+            if self._screen is not None and self._screen.has_colours:
                 line = self._coloured(line, values)
-        self._out.write(f"{line}\n")
+            self._out.write(f"{line}\n")
+
+    def _lines(self, cells: Sequence[str]) -> list[str]:
+        """Return a row as lines that fit."""
+        if self._screen is None:
+            return [_GAP.join(cells).rstrip()]
+        columns = self._screen.columns
+        if self._hanging:
+            start = one_line("".join(f"{cell}{_GAP}" for cell in cells[:-1]))
+            if widths.width_of(start.rstrip()) > columns:
+                start = widths.cut(start, columns, self._screen.dots)
+            return widths.hung(start, widths.width_of(start), one_line(cells[-1]), columns)
+        return [widths.cut(one_line(_GAP.join(cells).rstrip()), columns, self._screen.dots)]
 
     def _coloured(self, line: str, values: Sequence[Any]) -> str:
         """Return a line whose cells have their colours; one that is cut off has none."""

@@ -11,12 +11,10 @@ from typing import Any, Final, NamedTuple
 
 from podium.cli.showing.colours import BOLD, colour_of, painted
 from podium.cli.showing.screen import Screen
-from podium.cli.showing.widths import cut, width_of, wrapped
+from podium.cli.showing.widths import PROSE, cut, hung, width_of, wrapped
 from podium.cli.showing.words import age, in_words, one_line, stamp, whole_numbers
 
 _GAP: Final = "  "
-#: Characters that columns of prose keep while others are left out, and while the last of these is.
-PROSE: Final = 20
 _READABLE: Final = 36
 #: Characters to which other columns are cut before any is left out, where three quarters of their cells are
 #: not longer: a few long names are no reason for that.
@@ -33,6 +31,7 @@ class Form(NamedTuple):
     :ivar dropped: columns that are left out, one after another, where the table would be too wide
     :ivar prose: columns that are cut to what the others leave
     :ivar stamped: columns with times that are no ages
+    :ivar hanging: whether prose in the last column goes on below itself, and is not cut
     """
 
     of: str
@@ -40,6 +39,7 @@ class Form(NamedTuple):
     dropped: Sequence[str] = ()
     prose: Sequence[str] = ()
     stamped: Sequence[str] = ()
+    hanging: bool = False
 
 
 class _Column(NamedTuple):
@@ -74,11 +74,25 @@ def of_list(
     if not (whole or keep):
         columns = _left(form, columns, screen.columns)
     widths = [one.width for one in columns] if whole else _widths(form, columns, screen.columns)
+    hanging = columns.pop() if form.hanging and not whole and columns[-1].name in form.prose else None
+    if hanging is not None and widths.pop() < min(PROSE, hanging.width):
+        widths = _widths(form, columns, screen.columns)
     heads = [_fitted(column, column.name, width, screen.dots) for column, width in _each(columns, widths)]
     bold = BOLD if screen.has_colours else None
-    lines = [painted(_GAP.join(heads).rstrip(), bold)]
     fitted = [_cells(column, width, screen.dots) for column, width in _each(columns, widths)]
-    return [*lines, *(_GAP.join(cells).rstrip() for cells in zip(*fitted, strict=True))]
+    if hanging is None:
+        rows_shown = [_GAP.join(cells).rstrip() for cells in zip(*fitted, strict=True)]
+        return [painted(_GAP.join(heads).rstrip(), bold), *rows_shown]
+    indent = sum(widths) + len(_GAP) * len(widths)
+    lines = [painted(line, bold) for line in hung(_start(heads), indent, hanging.name, screen.columns)]
+    for place, text in enumerate(hanging.cells):
+        lines += hung(_start([cells[place] for cells in fitted]), indent, text, screen.columns)
+    return lines
+
+
+def _start(cells: Iterable[str]) -> str:
+    """Return what a line begins with, up to its last cell."""
+    return "".join(f"{cell}{_GAP}" for cell in cells)
 
 
 def _cells(column: _Column, width: int, dots: str) -> list[str]:

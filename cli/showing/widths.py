@@ -12,6 +12,9 @@ from podium.cli.showing.words import harmless
 #: What a word that is too long is broken after: the commas between ranges of names, not those inside them.
 _LINKS: Final = re.compile(r"(?:\[[^\]]*\]|[^,])+,*|,+")
 
+#: Characters that columns of prose keep while others are left out, and while the last of these is.
+PROSE: Final = 20
+
 
 def width_of(text: str) -> int:
     """Return how many characters of the terminal a text takes."""
@@ -41,6 +44,20 @@ def wrapped(text: str, width: int) -> list[str]:
     for line in map(harmless, text.splitlines()):
         lines += [line.rstrip()] if width_of(line) <= width else _broken(line, width)
     return lines or [""]
+
+
+def hung(start: str, indent: int, text: str, columns: int) -> list[str]:
+    """Return a text behind what its line begins with, as lines of which the further ones stand below it.
+
+    Where there is hardly room behind that, all of the text stands below the line.
+
+    :param start: with all its spaces
+    :param indent: how many characters of the terminal that takes
+    """
+    if columns - indent < PROSE:
+        return [start.rstrip(), *(f"  {line}" for line in wrapped(text, max(columns - 2, 1)))]
+    first, *others = wrapped(text, columns - indent)
+    return [f"{start}{first}".rstrip(), *(f"{'':{indent}}{line}" for line in others)]
 
 
 def _broken(line: str, width: int) -> Iterator[str]:

@@ -97,6 +97,29 @@ def test_people_see_the_clocks_time_where_nobody_knows_how_far_it_is_off(
 
 
 @pytest.mark.usefixtures("xterm")
+@pytest.mark.parametrize("columns", [80, 60, 30, 20])
+@pytest.mark.parametrize("more", [[], ["--follow"]])
+def test_people_read_all_of_a_message_however_narrow_their_terminal_is(
+    podium_here: Here,
+    database: Database,
+    owner: Worker,
+    book: Logbook,
+    while_following: Callable[..., None],
+    columns: int,
+    more: list[str],
+) -> None:
+    words = "48 degrees C, above its upper critical threshold of 45 degrees C, and still rising"
+    book.add(words, severity="Critical", sensor="CPU1 Temp")
+    book.add("well again")
+    while_following()
+    with read_by(database, owner, book):
+        shown = Terminal(podium_here)("node", "log", "n1", *more, columns=columns)
+    assert max(map(len, shown)) <= columns
+    assert words in " ".join(" ".join(shown).replace("Critical", "").replace("CPU1 Temp", "").split())
+    assert "well again" in shown[-1]
+
+
+@pytest.mark.usefixtures("xterm")
 def test_severities_have_colours(
     podium_here: Here, database: Database, owner: Worker, book: Logbook, while_following: Callable[..., None]
 ) -> None:
