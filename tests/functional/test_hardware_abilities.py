@@ -74,6 +74,27 @@ def test_a_machine_boots_once_from_what_was_chosen_for_a_reboot(machine: Machine
     assert "booted default, boots 3" in machine.state()
 
 
+def test_a_machine_that_is_on_is_not_left_with_a_boot_device_that_waits(machine: Machine) -> None:
+    done = machine.podium("node", "power", "on", machine.node, "--boot", "pxe", "--wait", "--yes")
+    assert f"{machine.node}: power on, was on already; its boot device was left alone" in done
+    [row] = machine.rows("node", "boot", "show", machine.node)
+    assert (row["device"], "boots 1" in machine.state()) == ("default", True)
+
+
+@pytest.mark.parametrize("machines", ["redfish"], indirect=True)  # behind IPMI "busy" is no refusal in time
+def test_a_machine_that_refuses_to_restart_boots_from_what_it_did_before(machine: Machine) -> None:
+    disk = ("node", "boot", "set", machine.node, "disk", "--persistent", "--uefi", "--wait", "--yes")
+    pxe = ("node", "power", "reboot", machine.node, "--boot", "pxe", "--wait", "--yes")
+    machine.rack.ctl("fault", "refuses=3600", machine.number)  # from the first one on
+    machine.podium(*disk)
+    said = f"{machine.node}: power on, boot device pxe, once (was disk, persistent, uefi)"
+    assert said in machine.podium(*pxe)
+    machine.podium(*disk)
+    done = machine.daemon.podium(*pxe, "--timeout", "2", expect=1)
+    assert "; its boot device is disk, persistent, uefi again" in done.stdout
+    assert f"boot {machine.words['lasting']}, booted {machine.words['once']}, boots 2" in machine.state()
+
+
 def test_a_boot_device_stays_and_is_shown(machine: Machine) -> None:
     machine.podium("node", "boot", "set", machine.node, "disk", "--persistent", "--uefi", "--wait", "--yes")
     assert f"boot {machine.words['lasting']}, booted default, boots 1" in machine.state()
