@@ -12,7 +12,7 @@ from podium import errors, states
 from podium.conductor.power.insisting import make_so
 from podium.conductor.power.sending import Failed, Sender
 from podium.drivers import base
-from podium.wording import safe_repr
+from podium.wording import line, safe_repr
 
 #: Seconds for a look at what a machine boots from, and for setting it back.
 _LOOK: Final = 10.0
@@ -111,12 +111,8 @@ class Booting:
         texts = (found.device, found.mode) if isinstance(found, base.BootDevice) else (0,)
         if not isinstance(found, base.BootDevice) or not all(isinstance(one, str | None) for one in texts):
             raise errors.DriverError(f"{safe_repr(answer, scrubbed)} says of no boot device")
-        device, mode = (one and _line(scrubbed(one)) for one in (found.device, found.mode))
+        device, mode = (one and line(one, _LONGEST, scrubbed) for one in (found.device, found.mode))
         return replace(found, device=device or None, mode=mode or None)
-
-
-def _line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST]
 
 
 def _is_so(found: base.BootDevice, wanted: base.BootDevice) -> bool:

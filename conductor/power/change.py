@@ -25,6 +25,7 @@ from podium.conductor.power.sending import (
     SILENCE,
     Confirm,
     Failed,
+    Fault,
     Refused,
     Sender,
     Unheard,
@@ -265,7 +266,7 @@ class PowerChange:
     async def _send(self, end: float, method: Callable[..., Any], *args: Any) -> None:
         try:
             await self._sender.send(self._request.action, end, method, *args)
-        except Unheard:
+        except (Unheard, Fault):
             self._note_heard(*args)
             raise
         self._note_heard(*args)

@@ -18,6 +18,9 @@ from podium.pacing import Gaps
 from podium.wording import line
 
 LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
+#: The least seconds for a command, also at the end of the time. Drivers repeat what a busy BMC refuses for a
+#: second or two, and a refusal that is cut off would count as a command that may have been heard.
+_LEAST: Final = 5.0
 PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
 GAPS: Final = Gaps(1.0, 5.0)  # before hardware that refused is asked again
 PERMANENT: Final = (
@@ -111,7 +114,7 @@ class Sender:
         sending = method if self._lease is None else self._lease.bounded(method)
         try:
             return await self.room.command(
-                self._left(end), self.node, sending, *args, urgent=True, first=first
+                self._left(end, _LEAST), self.node, sending, *args, urgent=True, first=first
             )
         except Exception as error:
             words = self.words(error)
@@ -160,8 +163,8 @@ class Sender:
         """Wait, but not for longer than until the end."""
         await self._pause(min(seconds, max(end - self.now(), 0.001)))
 
-    def _left(self, end: float) -> float:
-        return min(max(end - self.now(), 1.0), LONGEST_CALL)
+    def _left(self, end: float, least: float = 1.0) -> float:
+        return min(max(end - self.now(), least), LONGEST_CALL)
 
     def words(self, error: Exception) -> str:
         """What went wrong, in one line without secrets."""

@@ -81,7 +81,6 @@ def test_a_machine_that_is_on_is_not_left_with_a_boot_device_that_waits(machine:
     assert (row["device"], "boots 1" in machine.state()) == ("default", True)
 
 
-@pytest.mark.parametrize("machines", ["redfish"], indirect=True)  # behind IPMI "busy" is no refusal in time
 def test_a_machine_that_refuses_to_restart_boots_from_what_it_did_before(machine: Machine) -> None:
     disk = ("node", "boot", "set", machine.node, "disk", "--persistent", "--uefi", "--wait", "--yes")
     pxe = ("node", "power", "reboot", machine.node, "--boot", "pxe", "--wait", "--yes")

@@ -205,6 +205,29 @@ def test_what_waits_is_said_where_it_is_unknown_whether_the_machine_restarts(act
     assert (ended.result, machine.boot) == (None, PXE)
 
 
+def test_what_waits_is_said_where_the_driver_broke_off_while_it_switched() -> None:
+    machine = Machine()
+    machine.refusals = [KeyError("chassis")]
+    ended = carry_out(machine, states.REBOOTING)
+    assert (ended.error or "").startswith("fault of the driver machine: ")
+    assert (ended.error or "").endswith(f"; {WAITS}")
+
+
+def test_a_refusal_that_takes_two_seconds_at_the_end_of_the_time_is_still_one() -> None:
+    """In real seconds, because so the room gives a call up."""
+
+    class Slow(Machine):
+        async def set_power_state(self, node: base.Node, target: str) -> None:
+            if self.now >= 60:
+                await asyncio.sleep(2.0)
+            raise BUSY
+
+    machine = Slow()
+    assert carry_out(machine, states.REBOOTING) == Told(
+        ON, "node busy; its boot device is disk, persistent again"
+    )
+
+
 def test_a_machine_that_may_have_restarted_and_has_used_its_choice_has_nothing_that_waits() -> None:
     class Unanswered(Machine):
         async def set_power_state(self, node: base.Node, target: str) -> None:
