@@ -10,7 +10,7 @@
     ├── ConductorsAtWork          conductors run that must be stopped before this
     ├── MemberEnded               others have ended this worker, and given its nodes away
     ├── BadRequest                what was asked cannot be understood, or makes no sense
-    │   ├── NotUnderstood         a condition, a range of nodes or an address is not written as it should be
+    │   ├── NotUnderstood         a condition, a range, an address or an argument is wrong in itself
     │   └── NeedsConfirmation     so many nodes are switched only when that was confirmed
     ├── NotFound                  there is no such thing: operation, conductor, task ...
     │   └── NodeNotFound

@@ -33,7 +33,11 @@ class Show(Reading[Clock]):
 
 
 class Set(Operating):
-    """Set the clocks of nodes' controllers to the time of the conductors that have them."""
+    """Set the clocks of nodes' controllers to the time of the conductors that have them.
+
+    Older entries of podium node log, which were dated by the clock as it was, are corrected from then on by
+    what it was off before; the result says how much that is.
+    """
 
     action = states.SET_CLOCK
     words = "set the clocks of {}"

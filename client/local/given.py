@@ -100,7 +100,7 @@ def unknown_own(found: OwnAction, driver: str, known: Mapping[str, DriverAction]
     """Return why a driver cannot be asked for an action of its own; None if it has it.
 
     :param known: the actions of the driver
-    :raises podium.errors.BadRequest: it does not take these arguments
+    :raises podium.errors.NotUnderstood: it does not take these arguments
     """
     of, _, name = found.name.partition(".")
     if of != driver or name not in known:
@@ -110,5 +110,5 @@ def unknown_own(found: OwnAction, driver: str, known: Mapping[str, DriverAction]
     try:
         actions.given(known[name], found.arguments)
     except ValueError as wrong:
-        raise errors.BadRequest(f"{driver}.{wrong}; nothing was requested") from None
+        raise errors.NotUnderstood(f"{driver}.{wrong}; nothing was requested") from None
     return None

@@ -223,7 +223,8 @@ class HardwareChange:
             given = actions.given(action, arguments)
         except ValueError as wrong:
             raise Failed(str(wrong)) from None
-        method = functools.partial(getattr(self._driver, action.method), **given)
+        own = getattr(self._driver, action.method)
+        method = functools.update_wrapper(functools.partial(own, **given), own)  # by its name in errors
         try:
             # A refusal is this driver's last word: it may have done half of it.
             answer = await self._sender.patiently(

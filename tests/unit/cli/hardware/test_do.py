@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from commands import Here, Run
+from commands import Run
 from heads import Head
 from podium import states
 from podium.db import api
@@ -33,10 +33,10 @@ def test_an_action_of_a_drivers_own_is_asked_for_with_what_it_takes(podium: Run,
 @pytest.mark.parametrize(
     ("words", "status", "line"),
     [
-        ("fake.blink n1 color=red", 1, "did you mean colour?; it takes colour=red|green [times=1]"),
-        ("fake.blink n1 colour=blue", 1, "fake.blink: colour is red or green, not 'blue'"),
-        ("fake.blink n1", 1, "fake.blink needs colour; it takes colour=red|green [times=1]"),
-        ("fake.blink n1 colour=red times=often", 1, "fake.blink: times is "),
+        ("fake.blink n1 color=red", 2, "did you mean colour?; it takes colour=red|green [times=1]"),
+        ("fake.blink n1 colour=blue", 2, "fake.blink: colour is red or green, not 'blue'"),
+        ("fake.blink n1", 2, "fake.blink needs colour; it takes colour=red|green [times=1]"),
+        ("fake.blink n1 colour=red times=often", 2, "fake.blink: times is "),
         ("fake.wink n1", 1, "the driver fake does not know the action fake.wink, only fake.blink"),
         ("ipmi.blink n1", 1, "the driver fake does not know the action ipmi.blink"),
         ("blink n1", 2, "blink is not DRIVER.ACTION; podium driver show DRIVER lists"),
@@ -44,10 +44,8 @@ def test_an_action_of_a_drivers_own_is_asked_for_with_what_it_takes(podium: Run,
         ("fake.blink n1 colour=red colour=green", 2, "colour is given twice; give it once"),
     ],
 )
-def test_what_an_action_does_not_take_is_one_line(
-    podium_here: Here, words: str, status: int, line: str
-) -> None:
-    done = podium_here("node", "do", *words.split())
+def test_what_an_action_does_not_take_is_one_line(podium: Run, words: str, status: int, line: str) -> None:
+    done = podium("node", "do", *words.split())
     assert (done.returncode, done.stdout) == (status, "")
     assert line in done.stderr
     assert done.stderr.count("\n") == 1

@@ -48,7 +48,7 @@ class Machine(base.Driver):
         super().__init__("machine", None)
         self.now = 0.0
         self.sent: list[Any] = []
-        self.answers: list[Exception] = []  # instead of what a command does
+        self.answers: list[BaseException] = []  # instead of what a command does
         self.deaf = 0  # commands that are carried out, and not answered
         self.ignores = 0  # commands that are acknowledged and forgotten
         self.boot: Any = base.BootDevice("disk", persistent=True)
@@ -381,6 +381,14 @@ def test_an_action_of_the_drivers_own_is_never_called_twice() -> None:
     done = carry_out(machine, states.DRIVER_ACTION, sent=True)
     assert done.error == ("machine.blink was sent when the conductor ended; whether it happened is not known")
     assert machine.sent == []
+
+
+def test_an_action_that_would_end_the_conductor_is_a_fault_of_its_driver_by_name() -> None:
+    machine = Machine()
+    machine.answers = [SystemExit(3)]
+    done = carry_out(machine, states.DRIVER_ACTION)
+    assert done.error is not None
+    assert "fault of the driver machine: Machine.blink raised SystemExit: 3" in done.error
 
 
 @pytest.mark.parametrize(
