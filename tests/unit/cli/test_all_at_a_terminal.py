@@ -92,7 +92,7 @@ def faults(terminal: Terminal, words: str, columns: int) -> Iterator[str]:
     if columns > NARROW:
         return
     rows = json.loads(terminal.raw(*words.split(), "-f", "json"))
-    if len(lines) != len(rows) + 1:
+    if len(lines) != len(rows) + 1 and not command.form.hanging:
         yield f"has {len(lines)} lines for {len(rows)} rows"
     keys = [[natural(str(row.get(column))) for column in command.form.by] for row in rows]
     if keys != sorted(keys):
