@@ -38,6 +38,8 @@ def check(call: Call[Any]) -> None:
         json = _ENCODER.encode(call)
     except UnicodeEncodeError:
         raise errors.BadRequest(NO_UTF8) from None
+    except ValueError:
+        raise errors.BadRequest("a number has too many digits") from None
     if has_null(json):
         raise errors.BadRequest(NULL)
 

@@ -25,8 +25,9 @@ from podium.db.worker import Worker
 
 #: Bytes of an answer as JSON.
 MOST_BYTES: Final = 262_144
-#: Reads that one worker may owe.
+#: Reads that one worker may owe, and those of one kind and node. They take turns with their node.
 _MOST_UNANSWERED: Final = 1000
+_MOST_OF_NODE: Final = 4
 #: Seconds after which nobody waits for an answer any more, and how many of these go with each new read.
 _WAITED_FOR: Final = 120.0
 _FORGOTTEN_AT_ONCE: Final = 20
@@ -116,9 +117,13 @@ def _ask(
         raise errors.BadRequest(f"what is asked of {found.name} has more than {_LONGEST} characters")
     # Compared here: not every database tells upper case from lower case.
     asked = sa.select(hardware_reads.c.id, hardware_reads.c.arguments).where(*same, _left_to(reader))
-    for number, its in connection.execute(asked):
+    unanswered = connection.execute(asked).all()
+    for number, its in unanswered:
         if its == wanted:
             return int(number)
+    if len(unanswered) >= _MOST_OF_NODE:
+        others = f"{len(unanswered)} other reads of its {kind} are under way"
+        raise errors.NodeConflict(f"{found.name}: {others}; ask again later")
     owed = sa.select(sa.func.count()).where(_left_to(reader))
     if connection.scalars(owed).one() >= _MOST_UNANSWERED:
         raise errors.NodeConflict(f"{found.name}: its conductor has too much to read; ask again later")

@@ -49,7 +49,8 @@ _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 _DriverAction = Annotated[
     str, msgspec.Meta(pattern=r"^[^.\s]+\.[a-z][a-z0-9_]*$(?!\n)", min_length=3, max_length=128)
 ]
-_Argument = Annotated[str, msgspec.Meta(max_length=1000)] | int | float | bool
+_Number = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+_Argument = Annotated[str, msgspec.Meta(max_length=1000)] | _Number | float | bool
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,12 +1,13 @@
 """What an action is given beside the nodes: whether that goes together, and how it is kept and shown."""
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from podium import errors, states
-from podium.client.calls.operations import AskPower, Identification, OwnAction
+from podium.client.calls.operations import AskPower, BootChoice, Identification, OwnAction, SeenLog
 from podium.db.outcomes import AT_FEED
 from podium.drivers import actions
 from podium.drivers.abilities import BootDevice
@@ -17,6 +18,12 @@ _BOOTS: Final = (
     *(states.POWER_ON, states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE),
     states.SET_BOOT_DEVICE,
 )
+_KINDS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "boot": BootChoice,
+    "identification": Identification,
+    "log": SeenLog,
+    "own": OwnAction,
+}
 #: With which actions each of these goes, and which of them need it.
 _GOES_WITH: Final[Mapping[str, Collection[str]]] = {
     "boot": _BOOTS,
@@ -40,13 +47,30 @@ def check(call: AskPower) -> None:
     :raises podium.errors.BadRequest: naming what does not
     """
     for name, which in _GOES_WITH.items():
-        if getattr(call, name) is not None and call.action not in which:
+        if (one := getattr(call, name)) is None:
+            continue
+        _check_values(name, one)
+        if call.action not in which:
             raise errors.BadRequest(f"{name} goes with {' and '.join(which)}, not with {call.action}")
     if is_at_feed(call) and (call.action != states.POWER_CYCLE or call.boot is not None):
         raise errors.BadRequest(f"at = feed goes with {states.POWER_CYCLE} alone, and without boot")
     needed = _NEEDS.get(call.action)
     if needed is not None and getattr(call, needed) is None:
         raise errors.BadRequest(f"{call.action} needs {needed}")
+
+
+def _check_values(name: str, one: Any) -> None:
+    """Make sure of values that came over no wire, where they would have been checked."""
+    if not isinstance(one, _KINDS[name]):
+        raise errors.BadRequest(f"{name} is a {_KINDS[name].__name__}, not a {type(one).__name__}")
+    try:
+        found = msgspec.to_builtins(one)
+        for value in (found.get("seconds"), *found.get("arguments", {}).values()):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise errors.BadRequest(f"{name}: {value} is no number that can be asked for")
+        msgspec.convert(found, _KINDS[name])
+    except (msgspec.ValidationError, TypeError, ValueError, OverflowError) as wrong:
+        raise errors.BadRequest(f"{name}: {errors.one_line(wrong)}") from None
 
 
 def is_at_feed(call: AskPower) -> bool:

@@ -1,10 +1,12 @@
 """Reads from hardware what people asked for, and writes the answers down."""
 
 import asyncio
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from oslo_log import log
 
@@ -26,10 +28,12 @@ LOG = log.getLogger(__name__)
 
 #: Reads at the same time, of all drivers, and seconds that a read waits for its turn among them.
 _AT_ONCE: Final = 64
+_LOGS_AT_ONCE: Final = 32
 _PATIENCE: Final = 60.0
 #: Seconds that one read may take, and after which a room is left alone that does not even say so.
 _SECONDS: Final = 30.0
 _GRACE: Final = 5.0
+_LOG: Final = "log"
 #: Characters of who it is that does not answer.
 _LONGEST: Final = 500
 
@@ -57,6 +61,8 @@ class HardwareReads:
         self._seconds = seconds
         self._seen = -1  # of the reads that the pulse counts
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._logs = asyncio.Semaphore(_LOGS_AT_ONCE)
+        self._of_nodes: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._tasks: dict[int, asyncio.Task[None]] = {}  # by the number of the read
 
     async def poll(self) -> None:
@@ -84,20 +90,40 @@ class HardwareReads:
 
     async def _serve(self, read: HardwareRead) -> None:
         LOG.debug("%s of node %s asked for by %s", read.kind, read.node_uuid, read.requested_by)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._turns.acquire()
-        except TimeoutError:
-            await self._fail(read, errors.NodeConflict("its conductor has too much to read; ask again later"))
-            return
-        try:
-            found = await self._read(read)
-        except errors.PodiumError as error:
-            await self._fail(read, error)
-        else:
-            await self._write(read, lambda connection: statements.answer(connection, read.id, found))
-        finally:
-            self._turns.release()
+        async with contextlib.AsyncExitStack() as turns:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    for turn in self._turns_of(read):
+                        await turns.enter_async_context(turn)
+            except TimeoutError:
+                why = f"{self._name(read)}: its conductor has too much to read; ask again later"
+                await self._fail(read, errors.NodeConflict(why))
+                return
+            try:
+                found = await self._read(read)
+            except errors.PodiumError as error:
+                await self._fail(read, error)
+            else:
+                await self._write(read, lambda connection: statements.answer(connection, read.id, found))
+
+    def _turns_of(self, read: HardwareRead) -> Iterator[asyncio.Lock | asyncio.Semaphore]:
+        """What a read waits for, in this order: so many pages of logs leave room for what is short.
+
+        A node has one turn at a time, or one that does not answer would have all of them, and one page of its
+        log waits with its other reads.
+        """
+        if read.kind == _LOG:
+            yield self._of_node(read, _LOG)
+            yield self._logs
+        yield self._of_node(read)
+        yield self._turns
+
+    def _of_node(self, read: HardwareRead, kind: str = "") -> asyncio.Lock:
+        return self._of_nodes.setdefault((read.node_uuid, kind), asyncio.Lock())
+
+    def _name(self, read: HardwareRead) -> str:
+        entry = self._fleet.find(read.node_uuid)
+        return read.node_uuid if entry is None else entry.node.name
 
     async def _read(self, read: HardwareRead) -> dict[str, Any]:
         """Return what was read.

@@ -236,3 +236,42 @@ def test_an_outcome_says_what_came_of_it(
         **when,
     )
     assert request.outcome == outcome
+
+
+@pytest.mark.parametrize("podium", ["local"], indirect=True)
+@pytest.mark.parametrize(
+    ("action", "given", "text"),
+    [
+        ("identify", {"identification": Identification(seconds=float("nan"))}, "identification: nan is"),
+        ("identify", {"identification": Identification(seconds=float("inf"))}, "identification: inf is"),
+        ("identify", {"identification": Identification(seconds=-1)}, "identification: "),
+        ("identify", {"identification": Identification(seconds=10**400)}, "identification: "),
+        ("identify", {"identification": Identification(seconds="60")}, "identification: "),  # type: ignore[arg-type]
+        ("set boot device", {"boot": BootChoice(device="tape")}, "boot: "),  # type: ignore[arg-type]
+        ("set boot device", {"boot": BootChoice(device="pxe", mode="UEFI")}, "boot: "),  # type: ignore[arg-type]
+        ("set boot device", {"boot": {"device": "pxe"}}, "boot is a BootChoice, not a dict"),
+        ("clear log", {"log": SeenLog(last="x" * 5000)}, "log: "),
+        ("clear log", {"log": SeenLog(last=17)}, "log: "),  # type: ignore[arg-type]
+        ("clear log", {"log": SeenLog(last="\ud800")}, "a text is not in UTF-8"),
+        ("driver action", {"own": OwnAction(name="acme.x", arguments={"x": float("nan")})}, "own: nan is"),
+        ("driver action", {"own": OwnAction(name="acme.x", arguments={"x": [1]})}, "own: "),  # type: ignore[dict-item]
+        (
+            "driver action",
+            {"own": OwnAction(name="acme.x", arguments={"x": 10**5000})},
+            "a number has too many digits",
+        ),
+        (
+            "driver action",
+            {"own": OwnAction(name="acme.x", arguments=dict.fromkeys(map(str, range(65)), 1))},
+            "own: ",
+        ),
+    ],
+)
+def test_values_that_make_no_sense_are_refused_by_who_writes_them_too(
+    podium: Podium, enrol: Enrol, action: Any, given: Any, text: str
+) -> None:
+    enrol("n1", driver="acme")
+    with pytest.raises(errors.BadRequest) as caught:
+        podium.power(action, "n1", **given)
+    assert text in str(caught.value) and str(caught.value).isprintable()
+    assert list(podium.operations()) == []

@@ -65,10 +65,10 @@ class Desk:
         self.parts = parts
         self.reads = HardwareReads(parts.sql, parts.fleet, parts.rooms, parts.recorder, seconds=seconds)
 
-    async def begin(self, kind: str = "sensors", **arguments: Any) -> int:
+    async def begin(self, kind: str = "sensors", node: str = "n1", **arguments: Any) -> int:
         sql = self.parts.sql
         number = await sql.write(
-            lambda connection: statements.ask(connection, "n1", kind, "somebody", arguments)
+            lambda connection: statements.ask(connection, node, kind, "somebody", arguments)
         )
         await self.parts.fleet.refresh(sql)
         await self.reads.poll()
@@ -486,6 +486,41 @@ def test_an_answer_has_as_many_of_the_newest_entries_as_fit(tmp_path: Path) -> N
     ids = [int(one["id"]) for one in found["entries"]]
     assert 20 < len(ids) < 1000 and found["more"]
     assert ids == [*range(1000 - len(ids), 1000)]
+
+
+class Slow(Measured):
+    """Machines whose logs nobody ever hears the end of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: list[str] = []
+
+    async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
+        self.logs.append(node.name)
+        self.began.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def test_a_node_that_does_not_answer_takes_one_turn_of_all_and_logs_leave_some_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("podium.conductor.tasks.hardware_reads._AT_ONCE", 3)
+    monkeypatch.setattr("podium.conductor.tasks.hardware_reads._LOGS_AT_ONCE", 2)
+
+    async def main() -> None:
+        driver = Slow()
+        async with desk(tmp_path, driver) as opened:
+            for name in ("n2", "n3", "n4"):
+                opened.parts.enrol({"name": name, "driver": "acme"})
+            for node in ("n1", "n2", "n3"):
+                for limit in (1, 2, 3, 4):
+                    await opened.begin("log", node, before=None, after=None, limit=limit)
+            await happened(driver.began)
+            assert (await opened.answer(await opened.begin(node="n4"))).error is None
+            assert sorted(driver.logs) == ["n1", "n2"]
+
+    asyncio.run(main())
 
 
 def test_an_entry_that_is_listed_twice_is_shown_once(tmp_path: Path) -> None:
