@@ -77,3 +77,12 @@ def test_an_endless_text_ends() -> None:
 def test_an_error_without_words_is_told_by_its_kind() -> None:
     assert errors.one_line(TimeoutError()) == "TimeoutError"
     assert errors.one_line(errors.BMCUnreachable()) == "BMCUnreachable"
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "x"])
+@pytest.mark.parametrize("before", [497, 1997, 65_533])
+def test_half_of_a_secret_is_not_told_where_a_text_is_cut(space: str, before: int) -> None:
+    line = errors.one_line(
+        ValueError(f"{space * before}s3cret"), lambda text: text.replace("s3cret", "******")
+    )
+    assert "s3c" not in line

@@ -101,8 +101,11 @@ def test_what_cannot_be_read_is_an_error(
 
 def test_a_conductor_that_does_not_answer_is_named(podium: Podium, enrol: Enrol, owner: Worker) -> None:
     enrol("n1")
-    with pytest.raises(errors.NodeConflict, match="n1: the conductor c1 has not answered within 0.2 s"):
+    with pytest.raises(
+        errors.NodeConflict, match="n1: the conductor c1 has not answered within 0.2 s"
+    ) as late:
         podium.sensors("n1", wait=0.2)
+    assert str(late.value).endswith("perhaps the hardware does not answer it; ask again, and wait longer")
 
 
 def test_nobody_is_waited_for_where_nobody_has_the_node(podium: Podium, enrol: Enrol) -> None:

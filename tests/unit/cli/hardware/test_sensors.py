@@ -84,7 +84,8 @@ def test_what_cannot_be_read_is_one_line(podium: Run, owner: Worker) -> None:
     done = podium("node", "sensors", "n1", "--timeout", "0.2", "-f", "json")
     assert (done.returncode, json.loads(done.stdout)) == (1, [])
     assert done.stderr == (
-        "podium: n1: the conductor c1 has not answered within 0.2 s; see: podium conductor list\n"
+        "podium: n1: the conductor c1 has not answered within 0.2 s; it was alive a moment ago: perhaps the"
+        " hardware does not answer it; ask again, and wait longer\n"
     )
 
 

@@ -428,6 +428,22 @@ def test_what_an_action_returns_is_one_line_without_secrets(says: Any, result: s
     assert carry_out(machine, states.DRIVER_ACTION) == Done(None, result)
 
 
+def test_hardware_whose_call_was_given_up_is_named_and_no_class_of_pythons() -> None:
+    machine = Machine()
+    machine.answers = [TimeoutError("no answer within 4 s")] * 99
+    error = carry_out(machine, states.IDENTIFY).error
+    assert error == "the hardware does not answer within 4 s"
+
+    class Placed(Machine):
+        def endpoint(self, node: base.Node) -> str:
+            return "10.0.0.1:6230"
+
+    machine = Placed()
+    machine.answers = [TimeoutError("no answer within 4 s")] * 99
+    error = carry_out(machine, states.IDENTIFY).error
+    assert error == "BMC 10.0.0.1:6230 does not answer within 4 s"
+
+
 def test_a_fault_of_the_driver_is_called_that() -> None:
     machine = Machine()
     machine.answers = [ZeroDivisionError("s3cret")]
