@@ -42,10 +42,14 @@ class Record(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Records that stand together, newest first, and whether there are older ones that are wanted."""
+    """Records that stand together, newest first, and whether there are older ones that are wanted.
+
+    :param total: of all records that can be read, at the most; None where that was not looked at
+    """
 
     found: Sequence[Record]
     more: bool
+    total: int | None = None
 
 
 class Order:
@@ -104,29 +108,50 @@ class Reader:
 
         :param before: of a record that is there: only older ones
         :param after: only newer ones
-        :raises podium.errors.DriverError: the order is not known yet, the log changes all the time, and as
-            :meth:`Inquiry.ask`
+        A log of which the BMC says that it has more than can be read is never said to end.
+
+        :raises podium.errors.DriverError: the order is not known yet, the log changes all the time, there is
+            nothing but what cannot be read, and as :meth:`Inquiry.ask`
         """
         if not about.entries:
             return Page((), False)
         page = await self._by_number(before, after, limit)
         for _ in range(_AGAIN):
             if page is not None:
-                return page
+                break
             page = await self._by_order(about, before, after, limit)
         if page is None:
             raise errors.DriverError(
                 f"BMC {self._inquiry.connection.target}: its log changes while it is read"
             )
+        if not page.more and after is None and (lack := await self._lack(about, page)):
+            if not page.found:
+                raise lack
+            page = page._replace(more=True)
         return page
 
     async def newest(self, about: Info) -> Record | None:
-        """The newest record; None for an empty log.
+        """The newest record of a log that can be read as a whole; None for an empty one.
 
+        :raises podium.errors.Unsupported: not all of it can be read
         :raises podium.errors.DriverError: as :meth:`read`
         """
         page = await self.read(about, None, None, 1)
+        if lack := await self._lack(about, page):
+            raise errors.Unsupported(f"{lack}; so that none is lost, clear the log at the BMC itself")
         return page.found[0] if page.found else None
+
+    async def _lack(self, about: Info, page: Page) -> errors.DriverError | None:
+        """What is to be said where the BMC has more records than can be read."""
+        if page.total is None or page.total >= about.entries:
+            return None
+        again = await info(self._inquiry)
+        if again != about and page.total >= again.entries:  # the oldest have made room, or it was cleared
+            return None
+        return errors.DriverError(
+            f"BMC {self._inquiry.connection.target}: of the {again.entries} entries that its log has, only "
+            f"{page.total} can be read"
+        )
 
     async def _by_number(self, before: int | None, after: int | None, limit: int) -> Page | None:
         """As :meth:`read`; None where records are not numbered in a row, or some have vanished meanwhile."""
@@ -138,6 +163,8 @@ class Reader:
             return Page((), False)
         first = await self.get(FIRST)
         if first is None or first.number > newest.number:
+            return None
+        if start is None and not _ends(newest, first):
             return None
         if start is None and before is not None and before < first.number:
             return Page((), False)  # it has made room itself, and so have those before it
@@ -155,7 +182,13 @@ class Reader:
                 return None
             found.append(record)
             upper -= 1
-        return Page(found, first.number < upper != (after or 0) + 1)
+        more = first.number < upper != (after or 0) + 1
+        if start is not None and not more:
+            last = await self.get(LAST)
+            if last is None or not _ends(last, first) or last.number < upper:
+                return None
+            newest = last
+        return Page(found, more, None if start and more else newest.number - first.number + 1)
 
     async def _by_order(self, about: Info, before: int | None, after: int | None, limit: int) -> Page | None:
         """As :meth:`read`, with the order of all records; None where some have vanished meanwhile."""
@@ -176,7 +209,7 @@ class Reader:
                 return None
             found.append(record)
             end -= 1
-        return Page(found, end > begin)
+        return Page(found, end > begin, len(order.numbers))
 
     async def _learn(self, about: Info) -> bool:
         """Walk on to the newest record; returns whether the order is what it was as far as it was known.
@@ -241,6 +274,11 @@ class Reader:
         if by_place:
             number = int.from_bytes(answer[2:4], "little")
         return Record(number, answer[2:], int.from_bytes(answer[:2], "little"))
+
+
+def _ends(newest: Record, first: Record) -> bool:
+    """Whether a record that is said to be the newest names no other after it; some name the first."""
+    return newest.following in (LAST, FIRST, first.number)
 
 
 def _meaning(refused: commands.CommandFailed) -> errors.DriverError:

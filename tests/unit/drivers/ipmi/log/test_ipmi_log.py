@@ -314,6 +314,27 @@ def test_a_log_that_others_read_all_the_time_is_not_cleared(monkeypatch: pytest.
     run(main)
 
 
+def test_a_log_of_which_only_a_part_can_be_read_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with machine("no-last-entry") as (driver, node, simulator):
+            log_events(simulator, 3)
+
+            def execute(bmc: BMC, netfn: int, command: int, data: bytes, privilege: int) -> Any:
+                code, answer = EXECUTE(bmc, netfn, command, data, privilege)
+                if (netfn, command) == packet.GET_SEL_ENTRY and answer[2:3] == b"\2":
+                    answer = b"\xff\xff" + answer[2:]
+                return code, answer
+
+            monkeypatch.setattr(BMC, "execute", execute)
+            log = await driver.get_log(node, None, None, 1000)
+            assert (ids(log), log.more) == ([1, 2], True)
+            with pytest.raises(errors.Unsupported, match="entries that its log has, only 2 can be read"):
+                await driver.clear_log(node, "2")
+            assert len(bmc_of(simulator).events) >= 3
+
+    run(main)
+
+
 def test_a_log_with_one_entry_that_says_that_it_was_cleared_was_cleared() -> None:
     async def main() -> None:
         async with machine("clear-logged") as (driver, node, simulator):

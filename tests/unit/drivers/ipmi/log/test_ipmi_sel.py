@@ -63,6 +63,17 @@ class Log:
         page = asyncio.run(read())
         return [record.number for record in page.found], page.more
 
+    def newest(self) -> int | None:
+        """The ID of the newest entry, as it is wanted for clearing the log."""
+
+        async def read() -> sel.Record | None:
+            return await sel.Reader(self.inquiry, self.order, 10.0, lambda: 0.0).newest(
+                await sel.info(self.inquiry)
+            )
+
+        record = asyncio.run(read())
+        return record and record.number
+
 
 NUMBERED: dict[str, Any] = {}
 ODD = {"odd_entry_ids": True}
@@ -154,6 +165,62 @@ def test_a_log_that_bends_a_rule_is_read(faults: dict[str, Any], found: list[int
         assert page and page == [*range(page[0], page[-1] - 1, -1)]
     else:
         assert page == found
+
+
+def ends_at(number: int, following: int) -> Callable[[Log, bytes], tuple[int, bytes]]:
+    """A chain of records that ends too early, without a way to the last one."""
+
+    def get(log: Log, data: bytes) -> tuple[int, bytes]:
+        if data[2:4] == b"\xff\xff":
+            return 0xCB, b""
+        code, answer = log.events.get(data, log.faults, log.limit)
+        return code, following.to_bytes(2, "little") + answer[2:] if answer[2:3] == bytes((number,)) else answer
+
+    return get
+
+
+def the_first_is_the_last(log: Log, data: bytes) -> tuple[int, bytes]:
+    asked = data[:2] + b"\0\0" + data[4:] if data[2:4] == b"\xff\xff" else data
+    return log.events.get(asked, log.faults, log.limit)
+
+
+def odd(log: Log, get: Callable[[Log, bytes], tuple[int, bytes]]) -> Log:
+    """A log whose BMC answers Get SEL Entry so."""
+    usual = log.inquiry._answers
+    log.inquiry._answers = lambda command, data: (
+        get(log, data) if command == packet.GET_SEL_ENTRY else usual(command, data)
+    )
+    return log
+
+
+@pytest.mark.parametrize("following", [0xFFFF, 0x0000, 2])
+def test_a_log_of_which_only_a_part_can_be_read_has_no_end(following: int) -> None:
+    log = odd(Log(5), ends_at(3, following))
+    assert log.page() == ([3, 2, 1], True)
+    assert log.page(before=3) == ([2, 1], True)
+    with pytest.raises(errors.DriverError, match="of the 5 entries that its log has, only 3 can be read"):
+        log.page(before=1)
+    with pytest.raises(errors.Unsupported, match="only 3 can be read; so that none is lost, clear the log at"):
+        log.newest()
+    assert log.page(after=1) == ([3, 2], False)
+
+
+def test_the_last_entry_is_not_one_that_names_another() -> None:
+    log = odd(Log(5), the_first_is_the_last)
+    assert log.newest() == 5
+    assert log.page(limit=2) == ([5, 4], True)
+    assert log.page(before=4) == ([3, 2, 1], False)
+    assert log.page(after=3) == ([5, 4], False)
+
+
+def test_a_log_that_was_cleared_while_it_was_read_lacks_nothing() -> None:
+    def get(log: Log, data: bytes) -> tuple[int, bytes]:
+        if data[2:4] == b"\xff\xff":
+            log.events.clear(log.events.reserve(b"", HEALTHY)[1] + b"CLR\xaa", HEALTHY)
+            log.events.add_event(EVENT, HEALTHY)
+        return log.events.get(data, log.faults, log.limit)
+
+    assert odd(Log(5), get).page() == ([1], False)
 
 
 def test_an_entry_that_was_taken_out_of_the_middle_is_passed_over() -> None:
