@@ -78,11 +78,13 @@ async def clear(system: System, last: str, pauses: Sequence[float] = _PAUSES) ->
 
     :param pauses: seconds before each look whether that has been done
     :raises podium.errors.LogChanged: there are newer entries; nothing was done
-    :raises podium.errors.Unsupported: the BMC keeps no log, or it cannot be emptied
+    :raises podium.errors.Unsupported: the BMC keeps no log, or it cannot be emptied, or only a part of it
+        can be read
     :raises podium.errors.BMCUnreachable: whether it was emptied is not known
     :raises podium.errors.DriverError: it does not answer, refuses, or does nothing
     """
     service = await _service(system)
+    await _check_whole(system, service)
     newest = await _newest(system, service)
     if newest is None:
         return
@@ -129,6 +131,22 @@ def _reader(system: System, service: _Service, end: float) -> LogReader:
     return LogReader(system.bmc, service.entries, system.log, end, service.zone)
 
 
+async def _check_whole(system: System, service: _Service) -> None:
+    """Read a log to its end, if there is time for all of it.
+
+    :raises podium.errors.Unsupported: the BMC has more entries than can be read
+    """
+    reader = _reader(system, service, time.monotonic() + _SECONDS)
+    try:
+        async for _ in reader.backwards():
+            pass
+        lack = await reader.lack()
+    except OutOfTime:
+        return
+    if lack is not None:
+        raise errors.Unsupported(f"{lack}; so that none is lost, clear the log at the BMC itself")
+
+
 async def _newest(system: System, service: _Service) -> Member | None:
     reader = _reader(system, service, time.monotonic() + _SECONDS)
     async with aclosing(reader.backwards()) as members:
@@ -160,6 +178,7 @@ async def _collect(
     reader, ids = _reader(system, service, end), Ids()
     found: dict[str, Member] = {}
     oldest, more, is_between = 0, False, before is None
+    lack: errors.DriverError | None = None
     try:
         async with aclosing(reader.backwards(start)) as members:
             async for older, member in members:
@@ -175,6 +194,8 @@ async def _collect(
                     more = True
                     break
                 oldest, found[name] = older, await reader.whole(member)
+            else:
+                lack = await reader.lack() if is_between and after is None else None
     except OutOfTime:
         if not found:
             raise
@@ -182,12 +203,16 @@ async def _collect(
     system.log.are_doubled |= ids.are_doubled
     if not is_between:
         return None
+    if lack is not None:
+        more = True
+        if not found:
+            raise lack
     named = await _sensors(system, [*map(sensor_path, found.values())], end)
     entries = [
         entry(member, service.zone, name, named.get(sensor_path(member), ""))
         for name, member in reversed(found.items())
     ]
-    system.log.oldest = (next(reversed(found)), oldest) if found else None
+    system.log.oldest = (next(reversed(found)), oldest) if found and lack is None else None
     return base.Log(entries, more, service.offset)
 
 

@@ -23,7 +23,6 @@ from podium.drivers.redfish.machine.walk import Walk
 
 _AT_FIRST: Final = 50  # entries that show the order
 _CHUNK: Final = 200  # entries of one request: more take some BMCs longer than they may be silent
-_IN_A_PAGE: Final = 10_000
 _KEPT: Final = 20_000  # newest entries of a log that is read whole
 _REQUESTS: Final = 300
 _WALK: Final = (1, 8.0)
@@ -69,6 +68,8 @@ class LogReader:
         self._zone = zone
         self._requests = _REQUESTS
         self._expand = ""
+        self._size: int | None = None
+        self._missing = 0
         self._skipping: Callable[[int, int], str] | None = None
 
     async def backwards(self, start: int | None = None) -> AsyncGenerator[tuple[int, Member], None]:
@@ -80,31 +81,55 @@ class LogReader:
         """
         first = await self._first()
         place, size = self._place, first.size
+        self._size, self._missing = size, size or 0
         if first.following is None or place.newest_first is None:
+            self._missing -= len(first.members)
             for older, member in _numbered(first.members, newest_first=bool(place.newest_first)):
                 yield older, member
             return
         if size is not None and self._skipping is not None and place.skips:
             if start is None or not 0 <= start < size:
                 start = size - 1
+            self._missing = start + 1
             try:
                 async for one in self._from(first, start, size):
+                    self._missing -= 1
                     yield one
                 return
             except _CannotSkip:
-                place.skips = False
+                place.skips, self._missing = False, size
         if place.newest_first:
             number = (size or 0) - 1
             async for page in self._pages(first):
+                self._missing -= len(page)
                 for member in page:
                     yield max(number, 0), member
                     number -= 1
         else:
             kept: deque[Member] = deque(maxlen=_KEPT)
             async for page in self._pages(first):
+                self._missing -= len(page)
                 kept.extend(page)
+            read = (size or 0) - self._missing
             for older, member in _numbered([*kept], newest_first=False):
                 yield older, member
+            if read > len(kept):
+                raise OutOfTime(
+                    f"BMC {self._bmc.target}: only the newest {len(kept)} entries of {self._path} can be read"
+                )
+
+    async def lack(self) -> errors.DriverError | None:
+        """What is to be said where the log, read to its end, has fewer entries than the BMC says that it has.
+
+        :raises podium.errors.DriverError: as :meth:`backwards`
+        """
+        missing, size = self._missing, self._size
+        if size is None or missing <= 0 or (await self._first()).size != size:  # it changed meanwhile
+            return None
+        return errors.DriverError(
+            f"BMC {self._bmc.target}: of the {size} entries that {self._path} has, only {size - missing} can "
+            "be read"
+        )
 
     async def whole(self, member: Member) -> Member:
         """The entry that a reference stands for; one that is gone is as empty as that."""
@@ -245,7 +270,7 @@ class LogReader:
         if isinstance(following, dict):  # as all other links are
             following = following.get("@odata.id")
         return _Page(
-            [one for one in members[:_IN_A_PAGE] if isinstance(one, dict)],
+            [one for one in members if isinstance(one, dict)],
             None if following is None else resources.path(following, self._bmc.target),
             resources.count(body, "Members@odata.count"),
         )

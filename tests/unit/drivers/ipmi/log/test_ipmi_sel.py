@@ -174,7 +174,9 @@ def ends_at(number: int, following: int) -> Callable[[Log, bytes], tuple[int, by
         if data[2:4] == b"\xff\xff":
             return 0xCB, b""
         code, answer = log.events.get(data, log.faults, log.limit)
-        return code, following.to_bytes(2, "little") + answer[2:] if answer[2:3] == bytes((number,)) else answer
+        return code, following.to_bytes(2, "little") + answer[2:] if answer[2:3] == bytes(
+            (number,)
+        ) else answer
 
     return get
 
@@ -200,7 +202,9 @@ def test_a_log_of_which_only_a_part_can_be_read_has_no_end(following: int) -> No
     assert log.page(before=3) == ([2, 1], True)
     with pytest.raises(errors.DriverError, match="of the 5 entries that its log has, only 3 can be read"):
         log.page(before=1)
-    with pytest.raises(errors.Unsupported, match="only 3 can be read; so that none is lost, clear the log at"):
+    with pytest.raises(
+        errors.Unsupported, match="only 3 can be read; so that none is lost, clear the log at"
+    ):
         log.newest()
     assert log.page(after=1) == ([3, 2], False)
 

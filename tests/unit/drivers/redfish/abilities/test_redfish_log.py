@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from podium import errors
 from podium.drivers import base
-from podium.drivers.redfish.abilities import log
+from podium.drivers.redfish.abilities import log, log_reader
 from podium.drivers.redfish.abilities.entries import entry
 from rounds import ONLY_LONG
 
@@ -417,11 +417,57 @@ def test_pages_are_followed_however_the_bmc_links_to_them(
     async def use(stage: Any) -> None:
         assert await read(stage, 30) == (ids(66, 95), True)
         assert await read(stage, 30, before="66") == (ids(36, 65), True)
-        assert await read(stage, 100, before="36") == (ids(1, 35), False)
+        assert await read(stage, 100, before="36") == (ids(1, 35), count == 300)
         assert await read(stage, 30, after="80") == (ids(81, 95), False)
+        if count == 300:
+            with pytest.raises(errors.DriverError, match="of the 300 entries that .* only 95 can be read"):
+                await read(stage, 30, before="1")
 
     tree = {SYSTEM: {"LogServices": link(SERVICES)}, SERVICES: {"Members": [link(SEL)]}} | service("SEL")
     documented(use, tree | pages(newest_first, 20, count=count, following=query.format))
+
+
+@pytest.mark.parametrize("features", [{}, {"ProtocolFeaturesSupported": {"TopSkipQuery": True}}])
+@pytest.mark.parametrize("names", [["1", "2", "3"], ["5", "4", "3"]], ids=["oldest first", "newest first"])
+def test_a_log_of_which_only_a_part_comes_has_no_end_and_is_not_emptied(
+    documented: Any, names: list[str], features: dict[str, Any]
+) -> None:
+    async def use(stage: Any) -> None:
+        newest, *_, oldest = sorted(names, reverse=True)
+        assert await read(stage) == (sorted(names), True)
+        assert await read(stage, 2, before=newest) == (sorted(names)[:2], True)
+        with pytest.raises(errors.DriverError, match="of the 5 entries that .* only 3 can be read"):
+            await read(stage, before=oldest)
+        assert await read(stage, after=oldest) == (sorted(names)[1:], False)
+        with pytest.raises(
+            errors.Unsupported, match="only 3 can be read; so that none is lost, clear the log"
+        ):
+            await stage.driver.clear_log(stage.node, newest)
+
+    tree = one_log(service("SEL"), {"/redfish/v1": features})
+    tree[SEL]["Actions"] = {"#LogService.ClearLog": {"target": f"{SEL}/Actions/LogService.ClearLog"}}
+    members = [at(f"2026-11-30T10:00:0{name}Z", name) for name in names]
+    documented(use, tree | {f"{SEL}/Entries": {"Members": members, "Members@odata.count": 5}})
+
+
+def test_the_newest_of_many_references_in_one_page_is_seen(simulated: Any) -> None:
+    async def use(stage: Any) -> None:
+        fill(stage, 10_100)
+        assert await read(stage, 3) == (ids(10_098, 10_100), True)
+
+    simulated("no-queries log-references", use, log_entries=10_100)
+
+
+def test_a_log_that_is_too_long_to_be_kept_has_no_end(
+    documented: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(stage: Any) -> None:
+        assert await read(stage) == (ids(36, 95), True)
+        with pytest.raises(errors.DriverError, match="only the newest 60 entries of .* can be read"):
+            await read(stage, before="36")
+
+    monkeypatch.setattr(log_reader, "_KEPT", 60)
+    documented(use, one_log(service("SEL")) | pages(False, 20, following="page={0}".format))
 
 
 def test_pages_without_an_end_are_left_and_a_link_elsewhere_is_an_error(documented: Any) -> None:
