@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import at_work, bulk, canaries, clock, credential_changes
+from podium.db import at_work, bulk, canaries, clock, credential_changes, floor
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, in_doubt, refusal
@@ -75,7 +75,8 @@ def ask(
     """Ask for a power change of nodes, as one operation; the conductors that own them carry it out.
 
     What leaves the power alone replaces nothing but an earlier choice of the same: a node for which anything
-    else waits refuses it.
+    else waits refuses it. An earlier Podium would carry it out as if nothing had been given, and refuses
+    the database from the first such request on.
 
     :param wanted: the nodes
     :param action: one of ``podium.states.ACTIONS``; what takes the power away is refused by nodes with
@@ -89,12 +90,15 @@ def ask(
     :param what: the same in at most 64 characters
     :raises podium.errors.NodeConflict: conductors of an earlier Podium would not heed the arguments
     """
-    if arguments is not None or action in states.BESIDE_POWER:
-        _refuse_beside_older(connection, action)
     version, now = next_change(connection), clock.now(connection)
+    is_new = arguments is not None or action in states.BESIDE_POWER
+    if is_new:  # only now, so that nobody enters meanwhile
+        _refuse_beside_older(connection, action)
     accepted, refused, older = _sorted_out(connection, wanted, action)
     if not accepted:
         return Asked(None, [], refused, 0)
+    if is_new:
+        floor.raise_to(connection, _MORE_THAN_POWER)
     asked = {"action": action, "requested_by": who, "requested_at": now, "reason": reason}
     asked |= {"timeout": timeout, "then_off": then_off}
     values = {"nodes": len(accepted), "change": version, "arguments": arguments, "what": what, **asked}

@@ -10,11 +10,10 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import errors, masking
-from podium.db import clock
+from podium.db import clock, floor
 from podium.db.changes import next_change
 from podium.db.keyring import Keyring
-from podium.db.migrations import REVISIONS
-from podium.db.models import members, nodes, schema_floor, secret_keys
+from podium.db.models import members, nodes, secret_keys
 from podium.db.sealed import Sealing
 from podium.db.worker import Worker
 
@@ -82,7 +81,7 @@ def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
             return None
         if not lacking(connection, name):
             connection.execute(sa.insert(secret_keys).values(name=name, since=clock.now(connection)))
-            _raise_floor(connection)
+            floor.raise_to(connection, READ_SINCE)  # others would take what is encrypted for a password
             has_lost = sa.cast(nodes.c.driver_info, sa.Text).contains(masking.MASK)
             count = sa.select(sa.func.count()).where(sa.not_(has_lost))
             return Begun(name, 0 if used else connection.scalar(count) or 0)
@@ -92,13 +91,6 @@ def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
 def end(connection: sa.Connection, names: Sequence[str]) -> None:
     """Note that nothing is encrypted with keys any more, in a transaction that has the change counter."""
     connection.execute(sa.delete(secret_keys).where(secret_keys.c.name.in_(names)))
-
-
-def _raise_floor(connection: sa.Connection) -> None:
-    """Have programs refuse the database that would take what is encrypted for a password."""
-    older = REVISIONS[: REVISIONS.index(READ_SINCE)]
-    raised = sa.update(schema_floor).where(schema_floor.c.revision.in_(older))
-    connection.execute(raised.values(revision=READ_SINCE))
 
 
 def words(begun: Begun, source: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from daemons import BIN, Daemon
@@ -59,6 +60,27 @@ def test_the_program_of_the_commit_before_the_newest_migration_meets_the_new_sch
     assert daemon.wait() == 1
     assert "the schema is of a newer Podium" in daemon.text()
     assert "the schema is of a newer Podium" in daemon.podium("node", "list", expect=1).stderr
+
+
+@pytest.mark.parametrize(
+    "asked", [("power", "on", "n1", "--boot", "pxe"), ("identify", "n1", "--seconds", "5")], ids=" ".join
+)
+@only_long
+def test_a_program_that_would_not_heed_what_a_request_is_given_does_not_start_while_it_waits(
+    tmp_path: Path, asked: tuple[str, ...]
+) -> None:
+    (tmp_path / "old").mkdir()
+    daemon = Daemon(tmp_path)
+    old = Daemon(tmp_path / "old", url=daemon.url, environment=before_migration("0012", tmp_path / "before"))
+    daemon.podium("node", "create", "--driver", "fake", "--name", "n1")
+    daemon.podium("node", *asked, "--yes")
+    old.launch()
+    assert old.wait() == 1
+    told = f"the schema is of a newer Podium ({REVISIONS[-1]}, this one knows 0011); install that Podium"
+    assert told in old.text()
+    assert told in old.podium("node", "list", expect=1).stderr
+    with daemon:
+        daemon.podium("operation", "wait", "1")
 
 
 def test_a_newer_schema_that_only_adds_is_used_and_told(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import api, beginning, fleet, models, operations
+from podium.db import api, beginning, fleet, members, models, operations, power
 from podium.db.engine import Database
-from power_requests import C1, Enrol, ask, begin, begun, due, only, requests
+from power_requests import C1, Contend, Enrol, ask, begin, begun, due, only, requests
 
 pytestmark = pytest.mark.usefixtures("two_members")
 
@@ -240,3 +240,56 @@ def test_conductors_that_would_not_heed_what_is_given_are_named(
     with pytest.raises(errors.NodeConflict, match=f"runs on c1, c2, which cannot carry out {action} as it"):
         ask(database, nodes, action, arguments=arguments)
     assert ask(database, nodes, states.REBOOTING).refused == []
+
+
+def floor_of(database: Database) -> str | None:
+    with database.read() as connection:
+        return connection.scalar(sa.select(models.schema_floor.c.revision))
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [(action, None) for action in sorted(states.BESIDE_POWER)]
+    + [(states.REBOOTING, {"boot": {"device": "pxe"}}), (states.POWER_CYCLE, {"at": "feed"})],
+)
+def test_programs_that_would_not_heed_what_is_given_are_shut_out_from_the_first_such_request_on(
+    database: Database, enrol: Enrol, action: str, arguments: dict[str, Any] | None
+) -> None:
+    nodes, before = enrol("n1"), floor_of(database)
+    assert before == "0008"
+    ask(database, nodes, states.REBOOTING)
+    ask(database, [], action, arguments=arguments)
+    assert floor_of(database) == before
+    nodes = enrol("n2")
+    assert ask(database, nodes, action, arguments=arguments).accepted == [nodes[0].id]
+    assert floor_of(database) == "0012"
+
+
+def test_a_request_that_is_not_written_shuts_nobody_out(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1")
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        power.ask(connection, nodes, states.IDENTIFY, who="ada@desk")
+        raise ZeroDivisionError
+    assert floor_of(database) == "0008"
+    with database.write() as connection:
+        connection.execute(sa.update(models.members).values(revision="0011"))
+    with pytest.raises(errors.NodeConflict):
+        ask(database, nodes, states.IDENTIFY)
+    assert floor_of(database) == "0008"
+
+
+def test_of_two_at_the_same_moment_who_asks_sees_that_an_earlier_conductor_has_entered(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    nodes = enrol("n1")
+
+    def enter(connection: sa.Connection) -> None:
+        service = members.Service("boot:3:3", ("fake",), ("",), (), 30.0, 5.0, "1", "f")
+        worker = members.enter(connection, "c3", 0, service)
+        connection.execute(
+            sa.update(models.members).where(models.members.c.id == worker.incarnation).values(revision="0011")
+        )
+
+    error = contend(enter, lambda connection: power.ask(connection, nodes, states.IDENTIFY, who="ada@desk"))
+    assert isinstance(error, errors.NodeConflict)
+    assert floor_of(database) == "0008"

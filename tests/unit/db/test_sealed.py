@@ -34,8 +34,6 @@ def opened(database: Database) -> Iterator[Open]:
     yield make
     for one in found:
         one.dispose()
-    with database.write() as connection:
-        connection.execute(sa.update(models.schema_floor).values(revision="0008"))
 
 
 @pytest.fixture

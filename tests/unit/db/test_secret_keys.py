@@ -1,6 +1,6 @@
 """A key encrypts once every member holds it; from then on none may be without it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import pytest
@@ -18,15 +18,6 @@ Contend = Callable[..., BaseException | None]
 NEW, OLD = bytes([1] * 32), bytes([2] * 32)
 RING: Final = Keyring([NEW, OLD])
 SERVICE: Final = members.Service("boot:1:2", ("fake",), ("",), (), 30.0, 5.0, "1", "f")
-
-
-@pytest.fixture(autouse=True)
-def floor(database: Database) -> Iterator[None]:
-    with database.write() as connection:
-        connection.execute(sa.update(models.schema_floor).values(revision="0008"))
-    yield
-    with database.write() as connection:
-        connection.execute(sa.update(models.schema_floor).values(revision="0008"))
 
 
 def entering(host: str, keys: Sequence[str] | None) -> Callable[[sa.Connection], Worker]:
@@ -53,6 +44,13 @@ def test_without_members_the_first_key_is_used_and_programs_of_before_are_shut_o
     assert begun(database) is None
     with database.read() as connection:
         assert secret_keys.in_use(connection) == (RING.names[0],)
+
+
+def test_a_floor_that_is_higher_already_stays(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(sa.update(models.schema_floor).values(revision="0012"))
+    begun(database)
+    assert floor_of(database) == "0012"
 
 
 def test_no_later_migration_lets_them_in_again(database: Database) -> None:
