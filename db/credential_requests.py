@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import at_work, bulk, clock, credential_changes, sealed
+from podium.db import at_work, bulk, clock, credential_changes, floor, sealed
 from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, in_doubt, refusal
@@ -203,6 +203,7 @@ def _write(connection: sa.Connection, shares: Sequence[Share], terms: Terms) -> 
     """
     if not shares:
         return None, 0
+    floor.raise_to(connection, _FIRST)
     version, now = next_change(connection), clock.now(connection)
     asked = {
         "action": states.CHANGE_CREDENTIALS,

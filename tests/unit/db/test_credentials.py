@@ -160,6 +160,19 @@ def test_nobody_asks_beside_a_conductor_that_knows_no_credentials(database: Data
         ask(database, nodes)
 
 
+def test_from_the_first_change_on_none_starts_that_knows_no_credentials(
+    database: Database, enrol: Enrol
+) -> None:
+    def floor() -> str | None:
+        with database.read() as connection:
+            return connection.scalar(sa.select(models.schema_floor.c.revision))
+
+    ask(database, [])
+    assert floor() == "0008"
+    ask(database, enrol("n1", driver_info=OLD))
+    assert floor() == "0011"
+
+
 # Canaries
 
 
