@@ -87,7 +87,9 @@ class Log(ReadingNodes):
             names = self.names(podium, parsed_args)
             found = self.found(names, lambda name: _begin(podium, name, parsed_args, usual))
         self._warn_of_clocks(found)
-        if parsed_args.limit is None and (more := [name for name, one in found if one.more]):
+        self._tell_of_faults(found)
+        more = [name for name, one in found if one.more and one.fault is None]
+        if parsed_args.limit is None and more:
             self.warn(f"{node_ranges.fold(more)}: these are the newest {usual} entries; --limit shows more")
         columns = self.made(parsed_args, self._columns(parsed_args, names), COLUMNS)
         return columns, _rows(found, columns, for_people=parsed_args.formatter == "table")
@@ -118,6 +120,11 @@ class Log(ReadingNodes):
             names = node_ranges.fold(unknown)
             self.warn(f"{names}: nobody knows how far its clock is off, by which its log is dated")
 
+    def _tell_of_faults(self, found: Iterable[tuple[str, Found]]) -> None:
+        faults = [(name, str(one.fault)) for name, one in found if one.fault is not None]
+        self._failed |= bool(faults)
+        self.tell(faults, "; what was read is shown")
+
     def _follow(
         self, podium: Podium, names: Sequence[str], parsed_args: argparse.Namespace, out: Lines
     ) -> None:
@@ -139,6 +146,7 @@ class Log(ReadingNodes):
             return
         first = [(name, news.found) for name, news in begun]
         self._warn_of_clocks(first)
+        self._tell_of_faults(first)
         show = partial(_rows, columns=out.columns, for_people=parsed_args.formatter == "table")
         out.write(show(first))
         wanted = _wanted(parsed_args) or bool

@@ -49,6 +49,8 @@ class Clear(outcomes.Requesting):
             node = podium.node(parsed_args.node)
             name = node.name or node.uuid
             log = log_pages.newest(podium, node.uuid, most=_MOST, wait=WAIT)
+            if log.fault is not None:
+                raise log.fault
             if log.more:
                 raise errors.Conflict(
                     f"{name}: its log has more than the {len(log.entries):,} entries that could be read;"

@@ -37,7 +37,7 @@ class Follower:
 
     def __init__(self, begin: Callable[[], Found], read: Callable[..., Found]) -> None:
         self._begin = begin
-        self._read = read
+        self._newer = read
         self._has_begun = False
         self._newest: list[LogLine] = []
         self._shown: deque[tuple[Any, ...]] = deque(maxlen=_REMEMBERED)
@@ -57,10 +57,10 @@ class Follower:
     def _look(self) -> News:
         last = self._newest[-1] if self._newest else None
         if last is not None and len(self._newest) > 1:
-            found = self._read(most=_MOST, after=self._newest[0].id)
+            found = self._read(after=self._newest[0].id)
             if (new := _after(found, partial(_same, last))) is not None:
                 return self._news(found, new)
-        found = self._read(most=_MOST, until=self._is_known)
+        found = self._read(until=self._is_known)
         new = None if last is None else _after(found, partial(_same, last))
         if new is None:
             self._newest = []
@@ -69,6 +69,12 @@ class Follower:
             return self._news(found, new)
         self._shown.clear()
         return self._news(found, found.entries, was_cleared=not (last is None or found.more))
+
+    def _read(self, **bounds: Any) -> Found:
+        found = self._newer(most=_MOST, **bounds)
+        if found.fault is not None:
+            raise found.fault
+        return found
 
     def _is_known(self, entry: LogLine) -> bool:
         return which(entry) in self._shown

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from podium import errors
 from podium.client.calls.hardware import LogEntries, LogLine
 from podium.client.podium import Podium
 
@@ -19,6 +20,7 @@ class Found(NamedTuple):
     :ivar newest: the newest two entries of the log, or one, or none, the oldest first
     :ivar read_at: when that was read
     :ivar clock_offset: see LogEntries
+    :ivar fault: why there are no older ones, if they could not be read
     """
 
     entries: list[LogLine]
@@ -26,6 +28,7 @@ class Found(NamedTuple):
     newest: list[LogLine]
     read_at: datetime
     clock_offset: float | None
+    fault: errors.PodiumError | None = None
 
 
 def which(entry: LogLine) -> tuple[Any, ...]:
@@ -52,13 +55,14 @@ def newest(
     :param wanted: only those for which this is true
     :param until: no page after that with an entry for which this is true
     :param wait: seconds to wait for each page
-    :raises podium.errors.PodiumError: a page could not be read
+    :raises podium.errors.PodiumError: the first page could not be read
     """
     pages = _pages(podium, node, most if wanted is None else _PAGE, after, wait)
     last = page = next(pages)
     seen: set[tuple[Any, ...]] = set()
     entries: list[LogLine] = []
     is_recent, is_over = True, False
+    fault: errors.PodiumError | None = None
     while True:
         before = len(seen)
         for entry in reversed(page.entries):
@@ -73,7 +77,12 @@ def newest(
             is_over = is_over or (until is not None and until(entry))
         if is_over or not is_recent or len(seen) == before or len(entries) > most:
             break
-        if (following := next(pages, None)) is None:
+        try:
+            following = next(pages, None)
+        except errors.PodiumError as failure:
+            fault = failure
+            break
+        if following is None:
             break
         page = following
     return Found(
@@ -82,6 +91,7 @@ def newest(
         newest=last.entries[-2:],
         read_at=last.read_at,
         clock_offset=last.clock_offset,
+        fault=fault,
     )
 
 

@@ -315,6 +315,24 @@ def test_what_cannot_be_read_is_one_line(
             assert done.stderr == "podium: n1: 10.0.0.1: no answer within 5 s\n"
 
 
+def test_entries_are_shown_although_older_ones_cannot_be_read(
+    podium: Run, database: Database, owner: Worker, book: Logbook, while_following: Callable[..., None]
+) -> None:
+    for number in range(1500):
+        book.add(f"event {number}")
+    shown = ("node", "log", "n1", "--limit", "1200", "-f", "value", "-c", "message")
+    while_following(lambda: book.add("new"), lambda: None)
+    with read_by(database, owner, book):
+        for more, new in (([], []), (["--follow"], ["new"])):
+            book.faults = [None, "10.0.0.1: only 1000 entries can be read"]
+            done = podium(*shown, *more)
+            assert done.returncode == 1
+            assert done.stdout.splitlines() == [*(f"event {number}" for number in range(500, 1500)), *new]
+            assert done.stderr == (
+                "podium: n1: 10.0.0.1: only 1000 entries can be read; what was read is shown\n"
+            )
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
