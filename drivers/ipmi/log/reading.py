@@ -59,8 +59,10 @@ class LogReader:
         inquiry = self._inquiries.begin(connection, self._patience)
         offset = await clock.offset(inquiry)
         known = await self._sensors(connection)
-        reader = self._reader(inquiry)
-        page = await reader.read(await sel.info(inquiry), _number(before), _number(after), limit)
+        order = self._order(connection.target)
+        async with order.lock:
+            reader = sel.Reader(inquiry, order, self._seconds)
+            page = await reader.read(await sel.info(inquiry), _number(before), _number(after), limit)
         entries = [records.entry(number, data, known) for number, data, _ in reversed(page.found)]
         return base.Log(entries, page.more, offset)
 
@@ -74,6 +76,11 @@ class LogReader:
         :raises podium.errors.DriverError: the BMC does not answer, refuses, or does nothing
         """
         inquiry = self._inquiries.begin(self._connections.of(node), self._patience)
+        async with self._order(inquiry.connection.target).lock:
+            await self._clear(inquiry, last)
+
+    async def _clear(self, inquiry: Inquiry, last: str) -> None:
+        """As :meth:`clear`, while nobody else reads the log."""
         for attempt in range(_ATTEMPTS):
             reservation = await sel.reserve(inquiry)
             before = await sel.info(inquiry)
@@ -132,12 +139,16 @@ class LogReader:
         return found is None or found.data != newest.data
 
     def _reader(self, inquiry: Inquiry, reservation: bytes = b"\0\0") -> sel.Reader:
-        target = inquiry.connection.target
+        order = self._order(inquiry.connection.target)
+        return sel.Reader(inquiry, order, self._seconds, reservation=reservation)
+
+    def _order(self, target: Target) -> sel.Order:
+        """What is known of a log's order; that of many others is forgotten."""
         order = self._orders.pop(target, None) or sel.Order()
         self._orders[target] = order
         while len(self._orders) > _ORDERS:
             self._orders.popitem(last=False)
-        return sel.Reader(inquiry, order, self._seconds, reservation=reservation)
+        return order
 
     async def _sensors(self, connection: Connection) -> Mapping[int, sdr.Sensor]:
         """The sensors that may be named in the log; none where they cannot be read.

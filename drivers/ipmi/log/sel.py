@@ -7,6 +7,7 @@ was left out. Else all are walked through once, to learn their order.
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
 
+import asyncio
 import time
 from array import array
 from collections.abc import Callable, Sequence
@@ -53,11 +54,15 @@ class Page(NamedTuple):
 
 
 class Order:
-    """In which order a BMC keeps its records, as far as it is known: two bytes for each."""
+    """In which order a BMC keeps its records, as far as it is known: two bytes for each.
 
-    __slots__ = ("erased", "numbers")
+    Whoever reads or clears the log holds :attr:`lock`: nodes may share a BMC.
+    """
+
+    __slots__ = ("erased", "lock", "numbers")
 
     def __init__(self) -> None:
+        self.lock = asyncio.Lock()
         self.erased = b""
         self.numbers = array("H")
 

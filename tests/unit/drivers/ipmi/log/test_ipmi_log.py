@@ -140,7 +140,7 @@ def test_a_clock_is_set_to_this_hosts_time() -> None:
 
 def test_a_clock_that_cannot_be_set_or_read_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        async with machine("clock-refuses") as (driver, node, simulator):
+        async with machine("clock-refuses", "clock-off=90") as (driver, node, simulator):
             with pytest.raises(errors.Unsupported, match="takes the time from NTP"):
                 await driver.set_clock(node)
             with monkeypatch.context() as without:
@@ -158,6 +158,26 @@ def test_a_clock_that_cannot_be_set_or_read_says_so(monkeypatch: pytest.MonkeyPa
                 with pytest.raises(kind, match="does not know the time|has no clock"):
                     await driver.get_clock(node)
                 assert (await driver.get_log(node, None, None, 1)).clock_offset is None
+
+    run(main)
+
+
+def test_a_clock_that_cannot_be_set_may_be_right() -> None:
+    async def main() -> None:
+        async with machine("clock-refuses") as (driver, node, _):
+            await driver.set_clock(node)
+
+    run(main)
+
+
+def test_two_who_read_one_log_at_once_do_not_confuse_its_order() -> None:
+    async def main() -> None:
+        async with machine("odd-entry-ids", log_entries=300) as (driver, node, simulator):
+            log_events(simulator, 250)
+            both = await asyncio.gather(*(driver.get_log(node, None, None, limit) for limit in (10, 11)))
+            whole = ids(await driver.get_log(node, None, None, 1000))
+            assert len(whole) >= 250 and whole == sorted({*whole})
+            assert [ids(one) for one in both] == [whole[-10:], whole[-11:]]
 
     run(main)
 
