@@ -80,7 +80,8 @@ class Log:
     """Some entries of the log of hardware that stand together.
 
     :param entries: the oldest first
-    :param more: whether there are older ones, none of which was left out between these
+    :param more: whether there are older ones, none of which was left out between these; also where the
+        hardware says that it has more than can be read, so that whoever asks for these is given the error
     :param clock_offset: how many seconds the hardware's clock was ahead of this host's, ``time.time()``,
         when the log was read; None if the hardware does not say
     """

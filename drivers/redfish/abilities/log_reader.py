@@ -107,9 +107,15 @@ class LogReader:
                     number -= 1
         else:
             kept: deque[Member] = deque(maxlen=_KEPT)
-            async for page in self._pages(first):
-                self._missing -= len(page)
-                kept.extend(page)
+            try:
+                async for page in self._pages(first):
+                    self._missing -= len(page)
+                    kept.extend(page)
+            except OutOfTime:
+                raise OutOfTime(
+                    f"BMC {self._bmc.target} sends the oldest entries of {self._path} first, and the newest "
+                    f"do not come in time: {len(kept)} came; if it stays so, clear the log at the BMC itself"
+                ) from None
             read = (size or 0) - self._missing
             for older, member in _numbered([*kept], newest_first=False):
                 yield older, member

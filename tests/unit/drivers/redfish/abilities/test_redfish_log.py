@@ -470,6 +470,17 @@ def test_a_log_that_is_too_long_to_be_kept_has_no_end(
     documented(use, one_log(service("SEL")) | pages(False, 20, following="page={0}".format))
 
 
+def test_a_log_whose_newest_entries_come_too_late_says_what_helps(
+    documented: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(stage: Any) -> None:
+        with pytest.raises(errors.DriverError, match="newest do not come in time: 60 came; if it stays so"):
+            await read(stage)
+
+    monkeypatch.setattr(log_reader, "_REQUESTS", 3)
+    documented(use, one_log(service("SEL")) | pages(False, 20, following="page={0}".format))
+
+
 def test_pages_without_an_end_are_left_and_a_link_elsewhere_is_an_error(documented: Any) -> None:
     async def use(stage: Any) -> None:
         assert await read(stage, 30) == (["1"], False)
