@@ -154,6 +154,7 @@ class Conductor:
             "fleet": self._follow(manager),
             "shares": self._give_up(),
             "recorder": self._parts.recorder.run(),
+            "second opinions": self._parts.checks.opinions.run(),
             "watchdog": self._rooms.watch(functools.partial(self._join, manager)),
             "task reports": self._report(manager),
             "figures": self._parts.statistics.run(self._sql, self._worker),

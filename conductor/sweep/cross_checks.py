@@ -65,6 +65,7 @@ class CrossChecks:
 
     :param clock: the boot clock, in seconds
     :ivar for_others: what others ask of this member
+    :ivar opinions: nodes that are given up, when their feeds have been asked; to be run as a task
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class CrossChecks:
     ) -> None:
         self.for_others = ReadsForOthers(sql, fleet, rooms)
         self._inquiries = Inquiries(sql, fleet, rooms, self._note_out_of_reach)
-        self._opinions = SecondOpinions(sql, fleet, recorder)
+        self.opinions = SecondOpinions(sql, fleet, recorder, clock)
         self._sql = sql
         self._fleet = fleet
         self._me = fleet.member
@@ -133,7 +134,6 @@ class CrossChecks:
             self._looked = now
             await self._look_again()
         self._give_up(now)
-        await self._opinions.poll(now)
         self._polled = now  # only now: the database did what it was asked for
         return borrowed
 
@@ -257,7 +257,7 @@ class CrossChecks:
             entry = self._fleet.get(number)
             failing = None if entry is None else entry.reads.failing
             if entry is not None and failing is not None and failing.since is not None:
-                self._opinions.add(entry, f"{one.what}{also}", one.failure, now)
+                self.opinions.add(entry, f"{one.what}{also}", one.failure)
             elif now < until and (entry is None or failing is not None):
                 continue
             del self._condemned[number]

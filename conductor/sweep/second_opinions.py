@@ -5,12 +5,15 @@ is given up after a while. Where so many are given up at once that it is more th
 are given up without a second opinion.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium import errors
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
@@ -24,6 +27,8 @@ _AT_ONCE: Final = 64
 _MOST: Final = 256
 #: Seconds for which one waits, and then seconds for which its feeds may take to answer.
 _PATIENCE: Final = 10.0
+#: Seconds between two looks for nodes that are to be given up, and for answers.
+_PAUSE: Final = 0.5
 
 
 class _Fault(NamedTuple):
@@ -48,16 +53,20 @@ class _Batch:
 
 
 class SecondOpinions:
-    """Nodes that are given up as soon as their feeds have been asked. For the conductor's loop alone."""
+    """Nodes that are given up as soon as their feeds have been asked. For the conductor's loop alone.
 
-    def __init__(self, sql: Sql, fleet: Fleet, recorder: Recorder) -> None:
+    :param clock: the boot clock, in seconds
+    """
+
+    def __init__(self, sql: Sql, fleet: Fleet, recorder: Recorder, clock: Callable[[], float]) -> None:
         self._sql = sql
         self._fleet = fleet
         self._recorder = recorder
+        self._clock = clock
         self._waiting: dict[int, _Fault] = {}
         self._batches: list[_Batch] = []
 
-    def add(self, entry: Entry, what: str, failure: str, now: float) -> None:
+    def add(self, entry: Entry, what: str, failure: str) -> None:
         """Have a node given up, at once if it names no feeds.
 
         :param what: how often and since when it could not be read
@@ -67,29 +76,39 @@ class SecondOpinions:
         if number in self._waiting or any(number in batch.faults for batch in self._batches):
             return
         if named(entry.node.extra) and len(self._waiting) < _MOST:
-            self._waiting[number] = _Fault(what, failure, now + _PATIENCE)
+            self._waiting[number] = _Fault(what, failure, self._clock() + _PATIENCE)
         else:
             self._recorder.add_fault(number, what, failure)
 
-    async def poll(self, now: float) -> None:
+    async def run(self) -> None:
+        """Poll for ever. To find out who else has a feed may take seconds, for which nothing else waits."""
+        while True:
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await self.poll()
+            await asyncio.sleep(_PAUSE)
+
+    async def poll(self) -> None:
         """Take in answers, and ask more.
 
         :raises podium.errors.DatabaseUnavailable: when the database cannot be asked; the next call goes on
         """
+        if not self._sql.up:
+            return
+        now = self._clock()
         if self._batches:
             await self._hear(now)
         for number in [number for number, fault in self._waiting.items() if now >= fault.until]:
             self._give_up(number, self._waiting.pop(number), None)
         room = _AT_ONCE - sum(len(batch.faults) for batch in self._batches)
         if self._waiting and room > 0:
-            await self._ask([*self._waiting][:room], now)
+            await self._ask([*self._waiting][:room])
 
-    async def _ask(self, numbers: Sequence[int], now: float) -> None:
+    async def _ask(self, numbers: Sequence[int]) -> None:
         who = str(self._fleet.member)
         found = await self._sql.read(lambda connection: feeds.look(connection, numbers))
         asked = await self._sql.write(lambda connection: feeds.ask(connection, found, who))
         faults = {number: self._waiting.pop(number) for number in numbers}
-        self._batches.append(_Batch(faults, asked, now + _PATIENCE))
+        self._batches.append(_Batch(faults, asked, self._clock() + _PATIENCE))
 
     async def _hear(self, now: float) -> None:
         batches = self._batches

@@ -84,6 +84,35 @@ def test_an_outage_between_hearing_of_a_request_and_beginning_it_does_not_lose_i
     asyncio.run(main())
 
 
+class Silent(StillDriver):
+    """A machine that does not answer."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        raise errors.BMCUnreachable("no answer")
+
+
+def test_a_conductor_gives_up_a_node_with_what_its_feeds_say(tmp_path: Path) -> None:
+    text = "[conductor]\nsync_power_state_interval = 1\npower_state_sync_max_retries = 1\n"
+    conf = make_conf(tmp_path, text)
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": "a", "driver": "still", "extra": {"power_feeds": ["f9"]}}])
+
+    def is_given_up() -> bool:
+        with database.read() as connection:
+            (node,) = api.find_nodes(connection, ["a"])
+        return (node.maintenance_reason or "").endswith("last: no answer; its feed f9 is no node")
+
+    async def main() -> None:
+        conductor = Conductor(conf, database, {"still": Silent()})
+        running = asyncio.create_task(conductor.run(lambda: None))
+        await until(is_given_up)
+        conductor.stop()
+        await asyncio.wait_for(running, PATIENCE)
+
+    asyncio.run(main())
+
+
 #: A request that the conductor of this host had begun when it was stopped for the upgrade.
 _BEGUN_BEFORE = (
     "INSERT INTO nodes (id, uuid, name, driver, driver_info, driver_internal_info, properties, extra,"

@@ -126,6 +126,7 @@ class One:
         fresh = await self.fleet.refresh(self.sql)
         gained = await self.shares.poll()
         gained += await self.checks.poll()
+        await self.checks.opinions.poll()
         self.sync.read_now([*gained, *(fresh or ())], contexts.new())
         await self.recorder.flush()
 
@@ -499,6 +500,25 @@ def test_feeds_that_do_not_answer_keep_no_node_from_being_given_up(tmp_path: Pat
             assert not it.node("n1").maintenance
             await one.wait(15)
             assert (it.node("n1").maintenance_reason or "").endswith("its feed does not say what it draws")
+
+    asyncio.run(main())
+
+
+def test_what_takes_long_to_ask_of_feeds_holds_up_nothing_else(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p", n1="10.1.2.1", f1="10.1.3.1") as it:
+            name_feeds(it, "n1", feeds=["f1"])
+            one = await it.enter("a")
+            await it.settle()
+            one.driver.lost = {"n1"}
+            for _ in range(3):
+                await one.sweep()
+            one.later += 5
+            with it.database.write():  # so that nobody can be asked anything
+                await one.checks.poll()
+            with answering(it.database, one.me, drawing(156.0)):
+                await it.until(lambda: it.node("n1").maintenance)
+            assert (it.node("n1").maintenance_reason or "").endswith("its feed draws 156 W: it is on")
 
     asyncio.run(main())
 
