@@ -19,7 +19,7 @@ from podium.db.credential_changes import Change
 from podium.db.fleet import OWNED_NODE, OwnedNode
 from podium.db.models import columns, nodes, operations, slots
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, ITS_NODE, WAITING, note_progress_of
+from podium.db.operations import AT_FEED, BEGUN, ITS_NODE, WAITING, note_progress_of
 from podium.db.power_limits import Room
 from podium.db.sealed import as_stored
 from podium.db.slots import OF_NODE
@@ -32,12 +32,18 @@ _OF_REQUESTS: Final = among(requests.c.id)
 _DRIVER: Final = nodes.c.driver + ""
 #: What names the power domains of a node is no secret.
 _EXTRA: Final = as_stored(nodes.c.extra).label("extra")
+#: Of few actions, so that few operations are looked at.
+_AT_FEED: Final = sa.and_(
+    requests.c.action == states.POWER_CYCLE,
+    sa.exists().where(operations.c.id == requests.c.operation_id, operations.c.what.startswith(AT_FEED)),
+)
 
 
 class Due(NamedTuple):
     """A request that can be begun, resumed or taken over.
 
     :param id: the node's number, as driver, endpoint, extra and reservation are the node's
+    :param at_feed: whether the node is a feed that is switched together with others
     """
 
     id: int
@@ -49,6 +55,7 @@ class Due(NamedTuple):
     operation_id: int
     action: str
     state: str
+    at_feed: bool
 
     def __repr__(self) -> str:
         return which(self)
@@ -121,7 +128,7 @@ def due(
     mine = requests.c.state == BEGUN, nodes.c.reservation == holder
     left = requests.c.state == BEGUN, owned, nodes.c.reservation.not_in(members.living(connection))
     of_node = nodes.c.id, nodes.c.driver, nodes.c.endpoint, _EXTRA, nodes.c.reservation
-    of_request = columns(requests, ("id", "operation_id", "action", "state"))
+    of_request = *columns(requests, ("id", "operation_id", "action", "state")), _AT_FEED
     query: sa.Select[Any] = (
         sa.select(*of_node, *of_request)
         .select_from(requests.join(nodes, ITS_NODE).outerjoin(slots, OF_NODE))
@@ -322,3 +329,9 @@ def mark_sent(
             credential_changes.note_sent(connection, changes)
         confirmed.update(row.id for row in found)
     return confirmed
+
+
+def note_state(connection: sa.Connection, request_id: int, holder: Worker, state: str) -> None:
+    """Write down, for the other requests of its operation, what the node of one that is under way is."""
+    mine = requests.c.id == request_id, requests.c.holder == holder, requests.c.state == BEGUN
+    connection.execute(sa.update(requests).where(*mine).values(power_state=state))

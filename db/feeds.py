@@ -3,16 +3,18 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from podium import errors
 from podium.db import clock, hardware_reads
 from podium.db.bulk import chunks
+from podium.db.changes import next_change
 from podium.db.feed_words import KEY, Feed, named
 from podium.db.hardware_reads import HardwareRead
-from podium.db.models import node_columns, nodes
+from podium.db.ledger import event
+from podium.db.models import node_columns, nodes, operations, power_events
 from podium.db.node_conditions import entry_as_json
 
 #: What is read of a feed.
@@ -21,6 +23,8 @@ _KIND: Final = "sensors"
 _MOST: Final = 1024
 #: Names and UUIDs that are looked for one by one in what nodes have noted.
 _FEW: Final = 16
+#: How far what feeds feed is followed, before somebody switches them.
+LEVELS: Final = 4
 
 
 class Asked(NamedTuple):
@@ -30,12 +34,15 @@ class Asked(NamedTuple):
     read: int | None
 
 
-def look(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, list[Feed]]:
-    """Return the feeds of nodes, by the number of the node, as far as the database knows them."""
+def look(connection: sa.Connection, numbers: Sequence[int], levels: int = 1) -> dict[int, list[Feed]]:
+    """Return the feeds of nodes, by the number of the node, as far as the database knows them.
+
+    :param levels: how far what they feed is followed to what that feeds
+    """
     its_own = _named(connection, nodes.c.id.in_(numbers))
     wanted = sorted({name for _, its in its_own.values() for name in its})
     known = _known(connection, wanted)
-    users = _users(connection, known)
+    users = _followed(connection, known, levels)
     found: dict[int, list[Feed]] = {}
     for number, (own, its) in its_own.items():
         mine: dict[str, Feed] = {}  # a feed may be named by its name and by its UUID
@@ -48,6 +55,38 @@ def look(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, list[Fe
             )
         found[number] = list(mine.values())
     return found
+
+
+def note_switched(connection: sa.Connection, feeds: Mapping[str, Sequence[str]], operation: int) -> None:
+    """Write into the history of machines that they are switched at their feeds.
+
+    :param feeds: their names, by the name of the machine
+    :param operation: the number of the operation, just asked for
+    """
+    version = next_change(connection)
+    asked: sa.Select[Any] = sa.select(
+        *(operations.c[name] for name in ("action", "requested_by", "requested_at", "reason"))
+    )
+    its = connection.execute(asked.where(operations.c.id == operation)).one()
+    machines: sa.Select[Any] = sa.select(nodes.c.uuid, nodes.c.name, nodes.c.power_state)
+    rows = connection.execute(machines.where(nodes.c.name.in_(feeds)))
+    noted = [
+        event(
+            row,
+            "request",
+            at=its.requested_at,
+            to_state=row.power_state,
+            writer=None,
+            change=version,
+            who=its.requested_by,
+            reason="; ".join(
+                filter(None, (f"{its.action} at its feeds {', '.join(feeds[row.name])}", its.reason))
+            ),
+            operation_id=operation,
+        )
+        for row in rows
+    ]
+    connection.execute(sa.insert(power_events), noted)
 
 
 def why_not_switched(feeds: Sequence[Feed]) -> str | None:
@@ -146,6 +185,30 @@ def _known(connection: sa.Connection, wanted: Sequence[str]) -> dict[str, Feed]:
                 age = None if at is None else max((now - at).total_seconds(), 0.0)
                 feed = Feed(row.name, row.uuid, row.power_state, age)
                 found |= dict.fromkeys((row.name, row.uuid), feed)
+    return found
+
+
+def _followed(connection: sa.Connection, known: Mapping[str, Feed], levels: int) -> dict[str, set[str]]:
+    """Return what loses its power with each of these feeds: whatever has it, and what that feeds."""
+    users: dict[str, set[str]] = {}
+    looked: dict[str, str] = {}  # the UUIDs of what was looked at, by name
+    newest = known
+    for level in range(levels):
+        users |= _users(connection, newest)
+        looked |= {feed.name: feed.uuid or "" for feed in newest.values()}
+        left = {name for its in users.values() for name in its}.difference(looked)
+        if not left or level == levels - 1:
+            break
+        newest = _known(connection, sorted(left))
+    return {uuid: _all_of(uuid, users, looked) for uuid in users}
+
+
+def _all_of(uuid: str, users: Mapping[str, set[str]], uuids: Mapping[str, str]) -> set[str]:
+    found: set[str] = set()
+    newest = users.get(uuid, set())
+    while newest := newest - found:
+        found |= newest
+        newest = {other for name in newest for other in users.get(uuids.get(name, ""), ())}
     return found
 
 

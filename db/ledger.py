@@ -46,7 +46,7 @@ def event(
     *,
     at: datetime,
     to_state: str | None,
-    writer: Worker,
+    writer: Worker | None,
     change: int | None,
     who: str | None = None,
     reason: str | None = None,
@@ -57,7 +57,7 @@ def event(
 
     :param node: the row of the node as it was before: uuid, name and power_state
     :param cause: see podium.causes
-    :param writer: who records it
+    :param writer: who records it; None if it is no conductor
     :param change: the number of the change that it is
     """
     return {

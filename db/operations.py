@@ -24,6 +24,9 @@ STATES: Final = (HELD, WAITING, BEGUN, DONE, FAILED, CANCELLED, REPLACED)
 #: Of requests that have not ended.
 UNFINISHED: Final = (HELD, WAITING, BEGUN)
 
+#: How the words for an operation begin that switches machines at their feeds.
+AT_FEED: Final = "at feed"
+
 #: What a node's row says while nothing is asked of it.
 NOTHING_ASKED: Final[Mapping[str, Any]] = {
     "target_power_state": None,

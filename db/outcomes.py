@@ -16,7 +16,7 @@ from podium.db.ledger import event
 from podium.db.models import nodes, operations
 from podium.db.models import power_events as events
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED, note_progress
+from podium.db.operations import AT_FEED, BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED, note_progress
 from podium.db.worker import Worker
 
 #: Who asks for what enforcement restores, and the beginning of its reason.
@@ -28,8 +28,6 @@ CREDENTIALS: Final = "credentials"
 _SAME_CLOCK: Final = 2.0
 #: Characters of an error or a result, whatever made it: not every database has room for more.
 _LONGEST: Final = 2000
-#: What an operation is that switches machines at their feeds.
-AT_FEED: Final = "at feed"
 
 
 class SetClock(NamedTuple):
@@ -190,7 +188,8 @@ def _end(
         values |= {"power_state": end.state, "power_failures": 0}
     if end.changed:
         values["power_changed_at"] = at
-    if end.action in states.REACHED and not (end.by_enforcer and not end.done):
+    is_left_alone = end.done and end.action == states.POWER_CYCLE and end.state == states.POWER_OFF
+    if end.action in states.REACHED and not (end.by_enforcer and not end.done) and not is_left_alone:
         # What a person asked for in vain may come true late, and is not to be undone then.
         values["wanted_power_state"] = states.REACHED[end.action] if end.done else None
     freed = sa.update(nodes).where(AMONG).values(values)
@@ -279,7 +278,7 @@ def _what(row: sa.Row[Any], result: str) -> str | None:
         return ": ".join(filter(None, (row.what, result)))
     if row.action in states.BESIDE_POWER:
         return result or row.what
-    if row.what == AT_FEED:
+    if (row.what or "").startswith(AT_FEED):
         return ": ".join(filter(None, (row.what, result)))
     if row.what and row.action in states.REACHED:
         return result or f"boot device {row.what}"

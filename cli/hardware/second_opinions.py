@@ -29,7 +29,7 @@ def of_failing(podium: Podium, nodes: Chosen) -> Iterator[str]:
 def of_all(podium: Podium, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """Return a line for each node, the names of all their feeds, and of whatever else these feed."""
     lines: list[str] = []
-    feeds: dict[str, None] = {}
+    feeds: dict[str, str] = {}
     others: dict[str, None] = {}
     found = _read(podium, names)
     for name in names:
@@ -42,9 +42,25 @@ def of_all(podium: Podium, names: Sequence[str]) -> tuple[list[str], list[str], 
             f"{name}: {its.words or 'it names no feeds'}{watts if 'W' not in (its.words or '') else ''}"
         )
         for feed in its.feeds:
-            feeds[feed.name] = None
+            feeds[feed.name] = feed.node_uuid or ""
             others |= dict.fromkeys(other for other in feed.others if other not in names)
+    known = [uuid for uuid in feeds.values() if uuid]
+    lines += _odd(podium, names, known) if known else []
     return lines, list(feeds), list(others)
+
+
+def _odd(podium: Podium, names: Sequence[str], feeds: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each feed that somebody works at, or that may be no outlet."""
+    fields = ["name", "driver", "maintenance", "extra.power_feeds"]
+    machines = {node.driver for node in podium.nodes(names, fields=fields)}
+    for feed in podium.nodes(feeds, fields=fields):
+        odd = {
+            "it is in maintenance": feed.maintenance,
+            "it has feeds itself": (feed.extra or {}).get("power_feeds"),
+            f"its driver {feed.driver} is that of a machine": feed.driver in machines,
+        }
+        if words := [word for word, is_so in odd.items() if is_so]:
+            yield f"look at the feed {feed.name}: {', '.join(words)}"
 
 
 def _read(podium: Podium, names: Sequence[str]) -> dict[str, Feeds]:

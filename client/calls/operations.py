@@ -109,7 +109,8 @@ class AskPower(Call[Asked], frozen=True):
     ``boot`` is for ``set boot device``, and for what switches on or restarts: then machines are told what to
     boot from before that. ``identification`` is for ``identify``, ``log`` for ``clear log``, and ``own`` for
     ``driver action``. ``at`` is for ``power cycle`` of at most 10 nodes whose own hardware does not answer:
-    ``feed`` switches off and on what they name in ``extra.power_feeds``. What leaves the power alone is
+    ``feed`` switches off and on what they name in ``extra.power_feeds``, all of it as one operation of these
+    feeds, or nothing. What leaves the power alone is
     refused by a node for which something else waits.
 
     :param action: what is to be done
@@ -156,8 +157,9 @@ class Operation(Record, frozen=True, kw_only=True):
     :param canaries: how many machines are tried first, while the others are held; None for all at once
     :param what: what ``action`` leaves open. Which change of credentials it is: ``in Podium`` or ``on the
         BMC``, perhaps ``, generated`` after that, ``undo of 2`` or ``settle``. Or ``arguments`` in words:
-        ``pxe, once, uefi``, ``60 s``, ``acme.blink colour=red``, ``at feed``
-    :param arguments: what of ``boot``, ``identification``, ``log``, ``own`` and ``at`` was given
+        ``pxe, once, uefi``, ``60 s``, ``acme.blink colour=red``, ``at feeds of r1n07``
+    :param arguments: what of ``boot``, ``identification``, ``log``, ``own`` and ``at`` was given; with ``at``
+        the names of the ``machines``, whose feeds the nodes of the operation are
     :param then_off: None for credentials
     :param undoes: the number of the operation that it undoes
     :param undone_by: the number of the newest that undoes it

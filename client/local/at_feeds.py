@@ -1,15 +1,18 @@
-"""Which nodes can be switched at their feeds, and why the others cannot."""
+"""Switching machines at their feeds: one operation of the feeds, all of which can be switched, or none."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import errors, states
+from podium import errors, node_ranges, states
+from podium.client.calls.operations import AskPower
 from podium.client.enrolling.catalog import Catalog
+from podium.client.local import given
 from podium.db import api, power
 from podium.db import feeds as statements
 from podium.db.api import NodeKey
+from podium.db.operations import AT_FEED
 
 #: Nodes of one request.
 MOST: Final = 10
@@ -32,35 +35,58 @@ def check(nodes: Sequence[NodeKey], *, confirmed: bool) -> None:
         )
 
 
-def sorted_out(
-    connection: sa.Connection, nodes: Sequence[NodeKey], catalog: Catalog
-) -> tuple[list[NodeKey], list[NodeKey], list[str]]:
-    """Return the nodes that can be switched, their feeds, and a line for each of the others."""
-    found = statements.look(connection, [node.id for node in nodes])
-    able: list[NodeKey] = []
+def ask(
+    connection: sa.Connection, nodes: Sequence[NodeKey], call: AskPower, catalog: Catalog, who: str
+) -> tuple[power.Asked, list[NodeKey]]:
+    """Ask the feeds of nodes to switch together; return also these feeds."""
+    found = statements.look(connection, [node.id for node in nodes], levels=statements.LEVELS)
+    refused = power.refused(connection, nodes, call.action)
     feeds: dict[str, NodeKey] = {}
-    refused: list[str] = []
+    its_names: dict[str, list[str]] = {}
     for node in nodes:
         its = found.get(node.id, [])
-        why = statements.why_not_switched(its)
-        if why is None:
-            keys = api.find_keys(connection, [feed.uuid for feed in its if feed.uuid is not None])
-            why = _why_not(connection, keys, feeds, catalog)
-        if why is None:
-            able.append(node)
-            feeds |= {key.uuid: key for key in keys}
-        else:
+        if why := statements.why_not_switched(its):
             refused.append(f"{node.name}: {why}")
-    return able, list(feeds.values()), refused
+            continue
+        keys = api.find_keys(connection, [feed.uuid for feed in its if feed.uuid is not None])
+        feeds |= {key.uuid: key for key in keys}
+        its_names[node.name] = [key.name for key in keys]
+    fed = {other for its in found.values() for feed in its for other in feed.others}
+    refused += _refused(connection, list(feeds.values()), fed, catalog)
+    if refused:
+        return power.Asked(None, [], refused, 0), []
+    arguments: dict[str, Any] = {"at": call.at, "machines": [node.name for node in nodes]}
+    asked = power.ask(
+        connection,
+        list(feeds.values()),
+        call.action,
+        who=who,
+        reason=call.reason,
+        timeout=call.timeout,
+        arguments=arguments,
+        what=given.cut(f"{AT_FEED}s of {node_ranges.fold(arguments['machines'])}"),
+    )
+    if asked.operation_id is not None:
+        statements.note_switched(connection, its_names, asked.operation_id)
+    return asked, list(feeds.values())
 
 
-def _why_not(
-    connection: sa.Connection, keys: Sequence[NodeKey], taken: dict[str, NodeKey], catalog: Catalog
-) -> str | None:
-    for key in keys:
-        if key.uuid in taken:
-            return f"its feed {key.name} is switched for another node of the same request"
-        if missing := _NEEDED - (catalog.actions(key.driver) or _NEEDED):
-            return f"its feed {key.name}: the driver {key.driver} does not know {', '.join(sorted(missing))}"
-    refused = power.refused(connection, keys, states.POWER_OFF)
-    return f"its feed {'; '.join(refused)}" if refused else None
+def _refused(
+    connection: sa.Connection, feeds: Sequence[NodeKey], fed: set[str], catalog: Catalog
+) -> list[str]:
+    """Return a line for each feed that is not to be switched.
+
+    :param fed: the names of what loses its power with them
+    """
+    refused = [f"its feed {line}" for line in power.refused(connection, feeds, states.POWER_CYCLE)]
+    in_maintenance = api.in_maintenance(connection, [feed.id for feed in feeds])
+    for feed in feeds:
+        if feed.id in in_maintenance:
+            refused.append(f"its feed {feed.name}: it is in maintenance; somebody may work at it")
+        elif feed.name in fed:
+            refused.append(f"its feed {feed.name} would lose its own power, and could not be switched on")
+        elif missing := _NEEDED - (catalog.actions(feed.driver) or _NEEDED):
+            refused.append(
+                f"its feed {feed.name}: the driver {feed.driver} does not know {', '.join(sorted(missing))}"
+            )
+    return refused

@@ -42,7 +42,7 @@ class OwedFeeds(Owed[Feeds]):
     def _ask(self) -> tuple[NodeKey, list[Asked]]:
         with self._backend.database.read() as connection:
             (node,) = api.find_keys(connection, [self._call.node])
-            feeds = statements.look(connection, [node.id])
+            feeds = statements.look(connection, [node.id], levels=statements.LEVELS)
         who = self._backend.who
         asked = self._backend.step(lambda connection: statements.ask(connection, feeds, who))
         return node, asked.get(node.id, [])

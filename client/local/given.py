@@ -8,7 +8,6 @@ import msgspec
 
 from podium import errors, states
 from podium.client.calls.operations import AskPower, BootChoice, Identification, OwnAction, SeenLog
-from podium.db.outcomes import AT_FEED
 from podium.drivers import actions
 from podium.drivers.abilities import BootDevice
 from podium.drivers.actions import DriverAction
@@ -52,8 +51,10 @@ def check(call: AskPower) -> None:
         _check_values(name, one)
         if call.action not in which:
             raise errors.BadRequest(f"{name} goes with {' and '.join(which)}, not with {call.action}")
-    if is_at_feed(call) and (call.action != states.POWER_CYCLE or call.boot is not None):
-        raise errors.BadRequest(f"at = feed goes with {states.POWER_CYCLE} alone, and without boot")
+    if is_at_feed(call) and (call.action != states.POWER_CYCLE or call.boot or call.stagger):
+        raise errors.BadRequest(
+            f"at = feed goes with {states.POWER_CYCLE} alone, and without boot and stagger"
+        )
     needed = _NEEDS.get(call.action)
     if needed is not None and getattr(call, needed) is None:
         raise errors.BadRequest(f"{call.action} needs {needed}")
@@ -83,22 +84,18 @@ def arguments(call: AskPower) -> dict[str, Any] | None:
     found = {
         name: msgspec.to_builtins(one) for name in _GOES_WITH if (one := getattr(call, name)) is not None
     }
-    if is_at_feed(call):
-        found["at"] = call.at
     return found or None
 
 
 def words(call: AskPower) -> str | None:
     """What was given, in a few words; None for nothing."""
-    if is_at_feed(call):
-        return AT_FEED
     if call.boot is not None:
         return str(BootDevice(call.boot.device, call.boot.persistent, call.boot.mode))
     if call.identification is not None:
         return _length(call.identification)
     if call.log is not None:
-        return _cut(f"up to {call.log.last}")
-    return None if call.own is None else _cut(_own(call.own))
+        return cut(f"up to {call.log.last}")
+    return None if call.own is None else cut(_own(call.own))
 
 
 def _length(found: Identification) -> str:
@@ -115,7 +112,8 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return words that are not too long for an operation."""
     printable = "".join(c if c.isprintable() else " " for c in text)
     return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST - 1]}…"
 

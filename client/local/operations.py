@@ -61,37 +61,33 @@ def _check(call: AskPower) -> None:
 def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
     nodes = chosen(backend, connection, call.nodes, call.where)
     check_meant(nodes, call.uuids_xor)
-    feeds: list[NodeKey] = []
-    refused: list[str] = []
     if given.is_at_feed(call):  # by other drivers than theirs
         at_feeds.check(nodes, confirmed=call.confirmed)
-        nodes, feeds, refused = at_feeds.sorted_out(connection, nodes, backend.catalog)
+        asked, nodes = at_feeds.ask(connection, nodes, call, backend.catalog, backend.who)
     else:
         _check_supported(nodes, backend.catalog, call)
         if not call.confirmed:
             check_number(backend, len(nodes))
-    asked = power.ask(
-        connection,
-        nodes,
-        call.action,
-        who=backend.who,
-        reason=call.reason,
-        timeout=call.timeout,
-        then_off=call.then_off,
-        stagger=call.stagger,
-        arguments=given.arguments(call),
-        what=given.words(call),
-    )
+        asked = power.ask(
+            connection,
+            nodes,
+            call.action,
+            who=backend.who,
+            reason=call.reason,
+            timeout=call.timeout,
+            then_off=call.then_off,
+            stagger=call.stagger,
+            arguments=given.arguments(call),
+            what=given.words(call),
+        )
     accepted = set(asked.accepted)
     timeout = float(backend.config.conductor.heartbeat_timeout)
     return Asked(
         operation=asked.operation_id,
         requested=len(accepted),
         replaced=asked.replaced,
-        refused=[*refused, *asked.refused],
-        warnings=unserved.warnings(
-            connection, [*(one for one in nodes if one.id in accepted), *feeds], timeout
-        ),
+        refused=asked.refused,
+        warnings=unserved.warnings(connection, [one for one in nodes if one.id in accepted], timeout),
     )
 
 
@@ -305,8 +301,10 @@ def patience_for(
     soft = timeout or config.conductor.soft_power_off_timeout
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
     # Twice, for changes that are made of halves, and once more for what is to be booted.
-    if arguments is not None and arguments.get("at") == "feed":  # each half waits for other conductors
-        return 2 * (hard + _GRACE) + max(hard + _GRACE, float(config.conductor.heartbeat_timeout)) + _GRACE
+    if arguments is not None and arguments.get("at") == "feed":  # whatever happens, they are switched on
+        hard = max(hard, config.conductor.power_state_change_timeout)
+        on = max(3 * hard, 600.0)
+        return float(2 * (hard + _GRACE) + hard + on + max(_GRACE, config.conductor.heartbeat_timeout))
     seconds = float(
         (2 if arguments is None else 3) * hard + (soft if action in _SOFT else 0) + max(pauses, default=0.0)
     )

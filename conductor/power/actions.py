@@ -17,6 +17,7 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.power.barrier import is_at_feed
 from podium.conductor.power.carrying import Carrying, Timeouts, nodes_of
 from podium.conductor.power.confirmations import Confirmations
 from podium.conductor.power.promotion import Promotion
@@ -94,7 +95,7 @@ class PowerActions:
             timeouts=timeouts,
             note_read=note_read,
             lease=lease,
-            host=worker.host,
+            worker=worker,
         )
         hold = lease.length if lease else 0.0
         self._promotion = Promotion(
@@ -167,7 +168,7 @@ class PowerActions:
                 continue
             # If the fleet does not show the request yet, the change would look as if somebody else had
             # switched the node.
-            if not free[row.driver] or not self._is_shown(row):
+            if not (free[row.driver] or row.at_feed) or not self._is_shown(row):
                 more = True
                 continue
             target = row.driver, row.endpoint
@@ -175,12 +176,14 @@ class PowerActions:
                 if (row.operation_id, target) in accounts:  # it begins together with that one
                     continue
                 accounts.add((row.operation_id, target))
-            if not self._quotas.admits(target, ahead[target]):
+            # Feeds wait for each other: one that had to wait for another to end would never begin.
+            if not row.at_feed and not self._quotas.admits(target, ahead[target]):
                 continue
             if row.state != operations.BEGUN and not room.admit(row.action, row.extra, row.operation_id):
                 continue
-            ahead[target] += 1
-            free[row.driver] -= 1
+            if not row.at_feed:
+                ahead[target] += 1
+                free[row.driver] -= 1
             chosen.append(row)
         self._wait_for(room)
         return chosen, more
@@ -209,7 +212,8 @@ class PowerActions:
         finally:
             self._fleet.taken.free(taken - {one.node.id for one in begun})
         for one in begun:
-            self._quotas.begin(_target(one))
+            if not is_at_feed(one.arguments):
+                self._quotas.begin(_target(one))
             for other in one.others:
                 self._fleet.taken.take(other.node.id)
             if one.sent_at is not None:
@@ -234,7 +238,11 @@ class PowerActions:
         return begun, room
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the changes under way; the next run resumes those that take longer."""
+        """Wait for the changes under way; the next run resumes those that take longer.
+
+        Feeds that are off are switched on, whatever they wait for.
+        """
+        self._carrying.is_stopping = True
         if self._tasks:
             LOG.info("Waiting up to %.0f s for %d changes under way", seconds, len(self._tasks))
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
@@ -273,7 +281,8 @@ class PowerActions:
                 "%s: %s was cut off with its driver's room, and stays asked for", node.name, begun.action
             )
         finally:
-            self._quotas.end(_target(begun))
+            if not is_at_feed(begun.arguments):
+                self._quotas.end(_target(begun))
             for request in nodes_of(begun):
                 self._sent.pop(request, None)
             if not ended:  # otherwise it is released once the fleet shows the outcome

@@ -16,9 +16,9 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power import feeds
 from podium.conductor.power.abilities import HardwareChange
 from podium.conductor.power.abilities import Wanted as HardwareWanted
+from podium.conductor.power.barrier import Barrier, is_at_feed
 from podium.conductor.power.booting import Booting, boot_of
 from podium.conductor.power.change import PowerChange, Request
 from podium.conductor.power.confirmations import Confirmations
@@ -30,6 +30,7 @@ from podium.db import credential_changes
 from podium.db.beginning import Begun
 from podium.db.credential_changes import KEPT, SENT, UNKNOWN, Change
 from podium.db.outcomes import SetClock
+from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Timeouts:
     :param change: of the power by hardware
     :param soft: of the power by a clean shutdown
     :param credentials: of credentials, also where the hardware reboots
-    :param feeds_off: for which the feeds of a machine are off that is switched there
+    :param feeds_off: for which all feeds are off of machines that are switched there
     """
 
     change: float
@@ -70,7 +71,8 @@ class Carrying:
     :param note_read: learns, in the driver's room, of each read that a change makes: the driver, the node's
         number, and the answer or the error
     :param lease: of this conductor, without which nothing is sent
-    :param host: of this conductor, whose log says more
+    :param worker: of this conductor, whose log says more
+    :ivar is_stopping: whether the conductor stops; may be read in any thread
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class Carrying:
         timeouts: Timeouts,
         note_read: Callable[[str, int, Any, Exception | None], object],
         lease: Lease | None,
-        host: str,
+        worker: Worker,
     ) -> None:
         self._sql = sql
         self._fleet = fleet
@@ -94,7 +96,8 @@ class Carrying:
         self._timeouts = timeouts
         self._note_read = note_read
         self._lease = lease
-        self._host = host
+        self._worker = worker
+        self.is_stopping = False
         self._now = sql.now
 
     async def outcome(self, begun: Begun, context: RequestContext) -> Found:
@@ -105,7 +108,7 @@ class Carrying:
             raise
         except Exception as fault:
             LOG.exception("%s: %s cannot be carried out", begun.node.name, begun.action)
-            text = f"it cannot be carried out: {type(fault).__name__}, see the log of {self._host}"
+            text = f"it cannot be carried out: {type(fault).__name__}, see the log of {self._worker.host}"
             if begun.change is None:
                 return Found(error=text)
             was_sent = begun.change.state == SENT or (begun.change.on_bmc and begun.request_id in self._sent)
@@ -120,11 +123,10 @@ class Carrying:
         if begun.action in states.BESIDE_POWER:
             done = await self._run(begun, self._hardware(begun, confirm).carry_out, context)
             return Found(error=done.error, result=done.result, clock=done.clock)
-        if feeds.is_at_feed(begun.arguments):
-            return await self._at_feeds(begun, confirm)
+        barrier = self._barrier(begun) if is_at_feed(begun.arguments) else None
         request = Request(
             begun.action,
-            begun.timeout or self._timeouts.change,
+            self._timeout(begun),
             begun.timeout or self._timeouts.soft,
             begun.then_off,
             begun.sent_at is not None,
@@ -136,7 +138,8 @@ class Carrying:
             request,
             confirm,
             functools.partial(self._note_read, begun.node.driver, begun.node.id),
-            booting=self._booting(begun, confirm),
+            booting=None if barrier else self._booting(begun, confirm),
+            barrier=barrier,
             lease=self._lease,
         )
         ended = await self._run(begun, change.carry_out, context)
@@ -146,13 +149,21 @@ class Carrying:
             self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
         return Found(*ended, result=None if ended.error else change.result)
 
-    async def _at_feeds(self, begun: Begun, confirm: Confirm) -> Found:
-        """Switch at the feeds. What state that leads to is for the sweep to find out."""
-        timeout = begun.timeout or self._timeouts.change
-        off_for = self._timeouts.feeds_off
-        cycle = feeds.FeedCycle(self._sql, begun, confirm, timeout=timeout, off_for=off_for)
-        cycled = await cycle.carry_out()
-        return Found(error=cycled.error, result=cycled.result)
+    def _timeout(self, begun: Begun) -> float:
+        """Seconds for a change of the power; feeds have at least the conductor's own."""
+        least = self._timeouts.change if is_at_feed(begun.arguments) else 0.0
+        return max(begun.timeout or self._timeouts.change, least)
+
+    def _barrier(self, begun: Begun) -> Barrier:
+        return Barrier(
+            self._sql,
+            asyncio.get_running_loop(),
+            begun,
+            self._worker,
+            timeout=self._timeout(begun),
+            off_for=self._timeouts.feeds_off,
+            is_stopping=lambda: self.is_stopping,
+        )
 
     def _booting(self, begun: Begun, confirm: Callable[..., Awaitable[None]]) -> Booting | None:
         """What a machine is to boot from when it is switched: whoever goes on may choose that again."""

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from podium import errors, states
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.power.barrier import Barrier
 from podium.conductor.power.booting import Booting
 from podium.conductor.power.sending import (
     GAPS,
@@ -36,6 +37,8 @@ from podium.db.power import STAYS_ON, TAKES_POWER
 from podium.drivers.base import Node, actions
 from podium.wording import safe_repr
 
+#: Seconds in which a feed must be on again at least, and for which one is watched that may go off late.
+_ON_AT_LEAST, _WATCH_AT_LEAST = 600.0, 30.0
 _REPEATABLE: Final = frozenset({states.POWER_ON, states.POWER_OFF})
 
 
@@ -73,6 +76,7 @@ class PowerChange:
     :param note_read: learns the answer or the error of each read: reads that fail show at once, and not only
         when the change has failed
     :param booting: what the machine is to boot from: chosen before the first command, if none was sent
+    :param barrier: where a feed waits for others that are switched together with it
     :param lease: of this conductor, without which nothing is sent
     :param clock: seconds, monotonic
     :param pause: waits for so many seconds
@@ -87,6 +91,7 @@ class PowerChange:
         note_read: Callable[[Any, Exception | None], object],
         *,
         booting: Booting | None = None,
+        barrier: Barrier | None = None,
         lease: Lease | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -96,13 +101,14 @@ class PowerChange:
         self._node = node
         self._request = request
         self._booting = booting
+        self._barrier = barrier
         self._note_read = note_read
         self._sender = Sender(room, node, confirm, lease=lease, clock=clock, pause=pause)
         self._clock = clock
         self._tried = request.sent  # whether the hardware may have heard something
         #: The state that the last command the hardware may have heard leads to, sooner or later.
         self.late = states.REACHED.get(request.action) if request.sent else None
-        #: What a machine boots from that was to boot from something else, in words.
+        #: What a machine boots from that was to boot from something else, or how long a feed was off.
         self.result: str | None = None
         self._state: str | None = None
         self._problem: str | None = None  # of the last read
@@ -164,7 +170,9 @@ class PowerChange:
 
     async def _go(self) -> None:
         action, timeout = self._request.action, self._request.timeout
-        if action in _REPEATABLE:
+        if self._barrier is not None:
+            await self._at_feed(self._barrier)
+        elif action in _REPEATABLE:
             await self._switch(action, timeout)
         elif action == states.SOFT_POWER_OFF:
             await self._soft_off()
@@ -201,6 +209,76 @@ class PowerChange:
                     # Once more later, in case the hardware acknowledged the command and forgot it.
                     send_at = float("inf") if accepted else self._clock() + seconds / 3
                     accepted, pauses = True, iter(PAUSES)
+            await self._sender.rest(next(pauses), end)
+
+    async def _at_feed(self, barrier: Barrier) -> None:
+        """Switch a feed off and on, together with others. Whatever happens once it may be off: it is on."""
+        if self._request.sent:
+            problem = await barrier.were_off()
+            if problem is not None:
+                await barrier.note(states.POWER_ON)
+            await self._on_again(watch=problem is not None)
+            if problem is not None:
+                raise Failed(f"{problem}; it is on again")
+            self.result = "off, on again when its conductor had ended"
+            return
+        await barrier.until_begun()
+        await self._until_answered(self._clock() + self._request.timeout)
+        if self._state == states.POWER_OFF:
+            self.result = "was off already; left alone"
+            if await barrier.until_off() is None:
+                await barrier.stay_off()
+            return
+        start, was_seen = self._clock(), False
+        try:
+            await self._switch(states.POWER_OFF, self._request.timeout)
+            start, was_seen = self._clock(), True
+            problem = await barrier.until_off()
+        except Exception as error:
+            if not self._tried:
+                raise
+            problem = str(error) if isinstance(error, Failed | Refused) else self._sender.words(error)
+        if problem is None:
+            await barrier.stay_off()
+        else:
+            await barrier.note(states.POWER_ON)
+        await self._on_again(watch=not was_seen)
+        if problem is not None:
+            raise Failed(f"{problem}; it is on again")
+        self.result = f"off {self._clock() - start:.0f} s, on again"
+
+    async def _on_again(self, *, watch: bool) -> None:
+        """Switch a feed on, whatever it says that it is, until it is on.
+
+        :param watch: whether it may still go off, because it was told to and was not seen off
+        """
+        timeout, watched = self._request.timeout, 0.0
+        if watch:
+            watched = max(timeout, _WATCH_AT_LEAST)
+        seconds = max(3 * timeout, _ON_AT_LEAST)
+        start = send_at = self._clock()
+        end, is_sent, failed, on_since = start + seconds, False, "", float("inf")
+        gaps, pauses = iter(GAPS), iter(PAUSES)
+        self._tried = True
+        while True:
+            is_on = await self._read(end) == states.POWER_ON and is_sent
+            now = self._clock()
+            on_since = min(on_since, now) if is_on else float("inf")
+            if now - on_since >= watched:
+                return
+            if now >= end:
+                raise Failed(f"it is not on again: {failed or self._unmet(states.POWER_ON, seconds)}")
+            if now >= send_at and not is_on and not self._silent:
+                try:
+                    await self._send(end, self._driver.set_power_state, states.POWER_ON)
+                except (Refused, Unheard, Fault) as failure:
+                    failed, send_at = str(failure), self._clock() + next(gaps)
+                    is_sent = is_sent or isinstance(failure, Unheard)
+                except Failed as failure:
+                    raise Failed(f"it is not on again: {failure}") from None
+                else:
+                    is_sent, failed, pauses = True, "", iter(PAUSES)
+                    send_at = self._clock() + timeout / 3
             await self._sender.rest(next(pauses), end)
 
     async def _soft_off(self) -> None:

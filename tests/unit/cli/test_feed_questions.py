@@ -48,6 +48,7 @@ def test_who_cuts_the_power_at_feeds_is_asked_loudly(
     assert done.returncode == status
     assert done.stderr.startswith(
         "podium: n1: its feed f1 also feeds n2 (312 W)\n"
+        "podium: look at the feed f1: its driver fake is that of a machine\n"
         "CUT THE POWER of n1 at feeds f1, AND OF n2, and switch on again? [y/N] "
     )
     assert (done.stdout == "operation 1: 1 requested\n") == (status == 0)

@@ -38,10 +38,15 @@ def test_machines_are_switched_at_their_feeds_when_that_is_confirmed(podium: Pod
     with pytest.raises(errors.NeedsConfirmation, match="needs confirmed = true") as refused:
         podium.power("power cycle", "n[1-2]", at="feed")
     assert refused.value.nodes == 2
-    asked = podium.power("power cycle", "n[1-2]", at="feed", confirmed=True)
-    assert (asked.requested, asked.refused) == (2, [])
+    asked = podium.power("power cycle", "n[1-3]", at="feed", confirmed=True, reason="dead")
+    assert (asked.requested, asked.refused) == (3, [])
     operation = podium.operation(asked.operation or 0)
-    assert (operation.what, operation.arguments) == ("at feed", {"at": "feed"})
+    assert operation.what == "at feeds of n[1-3]"
+    assert operation.arguments == {"at": "feed", "machines": ["n1", "n2", "n3"]}
+    assert [one.node_name for one in podium.requests(operation.id)] == ["f1", "f2", "f3"]
+    (event,) = podium.history("n2")
+    assert event.reason == "power cycle at its feeds f2, f3; dead"
+    assert (event.cause, event.operation_id) == ("request", operation.id)
 
 
 @pytest.mark.usefixtures("rack")
@@ -49,16 +54,34 @@ def test_nodes_whose_feeds_cannot_be_switched_say_why(podium: Podium, database: 
     with database.write() as connection:
         (feed,) = api.find_keys(connection, ["f2"])
         api.update_node(connection, feed.id, {"disable_power_off": True})
+        (feed,) = api.find_keys(connection, ["f1"])
+        api.update_node(connection, feed.id, {"maintenance": True})
+        (node,) = api.find_keys(connection, ["n1"])
+        api.update_node(connection, node.id, {"disable_power_off": True})
     asked = podium.power("power cycle", "n[1-6]", at="feed", confirmed=True)
-    assert asked.requested == 1
+    assert (asked.operation, asked.requested) == (None, 0)
+    stays = "its disable_power_off is true, so that it is never switched off; set that to false first"
     assert asked.refused == [
-        "n2: its feed f2: its disable_power_off is true, so that it is never switched off; set that to false"
-        " first",
-        "n3: its feed f1 is switched for another node of the same request",
+        f"n1: {stays}",
         "n4: its feed f9 is no node",
         "n5: its feed n5 is the node itself",
         "n6: it names no feeds, see extra.power_feeds",
+        f"its feed f2: {stays}",
+        "its feed f1: it is in maintenance; somebody may work at it",
     ]
+
+
+def test_what_feeds_of_feeds_feed_is_named_and_no_feed_cuts_its_own_power(
+    podium: Podium, enrol: Enrol
+) -> None:
+    enrol("main")
+    enrol("pdu1", "pdu2", extra={"power_feeds": "main"})
+    enrol("n1", "n2", extra={"power_feeds": "pdu1,pdu2"})
+    enrol("sw", extra={"power_feeds": "main"})
+    enrol("n3", extra={"power_feeds": "main,pdu1"})
+    assert podium.feeds("sw").feeds[0].others == ["n1", "n2", "n3", "pdu1", "pdu2"]
+    asked = podium.power("power cycle", "n3", at="feed", confirmed=True)
+    assert asked.refused == ["its feed pdu1 would lose its own power, and could not be switched on"]
 
 
 @pytest.mark.usefixtures("rack")
@@ -69,8 +92,9 @@ def test_nodes_whose_feeds_cannot_be_switched_say_why(podium: Podium, database: 
         (
             "power cycle",
             {"boot": BootChoice(device="pxe")},
-            "at = feed goes with power cycle alone, and without boot",
+            "at = feed goes with power cycle alone, and without boot and stagger",
         ),
+        ("power cycle", {"stagger": (1, 2.0)}, "without boot and stagger"),
     ],
 )
 def test_nothing_else_is_done_at_feeds(podium: Podium, action: Any, more: dict[str, Any], error: str) -> None:

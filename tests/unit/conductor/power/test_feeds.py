@@ -1,4 +1,4 @@
-"""A machine that is switched off and on at its feeds, by real conductors over one database."""
+"""The feeds of a machine that are switched off and on together, by real conductors over one database."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ import pytest
 
 from fakes import HERE, PATIENCE, THERE, Pieces, StillDriver, all_slots, joined
 from podium import errors, states
+from podium.conductor.power import barrier, change
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.power.carrying import Timeouts
 from podium.db import api, cancelling, members, operations, power
@@ -30,6 +31,8 @@ class Outlets(StillDriver):
         super().__init__("pdu")
         self.sent: list[tuple[str, str]] = []
         self.stuck: set[str] = set()  # outlets that refuse to switch off
+        self.busy = 0  # refusals to switch on that are left
+        self.late: set[str] = set()  # outlets that go off when they have been told something else
 
     async def get_power_state(self, node: base.Node) -> str:
         return self.states.get(node.name, states.POWER_ON)
@@ -37,18 +40,22 @@ class Outlets(StillDriver):
     async def set_power_state(self, node: base.Node, target: str) -> None:
         if target == states.POWER_OFF and node.name in self.stuck:
             raise errors.UnsupportedPowerState("the outlet is locked")
+        if target == states.POWER_ON and self.busy:
+            self.busy -= 1
+            raise errors.DriverError("the PDU is busy")
         self.sent.append((node.name, target))
+        if target == states.POWER_OFF and node.name in self.late:
+            return
         self.states[node.name] = target
 
 
-class Dead(StillDriver):
-    """Machines whose BMC must not be asked any more."""
+class Others(StillDriver):
+    """More outlets, of another driver."""
 
-    async def get_power_state(self, node: base.Node) -> str:
-        raise AssertionError("its hardware was asked")
-
-    async def set_power_state(self, node: base.Node, target: str) -> None:
-        raise AssertionError("its hardware was asked")
+    def __init__(self, outlets: Outlets) -> None:
+        super().__init__("other")
+        self.get_power_state = outlets.get_power_state  # type: ignore[method-assign]
+        self.set_power_state = outlets.set_power_state  # type: ignore[method-assign]
 
 
 class One:
@@ -89,13 +96,14 @@ class One:
 class Site:
     """A machine and its feeds, and who has them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, other: str = "pdu") -> None:
         self.database = prepared(url)
-        self.machines, self.outlets = Dead(), Outlets()
+        self.outlets = Outlets()
+        self.other = Others(self.outlets)
         self.those: list[One] = []
         rows: list[dict[str, Any]] = [
-            {"name": "m", "driver": "still", "extra": {"power_feeds": ["f1", "f2"]}},
-            *({"name": name, "driver": "pdu", "power_state": "power on"} for name in ("f1", "f2")),
+            {"name": name, "driver": driver, "power_state": "power on"}
+            for name, driver in {"f1": "pdu", "f2": other}.items()
         ]
         with self.database.write() as connection:
             api.create_nodes(connection, rows)
@@ -113,21 +121,17 @@ class Site:
         with self.database.write() as connection:
             members.leave(connection, one.member)
 
-    def ask(self, name: str = "m", action: str = "power cycle", **how: Any) -> int:
-        if action == states.POWER_CYCLE:
-            how |= {"arguments": {"at": "feed"}, "what": "at feed"}
+    def ask(self, **how: Any) -> int:
+        how |= {"arguments": {"at": "feed", "machines": ["m"]}, "what": "at feeds of m"}
         with self.database.write() as connection:
-            nodes = api.find_keys(connection, [name])
-            number = power.ask(connection, nodes, action, who="ann@desk", **how).operation_id
+            nodes = api.find_keys(connection, ["f1", "f2"])
+            number = power.ask(connection, nodes, "power cycle", who="ann@desk", **how).operation_id
         assert number is not None
         return number
 
     def requests(self, *numbers: int) -> list[PowerRequest]:
         with self.database.read() as connection:
             return [one for number in numbers for one in operations.requests_of(connection, number)]
-
-    def request(self, number: int) -> PowerRequest:
-        return self.requests(number)[0]
 
     async def until(self, *numbers: int, state: Sequence[str] = ("done", "failed")) -> list[PowerRequest]:
         """Let the conductors go on until the requests of operations are in one of these states."""
@@ -140,18 +144,18 @@ class Site:
                     return found
                 await asyncio.sleep(0.005)
 
-    async def until_asked(self, number: int) -> None:
-        """Let the conductors go on until there is an operation of that number."""
+    async def until_sent(self, *sent: str) -> None:
+        """Let the conductors go on until these feeds are off."""
         async with asyncio.timeout(PATIENCE):
-            while not self.requests(number):
+            while {name for name, state in self.outlets.states.items() if state == "power off"} != {*sent}:
                 for one in self.those:
                     await one.follow()
                 await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager
-async def site(url: str) -> AsyncIterator[Site]:
-    made = Site(url)
+async def site(url: str, other: str = "pdu") -> AsyncIterator[Site]:
+    made = Site(url, other)
     try:
         yield made
     finally:
@@ -159,34 +163,31 @@ async def site(url: str) -> AsyncIterator[Site]:
             await one.close()
 
 
+def slow(one: One) -> None:
+    """Have a conductor leave feeds off for ever."""
+    one.actions._carrying._timeouts = Timeouts(5.0, 5.0, feeds_off=3600.0)
+
+
 @pytest.mark.parametrize("count", [1, 2], ids=["one conductor", "two conductors"])
 def test_all_feeds_are_off_before_any_is_on_again(migrated_url: str, count: int) -> None:
     async def main() -> None:
-        async with site(migrated_url) as it:
-            if count == 1:
-                await it.enter(HERE, it.machines, it.outlets)
-            else:
-                await it.enter(HERE, it.machines)
-                await it.enter(THERE, it.outlets)
+        async with site(migrated_url, "pdu" if count == 1 else "other") as it:
+            await it.enter(HERE, it.outlets)
+            if count == 2:
+                await it.enter(THERE, it.other)
             number = it.ask(reason="its BMC is dead")
-            (found,) = await it.until(number)
-            assert (found.state, found.error, found.power_state) == ("done", None, None)
-            assert (
-                found.result == f"f1, f2: off (operation {number + 1}), and on again (operation {number + 2})"
-            )
+            found = await it.until(number)
+            assert [(one.state, one.error) for one in found] == [("done", None)] * 2
+            assert [one.result for one in found] == ["off 0 s, on again"] * 2
             assert sorted(it.outlets.sent[:2]) == [("f1", "power off"), ("f2", "power off")]
             assert sorted(it.outlets.sent[2:]) == [("f1", "power on"), ("f2", "power on")]
-            off, *_ = it.requests(number + 1)
-            assert (off.requested_by, off.reason) == (
-                "ann@desk",
-                f"power cycle of m at its feeds, operation {number}",
-            )
             with it.database.read() as connection:
                 events = newest_events(connection, Chosen(), limit=9)
-                (node,) = api.find_nodes(connection, ["m"])
-            (event,) = [one for one in events if one.node_name == "m"]
-            assert event.reason == f"at feed: {found.result}; its BMC is dead"
-            assert (node.power_state, node.reservation) == (None, None)
+                nodes = api.find_nodes(connection, ["f1", "f2"])
+            assert {one.reason for one in events if one.cause == "request"} == {
+                "at feeds of m: off 0 s, on again; its BMC is dead"
+            }
+            assert [(one.wanted_power_state, one.reservation) for one in nodes] == [("power on", None)] * 2
 
     asyncio.run(main())
 
@@ -194,15 +195,29 @@ def test_all_feeds_are_off_before_any_is_on_again(migrated_url: str, count: int)
 def test_a_feed_that_does_not_switch_off_is_told_and_the_others_are_on_again(tmp_path: Path) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
-            await it.enter(HERE, it.machines, it.outlets)
+            await it.enter(HERE, it.outlets)
             it.outlets.stuck = {"f2"}
-            number = it.ask()
-            (found,) = await it.until(number)
-            assert found.error is not None
-            assert found.error.startswith(
-                "its feed f2 was not switched off: the outlet is locked; all its feeds are on ("
+            one, two = await it.until(it.ask())
+            assert two.error == "the outlet is locked"
+            assert one.error == (
+                "not all feeds were off together: f2 failed: the outlet is locked; it is on again"
             )
             assert it.outlets.sent == [("f1", "power off"), ("f1", "power on")]
+
+    asyncio.run(main())
+
+
+def test_feeds_that_were_off_before_are_left_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p") as it:
+            it.outlets.states = {"f2": "power off"}
+            await it.enter(HERE, it.outlets)
+            one, two = await it.until(it.ask())
+            assert (one.result, two.result) == ("off 0 s, on again", "was off already; left alone")
+            assert it.outlets.sent == [("f1", "power off"), ("f1", "power on")]
+            with it.database.read() as connection:
+                nodes = api.find_nodes(connection, ["f1", "f2"])
+            assert [one.wanted_power_state for one in nodes] == ["power on", None]
 
     asyncio.run(main())
 
@@ -210,118 +225,114 @@ def test_a_feed_that_does_not_switch_off_is_told_and_the_others_are_on_again(tmp
 def test_who_goes_on_after_a_conductor_ended_switches_the_feeds_on(tmp_path: Path) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
-            ending = await it.enter(HERE, it.machines)
-            outlets = await it.enter(THERE, it.outlets)
-            ending.actions._carrying._timeouts = Timeouts(5.0, 5.0, feeds_off=3600.0)
+            ending = await it.enter(HERE, it.outlets)
+            slow(ending)
             number = it.ask()
-            await it.until_asked(number + 1)
-            await it.until(number + 1)
-            assert it.outlets.states == {"f1": "power off", "f2": "power off"}
+            await it.until_sent("f1", "f2")
+            async with asyncio.timeout(PATIENCE):
+                while {one.power_state for one in it.requests(number)} != {"power off"}:
+                    await ending.follow()
+            with it.database.write() as connection, pytest.raises(errors.NodeConflict):
+                api.delete_node(connection, api.find_keys(connection, ["f1"])[0].id)
             await it.kill(ending)
             successor = Worker("elsewhere", 0, 77)
-            await it.enter(successor, Dead())
-            (found,) = await it.until(number)
-            assert outlets in it.those
-            assert (found.state, found.holder) == ("done", successor)
-            assert found.result == f"f1, f2: off, and on again (operation {number + 2})"
+            slow(await it.enter(successor, it.outlets))
+            found = await it.until(number)
+            assert [(one.state, one.holder) for one in found] == [("done", successor)] * 2
+            assert {one.result for one in found} == {"off, on again when its conductor had ended"}
             assert it.outlets.states == {"f1": "power on", "f2": "power on"}
 
     asyncio.run(main())
 
 
-def test_a_successor_that_finds_feeds_on_does_not_say_that_it_was_done(tmp_path: Path) -> None:
+def test_a_conductor_that_stops_switches_feeds_on_first(tmp_path: Path) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
-            ending = await it.enter(HERE, it.machines)
+            one = await it.enter(HERE, it.outlets)
+            slow(one)
             number = it.ask()
-            await it.until_asked(number + 1)  # nobody has the feeds
-            await it.kill(ending)
-            await it.enter(Worker("elsewhere", 0, 77), Dead(), it.outlets)
-            (found,) = await it.until(number)
-            assert found.error is not None
-            assert found.error.startswith("its conductor ended before all its feeds were off")
-            assert it.outlets.states.keys() <= {"f1", "f2"}
-            assert set(it.outlets.states.values()) <= {"power on"}
+            await it.until_sent("f1", "f2")
+            await one.actions.drain(PATIENCE)
+            assert it.outlets.states == {"f1": "power on", "f2": "power on"}
+            await it.until(number)
 
     asyncio.run(main())
 
 
-def test_a_successor_that_does_not_know_the_feeds_says_so(tmp_path: Path) -> None:
+def test_feeds_that_cannot_all_be_taken_are_not_switched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
-        async with site(f"sqlite:///{tmp_path}/p") as it:
-            ending = await it.enter(HERE, it.machines)
+        async with site(f"sqlite:///{tmp_path}/p", "other") as it:
+            one = await it.enter(HERE, it.outlets)
+            one.actions._carrying._timeouts = Timeouts(0.05, 0.05)
             number = it.ask()
-            await it.until_asked(number + 1)
-            await it.kill(ending)
+            async with asyncio.timeout(PATIENCE):
+                while it.requests(number)[0].state != "failed":
+                    await one.follow()
+            assert it.requests(number)[0].error == ("f2 could not be taken within 0.05 s; nothing was sent")
+            assert it.outlets.sent == []
+
+    monkeypatch.setattr(barrier, "GRACE", 0.0)
+    asyncio.run(main())
+
+
+def test_one_that_is_cancelled_keeps_the_others_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p", "other") as it:
+            await it.enter(HERE, it.outlets)
+            number = it.ask()
+            await it.until(number, state=("begun", "waiting"))
             with it.database.write() as connection:
-                cancelling.cancel(connection, number + 1, "bob@desk")
-                for feed in api.find_keys(connection, ["f1", "f2"]):
-                    api.delete_node(connection, feed.id)
-            await it.enter(Worker("elsewhere", 0, 77), Dead())
-            (found,) = await it.until(number)
-            assert found.error == (
-                "its conductor ended, and now its feed f1 is no node; its feed f2 is no node: look whether"
-                " those that it had are on"
-            )
+                cancelling.cancel(connection, number, "bob@desk")
+            one, _ = await it.until(number, state=("failed", "cancelled"))
+            assert one.error in {"f2 was cancelled; nothing was sent", "cancelled by bob@desk"}
+            assert it.outlets.sent == []
 
     asyncio.run(main())
 
 
-def test_cancelled_feeds_are_switched_on(tmp_path: Path) -> None:
+def test_refusals_to_switch_on_are_outlasted(tmp_path: Path) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
-            await it.enter(HERE, it.machines)
-            number = it.ask()
-            await it.until_asked(number + 1)
-            with it.database.write() as connection:
-                assert cancelling.cancel(connection, number, "bob@desk").under_way == 1
-                cancelling.cancel(connection, number + 1, "bob@desk")
-            await it.until_asked(number + 2)
-            await it.enter(THERE, it.outlets)
-            (found,) = await it.until(number)
-            assert found.error is not None
-            assert "its feed f1 was not switched off: cancelled by bob@desk" in found.error
-            assert it.outlets.states.get("f1", "power on") == "power on"
+            one = await it.enter(HERE, it.outlets)
+            one.actions._carrying._timeouts = Timeouts(0.1, 0.1, feeds_off=0.05)
+            it.outlets.busy = 2
+            found = await it.until(it.ask())
+            assert [one.state for one in found] == ["done", "done"]
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    ("extra", "error"),
-    [
-        ({"power_feeds": ["f1", "f9"]}, "its feed f9 is no node; nothing was switched"),
-        ({"power_feeds": ["f1", "m"]}, "its feed m is the node itself; nothing was switched"),
-        ({}, "it names no feeds, see extra.power_feeds; nothing was switched"),
-    ],
-)
-def test_feeds_that_changed_since_it_was_asked_for_are_left_alone(
-    tmp_path: Path, extra: dict[str, Any], error: str
+def test_one_that_goes_off_late_is_told_to_be_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p") as it:
+            one = await it.enter(HERE, it.outlets)
+            one.actions._carrying._timeouts = Timeouts(0.1, 0.1, feeds_off=0.05)
+            it.outlets.late = {"f1"}
+            number = it.ask()
+            async with asyncio.timeout(PATIENCE):
+                while ("f1", "power on") not in it.outlets.sent:
+                    await one.follow()
+            it.outlets.sent.clear()
+            it.outlets.states["f1"] = "power off"
+            found = await it.until(number)
+            assert found[0].error == "power off was accepted, but 0.1 s later it is power on; it is on again"
+            assert it.outlets.states == {"f1": "power on", "f2": "power on"}
+            assert ("f1", "power on") in it.outlets.sent
+
+    monkeypatch.setattr(change, "_WATCH_AT_LEAST", 2.0)
+    asyncio.run(main())
+
+
+def test_more_feeds_of_one_outlet_strip_than_it_is_asked_at_once_are_switched_together(
+    tmp_path: Path,
 ) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
-            await it.enter(HERE, it.machines, it.outlets)
-            number = it.ask()
-            with it.database.write() as connection:
-                (node,) = api.find_keys(connection, ["m"])
-                api.update_node(connection, node.id, {"extra": extra})
-            (found,) = await it.until(number)
-            assert (found.state, found.error, it.outlets.sent) == ("failed", error, [])
-
-    asyncio.run(main())
-
-
-def test_a_feed_that_is_taken_keeps_the_others_on(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with site(f"sqlite:///{tmp_path}/p") as it:
-            await it.enter(HERE, it.machines)
-            with it.database.write() as connection:
-                (node,) = api.find_keys(connection, ["f2"])
-                api.update_node(connection, node.id, {"disable_power_off": True})
-            number = it.ask()
-            (found,) = await it.until(number)
-            assert found.error == (
-                "f2: its disable_power_off is true, so that it is never switched off; set that to false"
-                " first; nothing was switched"
-            )
+            one = await it.enter(HERE, it.outlets)
+            one.actions._quotas._most["pdu"] = 1
+            found = await it.until(it.ask())
+            assert [one.state for one in found] == ["done", "done"]
 
     asyncio.run(main())
