@@ -57,6 +57,16 @@ def look(connection: sa.Connection, numbers: Sequence[int], levels: int = 1) -> 
     return found
 
 
+def stay_on(connection: sa.Connection, names: Iterable[str]) -> list[str]:
+    """Return those of some nodes that are never switched off."""
+    query = sa.select(nodes.c.name).where(nodes.c.disable_power_off)
+    return [
+        name
+        for chunk in chunks(sorted(names))
+        for name in connection.scalars(query.where(nodes.c.name.in_(chunk)).order_by(nodes.c.name))
+    ]
+
+
 def note_switched(connection: sa.Connection, feeds: Mapping[str, Sequence[str]], operation: int) -> None:
     """Write into the history of machines that they are switched at their feeds.
 

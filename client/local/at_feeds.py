@@ -51,8 +51,13 @@ def ask(
         keys = api.find_keys(connection, [feed.uuid for feed in its if feed.uuid is not None])
         feeds |= {key.uuid: key for key in keys}
         its_names[node.name] = [key.name for key in keys]
+    names = {node.name for node in nodes}
     fed = {other for its in found.values() for feed in its for other in feed.others}
     refused += _refused(connection, list(feeds.values()), fed, catalog)
+    refused += [
+        f"{name} would lose its power, too: {power.STAYS_ON}; set that to false first"
+        for name in statements.stay_on(connection, fed - names)
+    ]
     if refused:
         return power.Asked(None, [], refused, 0), []
     arguments: dict[str, Any] = {"at": call.at, "machines": [node.name for node in nodes]}

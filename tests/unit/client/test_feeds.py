@@ -71,6 +71,20 @@ def test_nodes_whose_feeds_cannot_be_switched_say_why(podium: Podium, database: 
     ]
 
 
+def test_what_is_never_switched_off_keeps_its_feeds_on(podium: Podium, enrol: Enrol) -> None:
+    enrol("main")
+    enrol("n1", extra={"power_feeds": "main"})
+    enrol("n2", extra={"power_feeds": "main"}, disable_power_off=True)
+    asked = podium.power("power cycle", "n1", at="feed", confirmed=True)
+    assert (asked.operation, asked.refused) == (
+        None,
+        [
+            "n2 would lose its power, too: its disable_power_off is true, so that it is never switched off;"
+            " set that to false first"
+        ],
+    )
+
+
 def test_what_feeds_of_feeds_feed_is_named_and_no_feed_cuts_its_own_power(
     podium: Podium, enrol: Enrol
 ) -> None:
