@@ -143,6 +143,9 @@ class Reader:
         """
         page = await self.read(about, None, None, 1)
         if lack := await self._lack(about, page):
+            last = await self.get(LAST)
+            if last is not None and page.found and last.number != page.found[0].number:
+                return last  # one was added meanwhile, for which the oldest made room
             raise errors.Unsupported(f"{lack}; so that none is lost, clear the log at the BMC itself")
         return page.found[0] if page.found else None
 
