@@ -83,7 +83,7 @@ class World:
         #: How often a machine was rebooted, by who asked for it: somebody else each time.
         self.reboots: Counter[str] = Counter()
         self.renewed: dict[int, float] = {}  # by the holders' clocks
-        self.moved: dict[int, float] = {}  # when nodes were edited, by number
+        self.moved: dict[int, float] = {}  # when nodes were edited, or went back in time, by number
         #: Those of which a packet may have gone out twice, as the documents say.
         self.excused: set[str] = set()
         self._file = Path(folder, "podium.sqlite")
@@ -141,6 +141,10 @@ class World:
             api.update_node(connection, node.id, {"slot": slot})
             self.moved[node.id] = self.now
 
+    def _slots(self) -> set[tuple[int, int]]:
+        """The slot of each node."""
+        return {(row.id, row.slot) for row in self.rows(sa.select(models.nodes.c.id, models.nodes.c.slot))}
+
     def copy(self) -> None:
         """Take what a standby has: what is committed after that is lost if it is promoted."""
         self.close()
@@ -151,10 +155,12 @@ class World:
         """Let the database go back in time, to the copy."""
         if self._copy is None:
             return
+        slots = self._slots()
         self.close()
         self._file.write_bytes(self._copy)
         self._open()
         self.late.clear()
+        self.moved |= dict.fromkeys((number for number, _ in slots ^ self._slots()), self.now)
         self.timeline += 1
         query = sa.select(power_requests.c.requested_by, power_requests.c.sent_at)
         known = {row.requested_by: row.sent_at for row in self.rows(query)}
