@@ -1,6 +1,7 @@
 """Tasks that a driver has for each node, run by the manager."""
 
 import asyncio
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from fakes import Clock, StillDriver, until
+from peers import PATIENCE
 from podium import errors, states
 from podium.db import api, power
 from podium.drivers import base
@@ -42,6 +44,14 @@ async def ran(it: Conducted, name: str, runs: int) -> Any:
     it.tick(10)
     await it.ended(name, runs)
     return it.report(name)
+
+
+async def fails(it: Conducted, name: str, error: str) -> None:
+    """Run a task until it fails with nothing but that: on a busy machine, others may be late once, too."""
+    async with asyncio.timeout(PATIENCE):
+        for runs in itertools.count(1):
+            if (await ran(it, name, runs)).last_error == error:
+                return
 
 
 def test_it_runs_for_each_node_of_the_driver_but_those_that_are_to_be_left_alone(
@@ -249,8 +259,7 @@ def test_a_call_that_hangs_is_given_up_at_its_deadline_and_the_others_go_on(
     async def main() -> None:
         async with conducted(tmp_path, clock, Hanging("polling")) as it:
             await enrolled(it, "n1", "n2")
-            report = await ran(it, "polling.poll", 1)
-            assert report.last_error == "failed for n1: TimeoutError: no answer within 0.05 s"
+            await fails(it, "polling.poll", "failed for n1: TimeoutError: no answer within 0.05 s")
             let_go.set()
 
     asyncio.run(main())
@@ -336,8 +345,7 @@ def test_the_operators_deadline_is_that_of_the_call_for_one_node(tmp_path: Path,
         text = "[periodic_tasks]\ndeadline = polling.poll:0.1\n"
         async with conducted(tmp_path, clock, Slow("polling"), text=text) as it:
             await enrolled(it, "n1", "n2")
-            report = await ran(it, "polling.poll", 1)
-            assert report.last_error == "failed for n1: TimeoutError: no answer within 0.1 s"
+            await fails(it, "polling.poll", "failed for n1: TimeoutError: no answer within 0.1 s")
 
     asyncio.run(main())
 
