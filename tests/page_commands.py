@@ -17,6 +17,7 @@ PLACEHOLDERS: Final = {
     "OLDHOST": "conductor-10.example.org",
     "SUBNET": "10.0.1.0/24",
     "DRIVER": "ipmi",
+    "DRIVER.ACTION": "acme.blink",
     "TASK": "acme.check_fans",
     "ID": "17",
     "N": "5",
@@ -54,7 +55,7 @@ FILES: Final = {
     **dict.fromkeys(("--config-file", "check"), "podium.conf"),
 }
 _PLACEHOLDER: Final = re.compile(
-    r"(?<![\w.=-])(KEY=VALUE)|(?<![A-Za-z0-9_$.])([A-Z]{1,}[A-Z_]*)(?![A-Za-z0-9_])"
+    r"(?<![\w.=-])(KEY=VALUE|DRIVER\.ACTION)|(?<![A-Za-z0-9_$.])([A-Z]{1,}[A-Z_]*)(?![A-Za-z0-9_])"
 )
 _PROGRAM: Final = re.compile(r"(?:\S*/)?podium")
 #: What may stand before the program in a shell.

@@ -417,10 +417,9 @@ async def alike(driver: IPMIDriver, node: base.Node, ipmitool: IPMITool) -> base
     """The health of a node, when driver and ipmitool read the same of all else."""
     told = await look(driver, node)
     assert told.sensors["n1"]
-    assert [sensor.name for sensor in told.sensors["n1"]] == [
-        one.name for one in await driver.get_sensors(node)
-    ]
-    measured = {one.name: (one.value, one.status, one.thresholds) for one in await driver.get_sensors(node)}
+    sensors = await driver.get_sensors(node)
+    assert [sensor.name for sensor in told.sensors["n1"]] == [one.name for one in sensors]
+    measured = {one.name: (one.value, one.status, one.thresholds) for one in sensors}
     seen = await ipmitool.measured()  # where a sensor has no reading, without the thresholds of its record
     assert {
         name: said if said[0] is not None else (*said[:2], seen[name][2]) for name, said in measured.items()

@@ -280,8 +280,9 @@ def ask_more_than_power(site: Site) -> None:
         {"action": "driver action", "own": {"name": "leaky.confess", "arguments": {"tone": "high"}}},
     ):
         answer = site.ask("POST", "/podium/v1/operations", None, json={**asked, "nodes": "odd"})
-        operation = str(answer.json()["operation"])
-        site.podium("operation", "wait", operation, status=None)
+        operation = answer.json()["operation"]
+        assert operation is not None, answer.text
+        site.podium("operation", "wait", str(operation), status=None)
 
 
 def change_passwords(site: Site) -> None:

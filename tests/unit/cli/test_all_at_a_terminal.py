@@ -162,7 +162,7 @@ def test_colours_columns_and_pager_are_as_people_want_them(
     terminal = Terminal(podium_here)
     with demo_fleets.at_work(database, head):
         for words in map(str.split, shown()):
-            coloured = terminal(*words, columns=80, lines=500)
+            coloured = terminal(*words, columns=80, lines=5000)
             assert "…" not in "".join(terminal(*words, "--wide", "--no-pager", columns=80)), words
             (paged,) = terminal(*words, columns=80, lines=2)
             assert unnumbered(paged) == unnumbered(f"a page: {coloured[0]}"), words

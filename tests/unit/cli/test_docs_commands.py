@@ -36,6 +36,7 @@ NOT_RUN: Final = {
     r"^conductor forget": "waits for two and a half heartbeats",
     r"^driver try": "waits for hardware",
     r"--url": "waits for a podium-api",
+    r"--at feed": "asks a person",
 }
 #: Refusals, with status 1, of a command that is right, and why it is refused here.
 REFUSALS: Final = {

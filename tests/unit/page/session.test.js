@@ -17,9 +17,11 @@ let told;
 
 beforeEach(async () => {
   api = await new Api().start();
-  session = new Session();
-  told = [];
-  session.addEventListener("change", () => told.push(`${session.state} ${session.name} ${session.role}`));
+  // What a session of the test before hears late is told to nobody.
+  const mine = session = new Session();
+  /** @type {string[]} */
+  const changes = told = [];
+  mine.addEventListener("change", () => changes.push(`${mine.state} ${mine.name} ${mine.role}`));
 });
 afterEach(() => api.kill());
 
