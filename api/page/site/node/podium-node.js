@@ -27,7 +27,7 @@ export class PodiumNode extends View {
   #history = new Table('History, the newest first', [
     ['when', ({ at }) => this.ago(at), ({ at }) => h('time', { datetime: at, title: at }, this.ago(at))],
     ['change', ({ from_state: from, to_state: to }) =>
-      (from === to ? `${to}, as before` : [from, to].filter(Boolean).join(' → '))],
+      (to && from === to ? `${to}, as before` : [from, to].filter(Boolean).join(' → '))],
     ['cause', ({ cause }) => cause, ({ cause }) => marked('severity', SEVERITY[cause] ?? 'fine', cause)],
     'who', 'conductor', 'reason',
     ['operation', ({ operation_id: id }) => id, operation],

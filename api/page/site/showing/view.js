@@ -87,7 +87,14 @@ export class View extends Part {
       const found = await askPerson(this.page, {
         action, role, option, reason, about: () => ({ title, lines }),
         loud: !['enable', 'undrain'].includes(action),
-        work: (answer) => async () => ask('POST', `podium/v1/${path}`, { body: await body(answer), warn }),
+        work: (answer) => {
+          /** @type {object[]} */
+          const made = [];  // of one key one body: a log is not read anew for a second attempt
+          return async () => {
+            if (!made.length) made.push(await body(answer));
+            return ask('POST', `podium/v1/${path}`, { key: answer.key, body: made[0], warn });
+          };
+        },
       });
       return found ? [`${action} ${about}: ${said(found)}`, ...warnings].join('; ') : '';
     });
