@@ -40,7 +40,8 @@ def _change_machine(bmc: BMC, path: str, properties: dict[str, Any]) -> Message 
     assert found is not None
     kind, system, settings = found.groups()
     for name, value in properties.items():
-        if name == "Boot" and kind == "Systems" and bool(settings) == bmc.faults.boot_settings:
+        has_boot = kind == "Systems" and bool(settings) == bmc.faults.boot_settings
+        if name == "Boot" and has_boot and "boot" not in bmc.faults.lacks:
             refused = bmc.machines[system].boot.change(value, bmc.faults)
         else:
             refused = indicator.change(bmc, system, name, value, chassis=kind == "Chassis")

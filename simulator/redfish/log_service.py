@@ -29,6 +29,8 @@ def entries_of(bmc: BMC, path: str) -> str | None:
 
 def cleared_at(bmc: BMC, path: str) -> str | None:
     """Return the machine whose log is cleared at a path; None if there is none."""
+    if "log" in bmc.faults.lacks:
+        return None
     return next((s for s in bmc.machines if path == f"{ROOT}{place(bmc, s)}{_LOG}{CLEAR}"), None)
 
 

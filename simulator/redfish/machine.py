@@ -35,8 +35,6 @@ _RESETS: Final[dict[str, tuple[tuple[str, ...] | None, tuple[str, ...] | None]]]
     "Resume": ((ON,), None),
 }
 RESETS: Final = tuple(_RESETS)
-#: Resets after which a machine boots without having been off.
-_RESTARTS: Final = frozenset({"ForceRestart"})
 #: The ResetTypes of a BMC with the fault odd-resets.
 ODD_RESETS: Final = ("ForceOff", "On", "PushPowerButton", "PowerCycle")
 
@@ -156,10 +154,12 @@ class Machine:
             self._next = now + self._delay, states[1]
             if self._delay or states[0] == OFF:
                 self._switch(states[0], now)
+            elif reset == "GracefulRestart":  # without a delay it is never seen on its way
+                self.boot.use()
             self.settle()  # without a delay it is due now
         elif states:
             self._next = None
-            if reset in _RESTARTS:
+            if reset == "ForceRestart" and self._power in (ON, PAUSED):
                 self.boot.use()
             self._switch(states[0], now)
 

@@ -40,7 +40,7 @@ def clock(bmc: BMC) -> Document:
 
 def change(bmc: BMC, properties: dict[str, Any]) -> Message | None:
     """Carry out a PATCH; return why not, if it is refused."""
-    if bmc.faults.clock_refuses:
+    if bmc.faults.clock_refuses or "clock" in bmc.faults.lacks:
         text = "The property DateTime cannot be assigned a value: the clock follows a server."
         return Message(400, "PropertyNotWritable", text, ("DateTime",))
     unknown = properties.keys() - {"DateTime", "DateTimeLocalOffset"}

@@ -84,7 +84,7 @@ def _boot(bmc: BMC, system: str) -> Document:
 
 @ROUTES.at("/Systems/{system}/Settings")
 def _settings(bmc: BMC, system: str) -> Document | None:
-    if not bmc.faults.boot_settings:
+    if not bmc.faults.boot_settings or "boot" in bmc.faults.lacks:
         return None
     return {
         **head("ComputerSystem", "1_22_2", "Settings", f"Settings of system {system}"),

@@ -52,6 +52,27 @@ def test_a_reset_switches_the_machine(before: bool, reset: str, after: str) -> N
     assert (switched.power, switched.log) == (after, (reset,))
 
 
+@pytest.mark.parametrize(
+    ("resets", "delay"),
+    [
+        (["ForceRestart"], 0.0),
+        (["GracefulRestart"], 0.0),
+        (["GracefulRestart"], 2.0),
+        (["GracefulShutdown", "ForceRestart"], 2.0),
+    ],
+)
+def test_a_restart_boots_once_and_from_what_was_chosen(resets: list[str], delay: float) -> None:
+    restarted, clock = machine(on=True, delay=delay)
+    before = restarted.boot.boots
+    chosen = {"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once"}
+    assert restarted.boot.change(chosen, restarted.faults) is None
+    for reset in resets:
+        restarted.reset(reset)
+    clock.now += 5
+    assert restarted.shown == ON
+    assert (restarted.boot.boots - before, restarted.boot.booted) == (1, "Pxe")
+
+
 @pytest.mark.parametrize("reset", ["ForceRestart", "GracefulRestart", "PowerCycle", "Nmi", "Pause", "Resume"])
 def test_a_machine_that_is_off_refuses_what_needs_power(reset: str) -> None:
     assert machine(on=False)[0].refuses(reset)

@@ -602,3 +602,13 @@ def test_a_fault_comes_into_the_log_and_so_does_its_end(peer: Peer) -> None:
     peer.wrong("power-fault").wrong()
     told = [one["Message"] for one in peer.ask("GET", ENTRIES).body["Members"]]
     assert told == ["Power supply 'PSU2' has failed.", "Power supply 'PSU2' has failed: no longer."]
+
+
+def test_a_bmc_that_lacks_something_does_not_change_it_either(peer: Peer) -> None:
+    filled(peer, 1).wrong("lacks=boot,clock,log")
+    boot = {"Boot": {"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once"}}
+    assert peer.ask("PATCH", SYSTEM, boot).status == 400
+    assert peer.ask("PATCH", "/redfish/v1/Managers/BMC", {"DateTime": "2030-01-01T00:00:00Z"}).status == 400
+    assert peer.ask("POST", CLEAR, {}).status in (404, 405)
+    machine = peer.bmc.machines["1"]
+    assert (machine.boot.chosen, len(machine.events.entries)) == ("default", 1)
