@@ -105,10 +105,12 @@ async def _keep(connection: Connection) -> None:
 
 
 async def _first(connection: Connection, parameter: int) -> int:
-    """The first byte of a parameter; 0 where the BMC does not say."""
+    """The first byte of a parameter; 0 where the BMC has no such parameter to show."""
     try:
         answer = await _get(connection, parameter)
-    except commands.CommandFailed:
+    except commands.CommandFailed as refused:
+        if refused.code in commands.NOT_NOW:  # it has: what is written next keeps what that says
+            raise
         return 0
     return answer[2] if len(answer) > 2 else 0
 

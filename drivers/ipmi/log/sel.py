@@ -111,10 +111,10 @@ class Reader:
     async def read(self, about: Info, before: int | None, after: int | None, limit: int) -> Page:
         """The newest records, fewer than wanted where there is no time for more, but one at least.
 
+        Without ``after``, a log is never said to end of which the BMC says that it has more than can be read.
+
         :param before: of a record that is there: only older ones
         :param after: only newer ones
-        A log of which the BMC says that it has more than can be read is never said to end.
-
         :raises podium.errors.DriverError: the order is not known yet, the log changes all the time, there is
             nothing but what cannot be read, and as :meth:`Inquiry.ask`
         """

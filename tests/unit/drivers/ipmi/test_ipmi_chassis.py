@@ -111,6 +111,20 @@ def test_without_a_mode_the_machine_boots_as_it_did(fake_bmc: Any, before: str, 
     run(main)
 
 
+@pytest.mark.parametrize("parameter", [3, 5])
+def test_flags_that_cannot_be_told_just_now_are_not_lost(fake_bmc: Any, parameter: int) -> None:
+    async def main() -> None:
+        options = BootOptions(hides={parameter: 0xC3})
+        options.values[5] = bytes.fromhex("a000000000")
+        before = dict(options.values)
+        async with machine(fake_bmc, options) as (driver, node, _):
+            with pytest.raises(errors.DriverError, match="timeout while processing"):
+                await driver.set_boot_device(node, base.BootDevice("pxe"))
+        assert {number: options.values[number] for number in (3, 5)} == {3: before[3], 5: before[5]}
+
+    run(main)
+
+
 @pytest.mark.parametrize("code", [0x80, 0xC1, 0xC9, 0xCC, 0xFF])
 @pytest.mark.parametrize("parameter", [0, 3, 4])
 def test_a_bmc_without_the_parameters_around_the_flags_takes_them(
