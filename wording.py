@@ -84,6 +84,12 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text without control characters, with … at the end of what is too long."""
+    text = printable(text)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def line(value: object, longest: int, scrubbed: Callable[[str], str] = str) -> str:
     """Return ``str(value)`` as one printable line of so many characters at the most.
 

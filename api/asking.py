@@ -17,7 +17,7 @@ from podium.client.calls.operations import AskPower, CancelOperation, ListReques
 from podium.client.local.answers import answer
 from podium.client.local.backend import Backend
 from podium.client.local.hardware import owed_for
-from podium.client.local.owed import Owed
+from podium.client.local.owed import Owed, pause_after
 from podium.db.engine import Database
 from podium.db.kept_answers import Key
 
@@ -27,9 +27,6 @@ R = TypeVar("R")
 #: Seconds that hardware has for what a client waits for, and that the client waits; Ironic's wait for 60.
 _TIMEOUT: Final = 40.0
 _WAIT: Final = 50.0
-#: Seconds between two looks, short at first and then a tenth of what was waited.
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 1.0
 
 
 def backend(request: Request, database: Database, warnings: list[str], key: Key | None = None) -> Backend:
@@ -104,7 +101,7 @@ async def carry_out(request: Request, call: AskPower) -> None:
     while (found := await services(request).sql.look(look)).finished_at is None:
         if (waited := clock() - began) >= _WAIT:
             await _give_up(request, number, found.node_name)
-        await asyncio.sleep(min(max(_FIRST_PAUSE, waited / 10), _LONGEST_PAUSE))
+        await asyncio.sleep(pause_after(waited))
     if found.state != "done":
         raise errors.DriverError(f"{found.node_name}: {found.outcome}")
 

@@ -38,10 +38,10 @@ class Operating(outcomes.Requesting):
         """Add the arguments that choose nodes, and those that stand before and after them."""
         arguments.add_nodes(parser)
 
-    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+    def details(self, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
         """Return what is asked for besides the action.
 
-        :raises podium.errors.PodiumError: it is none that there is
+        :raises podium.errors.NotUnderstood: it makes no sense
         """
         return {}
 
@@ -80,7 +80,7 @@ class Operating(outcomes.Requesting):
             timeout=parsed_args.timeout,
             stagger=parsed_args.stagger,
             confirmed=parsed_args.yes,
-            **self.details(podium, parsed_args),
+            **self.details(parsed_args),
         )
         try:
             return podium.ask(call)

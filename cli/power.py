@@ -34,7 +34,7 @@ class _Power(Operating):
             boot_options.add_boot(parser)
         return parser
 
-    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+    def details(self, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
         found = {"then_off": parsed_args.then_off} if self.is_soft else {}
         return found | ({"boot": boot_options.chosen(self.parser, parsed_args)} if self.boots else {})
 
@@ -114,8 +114,8 @@ class Cycle(_Power):
         )
         return parser
 
-    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
-        return {**super().details(podium, parsed_args), "at": parsed_args.at}
+    def details(self, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+        return {**super().details(parsed_args), "at": parsed_args.at}
 
     def confirmed(
         self, podium: Podium, parsed_args: argparse.Namespace, nodes: Chosen, fault: errors.NeedsConfirmation

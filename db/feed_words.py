@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium import states
+from podium.wording import shortened
 
 #: The entry of ``extra`` that names a node's feeds.
 KEY: Final = "power_feeds"
@@ -80,8 +81,7 @@ def named(extra: Mapping[str, Any]) -> list[str]:
 
 def _name(found: Any) -> str:
     text = found if isinstance(found, str) else json.dumps(found)
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST - 1]}…"
+    return shortened(text, _LONGEST)
 
 
 def total(feeds: Sequence[Feed]) -> float | None:

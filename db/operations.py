@@ -27,6 +27,12 @@ UNFINISHED: Final = (HELD, WAITING, BEGUN)
 #: How the words for an operation begin that switches machines at their feeds.
 AT_FEED: Final = "at feed"
 
+
+def is_at_feed(arguments: Mapping[str, Any] | None) -> bool:
+    """Whether an operation is one of the feeds of machines, which are switched together."""
+    return arguments is not None and arguments.get("at") == "feed"
+
+
 #: What a node's row says while nothing is asked of it.
 NOTHING_ASKED: Final[Mapping[str, Any]] = {
     "target_power_state": None,

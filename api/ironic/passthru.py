@@ -51,7 +51,10 @@ async def call_method(request: Request) -> Response:
         raise Fault(400, "method is missing")
     arguments = await bodies.read(request)
     node = await conducted(request, states.DRIVER_ACTION)
-    own = {"name": f"{node.driver}.{method.removeprefix(f'{node.driver}.')}", "arguments": arguments or {}}
+    own = {
+        "name": f"{node.driver}.{method.removeprefix(f'{node.driver}.')}",
+        "arguments": {} if arguments is None else arguments,
+    }
     await asking.ask(request, await asked(request, states.DRIVER_ACTION, own=own))
     return JSONResponse(None, 202)
 

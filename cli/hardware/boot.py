@@ -52,7 +52,7 @@ class Set(Operating):
         )
         boot_options.add_how(parser)
 
-    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+    def details(self, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
         return {"boot": boot_options.chosen(self.parser, parsed_args)}
 
     def question(self, parsed_args: argparse.Namespace, nodes: str) -> str:

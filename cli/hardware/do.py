@@ -8,9 +8,8 @@ from typing import Any, Final
 from podium import errors, states
 from podium.cli.operating import Operating
 from podium.client.calls.operations import OwnAction
-from podium.client.podium import Podium
 
-_ACTION: Final = re.compile(r"[^\s.]+\.[^\s.]+")
+_ACTION: Final = re.compile(r"[^\s.]+\.[a-z][a-z0-9_]*")
 _ARGUMENT: Final = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -37,7 +36,7 @@ class Do(Operating):
         parsed_args.given = [word for word in words if _ARGUMENT.match(word)]
         return super().take_action(parsed_args)
 
-    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+    def details(self, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
         return {"own": OwnAction(name=parsed_args.own, arguments=_values(parsed_args.given))}
 
     def question(self, parsed_args: argparse.Namespace, nodes: str) -> str:

@@ -8,7 +8,6 @@ from podium import states
 from podium.cli import converters
 from podium.cli.operating import Operating
 from podium.client.calls.operations import Identification
-from podium.client.podium import Podium
 
 _SECONDS: Final = 60.0
 _SHORTEST: Final = 1.0
@@ -40,7 +39,7 @@ class Identify(Operating):
         how_long.add_argument("--off", dest="seconds", action="store_const", const=0.0, help="end it")
         return parser
 
-    def details(self, podium: Podium, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
+    def details(self, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
         return {"identification": Identification(seconds=parsed_args.seconds)}
 
     def question(self, parsed_args: argparse.Namespace, nodes: str) -> str:

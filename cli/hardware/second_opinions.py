@@ -9,7 +9,7 @@ from podium.client.calls.feeds import Feeds
 from podium.client.podium import Podium
 
 #: Nodes whose feeds are read before a question, and seconds to wait for that.
-MOST: Final = 10
+_MOST: Final = 10
 _WAIT: Final = 10.0
 
 
@@ -18,12 +18,13 @@ def of_failing(podium: Podium, nodes: Chosen) -> Iterator[str]:
     fields = ["name", "extra.power_feeds"]
     failing = podium.nodes(nodes.nodes, fields=fields, where=nodes.where, failing=True)
     names = [node.name for node in failing if (node.extra or {}).get("power_feeds")]
-    found = _read(podium, names[:MOST])
-    for name in names[:MOST]:
+    shown = names[:_MOST]
+    found = _read(podium, shown)
+    for name in shown:
         if name in found and found[name].words:
             yield f"{name} cannot be read; {found[name].words}"
-    if names[MOST:]:
-        yield f"and {len(names) - MOST} more cannot be read"
+    if len(names) > len(shown):
+        yield f"and {len(names) - len(shown)} more cannot be read"
 
 
 def of_all(podium: Podium, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
@@ -37,10 +38,9 @@ def of_all(podium: Podium, names: Sequence[str]) -> tuple[list[str], list[str], 
             lines.append(f"{name}: its feeds could not be read")
             continue
         its = found[name]
-        watts = "" if its.watts is None else f" ({its.watts:.0f} W)"
-        lines.append(
-            f"{name}: {its.words or 'it names no feeds'}{watts if 'W' not in (its.words or '') else ''}"
-        )
+        words = its.words or "it names no feeds"
+        watts = "" if its.watts is None or " W: " in words else f" ({its.watts:.0f} W)"
+        lines.append(f"{name}: {words}{watts}")
         for feed in its.feeds:
             feeds[feed.name] = feed.node_uuid or ""
             others |= dict.fromkeys(other for other in feed.others if other not in names)

@@ -11,6 +11,7 @@ from podium.client.calls.operations import AskPower, BootChoice, Identification,
 from podium.drivers import actions
 from podium.drivers.abilities import BootDevice
 from podium.drivers.actions import DriverAction
+from podium.wording import shortened
 
 #: Actions after which a machine boots.
 _BOOTS: Final = (
@@ -114,8 +115,7 @@ def _shown(value: Any) -> str:
 
 def cut(text: str) -> str:
     """Return words that are not too long for an operation."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST - 1]}…"
+    return shortened(text, _LONGEST)
 
 
 def unknown_own(found: OwnAction, driver: str, known: Mapping[str, DriverAction]) -> str | None:

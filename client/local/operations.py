@@ -301,7 +301,7 @@ def patience_for(
     soft = timeout or config.conductor.soft_power_off_timeout
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
     # Twice, for changes that are made of halves, and once more for what is to be booted.
-    if arguments is not None and arguments.get("at") == "feed":  # whatever happens, they are switched on
+    if operations.is_at_feed(arguments):  # whatever happens, they are switched on
         hard = max(hard, config.conductor.power_state_change_timeout)
         on = max(3 * hard, 600.0)
         return float(2 * (hard + _GRACE) + hard + on + max(_GRACE, config.conductor.heartbeat_timeout))

@@ -19,6 +19,11 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
 
 
+def pause_after(waited: float) -> float:
+    """Return the seconds until the next look of who has waited so many."""
+    return min(max(_FIRST_PAUSE, waited / 10), _LONGEST_PAUSE)
+
+
 class Owed(ABC, Generic[T]):
     """An answer that conductors owe. Who waits looks for it again and again, with pauses between.
 
@@ -34,7 +39,7 @@ class Owed(ABC, Generic[T]):
     @property
     def pause(self) -> float:
         """Seconds until the next look."""
-        return min(max(_FIRST_PAUSE, (self._clock() - self._asked_at) / 10), _LONGEST_PAUSE)
+        return pause_after(self._clock() - self._asked_at)
 
     @abstractmethod
     def look(self) -> T | None:

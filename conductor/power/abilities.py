@@ -151,7 +151,7 @@ class HardwareChange:
 
         answer = await self._sender.read(self._end, self._driver.get_clock, first=begin)
         answered = self._wall_clock()
-        if not isinstance(answer, datetime) or answer.tzinfo is None:
+        if not isinstance(answer, datetime) or answer.utcoffset() is None:
             raise errors.DriverError(f"{safe_repr(answer, self._sender.scrubbed)} is no time with an offset")
         self._exact = _EXACT + abs(answered - asked) / 2
         return answer.timestamp() - (asked + answered) / 2

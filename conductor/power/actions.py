@@ -17,7 +17,6 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power.barrier import is_at_feed
 from podium.conductor.power.carrying import Carrying, Timeouts, nodes_of
 from podium.conductor.power.confirmations import Confirmations
 from podium.conductor.power.promotion import Promotion
@@ -212,7 +211,7 @@ class PowerActions:
         finally:
             self._fleet.taken.free(taken - {one.node.id for one in begun})
         for one in begun:
-            if not is_at_feed(one.arguments):
+            if not operations.is_at_feed(one.arguments):
                 self._quotas.begin(_target(one))
             for other in one.others:
                 self._fleet.taken.take(other.node.id)
@@ -281,7 +280,7 @@ class PowerActions:
                 "%s: %s was cut off with its driver's room, and stays asked for", node.name, begun.action
             )
         finally:
-            if not is_at_feed(begun.arguments):
+            if not operations.is_at_feed(begun.arguments):
                 self._quotas.end(_target(begun))
             for request in nodes_of(begun):
                 self._sent.pop(request, None)

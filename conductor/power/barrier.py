@@ -35,11 +35,6 @@ _ENDED: Final[Mapping[str, str]] = {
 _T = TypeVar("_T")
 
 
-def is_at_feed(arguments: Mapping[str, Any] | None) -> bool:
-    """Whether a request is one of the feeds of machines, which are switched together."""
-    return arguments is not None and arguments.get("at") == "feed"
-
-
 class Barrier:
     """The place of one feed among those that are switched together. Used by the loop of its room alone.
 

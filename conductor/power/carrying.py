@@ -18,7 +18,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.abilities import HardwareChange
 from podium.conductor.power.abilities import Wanted as HardwareWanted
-from podium.conductor.power.barrier import Barrier, is_at_feed
+from podium.conductor.power.barrier import Barrier
 from podium.conductor.power.booting import Booting, boot_of
 from podium.conductor.power.change import PowerChange, Request
 from podium.conductor.power.confirmations import Confirmations
@@ -26,7 +26,7 @@ from podium.conductor.power.credentials import CredentialChange, Wanted
 from podium.conductor.power.sending import Confirm, Sender
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
-from podium.db import credential_changes
+from podium.db import credential_changes, operations
 from podium.db.beginning import Begun
 from podium.db.credential_changes import KEPT, SENT, UNKNOWN, Change
 from podium.db.outcomes import SetClock
@@ -123,7 +123,7 @@ class Carrying:
         if begun.action in states.BESIDE_POWER:
             done = await self._run(begun, self._hardware(begun, confirm).carry_out, context)
             return Found(error=done.error, result=done.result, clock=done.clock)
-        barrier = self._barrier(begun) if is_at_feed(begun.arguments) else None
+        barrier = self._barrier(begun) if operations.is_at_feed(begun.arguments) else None
         request = Request(
             begun.action,
             self._timeout(begun),
@@ -151,7 +151,7 @@ class Carrying:
 
     def _timeout(self, begun: Begun) -> float:
         """Seconds for a change of the power; feeds have at least the conductor's own."""
-        least = self._timeouts.change if is_at_feed(begun.arguments) else 0.0
+        least = self._timeouts.change if operations.is_at_feed(begun.arguments) else 0.0
         return max(begun.timeout or self._timeouts.change, least)
 
     def _barrier(self, begun: Begun) -> Barrier:

@@ -21,8 +21,8 @@ class Confirmations:
     def __init__(self, sql: Sql, worker: Worker) -> None:
         self._sql = sql
         self._worker = worker
-        self._to_confirm: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
-        self._repeatable: set[int] = set()  # of these
+        # By request: whether it is still under way, and whether it is repeatable.
+        self._to_confirm: dict[int, tuple[asyncio.Future[bool], bool]] = {}
         self._confirming = asyncio.Lock()
 
     async def confirm(self, request_id: int, *, repeatable: bool = False) -> None:
@@ -31,23 +31,22 @@ class Confirmations:
         :param repeatable: whether whoever goes on may send the command again: then it does not count as sent
         :raises podium.errors.NodeConflict: when the request is no longer this conductor's
         """
-        mine = self._to_confirm[request_id] = asyncio.get_running_loop().create_future()
-        (self._repeatable.add if repeatable else self._repeatable.discard)(request_id)
+        mine: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        entry = self._to_confirm[request_id] = mine, repeatable
         try:
             async with self._confirming:
                 if not mine.done():  # otherwise the call before wrote it
                     await asyncio.sleep(_GATHER)
                     await self._confirm_all()
         finally:
-            if self._to_confirm.get(request_id) is mine:
+            if self._to_confirm.get(request_id) is entry:
                 del self._to_confirm[request_id]
-                self._repeatable.discard(request_id)
         if not mine.result():
             raise errors.NodeConflict("it was not sent: the request is no longer this conductor's")
 
     async def _confirm_all(self) -> None:
         batch, self._to_confirm = self._to_confirm, {}
-        now, repeatable = self._sql.now(), self._repeatable & batch.keys()
+        now, repeatable = self._sql.now(), {number for number, (_, again) in batch.items() if again}
         try:
             confirmed = await self._sql.write(
                 lambda connection: beginning.mark_sent(connection, batch, self._worker, now, repeatable)
@@ -55,6 +54,6 @@ class Confirmations:
         except BaseException:
             self._to_confirm = batch | self._to_confirm
             raise
-        for request_id, waiting in batch.items():
+        for request_id, (waiting, _) in batch.items():
             if not waiting.done():
                 waiting.set_result(request_id in confirmed)

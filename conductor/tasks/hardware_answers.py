@@ -14,7 +14,7 @@ from podium.conductor.rooms.calls import is_async
 from podium.db.hardware_reads import MOST_BYTES
 from podium.drivers import base
 from podium.drivers.node import is_known
-from podium.wording import safe_repr, safe_str
+from podium.wording import printable, safe_repr, safe_str
 
 Scrubbed = Callable[[str], str]
 Arguments = Mapping[str, Any]
@@ -239,10 +239,7 @@ def _login(found: Any, _: Arguments, scrubbed: Scrubbed) -> Document:
 
 
 def _line(text: Any, longest: int, scrubbed: Scrubbed) -> str:
-    hidden = scrubbed(safe_str(text))
-    if not hidden.isprintable():
-        hidden = "".join(letter if letter.isprintable() else " " for letter in hidden)
-    return hidden[:longest]
+    return printable(scrubbed(safe_str(text)))[:longest]
 
 
 def _number(found: Any) -> float | None:

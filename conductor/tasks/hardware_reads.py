@@ -96,7 +96,10 @@ class HardwareReads:
                     for turn in self._turns_of(read):
                         await turns.enter_async_context(turn)
             except TimeoutError:
-                why = f"{self._name(read)}: its conductor has too much to read; ask again later"
+                why = (
+                    f"{self._name(read)}: its turn did not come within {_PATIENCE:g} s, behind other reads"
+                    " of it or of its conductor; ask again later"
+                )
                 await self._fail(read, errors.NodeConflict(why))
                 return
             try:

@@ -82,7 +82,7 @@ class LogReader:
         first = await self._first()
         place, size = self._place, first.size
         self._size, self._missing = size, size or 0
-        if first.following is None or place.newest_first is None:
+        if first.following is None:
             self._missing -= len(first.members)
             for older, member in _numbered(first.members, newest_first=bool(place.newest_first)):
                 yield older, member

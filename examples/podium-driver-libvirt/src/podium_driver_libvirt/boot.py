@@ -48,7 +48,8 @@ def booting_from(xml: str, boot: base.BootDevice) -> str:
         able = ", ".join(now.supported) or "nothing else"
         raise errors.Unsupported(f"the domain cannot boot from {boot.device}, only from {able}")
     if boot.mode not in (None, now.chosen.mode):
-        raise errors.Unsupported(f"the firmware of the domain is {now.chosen.mode}, and stays that")
+        its = f"is {now.chosen.mode}" if now.chosen.mode else "is neither bios nor uefi"
+        raise errors.Unsupported(f"the firmware of the domain {its}, and stays that")
     root = ElementTree.fromstring(xml)
     wanted, devices = _CLASSES[boot.device], list(root.iterfind("devices/*"))
     if ordered := _ordered(devices):
