@@ -55,13 +55,13 @@ function foldedAt(rows, place) {
 /** @param {string[]} numbers @returns {string} [1-3,7]; one alone without brackets */
 function spans(numbers) {
   if (numbers.length === 1) return numbers[0];
-  const isPadded = (/** @type {string} */ number) => /^0./.test(number);
+  const isPadded = numbers.some((number) => /^0./.test(number));
   /** @type {[first: string, last: string][]} consecutive numbers, of the same length where that counts */
   const runs = [];
   numbers.sort((one, other) => one.length - other.length || Number(one) - Number(other));
   for (const number of numbers) {
     const run = runs.at(-1);
-    const isAlike = number.length === run?.[0].length || !numbers.some(isPadded);
+    const isAlike = !isPadded || number.length === run?.[0].length;
     if (run && isAlike && Number(number) === Number(run[1]) + 1) run[1] = number;
     else runs.push([number, number]);
   }
