@@ -23,8 +23,8 @@ BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-g
 
 BUILD_MAN := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going --builder man -D root_doc=podium -c docs docs/man $(VENV)/man
 
-# Twice as many processes as a small machine has cores: tests often wait for daemons.
-PYTEST := pytest -n 4 --dist worksteal
+# Three times as many processes as a small machine has cores: tests often wait for daemons.
+PYTEST := pytest -n 6 --dist worksteal
 # Whoever wants no compiled files elsewhere wants the tests' here: each process would compile all of them each time.
 export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20

@@ -8,4 +8,4 @@ from sharing_story import run
 
 @pytest.mark.long
 def test_a_node_has_one_sender_and_one_reader_whatever_happens() -> None:
-    run(examples=5 if ROUNDS == 1 else 100 * ROUNDS)
+    run(examples=5 if ROUNDS == 1 else 50 * ROUNDS)
