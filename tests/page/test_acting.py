@@ -117,6 +117,34 @@ def test_many_machines_are_told_what_to_boot_from(site: Site, look: Windows) -> 
     assert operation["reason"] == "new image"
 
 
+def test_a_machine_is_restarted_from_another_device_in_one_operation(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+    choose(page, "r1n01")
+    question = ask(page, "rebooting")
+    question.get_by_label("boot once from").select_option("pxe")
+    agree(question, "rebooting")
+    expect(page.get_by_text("1 requested")).to_be_visible()
+    operation = site.door.http.get("/podium/v1/operations").json()["items"][0]
+    assert (operation["action"], operation["what"]) == ("rebooting", "pxe, once")
+
+
+def test_a_driver_that_sets_no_boot_device_is_not_asked_for_one(site: Site, look: Windows) -> None:
+    page = fleet(look, site)
+
+    def withhold(route: Route) -> None:
+        answer = route.fetch()
+        driver = answer.json()
+        driver["abilities"].remove("boot device")
+        route.fulfill(response=answer, json=driver)
+
+    page.route("**/podium/v1/drivers/*", withhold)
+    choose(page, "r1n01")
+    expect(page.locator('podium-actions [data-action="set boot device"]')).to_be_hidden()
+    question = ask(page, "rebooting")
+    expect(question.get_by_label("Reason")).to_be_visible()
+    expect(question.get_by_label("boot once from")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("blink", "what"),
     [("for a minute", "60 s"), ("until it is ended", "until it is ended"), ("no longer", "end")],

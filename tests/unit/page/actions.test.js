@@ -89,6 +89,12 @@ test("what is chosen in the question goes with the request", () => {
     { action: "set boot device", boot: { device: "pxe", persistent: true, mode: "uefi" } });
   sends(boot, { device: "disk", for: "the next boot", mode: "as it is" },
     { action: "set boot device", boot: { device: "disk", persistent: false, mode: null } });
+  for (const name of ["power on", "rebooting", "soft rebooting", "power cycle"]) {
+    sends(action(name), { boot_once_from: "pxe", mode: "bios" },
+      { action: name, boot: { device: "pxe", persistent: false, mode: "bios" } });
+    sends(action(name), { boot_once_from: "as it is", mode: "uefi" }, { action: name });
+    sends(action(name), {}, { action: name });  // of a driver without boot devices
+  }
   for (const [blink, seconds] of Object.entries({
     "for a minute": 60, "until it is ended": null, "no longer": 0,
   })) {

@@ -1,11 +1,12 @@
 /**
  * What people may ask of nodes: the words for it, the request, and the result in words. The labels are as in
  * `podium node power`; @ stands for nodes, `option` can be wanted too, what `stops` ends what runs on nodes,
- * `set` is for maintenance alone, `own` is whose own it is, and `more` what goes with it of the `fields`.
+ * `set` is for maintenance alone, `own` is whose own it is, `bootsBy` what the driver needs for the
+ * `fields`, and `more` what goes with it of these.
  *
  * @typedef {import('../core/fleet.js').Node} Node @typedef {import('./podium-question.js').Answer} Answer
  * @typedef {{name: string, label?: string, title: string, meaning?: string, option?: string, stops?: boolean,
- *   set?: boolean, own?: string, fields?: import('./podium-question.js').Field[],
+ *   set?: boolean, own?: string, bootsBy?: string, fields?: import('./podium-question.js').Field[],
  *   more?: (given: Record<string, string>) => object}} Action
  * @typedef {Parameters<typeof import('../core/api.js').ask>} Request
  */
@@ -22,25 +23,35 @@ const TOGETHER = 250;
 /** Seconds that a light blinks. @type {Record<string, number | null>} */
 const BLINKS = { 'for a minute': 60, 'until it is ended': null, 'no longer': 0 };
 const AS_IT_IS = 'as it is';
+const DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe', 'default'];
+const MODE = { name: 'mode', choices: [AS_IT_IS, 'uefi', 'bios'] };
+const modeOf = (/** @type {string} */ mode) => (mode === AS_IT_IS ? null : mode);
+/** What a start may have besides, where the driver has the action `bootsBy`. */
+const BOOTS = {
+  bootsBy: 'set boot device', fields: [{ name: 'boot_once_from', choices: [AS_IT_IS, ...DEVICES] }, MODE],
+  /** @param {Record<string, string>} given */
+  more: ({ boot_once_from: device = AS_IT_IS, mode }) =>
+    (device === AS_IT_IS ? {} : { boot: { device, persistent: false, mode: modeOf(mode) } }),
+};
 
 /** @type {readonly Action[]} */
 export const ACTIONS = [
-  { name: 'power on', title: 'Switch @ on?' },
+  { name: 'power on', title: 'Switch @ on?', ...BOOTS },
   { name: 'power off', title: 'Switch @ off?', meaning: AT_ONCE, stops: true },
   { name: 'soft power off', label: 'soft off', title: 'Shut @ down?', ...SOFT },
-  { name: 'rebooting', label: 'reboot', title: 'Reboot @?', stops: true,
+  { name: 'rebooting', label: 'reboot', title: 'Reboot @?', stops: true, ...BOOTS,
     meaning: `${AT_ONCE} What is off is switched on.` },
-  { name: 'soft rebooting', label: 'soft reboot', title: 'Shut @ down and start again?', ...SOFT },
-  { name: 'power cycle', title: 'Switch @ off and on again?', meaning: AT_ONCE, stops: true },
+  { name: 'soft rebooting', label: 'soft reboot', title: 'Shut @ down and start again?', ...SOFT,
+    ...BOOTS },
+  { name: 'power cycle', title: 'Switch @ off and on again?', meaning: AT_ONCE, stops: true, ...BOOTS },
   { name: 'inject nmi', label: 'NMI', title: 'Send @ a diagnostic interrupt?', stops: true,
     meaning: 'Most operating systems then write a dump and stop.' },
   { name: 'set boot device', label: 'boot device', title: 'Set the boot device of @?',
     meaning: 'Nothing is restarted.',
-    fields: [{ name: 'device', choices: ['pxe', 'disk', 'cdrom', 'bios', 'safe', 'default'] },
-      { name: 'for', choices: ['the next boot', 'every boot'] },
-      { name: 'mode', choices: [AS_IT_IS, 'uefi', 'bios'] }],
+    fields: [{ name: 'device', choices: DEVICES },
+      { name: 'for', choices: ['the next boot', 'every boot'] }, MODE],
     more: ({ device, for: which, mode }) =>
-      ({ boot: { device, persistent: which === 'every boot', mode: mode === AS_IT_IS ? null : mode } }) },
+      ({ boot: { device, persistent: which === 'every boot', mode: modeOf(mode) } }) },
   { name: 'identify', title: 'Have @ blink?', meaning: 'The light by which people find a machine.',
     fields: [{ name: 'blink', choices: Object.keys(BLINKS) }],
     more: ({ blink = '' }) => ({ identification: { seconds: BLINKS[blink] } }) },

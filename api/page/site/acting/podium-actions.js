@@ -16,7 +16,10 @@ const abilities = new Map();
 /** The actions of drivers' own, by their names. @type {Map<string, Action>} */
 const owned = new Map();
 
-/** @param {Action} action @returns {(node: Node) => boolean} whether its driver can do it, or nobody knows */
+/**
+ * @param {Pick<Action, 'name' | 'set' | 'own'>} action
+ * @returns {(node: Node) => boolean} whether its driver can do it, or nobody knows
+ */
 const can = ({ name, set, own }) => ({ driver }) => {
   const known = abilities.get(driver);
   return set !== undefined || own === driver || own === undefined && (!known?.length || known.includes(name));
@@ -100,8 +103,9 @@ class PodiumActions extends Part {
   async #ask(action) {
     const { fleet, session, shown, stream } = this.page;
     this.#outcome.replaceChildren();
-    const { name, label = name, title, meaning, option, stops, set, fields } = action;
+    const { name, label = name, title, meaning, option, stops, set, bootsBy, fields } = action;
     let nodes = this.#nodes;
+    const hasFields = bootsBy === undefined || nodes.some(can({ name: bootsBy }));
     let where = places(nodes);
     const others = this.#hidden ? [`Not shown by the filter: ${counted(this.#hidden)}`] : [];
     if (!this.of && !shown.isInForce) others.push(NOT_IN_FORCE);
@@ -121,7 +125,8 @@ class PodiumActions extends Part {
     const found = await askPerson(this.page, {
       ...(stops && { later: opinions(nodes) }),
       about, action: name, label, loud: stops === true, reason: set !== false, role: 'operator',
-      work: (answer) => ask.bind(null, ...requestOf(action, nodes, answer)), option, fields,
+      work: (answer) => ask.bind(null, ...requestOf(action, nodes, answer)), option,
+      ...(hasFields && { fields }),
     });
     if (found) this.#tell(action, outcomeOf(action, found));
   }
