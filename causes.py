@@ -1,6 +1,6 @@
-"""The causes of events, and how bad the events of each are.
+"""The causes of events, and the severity of each.
 
-The severity follows from the cause alone, so that the ledger need not keep it.
+The severity follows from the cause alone, so the ledger does not store it.
 """
 
 from collections.abc import Mapping
@@ -28,11 +28,11 @@ Severity: TypeAlias = Literal["info", "warning", "error"]
 #: A request that failed, whatever it did to the power.
 FAILED_REQUEST: Final = "failed request"
 
-#: From the least to the greatest.
+#: In ascending order.
 SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
 
 SEVERITY: Final[Mapping[str, str]] = {
-    # What people asked for, or chose as policy, is so.
+    # Requested by people, or chosen as policy.
     "request": "info",
     "enforced": "info",
     "credentials": "info",
@@ -44,15 +44,15 @@ SEVERITY: Final[Mapping[str, str]] = {
     # Nothing happened to the machine: Podium sees it for the first time, or again.
     "first reading": "info",
     "recovery": "info",
-    # Nobody asked Podium for it. It may be right, but somebody should know.
+    # Not requested from Podium. It may be right, but somebody should know.
     "out-of-band": "warning",
-    # A person has to look: a machine is not as it was asked for, or nothing is known of it any more.
+    # A person has to look: a machine is not in the requested state, or its state is not known any more.
     "failed request": "error",
     "fault": "error",
 }
 
 
 def of_severity(least: str) -> frozenset[str]:
-    """Return the causes of events that are of a severity or a greater one."""
+    """Return the causes of events with at least this severity."""
     wanted = SEVERITIES[SEVERITIES.index(least) :]
     return frozenset(cause for cause, severity in SEVERITY.items() if severity in wanted)

@@ -1,13 +1,13 @@
-"""Clocks that nobody can set."""
+"""Clocks that cannot be set."""
 
 import functools
 import time
 from collections.abc import Callable
 from typing import Final
 
-#: Seconds that also count while the machine sleeps: CLOCK_BOOTTIME of Linux, clock_gettime(2). The monotonic
-#: clock stands still meanwhile, so that what went on elsewhere (a BMC that forgets an idle session, a reading
-#: that grows old) would look younger than it is.
+#: Seconds, including those in which the machine sleeps: CLOCK_BOOTTIME of Linux, clock_gettime(2). The
+#: monotonic clock stands still meanwhile, so that what happens elsewhere (a BMC that forgets an idle session,
+#: a reading that grows old) would look younger than it is.
 boottime: Final[Callable[[], float]] = (
     functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")

@@ -1,4 +1,4 @@
-"""Imports libraries without what they import for others: that follows when it is used."""
+"""Imports libraries without some of their own imports, which follow on first use."""
 
 import importlib
 import sys
@@ -9,9 +9,9 @@ from types import ModuleType
 
 @contextmanager
 def deferred(*names: str) -> Iterator[None]:
-    """Give what is imported in the block stand-ins for these modules, unless they are imported already.
+    """Replace these modules by stand-ins in the imports of the block, unless they are imported already.
 
-    A stand-in imports its module when something in it is first used. After the block an import returns the
+    A stand-in imports its module when something in it is first used. After the block, an import returns the
     module itself.
     """
     new = {name: _stand_in(name) for name in names if name not in sys.modules}

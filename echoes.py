@@ -1,9 +1,10 @@
-"""Hides a password that was just sent in what hardware says of it, which may repeat it in another form.
+"""Hides a password that was just sent in the hardware's answer, which may repeat it in another form.
 
 Firmware repeats what it refuses: whole or cut to its length, in capitals, in hexadecimal, with other
-characters in between, or decoded in another way. So all is hidden that has some letters or digits in a row in
-common with the password, whatever stands between them. That hides too much rather than too little, which is
-right for the answer to a new password, and wrong for texts in general, for which see podium.spelling.
+characters in between, or decoded in another way. So every part is hidden that has some consecutive letters or
+digits in common with the password, whatever stands between them. That hides too much rather than too little,
+which is right for the answer to a new password, and wrong for texts in general, for which see
+podium.spelling.
 """
 
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ from typing import Final
 
 from podium.spelling import hider
 
-#: Letters and digits in a row that nobody repeats by chance.
+#: So many consecutive letters and digits are not repeated by chance.
 _RUN: Final = 6
-#: Of passwords with fewer ones all together, which are looked for as a whole.
+#: Passwords with fewer letters and digits in total are looked for as a whole.
 _SHORTEST: Final = 3
 #: Digits of a byte in hexadecimal.
 _DIGITS: Final = 2
@@ -22,9 +23,9 @@ _DIGITS: Final = 2
 def hidden(text: str, password: str, mask: str) -> str:
     """Return a text without a password and its parts.
 
-    :param mask: stands in place of each
+    :param mask: replaces each part
     """
-    text = hider([password], mask)(text)  # which knows escapes, too
+    text = hider([password], mask)(text)  # which handles escapes, too
     signs, places = _squeezed(text)
     marked: set[int] = set()
     for form, run in _forms(password):
@@ -39,7 +40,7 @@ def hidden(text: str, password: str, mask: str) -> str:
 
 
 def _forms(password: str) -> Iterator[tuple[str, int]]:
-    """The letters and digits of the password in each form, and how many in a row are hidden."""
+    """Yield the letters and digits of the password in each form, and how many in a row are hidden."""
     data = password.encode(errors="surrogatepass")
     yield _squeezed(password)[0], _RUN
     yield _squeezed(password[::-1])[0], _RUN
@@ -48,7 +49,7 @@ def _forms(password: str) -> Iterator[tuple[str, int]]:
 
 
 def _squeezed(text: str) -> tuple[str, list[int]]:
-    """The letters and digits of a text in lower case, and where each of them stands."""
+    """Return the letters and digits of a text in lower case, and the position of each."""
     signs: list[str] = []
     places: list[int] = []
     for place, sign in enumerate(text):
@@ -60,7 +61,7 @@ def _squeezed(text: str) -> tuple[str, list[int]]:
 
 
 def _without(text: str, marked: set[int], mask: str) -> str:
-    """A text with the mask in place of each stretch of marked characters."""
+    """Return a text with the mask in place of each run of marked characters."""
     shown: list[str] = []
     for place, sign in enumerate(text):
         if place not in marked:

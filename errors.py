@@ -38,7 +38,7 @@
         └── Unsupported           the driver or the hardware has no such thing
             └── UnsupportedPowerState the hardware cannot do that
 
-Every other exception that a driver raises is a fault of the driver and is reported as one.
+Every other exception that a driver raises is a fault of the driver and is reported as such.
 """
 
 import re
@@ -90,7 +90,7 @@ __all__ = [
 
 
 class PodiumError(Exception):
-    """The root of the tree; its text is one line that can be shown to a person."""
+    """The root of the tree; its text is one line that can be shown to people."""
 
 
 class ConfigError(PodiumError):
@@ -118,23 +118,23 @@ class ConductorAlreadyRunning(PodiumError):
 
 
 class ConductorsAtWork(PodiumError):
-    """Conductors run on the database that must be stopped before; the text names them."""
+    """Conductors are running that must be stopped first; the text names them."""
 
 
 class MemberEnded(PodiumError):
-    """Others have ended this worker of a conductor, and given its nodes away; it has to enter anew."""
+    """Others have ended this worker of a conductor, and given its nodes away; it has to register again."""
 
 
 class BadRequest(PodiumError):
-    """What was asked cannot be understood, or makes no sense; the text says what is wrong."""
+    """The request cannot be understood, or makes no sense; the text says what is wrong."""
 
 
 class NotUnderstood(BadRequest):
-    """A condition, a range of nodes or an address is not written as it should be; nothing was looked up."""
+    """A condition, a range of nodes or an address is not written correctly; nothing was looked up."""
 
 
 class NeedsConfirmation(BadRequest):
-    """More nodes than ``[conductor] confirm_above`` are switched or deleted only when that is confirmed.
+    """More nodes than ``[conductor] confirm_above`` are switched or deleted only after a confirmation.
 
     :param nodes: how many there are
     :param limit: the option's value
@@ -155,11 +155,11 @@ class NodeNotFound(NotFound):
 
 
 class Conflict(PodiumError):
-    """As things are now, what was asked cannot be done; the text says what would have to change."""
+    """The request is not possible in the present state; the text says what would have to change."""
 
 
 class OtherUser(Conflict):
-    """The page believes to be somebody else's than who is logged in now."""
+    """The page belongs to somebody else than the user who is logged in now."""
 
 
 class NodeConflict(Conflict):
@@ -167,7 +167,7 @@ class NodeConflict(Conflict):
 
 
 class NodeProtected(NodeConflict):
-    """Somebody has protected the node from what was asked for."""
+    """Somebody has protected the node from the request."""
 
 
 class InvalidNode(PodiumError):
@@ -188,7 +188,7 @@ class NodeExists(InvalidNode):
 class DriverLoadError(PodiumError):
     """A driver cannot be found, imported or started.
 
-    :param faults: one line for each fault of what it declares, if that is why
+    :param faults: one line for each fault in its declarations, if that is the reason
     """
 
     def __init__(self, text: str, faults: Sequence[str] = ()) -> None:
@@ -197,7 +197,7 @@ class DriverLoadError(PodiumError):
 
 
 class ApiError(PodiumError):
-    """podium-api could not be asked."""
+    """A call to podium-api failed."""
 
 
 class ApiUnavailable(ApiError):
@@ -205,11 +205,11 @@ class ApiUnavailable(ApiError):
 
 
 class LoginRefused(ApiError):
-    """podium-api does not know who asks: user, password or token are missing or wrong."""
+    """podium-api does not know the user: user, password or token are missing or wrong."""
 
 
 class NotAllowed(ApiError):
-    """Who asks has no role that may do this."""
+    """The user has no role that may do this."""
 
 
 class OtherFleet(ApiError):
@@ -217,15 +217,15 @@ class OtherFleet(ApiError):
 
 
 class DuplicateTask(PodiumError):
-    """Two periodic tasks ask for one name."""
+    """Two periodic tasks have the same name."""
 
 
 class NotificationRefused(PodiumError):
-    """A webhook answered that it does not take an event; to send it again is likely to be in vain."""
+    """A webhook answered that it does not accept an event; sending it again is likely to be in vain."""
 
 
 class DriverError(PodiumError):
-    """A driver could not do what was asked."""
+    """A driver could not carry out a request."""
 
 
 class BMCUnreachable(DriverError):
@@ -235,8 +235,8 @@ class BMCUnreachable(DriverError):
 class AuthenticationRefused(DriverError):
     """The hardware answered, and refused user, password or key.
 
-    :param wait: seconds until a login is tried again: none was tried now, because of those refused before;
-        0 if this one was refused
+    :param wait: seconds until a login is tried again, if none was tried now because earlier ones were
+        refused; 0 if this login was refused
     """
 
     def __init__(self, text: str, wait: float = 0.0) -> None:
@@ -245,7 +245,7 @@ class AuthenticationRefused(DriverError):
 
 
 class PasswordRefused(DriverError):
-    """The hardware does not take a new password; the text says why, in its words."""
+    """The hardware does not accept a new password; the text says why, in the hardware's words."""
 
 
 class InvalidDriverInfo(DriverError):
@@ -257,29 +257,30 @@ class SecretUnreadable(InvalidDriverInfo):
 
 
 class Unsupported(DriverError):
-    """The driver or its hardware has no such thing, and never will have; the text says what it has."""
+    """The driver or its hardware does not have this, and never will; the text says what it has."""
 
 
 class LogChanged(DriverError):
-    """The log of the hardware has entries that whoever wants it cleared has not seen; it was left alone."""
+    """The hardware's log has entries that the requester has not seen; it was not cleared."""
 
 
 class UnsupportedPowerState(Unsupported):
     """The hardware cannot be brought into that power state."""
 
 
-#: Characters of an error that libraries' words are looked for in.
+#: Maximum characters of an error in which texts of libraries are looked for.
 _LONGEST: Final = 2000
-#: What libraries add to their errors and nobody reads in a log: SQLAlchemy's link and the class of its cause.
+#: Texts that libraries add and that are useless in a log: SQLAlchemy's link and the class of its cause.
 _LIBRARY_WORDS: Final = re.compile(r" ?\(Background on this error at: \S+\)|^\((?:\w+\.)+\w+\) ")
-#: Words that come twice: an error that was put into the text of another with its own name.
+#: Repeated words: an error that was put into the text of another with its own name.
 _TWICE: Final = re.compile(r"(?:^|(?<=: ))(\S.{3,}?): (?=\1(?:: |$))")
 
 
 def one_line(error: BaseException, scrubbed: Callable[[str], str] = str) -> str:
     """Return an error's text for a column or a log line: printable, one line, at most 500 characters.
 
-    :param scrubbed: returns a text without secrets, which would not be found once it is changed and cut
+    :param scrubbed: returns a text without secrets, which would not be found after the text is changed and
+        cut
     """
     words = _LIBRARY_WORDS.sub("", line(error, _LONGEST, scrubbed))
     text = words if isinstance(error, PodiumError) else f"{type(error).__name__}: {words}"

@@ -1,7 +1,7 @@
-"""The private names of libraries that Podium depends on, and nothing else in Podium reads one.
+"""The private names of libraries that Podium depends on; no other module uses private names.
 
 A new version of a library may rename them without notice. ``tests/unit/test_library_internals.py`` uses each
-of them and says what to do when it is gone. They were seen with oslo.config 10.7.0, oslo.log 8.3.2,
+of them and says what to do when it is gone. They were last seen in oslo.config 10.7.0, oslo.log 8.3.2,
 oslo.service 4.8.0, cotyledon 2.2.0 and futurist 3.5.0.
 """
 
@@ -26,16 +26,16 @@ class OpenOptions(cfg.ConfigOpts):
     """oslo.config's options, which can also be listed, checked and looked up in the config files."""
 
     def registered(self) -> Iterator[tuple[cfg.Opt, str | None]]:
-        """Every registered option with the name of its group."""
+        """Yield every registered option with the name of its group."""
         for info, group in list(self._all_opt_infos()):
             yield info["opt"], group.name if group else None
 
     def group_names(self) -> list[str]:
-        """The registered groups, without DEFAULT."""
+        """Return the registered groups, without DEFAULT."""
         return list(self._groups)
 
     def names_of(self, section: str) -> set[str]:
-        """Every name that is read from a section, the deprecated names too; none for an unknown section.
+        """Return every name that is read from a section, also deprecated ones; none for an unknown section.
 
         :param section: in lower case, except DEFAULT
         """
@@ -58,14 +58,14 @@ class OpenOptions(cfg.ConfigOpts):
         return self._args or ()
 
     def value(self, option: cfg.Opt, group: str | None, values: Values | None = None) -> Any:
-        """The converted value of an option, by default of the values in force.
+        """Return the converted value of an option, by default from the values in force.
 
         :raises ValueError, TypeError, RecursionError, oslo_config.cfg.Error: when it cannot be converted
         """
         return self._do_get(option.dest, group, values)[0]
 
     def convert(self, option: cfg.Opt, group: str | None, text: str) -> Any:
-        """The value of an option whose text in a config file is this one; raises as :meth:`value`."""
+        """Return the value of an option for a text in a config file; raises as :meth:`value`."""
         substituted = self._substitute([text] if option.multi else text, group)
         return self._convert_value(substituted, option)
 
@@ -80,22 +80,22 @@ class OpenOptions(cfg.ConfigOpts):
             raise
 
     def pending(self, name: str, group: str | None, values: Values) -> Any:
-        """The value of an option once a reload has put these values into force; raises as :meth:`value`."""
+        """Return an option's value once a reload puts these values into force; raises as :meth:`value`."""
         is_mutable = self._get_opt_info(name, group)["opt"].mutable
         return self._do_get(name, group, values if is_mutable else None)[0]
 
     def vet(self, values: Values) -> None:
-        """Raise, for values that must not replace those in force at a reload."""
+        """Raise if values must not replace those in force at a reload."""
 
     def forget_cached(self) -> None:
         """Empty the cache of converted values.
 
-        oslo.config also puts values of candidates in there, see :meth:`vet`.
+        oslo.config also puts candidate values there, see :meth:`vet`.
         """
-        self.unregister_opts([])  # the public call that does nothing else
+        self.unregister_opts([])  # the public call without other effects
 
     def _reload_config_files(self) -> Values:
-        # Called before the new values replace the old ones: the last moment to refuse them.
+        # Called before the new values replace the old ones: the last opportunity to refuse them.
         values = super()._reload_config_files()
         try:
             self.vet(values)
@@ -104,20 +104,20 @@ class OpenOptions(cfg.ConfigOpts):
         return values
 
     def _validate_cli_options(self, namespace: Values) -> None:
-        # The inherited one prints a line without the option's place and exits. Config.check() does better.
+        # The inherited method prints a line without the option's place and exits. Config.check() does better.
         pass
 
 
 class FilesAlone:
-    """Mixed into :class:`OpenOptions`: config files are the only source, and the network is not asked."""
+    """Mixed into :class:`OpenOptions`: config files are the only source, and the network is not used."""
 
     def _load_alternative_sources(self) -> None:
-        # The inherited one opens what [DEFAULT] config_source names.
+        # The inherited method opens what [DEFAULT] config_source names.
         pass
 
 
 def written(option: cfg.Opt, group: str | None, values: Values) -> tuple[Any, cfg.LocationInfo | None]:
-    """The text of an option in values, or what argparse made of it, and its place.
+    """Return the text of an option in values, or what argparse made of it, and its place.
 
     :raises KeyError: when the values do not have the option
     """
@@ -125,39 +125,39 @@ def written(option: cfg.Opt, group: str | None, values: Values) -> tuple[Any, cf
 
 
 def sections(values: Values) -> Sequence[Mapping[str, Mapping[str, Any]]]:
-    """The names in each config file, by section; the sections in lower case, except DEFAULT."""
+    """Return the names in each config file, by section; the sections in lower case, except DEFAULT."""
     return values._normalized
 
 
 class LineParser(iniparser.BaseParser):
-    """oslo.config's parser of config files, which also announces an option before its value is read."""
+    """oslo.config's parser of config files, which also reports an option before its value is read."""
 
     def option(self, line: str) -> None:
-        """Note that an option begins in this line, which is number ``lineno``."""
+        """Handle the beginning of an option in this line, which is number ``lineno``."""
 
     def _split_key_value(self, line: str) -> tuple[str, list[str]]:
         self.option(line)
         return super()._split_key_value(line)
 
 
-#: The options of oslo.service that Podium has. The public list_opts adds a backdoor for eventlet.
+#: The options of oslo.service that Podium uses. The public list_opts adds a backdoor for eventlet.
 SERVICE_OPTIONS: Final[Sequence[cfg.Opt]] = _options.service_opts
 
 
 class OwnTask(ABC):
     """A task of :class:`OwnTasks`; a call starts a run and returns at once.
 
-    :ivar first_run: when the first interval began, by ``periodic_task.now``; None for a call at once
+    :ivar first_run: when the first interval began, by ``periodic_task.now``; None to call at once
     """
 
-    _periodic_external_ok = False  # else PeriodicTasks reads an option of its own
+    _periodic_external_ok = False  # otherwise PeriodicTasks reads an option
 
     first_run: float | None
 
     @property
     @abstractmethod
     def interval(self) -> float:
-        """Seconds from one call to the next."""
+        """The seconds between two calls."""
 
     @abstractmethod
     def __call__(self, manager: Any, context: Any) -> None:
@@ -168,7 +168,7 @@ class OwnTasks(periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.servi
     """PeriodicTasks whose tasks belong to the instance.
 
     PeriodicTasks keeps them on the class, by the bare names of functions, and with one spacing each. Here
-    they have full names, may be exchanged at any time, and are asked for their interval at every tick.
+    they have full names, can be exchanged at any time, and are asked for their interval at every tick.
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -177,23 +177,23 @@ class OwnTasks(periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.servi
         super().__init__(conf)
 
     def call_when_due(self, tasks: Mapping[str, OwnTask]) -> None:
-        """Call these tasks from now on, and no others. Tasks that were there before keep their rhythm."""
+        """Call these tasks from now on, and no others. Tasks that were already called keep their rhythm."""
         self._periodic_spacing = _Intervals(tasks)
         for name, task in tasks.items():
             self._periodic_last_run.setdefault(name, task.first_run)
         self._periodic_tasks = list(tasks.items())
 
     def seconds_until_due(self) -> float:
-        """Seconds until the next task is due.
+        """Return the seconds until the next task is due.
 
-        What ``run_periodic_tasks`` returns leaves out the time that it took itself.
+        The result of ``run_periodic_tasks`` does not count the time that it took itself.
         """
         dues = ((self._periodic_last_run[name] or 0.0) + task.interval for name, task in self._periodic_tasks)
         return min(dues, default=math.inf) - float(periodic_task.now())
 
 
 class _Intervals:
-    """What PeriodicTasks looks up as the spacing of a task."""
+    """The mapping in which PeriodicTasks looks up the spacing of a task."""
 
     def __init__(self, tasks: Mapping[str, OwnTask]) -> None:
         self._tasks = tasks
@@ -203,7 +203,7 @@ class _Intervals:
 
 
 def on_new_worker(launcher: Any, prepare: Callable[[Any, int], None]) -> None:
-    """Have each worker process of oslo.service's launcher prepared after its fork.
+    """Prepare each worker process of oslo.service's launcher after its fork.
 
     The worker's service then reloads at SIGHUP, with its ``reset``. By default the signal ends the worker.
 
@@ -218,7 +218,7 @@ def on_new_worker(launcher: Any, prepare: Callable[[Any, int], None]) -> None:
 
 
 def on_end(launcher: Any, prepare: Callable[[], None]) -> None:
-    """Have something called in the master process of oslo.service's launcher when SIGTERM ends it.
+    """Call something in the master process of oslo.service's launcher when SIGTERM ends it.
 
     :param prepare: called before the workers are sent the signal
     """
@@ -226,9 +226,9 @@ def on_end(launcher: Any, prepare: Callable[[], None]) -> None:
 
 
 def reload_one_by_one(launcher: Any) -> None:
-    """Have the master process of oslo.service's launcher send SIGHUP to its workers, and to nobody else.
+    """Make the master process of oslo.service's launcher send SIGHUP to its workers only.
 
-    By default it ignores SIGHUP for a moment and sends it to its whole process group. A second one in that
+    By default it ignores SIGHUP for a moment and sends it to its whole process group. A second SIGHUP in that
     moment is a traceback on standard error, and a program that a driver runs is killed.
     """
     manager = launcher._manager
@@ -244,12 +244,12 @@ def reload_one_by_one(launcher: Any) -> None:
 
 
 def log_errors_once() -> None:
-    """Keep oslo.log from adding the error that is being handled to a line that has it already."""
+    """Prevent oslo.log from adding the error that is being handled to a line that has it already."""
     formatters._get_error_summary = lambda record: ""
 
 
 def import_without_eventlet() -> None:
-    """Import futurist, which oslo.service uses, without the eventlet that both would load when they find it.
+    """Import futurist, which oslo.service uses, without eventlet, which both load if it is installed.
 
     eventlet costs 9 MB and a warning at every start. Nothing here uses it.
     """

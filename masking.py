@@ -1,4 +1,4 @@
-"""Hides secrets in everything that is shown: values by the name of their property, texts by their content."""
+"""Hides secrets in everything that is shown: values by the name of their property, texts by content."""
 
 import functools
 import re
@@ -13,10 +13,10 @@ __all__ = ["MASK", "is_masked", "is_secret", "mask", "scrub"]
 
 MASK: Final = "******"
 
-#: Names of secrets; those of the first lines in any part of a name, the others as words.
+#: Names of secrets; those in the first lines match any part of a name, the others whole words.
 _SECRET_NAME: Final = re.compile(
     r"pas{1,2}w(?:or)?d|passphrase|pswd|secret|token|credential|apikey|adminpass|config_?drive|user_?data"
-    # What oslo.utils hides besides, most of it of TripleO.
+    # What oslo.utils also hides, most of it from TripleO.
     r"|ceph\w*(?:key|fsid)|(?:heartbeat|remoteauth|rndc|encryption|fernet|ssl|ssh)key|cryptokek|rabbitcookie"
     r"|hashsuffix"
     r"|(?:^|[\W_])(?:key|pass|pwd|psk|community)(?:$|[\W_\d])"
@@ -33,7 +33,7 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
-#: Each name of a secret has one of these in it, in lower case.
+#: Each name of a secret contains one of these, in lower case.
 _WORDS: Final = (
     *("pas", "pswd", "pwd", "psk", "secret", "token", "credential", "key", "config", "data", "community"),
     *("kek", "cookie", "fsid", "suffix"),
@@ -41,13 +41,13 @@ _WORDS: Final = (
 
 
 def may_hide(text: str, secret: frozenset[str] = frozenset()) -> bool:
-    """Return whether :func:`mask` may hide something of a JSON text. In doubt it may.
+    """Return whether :func:`mask` may hide something in a JSON text. In doubt it may.
 
-    Far quicker than to read the text, which most texts of nodes can be spared.
+    This is far quicker than parsing the text, which is not necessary for most texts of nodes.
 
     :param secret: names that a driver declared as secret
     """
-    if "\\" in text or not text.isascii():  # a name may be written in more than one way
+    if "\\" in text or not text.isascii():  # a name may have several spellings
         return True
     if "://" in text and "@" in text:
         return True
@@ -60,7 +60,7 @@ def may_hide(text: str, secret: frozenset[str] = frozenset()) -> bool:
 
 
 def is_masked(value: Any) -> bool:
-    """Return whether a value is what :func:`mask` shows instead of a secret."""
+    """Return whether a value is the mask that :func:`mask` shows instead of a secret."""
     return isinstance(value, str) and value.strip() == MASK
 
 
@@ -69,9 +69,9 @@ def _is_masked_address(value: Any) -> bool:
 
 
 def mask(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return a copy with every secret value as ``******``, in nested mappings and lists too.
+    """Return a copy with every secret value as ``******``, also in nested mappings and lists.
 
-    So are passwords in addresses, whatever their name.
+    Passwords in addresses are hidden too, whatever their name.
 
     :param secret: names that a driver declared as secret
     """
@@ -93,9 +93,9 @@ def _inside(value: Any, secret: frozenset[str]) -> Any:
 
 
 def in_addresses(text: str, changed: Callable[[str], str]) -> str:
-    """Return a text with another password in each address such as ``https://user:password@host``.
+    """Return a text with the password replaced in each address such as ``https://user:password@host``.
 
-    :param changed: returns what stands instead of a password
+    :param changed: returns the replacement of a password
     """
     if "://" not in text:
         return text
@@ -103,9 +103,10 @@ def in_addresses(text: str, changed: Callable[[str], str]) -> str:
 
 
 def restored(value: Any, known: Any, secret: frozenset[str] = frozenset(), hidden: bool = False) -> Any:
-    """Return a copy in which each ``******`` is the secret that another value has at the same place.
+    """Return a copy in which each ``******`` is the secret that another value has at the same position.
 
-    In lists, whose places move, this is so only if the whole list is what :func:`mask` shows of the other.
+    In lists, whose positions change, this applies only if the whole list is what :func:`mask` shows of the
+    other.
 
     :param known: the other value, which was shown with ``******``
     :param secret: names that a driver declared as secret
@@ -128,7 +129,7 @@ def restored(value: Any, known: Any, secret: frozenset[str] = frozenset(), hidde
 def masked_places(
     value: Any, secret: frozenset[str] = frozenset(), place: str = "", hidden: bool = False
 ) -> Iterator[str]:
-    """Return where a secret is ``******``: the keys that lead there, joined by dots.
+    """Return the places where a secret is ``******``: the keys that lead there, joined by dots.
 
     :param secret: names that a driver declared as secret
     """
@@ -144,7 +145,7 @@ def masked_places(
 
 
 def scrub(text: str, values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> str:
-    """Return a text without the secret values of a node's ``driver_info``, whoever wrote them there.
+    """Return a text without the secret values of a node's ``driver_info``, whatever their origin in the text.
 
     Values of one or two characters stay, because they occur in too many words.
     """
@@ -152,9 +153,9 @@ def scrub(text: str, values: Mapping[str, Any], secret: frozenset[str] = frozens
 
 
 def scrubber(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> Callable[[str], str]:
-    """Return what does the same as :func:`scrub` to many texts: the secret values are looked up once.
+    """Return a function that does the same as :func:`scrub` for many texts: the secrets are looked up once.
 
-    A text costs as much as its length, however many values there are.
+    The cost of a text depends on its length, not on the number of values.
     """
     return hider(_secrets(values, secret), MASK)
 
@@ -174,9 +175,9 @@ def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterat
 
 
 def for_log(error: BaseException, scrubbed: Callable[[str], str]) -> BaseException:
-    """Return a stand-in for an error that is to be logged with its traceback, which shows its text too.
+    """Return a stand-in for an error to log with its traceback, which also shows its text.
 
-    Errors that it was raised from, or that are in its group, have stand-ins as well.
+    Errors from which it was raised, or in its group, have stand-ins as well.
 
     :param scrubbed: returns a text without secrets
     """

@@ -1,4 +1,4 @@
-"""Node names written as ranges, ``r1n[01-48]``, their order, and what is alike of many nodes written once."""
+"""Node names written as ranges, ``r1n[01-48]``, their order, and messages of many nodes folded into one."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from podium import errors
 
-#: Greatest number of names that the ranges and names of one request stand for.
+#: Maximum number of names in the ranges and names of one request.
 MOST_NODES: Final = 100_000
 
 _IS_RANGE: Final = re.compile(r"[\[\],]")
@@ -16,22 +16,22 @@ _BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
 _SPAN: Final = re.compile(r"(?P<first>[0-9]{1,18})(?:-(?P<last>[0-9]{1,18})(?:/(?P<step>[0-9]{1,18}))?)?")
 _LONGEST_NAME: Final = 255
 _LONGEST_LINE: Final = 200
-#: Names that are folded for a line, of which only the beginning is shown.
+#: Maximum names that are folded for a line, of which only the beginning is shown.
 _MOST_FOLDED: Final = 10_000
-#: Short enough for numbers that everything can handle.
+#: Few enough for numbers that everything can handle.
 _MOST_DIGITS: Final = 18
 _NUMBER: Final = re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}")
 _LENGTHS: Final = [f"{length:02}" for length in range(_MOST_DIGITS + 1)]
 _DIGITS: Final = re.compile(rf"({_NUMBER.pattern})")
-#: What cannot be in a name, and has a meaning in the node sets of ClusterShell.
+#: Characters that cannot be in a name, and have a meaning in the node sets of ClusterShell.
 _SIGNS: Final = re.compile(r"[^A-Za-z0-9_.:-]")
-#: The same in names of which a part is left open.
+#: The same for names with wildcards.
 _SIGNS_OF_PATTERNS: Final = re.compile(r"[^A-Za-z0-9_.:*?-]")
 _WILDCARD: Final = re.compile(r"[*?]")
 
 
 def expand(arguments: Iterable[str]) -> list[str]:
-    """Return names, UUIDs and patterns unchanged and ranges as what they stand for, each once.
+    """Return names, UUIDs and patterns unchanged and ranges expanded, each once.
 
     :raises podium.errors.NotUnderstood: for a range that cannot be understood, or for too many names
     """
@@ -48,15 +48,15 @@ def expand(arguments: Iterable[str]) -> list[str]:
 
 
 def is_range(text: str) -> bool:
-    """Return whether a text is not the name or UUID of one node, but stands for several."""
+    """Return whether a text stands for several nodes, and is not the name or UUID of one."""
     return _IS_RANGE.search(text) is not None
 
 
 def natural(text: str) -> str:
-    """Return the key of a text for sorting, ``n2`` before ``n10``: each number with its length before it.
+    """Return the sort key of a text, ``n2`` before ``n10``: each number preceded by its length.
 
-    The database has it of every name; see podium.db.name_keys. It is at most three times as long as the text,
-    and two characters more.
+    The database stores it for every name; see podium.db.name_keys. Its length is at most three times that of
+    the text, plus two characters.
     """
     return f"{_NUMBER.sub(_measured, text)}\1{text}"
 
@@ -67,15 +67,15 @@ def _measured(digits: re.Match[str]) -> str:
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether a text stands for all names that fit it: ``*`` for any text, ``?`` for one character."""
+    """Return whether a text is a pattern of names: ``*`` for any text, ``?`` for one character."""
     return _WILDCARD.search(text) is not None
 
 
 def fold(names: Iterable[str]) -> str:
-    """Return names as ranges, ``r1n[01-40]``, and after them what cannot be the name of a node.
+    """Return names as ranges, ``r1n[01-40]``, followed by what cannot be the name of a node.
 
-    It takes a time that grows as the number of names, whatever they are: many people may ask for what is not
-    there. The folding of ClusterShell takes 16 seconds for a thousand names of two numbers.
+    The time grows linearly with the number of names, whatever they are: many people may ask for nodes that do
+    not exist. The folding of ClusterShell takes 16 seconds for a thousand names of two numbers.
     """
     alike: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     odd = []
@@ -94,7 +94,7 @@ def fold(names: Iterable[str]) -> str:
 
 
 def _folded(rows: Collection[tuple[str, ...]], count: int) -> Collection[tuple[str, ...]]:
-    """Return rows of numbers with those that differ in one number alone as one, the last number first."""
+    """Return rows of numbers, merging those that differ in one number only, the last number first."""
     rows = sorted(rows, key=lambda row: [int(number) for number in row])
     for place in reversed(range(count)):
         groups: dict[tuple[str, ...], list[str]] = {}
@@ -105,7 +105,7 @@ def _folded(rows: Collection[tuple[str, ...]], count: int) -> Collection[tuple[s
 
 
 def _spans(numbers: Sequence[str]) -> str:
-    """Return ``[1-3,7]`` for numbers; one alone without brackets."""
+    """Return ``[1-3,7]`` for numbers; a single number without brackets."""
     if not numbers[1:]:
         return numbers[0]
     padded = {len(number) for number in numbers if number[0] == "0" and number != "0"}
@@ -114,7 +114,7 @@ def _spans(numbers: Sequence[str]) -> str:
         by_width.setdefault(len(number) if len(number) in padded else 0, []).append(int(number))
     found = []
     for width, values in sorted(by_width.items()):
-        # Of consecutive numbers, all have the same distance to their places.
+        # Consecutive numbers all have the same distance to their positions.
         for _, run in itertools.groupby(enumerate(sorted(values)), lambda one: one[1] - one[0]):
             ends = [f"{value:0{width}}" for _, value in run]
             found.append(ends[0] if not ends[1:] else f"{ends[0]}-{ends[-1]}")
@@ -145,7 +145,7 @@ def folded_lines(lines: Iterable[str]) -> list[str]:
 
 
 _ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
-#: The parts of a driver's messages that only name the BMC, and their replacements.
+#: The parts of a driver's messages that only identify the BMC, and their replacements.
 _WHOSE: Final = (
     (re.compile(rf"^(?:BMC )?{_ADDRESS}: |^{_ADDRESS} "), ""),
     (re.compile(rf"\bBMC (?:{_ADDRESS}|\S+:\d+)"), "BMC"),
@@ -161,9 +161,9 @@ def anonymous(message: str) -> str:
 
 
 def by_reason(failures: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    """Group what failed: each reason with the names, the most frequent first.
+    """Group failures: each reason with the names, the most frequent first.
 
-    Reasons that differ only in the address of a BMC become one without it.
+    Reasons that differ only in the address of a BMC are merged without it.
 
     :param failures: names and reasons
     """
@@ -181,7 +181,7 @@ class _Piece(NamedTuple):
     """A part of names that is the same in all, or is different in each.
 
     :ivar longest: greatest number of characters
-    :ivar texts: made when they have been counted, and are not too many
+    :ivar texts: created once they are counted, and not too many
     """
 
     number: int
@@ -194,7 +194,7 @@ class _Piece(NamedTuple):
 
 
 def _parts(text: str) -> list[list[_Piece]]:
-    """Return what is between commas, each in the pieces of which its names are made."""
+    """Return the parts between commas, each split into the pieces of its names."""
     parts: list[list[_Piece]] = [[]]
     compact = ",".join(map(str.strip, text.split(",")))
     for place, piece in enumerate(_BRACKETS.split(compact)):

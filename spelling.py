@@ -1,4 +1,4 @@
-"""Finds secrets in texts however they are spelt: quoted, escaped, in addresses, on pages and in headers."""
+"""Finds secrets in texts in any spelling: quoted, escaped, in addresses, on pages and in headers."""
 
 import base64
 import functools
@@ -7,21 +7,21 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-#: What no way of quoting or escaping changes.
+#: Characters that no quoting or escaping changes.
 _RUN: Final = re.compile(r"[A-Za-z0-9]+")
-#: What may be base64, in either alphabet, of a name and a password.
+#: Possible base64, in either alphabet, of a name and a password.
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}")
-#: Characters of the shortest secret that is looked for: shorter ones occur in too many words.
+#: Minimum characters of a secret that is looked for: shorter ones occur in too many words.
 _SHORTEST: Final = 3
-#: A backslash, which may be escaped itself in an address.
+#: A backslash, which may itself be escaped in an address.
 _ESCAPE: Final = r"(?:\\|%(?:25)*5[Cc])"
 _SHORT: Final = {"\n": "n", "\r": "r", "\t": "t"}
 
 
 def hider(secrets: Iterable[str], mask: str) -> Callable[[str], str]:
-    """Return what replaces secrets in texts, many of which cost as much as their length.
+    """Return a function that replaces secrets in texts; its cost grows with the length of a text only.
 
-    Each secret is looked for by its longest run of letters and digits, which is the same in every spelling.
+    Each secret is found by its longest run of letters and digits, which is the same in every spelling.
     """
     by_length: dict[int, dict[str, list[str]]] = {}
     for secret in {one for one in secrets if len(one) >= _SHORTEST}:
@@ -36,7 +36,7 @@ def hider(secrets: Iterable[str], mask: str) -> Callable[[str], str]:
             else:
                 runs = [*(by_run.keys() & {text[at : at + length] for at in range(len(text) - length + 1)})]
             found += [secret for run in runs for secret in by_run[run]]
-        # The longest first: otherwise the rest of a secret that contains another would stay.
+        # The longest first: otherwise the rest of a secret that contains another would remain.
         for secret in sorted(found, key=len, reverse=True):
             text = _pattern(secret).sub(mask, text)
         return text
@@ -67,7 +67,7 @@ def _pattern(secret: str) -> re.Pattern[str]:
 
 
 def _sign(sign: str) -> str:
-    """Return a pattern for the spellings of a character, before which each quotation doubles backslashes."""
+    """Return a pattern for the spellings of a character; each quotation doubles backslashes before it."""
     if sign.isascii() and sign.isalnum():
         return sign
     number, data = ord(sign), sign.encode(errors="surrogatepass")

@@ -1,7 +1,7 @@
-"""The first lines of the daemons: what signals do until a daemon hears them; who sees its memory.
+"""The entry points of the daemons: they handle early signals, and protect the memory.
 
-Its imports take half a second, in which SIGHUP would kill it, and Ctrl-C print where it was. So nothing is
-imported above :func:`main` but what Python has loaded anyway.
+The imports of a daemon take half a second, in which SIGHUP would kill it, and Ctrl-C would print a traceback.
+So nothing is imported above :func:`main` except modules that Python has loaded anyway.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The words for power states, the same as Ironic's.
 
 A node that was never read has no state: None, not one of these words. The words are plain texts; with their
-types, as in ``-> states.PowerState``, a type checker finds a misspelt one.
+types, as in ``-> states.PowerState``, a type checker finds misspelt words.
 """
 
 from collections.abc import Mapping
@@ -46,17 +46,17 @@ IDENTIFY: Final = "identify"
 CLEAR_LOG: Final = "clear log"
 SET_CLOCK: Final = "set clock"
 DRIVER_ACTION: Final = "driver action"
-#: What a request is for that leaves the power alone, and stands where those for the power stand.
+#: The action of a request that changes credentials instead of the power.
 CHANGE_CREDENTIALS: Final = "change credentials"
 
-#: What drivers report of the health of nodes and sensors, in Redfish's words, by the word that people type.
+#: The health of nodes and sensors in Redfish's words, as drivers report it, by the word that people type.
 HEALTHS: Final[Mapping[str, str]] = {"ok": "OK", "warning": "Warning", "critical": "Critical"}
 
-#: What a read of the hardware may return.
+#: Possible results of a read of the hardware.
 PowerState: TypeAlias = Literal["power on", "power off", "error"]
-#: What ``Driver.set_power_state`` may be asked for.
+#: Possible targets of ``Driver.set_power_state``.
 Target: TypeAlias = Literal["power on", "power off", "rebooting", "soft power off", "soft rebooting"]
-#: What people may request of a node's hardware that is not its power.
+#: What people may request of a node's hardware besides its power.
 _BesidePower: TypeAlias = Literal["set boot device", "identify", "clear log", "set clock", "driver action"]
 #: What people may request for a node.
 Action: TypeAlias = Literal[Target, "power cycle", "inject nmi", _BesidePower]
@@ -70,10 +70,10 @@ TARGETS: Final[frozenset[str]] = frozenset(get_args(Target))
 #: Actions that people may request for a node.
 ACTIONS: Final[frozenset[str]] = frozenset(get_args(Action))
 
-#: Those that leave the power alone: the boot device, the LED, the log, the clock, actions of a driver's own.
+#: Actions that do not change the power: boot device, LED, log, clock, and actions that drivers define.
 BESIDE_POWER: Final[frozenset[str]] = frozenset(get_args(_BesidePower))
 
-#: The state of a node once the action is done. The others have none: they are done when the driver says so.
+#: The state of a node once the action is done. Other actions are done when the driver's method returns.
 REACHED: Final[Mapping[str, PowerState]] = {
     POWER_ON: POWER_ON,
     POWER_OFF: POWER_OFF,

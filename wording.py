@@ -1,4 +1,4 @@
-"""The texts of what others made: exceptions and values, whose ``str`` may raise anything, and wrong names."""
+"""Safe texts of exceptions and values, whose ``str`` may raise anything, and suggestions for wrong names."""
 
 import difflib
 import functools
@@ -7,29 +7,29 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-#: Characters of a value that are shown.
+#: Maximum characters of a value that are shown.
 _LONGEST: Final = 200
 #: Characters of a text in which secrets are looked for, and how many at its end may be half of one.
 _LOOKED_AT: Final = 65_536
 _HALF: Final = 4_096
-#: Faults of what somebody gave after which the rest of it is not looked at: nobody reads more.
+#: Number of faults in an input after which the rest of it is not checked: nobody reads more.
 MOST_FAULTS: Final = 100
-#: Fields by which people know records.
+#: Fields by which people identify records.
 _IDENTITY: Final = ("id", "uuid", "name", "request_id", "node_id", "method", "path")
-#: How alike names are of which one is a slip for the other, whatever else begins with it.
+#: Similarity of names that counts as a typing error, whatever other names begin alike.
 _VERY_LIKE: Final = 0.85
-#: Characters of a word that may be the first of a name.
+#: Minimum characters of a word that may be the first of a name.
 _WORD: Final = 3
-#: Characters of a name that is compared with others.
+#: Maximum characters of a name that is compared with others.
 _LONGEST_NAME: Final = 80
-#: Up to how many seconds a unit is used, and the seconds in it.
+#: The seconds up to which a unit is used, the unit, and its seconds.
 _UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
-#: 2000-01-01, before which no clock is that somebody has set, in seconds since 1970.
+#: 2000-01-01 in seconds since 1970; a clock before that was never set.
 _EARLIEST: Final = 946_684_800
 
 
 def unit_of(seconds: float) -> tuple[str, int]:
-    """Return the unit in which people read so much time, and the seconds in it."""
+    """Return the unit that suits a duration, and the seconds in it."""
     return next((unit, size) for most, unit, size in _UNITS if seconds < most)
 
 
@@ -37,7 +37,7 @@ def clock_off(seconds: float, now: float) -> str:
     """Return how far a clock is off, such as ``60 min ahead``, ``right`` or ``not set (1970)``.
 
     :param seconds: that it is ahead
-    :param now: when that was found, in seconds since 1970
+    :param now: when that was measured, in seconds since 1970
     """
     if now + seconds < _EARLIEST <= now:
         return f"not set ({datetime.fromtimestamp(max(now + seconds, 0), UTC).year})"
@@ -49,9 +49,9 @@ def clock_off(seconds: float, now: float) -> str:
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """Return the known name that is most like a wrong one; None if none is like it.
+    """Return the known name that is most similar to a wrong one; None if none is similar.
 
-    Comparing takes milliseconds, so that whoever looks for many faults stops at :data:`MOST_FAULTS`.
+    A comparison takes milliseconds, so checks for many faults should stop at :data:`MOST_FAULTS`.
     """
     return _nearest(name, tuple(known), likeness) if len(name) <= _LONGEST_NAME else None
 
@@ -66,12 +66,12 @@ def _nearest(name: str, known: tuple[str, ...], likeness: float) -> str | None:
 
 
 def safe_str(value: object) -> str:
-    """Return ``str(value)``; where that raises, the kind of the value."""
+    """Return ``str(value)``; if that raises, the type of the value."""
     return _converted(value, str)
 
 
 def safe_repr(value: object, scrubbed: Callable[[str], str] = str) -> str:
-    """Return the first 200 characters of ``repr(value)``; where that raises, the kind of the value.
+    """Return the first 200 characters of ``repr(value)``; if that raises, the type of the value.
 
     :param scrubbed: returns a text without secrets, which would not be found once it is cut
     """
@@ -85,13 +85,13 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Return a text without control characters, with … at the end of what is too long."""
+    """Return a text without control characters, with … at the end if it is too long."""
     text = printable(text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def line(value: object, longest: int, scrubbed: Callable[[str], str] = str) -> str:
-    """Return ``str(value)`` as one printable line of so many characters at the most.
+    """Return ``str(value)`` as one printable line of at most this many characters.
 
     :param scrubbed: returns a text without secrets, which would not be found once it is cut
     """
@@ -115,7 +115,7 @@ def usage(name: str, kind: str, required: bool, default: Any, choices: Sequence[
 
 
 def which(record: object) -> str:
-    """Return what a record is, and which. As its ``__repr__`` this keeps secrets from logs and tracebacks."""
+    """Return the type and identity of a record. As its ``__repr__``, this hides secrets in logs."""
     known = {name: getattr(record, name) for name in _IDENTITY if hasattr(record, name)}
     return f"{type(record).__name__}({', '.join(f'{name}={value!r}' for name, value in known.items())})"
 
@@ -123,5 +123,5 @@ def which(record: object) -> str:
 def _converted(value: object, convert: Callable[[Any], str]) -> str:
     try:
         return convert(value)
-    except BaseException as fault:  # a driver's own code, which must end neither a loop nor a thread
+    except BaseException as fault:  # the code of a driver must end neither a loop nor a thread
         return f"{type(value).__name__} whose {convert.__name__}() raises {type(fault).__name__}"

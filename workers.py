@@ -1,6 +1,6 @@
-"""What the processes of a daemon share: the master process, which only looks after workers, and the workers.
+"""The processes of a daemon: the master process, which only supervises workers, and the workers.
 
-oslo.service's launcher forks the workers and starts those again that die. SIGTERM and Ctrl-C end a daemon in
+oslo.service's launcher forks the workers and restarts those that die. SIGTERM and Ctrl-C end a daemon in good
 order, SIGHUP reloads.
 
 oslo.service needs its backend before its first module is used, so it is chosen here: threads, whose launcher
@@ -29,9 +29,9 @@ _NOTIFY: Final = "NOTIFY_SOCKET"
 
 
 class Worker(service.Service):  # type: ignore[misc]  # oslo.service is untyped
-    """What a worker process does. Threads, sockets and engines are made in ``start``, after the fork."""
+    """The work of a worker process. Threads, sockets and engines are created in ``start``, after the fork."""
 
-    #: Which of the daemon's workers this is, counted from 0.
+    #: The number of this worker of the daemon, counted from 0.
     index = 0
 
     def __init__(self, conf: Config) -> None:
@@ -39,20 +39,20 @@ class Worker(service.Service):  # type: ignore[misc]  # oslo.service is untyped
         self._conf = conf
 
     def become(self, index: int) -> None:
-        """Learn, after the fork, which of the workers this is."""
+        """Set the number of this worker, after the fork."""
         self.index = index
-        self._conf.is_quiet = True  # the master process reads the same files, and logs what changed
+        self._conf.is_quiet = True  # the master process reads the same files, and logs changes
 
 
 class Workers:
-    """Made in the master process before the first fork; its methods are for the workers.
+    """Created in the master process before the first fork; its methods are for the workers.
 
-    :param workers: how many there are
+    :param workers: the number of workers
     """
 
     def __init__(self, workers: int) -> None:
         shared = multiprocessing.get_context("fork")
-        # Taken away from the launcher, which would report readiness before the workers are ready.
+        # Withheld from the launcher, which would report readiness before the workers are ready.
         self._notify_socket = os.environ.pop(_NOTIFY, None)
         self._failed = shared.Event()
         self._were_ready = shared.Array("b", workers, lock=False)
@@ -61,23 +61,23 @@ class Workers:
 
     @property
     def have_failed(self) -> bool:
-        """Whether a worker has given up."""
+        """Whether a worker has failed for good."""
         return self._failed.is_set()
 
     @property
     def is_orphan(self) -> bool:
-        """Whether this is a worker whose master process is gone."""
+        """Whether this is a worker whose master process has died."""
         return self._master not in (os.getpid(), os.getppid())
 
     def report_ready(self, index: int) -> None:
-        """Note that a worker is ready; the last of them reports the daemon's readiness to systemd."""
+        """Record that a worker is ready; the last worker reports the daemon's readiness to systemd."""
         self._were_ready[index] = 1
         if self._notify_socket and all(self._were_ready):
             os.environ[_NOTIFY] = self._notify_socket
             systemd.notify_once()
 
     def note_failure(self) -> bool:
-        """Note that this worker has failed; return whether it is the first: mostly all have one reason."""
+        """Record that this worker has failed; return whether it is the first: usually all have one reason."""
         with self._lock:
             is_first = not self._failed.is_set()
             self._failed.set()
@@ -88,7 +88,7 @@ class Workers:
         return bool(self._were_ready[index])
 
     def give_up(self) -> None:
-        """End the daemon because this worker cannot go on. Otherwise the master would start it again."""
+        """End the daemon because this worker cannot continue. Otherwise the master would restart it."""
         self._failed.set()
         if not self.is_orphan:
             os.kill(self._master, signal.SIGTERM)
@@ -100,10 +100,11 @@ class Workers:
         count: int,
         ending: Callable[[], None] = lambda: None,
     ) -> int:
-        """Fork the workers and look after them until a signal ends the daemon.
+        """Fork the workers and supervise them until a signal ends the daemon.
 
-        :param worker: of which each process has a copy
-        :param ending: called in the master process when the daemon is to end, before its workers hear of it
+        :param worker: the worker that each process gets a copy of
+        :param ending: called in the master process when the daemon is about to end, before its workers are
+            told
         :returns: the exit status
         """
         launcher = service.launch(conf, worker, workers=count, restart_method="mutate")
@@ -121,7 +122,7 @@ class Workers:
     def run_alone(self, conf: Config, worker: Worker, ending: Callable[[], None]) -> int:
         """As :meth:`run` with one worker, in this process: a master would cost a quarter more memory.
 
-        Whoever started the daemon is the one to start it again where it is killed.
+        If the process is killed, whoever started the daemon has to restart it.
         """
         awaited = {signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
@@ -143,10 +144,10 @@ def ignore_reloads() -> None:
 
 
 def interrupt_as_terminate() -> None:
-    """Let Ctrl-C end the daemon in order, and at once when it is pressed again.
+    """Let Ctrl-C end the daemon in good order, and at once when it is pressed again.
 
-    oslo.service ends at once at the first SIGINT. So the signal is blocked, in the workers as well, and a
-    thread waits for it and passes it on as SIGTERM.
+    oslo.service ends at once at the first SIGINT. So the signal is blocked, also in the workers, and a thread
+    waits for it and passes it on as SIGTERM.
     """
     block_interrupts()
 
@@ -171,5 +172,5 @@ def block_interrupts() -> None:
 
 
 def _block_reloads() -> None:
-    """Keep SIGHUP from the thread that ends the process: Python's own end would let it kill it."""
+    """Block SIGHUP in the thread that ends the process: it would kill the process during shutdown."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -1,7 +1,7 @@
 """The frame of the ``podium`` command: its global options and its table of commands.
 
-The table names classes without importing them, and cliff looks for none elsewhere: ``podium --help`` answers
-without reading the database libraries or the environment's entry points.
+The table names classes without importing them, and cliff does not search for others, so ``podium --help``
+needs neither the database libraries nor the environment's entry points.
 """
 
 import argparse
@@ -100,7 +100,7 @@ COMMANDS: Final = (
     ("completion", "completion.scripts:Completion", "print the script for a shell to complete what is typed"),
 )
 
-#: Those that work on this host's files and database, and ask no podium-api.
+#: Commands that work on this host's files and database, and never use podium-api.
 LOCAL: Final = frozenset(
     {
         *("db upgrade", "db copy"),
@@ -110,7 +110,7 @@ LOCAL: Final = frozenset(
     }
 )
 
-#: Columns of the list of all commands.
+#: The width of the overview of all commands, in columns.
 _WIDTH: Final = 80
 
 
@@ -152,10 +152,10 @@ def add_common_options(parser: argparse.ArgumentParser, default: object = argpar
 
 
 class _Version(argparse.Action):
-    """Shows the version, and the schema that the program works with on a database."""
+    """Shows the version of the program, and of the database schema that it works with."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from podium.db.migrations import REVISIONS  # no other use of this module needs the database
+        from podium.db.migrations import REVISIONS  # nothing else in this module needs the database
 
         sys.stdout.write(f"{parser.prog} {__version__} (schema {REVISIONS[-1]})\n")
         parser.exit()
@@ -166,7 +166,7 @@ class App(cliff.app.App):
 
     NAME = "podium"
     parser: Parser
-    #: Whether the command changes nothing, whatever comes of it.
+    #: Whether the command only reads, and never changes anything.
     only_reads = True
 
     def __init__(self) -> None:
@@ -222,7 +222,7 @@ class App(cliff.app.App):
         return command.run(arguments)
 
     def _no_command(self, words: Sequence[str]) -> int:
-        """Show the commands that begin like this; or suggest others, if there are none."""
+        """Show the commands that begin with these words, or suggest others if there are none."""
         typed = list(takewhile(lambda word: not word.startswith("-"), words))
         if not typed:
             self.stderr.write(_overview())
@@ -238,7 +238,7 @@ class App(cliff.app.App):
         return 2
 
     def _suggest(self, typed: Sequence[str]) -> int:
-        from podium.cli.suggestions import meant  # it takes a hundredth of what a command takes
+        from podium.cli.suggestions import meant  # its import takes a hundredth of a command's time
 
         found = meant(typed, [name for name, _, _ in COMMANDS])
         group = next((one.split() for one in _beginnings(typed) if _of_group(one.split())), [])
@@ -255,7 +255,7 @@ class App(cliff.app.App):
 
 
 def _beginnings(words: Sequence[str]) -> Iterator[str]:
-    """Yield the first words, the most at first."""
+    """Yield the first three, two and one of the words, the longest first."""
     for count in range(min(len(words), 3), 0, -1):
         yield " ".join(words[:count])
 
@@ -266,7 +266,7 @@ def _of_group(words: Sequence[str]) -> list[str]:
 
 
 def _overview() -> str:
-    """Return all commands in few lines, by their first words."""
+    """Return all commands in a few lines, grouped by their first words."""
     groups: dict[str, dict[str, None]] = {}
     for name, _, _ in COMMANDS:
         first, *others = name.split()

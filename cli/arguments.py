@@ -12,9 +12,9 @@ from podium.cli import converters, groups
 
 
 class Chosen(NamedTuple):
-    """Which nodes a command is about: those that are named, and meet every condition.
+    """The nodes that a command applies to: the named nodes that meet every condition.
 
-    :param nodes: None for all
+    :param nodes: None for all nodes
     :param where: None for no conditions
     """
 
@@ -62,10 +62,10 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
 def chosen(
     parser: argparse.ArgumentParser, parsed_args: argparse.Namespace, *, with_stale: bool = True
 ) -> Chosen:
-    """Return the nodes that a command only looks at: all of them where nothing is said.
+    """Return the nodes that a reading command applies to: all nodes if none are chosen.
 
-    :param with_stale: whether --stale is a condition as the others are
-    :raises podium.errors.BadRequest: a group is not there
+    :param with_stale: whether --stale becomes a condition like the others
+    :raises podium.errors.BadRequest: if a group does not exist
     """
     nodes = groups.expanded(parsed_args.nodes)
     where = [*parsed_args.where]
@@ -78,7 +78,7 @@ def chosen(
 
 
 def chosen_to_change(parser: argparse.ArgumentParser, parsed_args: argparse.Namespace) -> Chosen:
-    """As :func:`chosen`, for a command that does something to nodes: to all of them only with --all."""
+    """Like :func:`chosen`, for a command that acts on nodes: it acts on all nodes only with --all."""
     found = chosen(parser, parsed_args)
     if parsed_args.all:
         return Chosen(["*"], None)
@@ -88,7 +88,7 @@ def chosen_to_change(parser: argparse.ArgumentParser, parsed_args: argparse.Name
 
 
 def add_node(parser: argparse.ArgumentParser) -> None:
-    """Add the argument NODE of a command that is about one node."""
+    """Add the argument NODE of a command for one node."""
     parser.add_argument("node", metavar="NODE", type=one_node, help="a name or a UUID")
 
 
@@ -110,7 +110,7 @@ def one_node(text: str) -> str:
 
 
 def who() -> str:
-    """Return who gives this command, for the record: user and host."""
+    """Return the user and the host that run this command, for the record."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -29,9 +29,9 @@ class _OfSubnet(command.Command):
 class Avoid(_OfSubnet):
     """Take the nodes of a subnet from a conductor that cannot reach them; others take them over.
 
-    In the subnet are nodes whose driver names an address in it as what is spoken to. Names are not looked up:
-    nodes that were enrolled with the name of a BMC stay. Nodes that are enrolled there later are kept away
-    from the conductor too, until `podium conductor unavoid`.
+    A node is in the subnet if the endpoint that its driver names is an address in it. Names are not looked
+    up: nodes that were enrolled with the name of a BMC stay. Nodes that are enrolled in the subnet later are
+    kept from the conductor too, until `podium conductor unavoid`.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -56,7 +56,7 @@ class Unavoid(_OfSubnet):
 
 
 class Avoided(command.Lister):
-    """List the subnets whose nodes conductors do not have, and how many nodes are in each."""
+    """List the subnets that conductors avoid, and how many nodes are in each."""
 
     column_names = _COLUMNS
     form = Form("subnets", by=("hostname", "subnet"))

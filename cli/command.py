@@ -1,4 +1,4 @@
-"""The common parts of ``podium``'s commands: questions, lines, and the form of results."""
+"""The common parts of ``podium``'s commands: questions, lines, and the format of results."""
 
 import argparse
 import re
@@ -21,20 +21,20 @@ from podium.cli.showing.words import harmless_lines, shown_in
 from podium.node_ranges import natural
 
 _WARNINGS_SHOWN: Final = 20
-#: In arguments that stand for nodes of other names.
+#: Found in arguments that choose nodes by a pattern or a group.
 _SEVERAL: Final = re.compile(r"[*?@]")
-#: What people need not see of one object.
+#: Values of one object that are not shown to people.
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
 
 
 class Command(Connecting):
-    """A command that prints lines, if anything."""
+    """A command that prints lines or nothing."""
 
     def confirms(self, what: str, refusal: str, done: str | None = "changed") -> bool:
-        """Return whether a person at a terminal says yes to what is to be done.
+        """Ask a person at the terminal to confirm, and return whether the answer was yes.
 
-        :param done: what was not done yet, which is said at Ctrl-C; None if the caller says it
-        :raises podium.errors.PodiumError: with the refusal, if there is nobody to ask
+        :param done: what was not done yet, reported at Ctrl-C; None if the caller reports it
+        :raises podium.errors.PodiumError: with the refusal, if standard input is not a terminal
         """
         if not self.app.stdin.isatty():
             raise errors.PodiumError(refusal)
@@ -52,7 +52,7 @@ class Command(Connecting):
         return answer.strip().lower() in ("y", "yes")
 
     def confirms_many(self, what: str, fault: errors.NeedsConfirmation, done: str = "requested") -> bool:
-        """Return whether a person says yes to what is to be done with so many nodes.
+        """Ask for confirmation because of the number of nodes, and return whether the answer was yes.
 
         :param done: what was not done yet
         :raises podium.errors.PodiumError: if there is nobody to ask
@@ -65,12 +65,12 @@ class Command(Connecting):
         )
 
     def screen(self, parsed_args: argparse.Namespace) -> Screen | None:
-        """Return the terminal at which somebody reads a table, if it is one."""
+        """Return the terminal that shows a table; None for other formats or without a terminal."""
         is_table = parsed_args.formatter == "table"
         return Screen.of(self.app.stdout, parsed_args.max_width) if is_table else None
 
     def cell(self, parsed_args: argparse.Namespace) -> Callable[[Any], Any]:
-        """Return what makes of a value what the output format shows."""
+        """Return the function that converts a value for the output format."""
         return partial(shown_in, parsed_args.formatter, at_terminal=self.app.stdout.isatty())
 
     def say(self, text: str) -> None:
@@ -79,9 +79,9 @@ class Command(Connecting):
         self.app.stdout.flush()
 
     def none_meant(self, done: str = "changed") -> int:
-        """Say that no node meets the conditions, and return the exit status.
+        """Report that no node meets the conditions, and return the exit status.
 
-        :param done: what was not done for that
+        :param done: what was therefore not done
         """
         self.warn(f"there are no such nodes, so nothing was {done}")
         return 1
@@ -99,32 +99,32 @@ class Lister(Command, cliff.lister.Lister):
 
     only_reads = True
 
-    #: All that there may be, for the completion.
+    #: All possible columns, for completion.
     column_names: ClassVar[Sequence[str]] = ()
     form: ClassVar[Form]
-    #: Whether what people look for first is at the end.
+    #: Whether the newest rows are last, so that a pager starts at the end.
     newest_last: ClassVar[bool] = False
-    #: The columns that are shown of those that are made, if others are only sorted by.
+    #: The columns that are shown, if others are made only for sorting.
     shown: Sequence[str] = ()
 
     @property
     def need_sort_by_cliff(self) -> bool:
-        return False  # it would sort what is shown, and gives up on a column with empty cells
+        return False  # cliff sorts the shown texts, and gives up on a column with empty cells
 
     def check_columns(self, parsed_args: argparse.Namespace) -> None:
-        """Refuse columns that there never are, to be shown or to be sorted by."""
+        """Refuse to show columns that do not exist, or to sort by them."""
         _check_columns(self.parser, "-c/--column", parsed_args.columns, self.column_names)
         _check_columns(self.parser, "--sort-column", parsed_args.sort_columns, self.column_names)
 
     def made(
         self, parsed_args: argparse.Namespace, shown: Sequence[str], every: Sequence[str]
     ) -> Sequence[str]:
-        """Return the columns to make, which are more than those to show where it is sorted by others."""
+        """Return the columns to make: those to show, or all if rows are sorted by one that is not shown."""
         self.shown = shown
         return shown if all(one in shown for one in parsed_args.sort_columns) else every
 
     def check_following(self, parsed_args: argparse.Namespace) -> None:
-        """Refuse a format or a column that :meth:`lines` do not have."""
+        """Refuse a format or a column that :meth:`lines` does not support."""
         if parsed_args.formatter not in FORMATS:
             self.parser.error(f"--follow takes the formats {', '.join(FORMATS)}")
         _check_columns(self.parser, "-c/--column", parsed_args.columns, self.column_names)
@@ -136,10 +136,10 @@ class Lister(Command, cliff.lister.Lister):
         most: Mapping[str, int],
         least: Mapping[str, int],
     ) -> Lines:
-        """Return what prints rows as they come, in those columns that are wanted and fit.
+        """Return the object that prints rows as they arrive, in the wanted columns that fit.
 
         :param most: the widths of columns in a table
-        :param least: at a terminal, where nothing longer has come yet
+        :param least: the widths at a terminal until longer cells arrive
         """
         self.check_following(parsed_args)
         shown = [name for name in columns if name in (parsed_args.columns or columns)]
@@ -158,7 +158,7 @@ class Lister(Command, cliff.lister.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        # In the place of cliff's, which ignores wrong names, and says so.
+        # Replaces cliff's option, whose help says that it ignores wrong names.
         parser.add_argument_group("order", conflict_handler="resolve").add_argument(
             "--sort-column",
             action="append",
@@ -212,7 +212,7 @@ class Lister(Command, cliff.lister.Lister):
     ) -> None:
         by = parsed_args.sort_columns
         named = getattr(parsed_args, "nodes", None)
-        if not by and (not named or _SEVERAL.search("".join(named))):  # names are in the order given
+        if not by and (not named or _SEVERAL.search("".join(named))):  # named nodes stay in the given order
             by = [one for one in self.form.by if one in column_names]
         for column in reversed(by):
             key = _sort_key(column_names.index(column))
@@ -224,9 +224,9 @@ class ShowOne(Command, cliff.show.ShowOne):
 
     only_reads = True
 
-    #: All fields that there may be, for the completion.
+    #: All possible fields, for completion.
     column_names: ClassVar[Sequence[str]] = ()
-    #: Of fields that are lists of objects, or objects by name, at a terminal.
+    #: How a terminal shows fields that are lists of objects, or objects by name.
     forms: ClassVar[Mapping[str, Form]] = {}
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -276,7 +276,7 @@ def _add_pager(parser: argparse.ArgumentParser) -> None:
 def _check_columns(
     parser: argparse.ArgumentParser, option: str, wanted: Sequence[str], names: Sequence[str]
 ) -> None:
-    # cliff ignores a wrong name if there is a right one beside it, and any to sort by.
+    # cliff ignores a wrong name beside a right one, and any wrong name to sort by.
     for column in wanted:
         if column not in names:
             near = wording.nearest(column, names)

@@ -94,12 +94,13 @@ _OF_ALL: Final = (
 class List(command.Lister):
     """List the daemons on this database, their state, and how many nodes each owns.
 
-    The state is alive; draining, and drained once nothing is left with it; leaving, as at its orderly end;
-    silent when it has given no sign of life for long, and nobody has ended it yet; or gone. lease_age are the
-    seconds since its last sign of life. acknowledged is the newest generation of the fleet's shares of which
-    it has given up what it lost, generation the current one. differs_in are options of [conductor] that are
-    not as most conductors have them. Nodes that nobody serves are reported on standard error, and so is a
-    group of conductors that could not carry its load without one of them.
+    The state is alive; draining, and drained once nothing is left with the daemon; leaving, during an orderly
+    shutdown; silent, if it has given no sign of life for long and nobody has ended it yet; or gone. lease_age
+    is the number of seconds since its last sign of life. generation is the current generation of the fleet's
+    shares, acknowledged the newest one for which the daemon has given up the nodes that it lost. differs_in
+    lists options of [conductor] that differ from those of most conductors. Nodes that nobody serves are
+    reported on standard error, and so is a group of conductors that could not carry its load without one of
+    them.
     """
 
     column_names = _ALL
@@ -128,9 +129,9 @@ class List(command.Lister):
 class Show(command.ShowOne):
     """Show how a conductor keeps up with its nodes: ages of readings, sweeps, queues; in seconds.
 
-    The figures are those that the conductor itself wrote down at statistics_at, added up over its workers; of
-    ages, durations and lags the greatest is shown. Of several conductors, without a name, all nodes are
-    counted: those too that nobody owns, or that a conductor which has ended holds.
+    The conductor itself recorded the figures at statistics_at. They are added up over its workers; of ages,
+    durations and lags the greatest is shown. Without a name, and with several conductors, all nodes are
+    counted, including those that nobody owns or that a conductor which has ended holds.
     """
 
     column_names = _OF_ONE
@@ -168,7 +169,7 @@ class Show(command.ShowOne):
 
 
 def _figures(podium: Podium, hostname: str | None) -> ConductorFigures | Freshness:
-    """Return the figures of a conductor or, without a name, of the only one or of all."""
+    """Return the figures of a conductor or, without a name, of the only conductor or of all."""
     if hostname is None:
         known = {one.hostname for one in podium.members()}
         if len(known) != 1:
@@ -180,8 +181,8 @@ def _figures(podium: Podium, hostname: str | None) -> ConductorFigures | Freshne
 class Thaw(command.Command):
     """Let all conductors restore power states again, if enforcement is frozen.
 
-    They froze because many nodes changed or vanished at once, which looks like an outage, and would thaw by
-    themselves when that is over.
+    Conductors freeze enforcement when many nodes change or vanish at once, which looks like an outage. They
+    thaw by themselves when that is over.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from podium.drivers import registry
 
 
 class Sample(command.Command):
-    """Print a config file with every option, of installed drivers too, with its meaning and default."""
+    """Print a config file with every option, also of installed drivers, with its meaning and default."""
 
     only_reads = True
 

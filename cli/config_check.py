@@ -25,7 +25,7 @@ from podium.db.urls import parse_url
 _LONGEST_VALUE: Final = 80
 _LONGEST_LINE: Final = 1000
 
-#: Checks of options that depend on each other, and where these stand.
+#: Checks of options that depend on each other, with the sections and names of these options.
 _TOGETHER: Final = (
     (conductor.check, ("conductor",), ("heartbeat_interval", "heartbeat_timeout")),
     (
@@ -35,7 +35,7 @@ _TOGETHER: Final = (
     ),
 )
 
-#: Errors of an option whose text is wrong.
+#: The errors that a wrong value of an option raises.
 _FAULTS: Final = (cfg.Error, RecursionError, ValueError, TypeError)
 
 
@@ -124,7 +124,7 @@ class _Check:
         self._tell(one, f"[{one.section}] {one.name} = {shown}: {what}")
 
     def _recognise(self, assignment: Assignment) -> _Setting | None:
-        """Return the option of an assignment; if nothing reads it, add that fault."""
+        """Return the option of an assignment, and add a fault if nothing reads it."""
         section = assignment.section
         driver = self._drivers.of_section(section)
         if self._drivers.is_broken(driver):
@@ -152,17 +152,15 @@ class _Check:
                 )
 
     def _evaluate(self, setting: _Setting) -> Any:
-        """Return the value of a setting; None for a wrong one, whose fault is added."""
+        """Return the value of a setting; for a wrong value, add the fault and return None."""
         text = setting.assignment.value
         try:
             return self._config.evaluate(setting.option, setting.group, text)
         except cfg.ConfigSourceValueError:
-            self._faulty.add(
-                setting.group
-            )  # that of an option it refers to, which is reported where it stands
+            self._faulty.add(setting.group)  # the fault is in a referenced option, and is reported there
         except _FAULTS as fault:
             self._faulty.add(setting.group)
-            secret = setting.secret or "$" in text  # what a reference stands for may be a secret
+            secret = setting.secret or "$" in text  # the referenced value may be a secret
             self._tell_value(setting, conf.explain(setting.option, fault, secret=secret))
         return None
 
@@ -175,12 +173,12 @@ class _Check:
             case "database", "connection":
                 try:
                     parse_url(value)
-                except errors.ConfigError as fault:  # which names the option, and hides the password
+                except errors.ConfigError as fault:  # the error names the option, and hides the password
                     self._tell(setting.assignment, str(fault))
             case "secrets", "key_file":
                 try:
                     Keyring.from_file(Path(value))
-                except errors.ConfigError as fault:  # which names the option, and shows no key
+                except errors.ConfigError as fault:  # the error names the option, and shows no key
                     self._tell(setting.assignment, str(fault))
             case str(group), "where" if group.startswith("notifications"):
                 try:
@@ -189,7 +187,7 @@ class _Check:
                     self._tell_value(setting, str(fault))
 
     def _judge_tasks(self, setting: _Setting, tasks: set[str]) -> None:
-        """Add the names of tasks that do not exist, even if the seconds beside them are wrong."""
+        """Add a fault for each task that does not exist, even if the seconds beside its name are wrong."""
         text = setting.assignment.value
         with_seconds = isinstance(setting.option.type, types.Dict)
         named = (with_seconds or isinstance(setting.option.type, types.List)) and "$" not in text
@@ -202,7 +200,7 @@ class _Check:
                     self._tell_value(setting, fault)
 
     def _judge_together(self) -> None:
-        """Add the faults of options that depend on each other, at the last one that stands in a file."""
+        """Add the faults of options that depend on each other, at the last of them in a file."""
         self._judge_sinks()
         for check, sections, names in _TOGETHER:
             places = [one for one in self._assignments if one.section in sections and one.name in names]
@@ -211,14 +209,14 @@ class _Check:
             except errors.ConfigError as fault:
                 self._tell(places[-1], str(fault))
             except _FAULTS:
-                pass  # reported where they stand
+                pass  # reported at their own lines
 
     def _judge_sinks(self) -> None:
         """Add the faults of sinks, at their sections or where they are named."""
         try:
             found = list(sinks.faults(self._config))
         except _FAULTS:
-            return  # reported where they stand
+            return  # reported at their own lines
         for group, fault in found:
             places = [one for one in self._assignments if one.section == group]
             if places:

@@ -13,9 +13,9 @@ from podium.drivers import base, declarations, registry
 
 
 class Drivers:
-    """The installed drivers, none of which is started. Only those are imported that the files are about.
+    """The installed drivers. None is started, and only those that the files concern are imported.
 
-    :param config: the configuration, in which the options of these are registered
+    :param config: the configuration, in which the options of imported drivers are registered
     :param sections: the sections of the files, in lower case
     :param all_enabled: treat all as enabled, because not all config files are known
     """
@@ -33,7 +33,7 @@ class Drivers:
             # A wrong value is reported as the option's fault.
             with contextlib.suppress(cfg.Error, RecursionError, ValueError):
                 self.enabled = list(dict.fromkeys(config.enabled_drivers))
-        # Of a driver that is misspelt there, section and tasks are no faults of their own.
+        # If enabled_drivers misspells a driver, its section and tasks are not reported as well.
         meant = [self._near(name) for name in self.enabled if name not in self._installed]
         self.enabled += [near for near in meant if near and near not in self.enabled]
         for name in self.enabled:

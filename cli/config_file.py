@@ -1,4 +1,4 @@
-"""Reads a config file line by line: oslo.config forgets the line of an option."""
+"""Reads a config file line by line, because oslo.config does not keep the line of an option."""
 
 import io
 import stat
@@ -11,7 +11,7 @@ from oslo_config import iniparser
 
 from podium import errors, library_internals
 
-#: Bytes; the sample with every option has a twentieth of this.
+#: Bytes; the sample with every option is a twentieth of this.
 _LARGEST: Final = 1024 * 1024
 
 
@@ -20,7 +20,7 @@ class Assignment:
     """One assignment in a config file.
 
     :param line: the line of its name, counted from 1
-    :param section: in lower case, except DEFAULT, which is how oslo.config compares it
+    :param section: in lower case, except DEFAULT, as oslo.config compares it
     :param section_line: the line at which the section begins
     """
 
@@ -43,7 +43,7 @@ class _Parser(library_internals.LineParser):
         self._section = (section if section == "DEFAULT" else section.lower()), self.lineno
 
     def option(self, line: str) -> None:
-        self._line = self.lineno  # further on when assignment() is called, at the end of the value
+        self._line = self.lineno  # lineno is greater when assignment() is called, at the end of the value
         if self._section is None:
             raise self.parse_exc("No [section] before the first option", self.lineno, line)
 

@@ -1,6 +1,6 @@
-"""What a command works with: the configuration, and a podium-api or the database.
+"""Connects commands to their configuration, and to a podium-api or the database.
 
-The libraries of databases take long to import, so that this happens where a command needs them.
+Database libraries take long to import, so they are imported only where a command needs them.
 """
 
 import argparse
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 class Connecting(cliff.command.Command):
-    """A command with its way to Podium."""
+    """A command that connects to Podium."""
 
     app: App
-    #: Whether it changes nothing, whatever comes of it.
+    #: Whether the command only reads, and never changes anything.
     only_reads: ClassVar[bool] = False
-    conflict_handler = "error"  # cliff's own is known to its parsers alone
+    conflict_handler = "error"  # only cliff's parsers know cliff's own value
 
     def get_epilog(self) -> str:
-        # cliff's own names the package of a command, and reads the metadata of every package for that.
+        # cliff's epilog names the package of a command, for which it reads the metadata of every package.
         return ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -44,7 +44,7 @@ class Connecting(cliff.command.Command):
             parents=[its],
             add_help=False,
         )
-        #: The command as it is typed. The pages ask without an app.
+        #: The command as it is typed. The manual pages are made without an app.
         self.name = prog_name.removeprefix(f"{App.NAME} ")
         if self.name in LOCAL:
             self.parser.epilog = (
@@ -72,9 +72,9 @@ class Connecting(cliff.command.Command):
 
     @contextmanager
     def podium(self) -> Iterator[Podium]:
-        """Return what answers the command's calls.
+        """Connect to Podium for the command's calls.
 
-        :raises podium.errors.ConfigError: the way to Podium cannot be taken
+        :raises podium.errors.ConfigError: if the way to Podium cannot be used
         """
         if self.way.url is not None:
             if self.app.options.config_file and self.way.source == ways.VARIABLE:
@@ -92,7 +92,7 @@ class Connecting(cliff.command.Command):
             yield podium
 
     def needs_database(self, what: str) -> None:
-        """Leave with status 2 if a podium-api was named, because this is done on the database alone.
+        """Exit with status 2 if a podium-api was named, because this works on the database alone.
 
         :param what: the command, or its option
         """
@@ -117,7 +117,7 @@ class Connecting(cliff.command.Command):
 
     @contextmanager
     def database(self) -> "Iterator[Database]":
-        """The configured database, whose schema and keys are checked.
+        """Return the configured database, after checking its schema and keys.
 
         :raises podium.errors.ConfigError: when the URL cannot be used, or a key is missing
         :raises podium.errors.DatabaseError: when it cannot be reached, or needs ``podium db upgrade``

@@ -1,4 +1,4 @@
-"""What the words of a command line mean: numbers, times, texts."""
+"""Converts the arguments of command lines: numbers, times, texts."""
 
 import argparse
 import re
@@ -11,7 +11,7 @@ _LONGEST_WAIT: Final = 86_400
 
 
 def filled(text: str) -> str:
-    """Convert a name that must be there."""
+    """Convert a name that must not be empty."""
     if not text or text.isspace():
         raise argparse.ArgumentTypeError("it is empty, as a variable is that the shell does not know")
     return text
@@ -25,7 +25,7 @@ def group_name(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Convert a text for people."""
+    """Convert a text of one line for people."""
     if not text.isprintable():
         raise argparse.ArgumentTypeError("it contains characters that cannot be printed")
     if len(text) > _LONGEST_TEXT:
@@ -44,12 +44,12 @@ def duration(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """Convert a time to wait, of a day at most, to seconds."""
+    """Convert a time to wait, one day at most, to seconds."""
     return within(text, 0, _LONGEST_WAIT)
 
 
 def within(text: str, least: float, most: float) -> float:
-    """Convert a length of time between two others to seconds."""
+    """Convert a length of time within bounds to seconds."""
     given = duration(text)
     if not least <= given <= most:
         raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g} seconds")
@@ -70,7 +70,7 @@ def allowed_time(text: str) -> float:
 
 
 def stagger(text: str) -> tuple[int, float]:
-    """Convert a number of nodes at a time: N/TIME."""
+    """Convert N/TIME: a number of nodes, and the time after which as many follow."""
     number, _, time = text.partition("/")
     if not re.fullmatch(r"[1-9]\d{0,5}", number, re.ASCII) or not time:
         raise argparse.ArgumentTypeError(f"{text[:20]!r} is not N/TIME; one looks like 10/1s")
@@ -78,7 +78,7 @@ def stagger(text: str) -> tuple[int, float]:
 
 
 def lifetime(text: str) -> float:
-    """Convert a length of time after which something ends to seconds."""
+    """Convert the length of time until something expires to seconds."""
     return _some(duration(text))
 
 

@@ -38,7 +38,7 @@ _COLUMNS: Final = (
 
 
 class _Asking(outcomes.Requesting):
-    """Requests a change of credentials, and says before what it will do."""
+    """Shows the plan for a change of credentials, and requests it."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -49,9 +49,9 @@ class _Asking(outcomes.Requesting):
     def request(
         self, podium: Podium, call: SetCredentials | UndoOperation, what: str, parsed_args: argparse.Namespace
     ) -> int:
-        """Say what will be done, ask where there are many nodes, request it, and wait if that is wanted.
+        """Show the plan, ask for confirmation for many nodes, request the change, and wait if that is wanted.
 
-        :param what: is done, in words
+        :param what: the change, in words
         """
         planned = podium.ask(msgspec.structs.replace(call, dry_run=True))
         if planned.requested:
@@ -84,7 +84,7 @@ def _count(number: int, what: str) -> str:
 
 
 class Set(_Asking):
-    """Change the password with which nodes are spoken to: in Podium, and with --on-bmc on their BMCs.
+    """Change the password that logs in to nodes: in Podium, and with --on-bmc on their BMCs.
 
     Without --on-bmc the BMCs must have the new password already. Podium logs in with it before anything is
     changed for a node, and keeps the old one for `podium operation undo` for 7 days. A few nodes are tried
@@ -165,9 +165,9 @@ class Set(_Asking):
                 raise errors.InvalidNode([f"{file}: {fault}" for fault in wrong.faults]) from None
 
     def _password(self, file: str) -> str:
-        """Return the password that a file has, or that a person types.
+        """Return the password from a file, or from a person who types it.
 
-        :raises podium.errors.PodiumError: there is none
+        :raises podium.errors.PodiumError: if there is none
         """
         if file != "-":
             return _whole(secret_files.read(Path(file), "password file", LONGEST_PASSWORD + 2), file)
@@ -181,7 +181,7 @@ class Set(_Asking):
 
 def _whole(text: str, where: str) -> str:
     """Return the only line of a text."""
-    password = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")  # Windows marks UTF-8 so
+    password = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")  # Windows' mark of UTF-8
     if not password:
         raise errors.BadRequest(f"{where}: there is no password; nothing was requested")
     if len(password) > LONGEST_PASSWORD:
@@ -214,10 +214,10 @@ def _canaries(text: str) -> int:
 
 
 class Undo(_Asking):
-    """Give nodes back the credentials that an operation replaced, for 7 days after it.
+    """Restore the credentials that an operation replaced, up to 7 days after it.
 
-    It is done as the operation did it: on the BMC, if that was changed, and proved by a login. Nodes whose
-    credentials were changed again since are left alone.
+    They are restored as the operation changed them: on the BMC, if that was changed, and proved by a login.
+    Nodes whose credentials have changed again since are left alone.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -233,9 +233,9 @@ class Undo(_Asking):
 
 
 class Settle(outcomes.Requesting):
-    """Find out which password nodes have whose last change ended as unknown: the new one, or the old one.
+    """Find out whether nodes whose last change ended as unknown have the new or the old password.
 
-    Both are tried. It ends at once where a BMC refuses both: then give the right one with podium node set.
+    Both are tried. If a BMC refuses both, this ends at once: give the right password with podium node set.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -253,7 +253,7 @@ class Settle(outcomes.Requesting):
 
 
 class List(Lister):
-    """List since when nodes have their password, by when it is to be changed, and which is not known.
+    """List when the passwords of nodes were changed, when they expire, and which are not known.
 
     Passwords are not shown.
     """

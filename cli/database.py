@@ -16,11 +16,11 @@ from podium.db.engine import Database
 class Upgrade(command.Command):
     """Create the database's schema or bring it up to date.
 
-    Back up the database before: there is no way back. Conductors may go on meanwhile; where a step needs them
-    stopped, the command says so and changes nothing. The drivers are asked which machines the nodes are, and
-    what is spoken to: the nodes behind one chassis have one conductor. An SQLite file is created together
-    with its folder, for its owner alone. Run this as root, or as the user that runs the conductor: what root
-    creates in a folder belongs to the folder's owner.
+    Back up the database first: an upgrade cannot be undone. Conductors may keep running; if a step needs them
+    stopped, the command says so and changes nothing. The drivers report the machine and the endpoint of each
+    node, so that the nodes behind one chassis have one conductor. An SQLite file is created together with its
+    folder, for its owner alone. Run this as root, or as the user that runs the conductor: what root creates
+    in a folder belongs to the folder's owner.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -54,9 +54,9 @@ class Upgrade(command.Command):
 class Copy(command.Command):
     """Copy everything from the configured database to another one, and compare every row afterwards.
 
-    The other one may be of another kind: SQLite, PostgreSQL or MariaDB. It must be empty, and gets the
-    schema. Stop every conductor before. The configured database is only read; set [database] connection to
-    the other one afterwards. If the command fails, the other one is incomplete, and no conductor will use it.
+    The target may be of another kind: SQLite, PostgreSQL or MariaDB. It must be empty; the command creates
+    the schema. Stop every conductor first. The configured database is only read; set [database] connection to
+    the target afterwards. If the command fails, the target is incomplete, and no conductor will use it.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""URLs of databases that options name: those with a password come from a file, or from standard input."""
+"""Database URLs in options: a URL with a password comes from a file or from standard input."""
 
 import os
 import re
@@ -19,8 +19,8 @@ _LONGEST: Final = 10_000
 def read(option: str, given: str, warn: Callable[[str], None]) -> str:
     """Return the URL that an argument stands for: ``@FILE``, ``-``, or itself.
 
-    :param warn: called if other users can read the password that the file has
-    :raises podium.errors.ConfigError: if it cannot be read, or has a password that other users could read
+    :param warn: called if other users can read the password in the file
+    :raises podium.errors.ConfigError: if it cannot be read, or a password is on the command line
     """
     is_open = False
     try:
@@ -70,5 +70,5 @@ def _has_password(text: str) -> bool:
     try:
         url = parse_url(plain(text))
     except errors.ConfigError:
-        return False  # which is reported as what it is
+        return False  # the caller reports the wrong URL
     return bool(url.password) or any(masking.is_secret(key) for key in url.query)

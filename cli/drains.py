@@ -1,4 +1,4 @@
-"""``podium conductor drain``, ``undrain`` and ``forget``: what a conductor has goes to others."""
+"""``podium conductor drain``, ``undrain`` and ``forget``: others take over the nodes of a conductor."""
 
 import argparse
 
@@ -21,7 +21,7 @@ class _OfHost(command.Command):
 
 
 class Drain(_OfHost):
-    """Take a conductor out of service: others take over its nodes, and changes under way end there first.
+    """Take a conductor out of service: others take over its nodes, once changes under way have ended.
 
     It stays out of service, also after a restart, until `podium conductor undrain`.
     """
@@ -78,7 +78,7 @@ class Drain(_OfHost):
 
 
 class Undrain(_OfHost):
-    """Put a conductor back into service that was drained."""
+    """Put a drained conductor back into service."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         host = parsed_args.hostname
@@ -90,10 +90,10 @@ class Undrain(_OfHost):
 class Forget(_OfHost):
     """End the workers of a conductor whose machine is off, without waiting for their leases.
 
-    A conductor that is gone, none of whose workers is left, is removed from all lists.
+    A conductor that is gone and has no workers left is removed from all lists.
 
-    Make sure that the machine is off, or that its power cannot come back: whatever it was about to send to a
-    node it may still send. A conductor that still gives signs of life is not forgotten.
+    Make sure that the machine is off, or that its power cannot come back: otherwise it may still send what it
+    was about to send to a node. A conductor that still gives signs of life is not forgotten.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from podium.testing import structure
 class Check(command.Command):
     """Check an installed driver: print a line for each finding, and exit with status 1 if there is one.
 
-    Hardware is not asked: the rest of the contract is in podium.testing, for the driver's own tests.
+    No hardware is contacted: the rest of the contract is in podium.testing, for the driver's own tests.
     """
 
     only_reads = True

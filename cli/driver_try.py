@@ -19,12 +19,12 @@ _EPILOG: Final = (
     "The conductor's timeouts and intervals, and the driver's options, come from the config file if there is"
     " one. The exit status is 1 if anything failed. "
 )
-#: Options of [conductor] with the seconds until a change must show, if it takes longer than most.
+#: The options of [conductor] with the timeouts of changes that take longer than most.
 _TIMEOUTS: Final = {
     states.SOFT_POWER_OFF: "soft_power_off_timeout",
     states.SOFT_REBOOTING: "soft_power_off_timeout",
 }
-#: What changes the machine, and is asked about first.
+#: The options that change the machine, and need confirmation first.
 _CHANGES: Final = ("set", "set_password", "boot", "set_clock", "clear_log", "do")
 _NOBODY: Final = "changes of the machine need --yes where nobody can be asked; nothing was sent"
 
@@ -32,8 +32,8 @@ _NOBODY: Final = "changes of the machine need --yes where nobody can be asked; n
 class Try(command.Command):
     """Try a driver on a machine, without a conductor and a database.
 
-    Reads the machine's power, and does what the options say. Prints everything that a conductor would
-    write down, what the driver logs, and how long each call took.
+    Reads the machine's power, and carries out the options. Prints everything that a conductor would record,
+    what the driver logs, and how long each call took.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -137,9 +137,9 @@ class Try(command.Command):
         return int(transcript.has_failed)
 
     def _check(self, driver: base.Driver, parsed_args: argparse.Namespace) -> None:
-        """Make sure that the driver can do all that is asked for, and that somebody agrees to it.
+        """Check that the driver supports all options, and that somebody can be asked about changes.
 
-        :raises podium.errors.PodiumError: with what it cannot do
+        :raises podium.errors.PodiumError: if that is not so
         """
         subject.task_names(driver, parsed_args.task)
         if parsed_args.check_login and not base.checks_login(driver):
@@ -159,7 +159,7 @@ class Try(command.Command):
             raise errors.PodiumError(_NOBODY)
 
     def _subject(self, parsed_args: argparse.Namespace) -> tuple[base.Driver, base.Node, base.Node]:
-        """Return the driver and the node, and the node with the other password, if there is to be one."""
+        """Return the driver, the node, and the node with the password of --set-password, if that is given."""
         catalog = Catalog(self.config, self.warn)
         driver = catalog.driver(parsed_args.driver)
         self._check(driver, parsed_args)
@@ -205,7 +205,7 @@ class Try(command.Command):
     def _carry_out(
         self, trial: Trial, tasks: Sequence[str], other: base.Node, parsed_args: argparse.Namespace
     ) -> None:
-        """Start the driver, do what is asked for, and close the driver, whatever happens."""
+        """Start the driver, carry out the options, and close the driver, whatever happens."""
         action, repeats = parsed_args.set, parsed_args.watch
         try:
             if not trial.open():
@@ -256,7 +256,7 @@ class Try(command.Command):
 
 
 def _abilities(parsed_args: argparse.Namespace) -> Iterator[str]:
-    """The abilities that a trial needs, beside those that it asks about."""
+    """Yield the abilities that a trial needs, besides those of --ask."""
     if parsed_args.boot is not None:
         yield "boot device"
     if parsed_args.identify is not None:

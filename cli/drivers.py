@@ -29,7 +29,7 @@ class List(command.Lister):
         return _COLUMNS, [[getattr(one, column) for column in _COLUMNS] for one in found]
 
     def _drivers(self, podium: Podium) -> list[DriverSummary]:
-        """Return the drivers; without conductors, and with a warning, if the database cannot be read."""
+        """Return the drivers; if the database cannot be read, warn and return them without conductors."""
         try:
             return list(podium.drivers())
         except errors.DatabaseError as fault:
@@ -38,7 +38,7 @@ class List(command.Lister):
 
 
 class Show(command.ShowOne):
-    """Show a driver's settings of a node, its options in the config file, and its actions."""
+    """Show a driver's settings for a node, its options in the config file, and its actions."""
 
     column_names = _SHOWN
 

@@ -1,4 +1,4 @@
-"""Where an option is, or a command of its name, that a command does not have."""
+"""Finds an option that a command does not have: in other commands, or as the name of one."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from podium.cli.connecting import Connecting
 
 
 def named(option: str, command: Sequence[str]) -> str | None:
-    """Return the command that has the name of an option, among those that begin as another."""
+    """Return the command named like an option, among those with the first word of another command."""
     word = option.lstrip("-")
     for name, *_ in COMMANDS:
         words = name.split()
@@ -19,7 +19,7 @@ def named(option: str, command: Sequence[str]) -> str | None:
 
 
 def having(option: str, command: Sequence[str]) -> list[str]:
-    """Return the last words of the commands beside another that have an option, if they have three."""
+    """Return the last words of the commands beside another that have an option, if that has three words."""
     if len(command) < 3:
         return []
     beside = [words[-1] for name, *_ in COMMANDS if (words := name.split())[:-1] == [*command[:-1]]]

@@ -1,4 +1,4 @@
-"""Entries of a field as people give them: KEY=VALUE, from a file, or by hand."""
+"""Entries of a field as people give them: as KEY=VALUE, from a file, or typed."""
 
 import argparse
 import re
@@ -21,7 +21,7 @@ def key_value(text: str) -> tuple[str, str]:
     """Convert an argument KEY=VALUE."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        name = re.split(r"[^\w.-]", text)[0]  # what is after a colon may be a secret
+        name = re.split(r"[^\w.-]", text)[0]  # the text after a colon may be a secret
         raise argparse.ArgumentTypeError(f"{name!r}{'...' if name != text else ''} is not KEY=VALUE")
     return key, value
 
@@ -37,7 +37,7 @@ def read_values(
 
     :param warn: called for a secret on the command line, where other users can read it
     :param is_secret: returns whether a key's value is a secret
-    :param field: of the node, whose entries they are
+    :param field: the field of the node that has the entries
     :raises podium.errors.InvalidNode: if a file cannot be read, nothing was entered, or a secret is empty
     """
     values = {}
@@ -49,7 +49,7 @@ def read_values(
         else:
             values[key] = given
             if is_secret(key):
-                if not given:  # as of a variable that the shell does not know
+                if not given:  # such as from an unset shell variable
                     raise errors.InvalidNode(
                         [
                             f"{key} is empty; leave it out if there is none;"
@@ -80,7 +80,7 @@ def _typed(key: str) -> str:
 
 
 def _first_line(key: str, file: TextIO) -> str:
-    line = file.readline(_LONGEST_SECRET).removeprefix("\ufeff").rstrip("\r\n")  # Windows marks UTF-8 so
+    line = file.readline(_LONGEST_SECRET).removeprefix("\ufeff").rstrip("\r\n")  # Windows' mark of UTF-8
     if not line:
         raise errors.InvalidNode([f"{key}: a value was to be read, but the first line is empty"])
     return line

@@ -44,7 +44,7 @@ _SHORT: Final = {
     "operation": 9,
     "reason": 0,
 }
-#: Those of columns that take, at a terminal, as much as what has come needs, up to the ones above.
+#: The initial widths at a terminal of columns that grow with their cells, up to the widths above.
 _LEAST: Final = {"node": 8, "to_state": 9, "who": 8, "reason": 8}
 CAUSES: Final = tuple(SEVERITY)
 _LIMIT: Final = 100
@@ -71,7 +71,7 @@ class _Ledger(command.Lister):
         stamped=("at",),
     )
 
-    #: How many it shows without --limit, in words.
+    #: How many events are shown without --limit, in words.
     default_limit = f"{_LIMIT}"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -117,13 +117,13 @@ class _Ledger(command.Lister):
         return found[-limit:]
 
     def columns(self, parsed_args: argparse.Namespace) -> Sequence[str]:
-        """Return every column for programs, and the short ones for people."""
+        """Return every column for programs, and the short list for people."""
         short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
         return tuple(_SHORT) if short else COLUMNS
 
 
 class History(_Ledger):
-    """Show what happened to the power of nodes, when, why and by whom, also of deleted nodes."""
+    """Show what happened to the power of nodes, when, why and by whom, including deleted nodes."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -137,8 +137,8 @@ class History(_Ledger):
 class Events(_Ledger):
     """Show what happened to the power of nodes; with --follow, also what happens from now on.
 
-    With --follow, events are printed as they come, and -f json prints one object a line; it ends with Ctrl-C.
-    Without --since and --limit it begins with the next event.
+    With --follow, events are printed as they happen until Ctrl-C, and -f json prints one object a line.
+    Without --since and --limit, the output begins with the next event.
     """
 
     default_limit = f"{_LIMIT}, or {_SINCE_LIMIT} with --since"

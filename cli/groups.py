@@ -1,7 +1,7 @@
 """Groups of nodes as ClusterShell's files name them: ``@rack:r1``, ``@login``, ``@*``.
 
-ClusterShell is imported where an @ is typed, and nowhere else. Sources that run programs are not asked: a
-command must not run what a file of another user says, nor wait for it.
+ClusterShell is imported only if an @ is typed. Sources that run programs are not used: a command must neither
+run what another user's file names nor wait for it.
 """
 
 import re
@@ -17,19 +17,19 @@ _MARK: Final = "@"
 _SOURCES: Final = "/etc/clustershell, ~/.config/clustershell or $CLUSTERSHELL_CFGDIR, where groups.conf is"
 _TOO_MANY: Final = f"these are more than {node_ranges.MOST_NODES} names of nodes, the most at once"
 _OPERATOR: Final = re.compile(r"[&!^]")
-#: Outside of brackets.
+#: A comma outside brackets.
 _COMMA: Final = re.compile(r"\s*,\s*(?![^\[]*\])")
 _HUGE: Final = re.compile(r"-\d{7}")
 
 
 def expanded(arguments: Iterable[str]) -> list[str]:
-    """Return arguments with each that has a group in it as the names of its nodes.
+    """Return the arguments, each with a group replaced by the names of its nodes.
 
-    :raises podium.errors.BadRequest: a group is not there, or has no nodes
+    :raises podium.errors.BadRequest: if a group does not exist or has no nodes
     """
     found: list[str] = []
     for argument in arguments:
-        # What ClusterShell would look for a pattern among are nodes of a source, not Podium's.
+        # ClusterShell would match a pattern with the nodes of a source, not with Podium's.
         parts = [argument] if _MARK not in argument or _OPERATOR.search(argument) else _COMMA.split(argument)
         for part in parts:
             found += _names(part) if _MARK in part else [part]
@@ -37,9 +37,9 @@ def expanded(arguments: Iterable[str]) -> list[str]:
 
 
 def begun(prefix: str) -> list[str]:
-    """Return the groups of the source that a text names, or those without one and the sources.
+    """Return the groups of the source that a text names, or the default groups and the sources.
 
-    :raises Exception: one of ClusterShell's many; there may be no groups
+    :raises Exception: any error of ClusterShell, for instance if there are no groups
     """
     resolver = _resolver()
     source, colon, _ = prefix.removeprefix(_MARK).partition(":")
@@ -50,7 +50,7 @@ def begun(prefix: str) -> list[str]:
 
 
 def _resolver() -> "GroupResolverConfig":
-    """Return what knows the groups of the configuration, of the sources in files."""
+    """Return the resolver of the configured groups, for sources in files."""
     from ClusterShell.Defaults import config_paths
     from ClusterShell.NodeSet import ILLEGAL_GROUP_CHARS
     from ClusterShell.NodeUtils import (
@@ -73,7 +73,7 @@ def _resolver() -> "GroupResolverConfig":
         resolv_map = resolv_list = resolv_all = resolv_reverse = _refuse
 
     class Files(GroupResolverConfig):  # type: ignore[misc]
-        """The sources of the configuration, of which those in files are read."""
+        """The sources of the configuration; only those in files are read."""
 
         def add_source(self, group_source: GroupSource) -> None:
             is_program = isinstance(group_source, UpcallGroupSource)

@@ -17,7 +17,7 @@ from podium.db.ironic import IronicNode, read_nodes
 
 
 class _Candidate(NamedTuple):
-    """A node of Ironic, its columns in Podium, and why it cannot be taken."""
+    """A node of Ironic, its columns in Podium, and the reasons why it cannot be taken."""
 
     node: IronicNode
     row: dict[str, Any]
@@ -27,7 +27,7 @@ class _Candidate(NamedTuple):
 def run(asked: command.Command, parsed_args: argparse.Namespace, progress: Progress) -> tuple[str, list[str]]:
     """Enrol the nodes that can be taken, and print why others cannot.
 
-    :returns: how many were taken, for people, and warnings of those that are machines of other nodes
+    :returns: a summary for people, and warnings about nodes that are the same machine as another node
     """
     found = _read(asked, parsed_args, progress)
     catalog = Catalog(asked.config, asked.warn)
@@ -83,7 +83,7 @@ def _candidate(node: IronicNode, catalog: Catalog, vendors: bool, unused: set[st
 
 
 def _find_taken(candidates: Sequence[_Candidate], connection: sa.Connection) -> None:
-    """Add to the faults what an enrolled node or its ports have already."""
+    """Add to the faults each value that an enrolled node or its ports have already."""
     for column in ("name", "instance_uuid"):
         values = [one.row[column] for one in candidates if one.row.get(column)]
         taken = set(api.taken(connection, column, values))
@@ -106,9 +106,9 @@ def _of_ports(node: IronicNode, column: str) -> list[str]:
 def _write(
     taken: Sequence[_Candidate], connection: sa.Connection, force: bool, progress: Progress
 ) -> list[machines.Shared]:
-    """Write nodes, and what belongs to them, apart from those that are machines of other nodes.
+    """Write nodes with their ports and chassis, except nodes that are the same machine as another node.
 
-    :returns: those that are machines of other nodes, if they are wanted nevertheless
+    :returns: nodes that are the same machine as another node, if ``force`` takes them
     """
     if not taken:
         return []

@@ -1,4 +1,4 @@
-"""Which fleet was asked at which address, kept for the user: no command reaches another by mistake."""
+"""Remembers which fleet is at which address, so that no command reaches another fleet by mistake."""
 
 import contextlib
 import json
@@ -20,9 +20,9 @@ def place(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 class KnownFleets:
-    """The fleets that this user has asked.
+    """The fleets that this user's commands have reached.
 
-    A file that cannot be read or written is as good as none: then nothing is compared.
+    If the file cannot be read or written, nothing is compared.
     """
 
     def __init__(self, file: Path) -> None:
@@ -62,6 +62,6 @@ class KnownFleets:
 
 
 def _key(where: str) -> str:
-    """Return an address as it is kept; one that means something else on each host has the host's name."""
+    """Return the key for an address; an address with another meaning on each host gets the host's name."""
     local = ("unix:", "http://localhost", "https://localhost", "http://127.", "https://127.", "http://[::1]")
     return f"{socket.gethostname()} {where}" if where.startswith(local) else where

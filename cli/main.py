@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         private_memory.keep()
         spare()
         if {"_ARGCOMPLETE", "COMP_LINE", "COMP_POINT"} <= os.environ.keys():
-            from podium.cli.completion.answer import complete  # which shells need, and nobody else
+            from podium.cli.completion.answer import complete  # only shells need this
 
             complete()
     status = 0
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _attempt(App(), list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader, such as head, has closed the pipe. Python flushes once more at its end, to nowhere then.
+        # The reader, such as head, has closed the pipe. Python's last flush at exit must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
 

@@ -13,7 +13,7 @@ class _Maintenance(command.Command):
         return parser
 
     def counted(self, done: Changed, how: str) -> int:
-        """Say how many nodes were changed, and return the exit status."""
+        """Report how many nodes were changed, and return the exit status."""
         if not (done.changed or done.unchanged):
             return self.none_meant()
         if not done.changed:
@@ -26,7 +26,7 @@ class _Maintenance(command.Command):
 class Set(_Maintenance):
     """Make the conductor leave nodes alone: all of the named nodes, or none.
 
-    A maintenance that the conductor or a driver had set becomes yours: neither takes it back.
+    Maintenance that the conductor or a driver had set becomes yours: neither of them ends it.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Files with secrets that commands write: new ones, for their owner alone."""
+"""Writes files with secrets: new files, for their owner alone."""
 
 import os
 import tempfile
@@ -12,9 +12,9 @@ from podium import errors
 
 @contextmanager
 def new_file(path: Path) -> Iterator[TextIO]:
-    """A file that is there, for its owner alone, once all of it was written.
+    """Open a new file for its owner alone, which appears once it is completely written.
 
-    :raises podium.errors.ConfigError: if there is one already, or it cannot be written
+    :raises podium.errors.ConfigError: if the file exists already, or cannot be written
     """
     try:
         if os.path.lexists(path):
@@ -25,7 +25,7 @@ def new_file(path: Path) -> Iterator[TextIO]:
                 yield stream
                 stream.flush()
                 os.fsync(number)
-            os.link(name, path)  # which fails where somebody else was faster, unlike a rename
+            os.link(name, path)  # unlike a rename, this fails if somebody else was faster
         finally:
             Path(name).unlink()
     except FileExistsError:

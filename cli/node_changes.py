@@ -42,8 +42,8 @@ class Change(command.Command):
     ) -> dict[str, str]:
         """Return the values of --driver-info, from the command line, files and the terminal.
 
-        :param drivers: of the nodes
-        :raises podium.errors.DriverLoadError: one of them cannot be used, before secrets are asked for
+        :param drivers: the drivers of the nodes
+        :raises podium.errors.DriverLoadError: if a driver cannot be used, before asking for secrets
         """
         secrets = {one.name for driver in drivers for one in podium.driver(driver).properties if one.secret}
         return entries.read_values(
@@ -91,8 +91,8 @@ class Create(Change):
 class Delete(command.Command):
     """Forget nodes: all of the named nodes, or none. Their history of power changes is kept.
 
-    A node that is protected, or active or with an instance outside of maintenance, is not forgotten. Many
-    nodes are forgotten only after you say yes, or with --yes.
+    A node is not forgotten if it is protected, or if it is active or has an instance and is not in
+    maintenance. Many nodes are forgotten only after you confirm it, or with --yes.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -14,11 +14,11 @@ _COLUMNS: Final = ("name", "result", "username", "privilege", "protocol", "power
 class Check(command.Lister):
     """Try the login of nodes, and change nothing.
 
-    The conductor that has a node logs in with a session of its own, once, reads the power and logs out. The
-    result is works, refused (user or password are wrong), unreachable (nothing is known), failed (the login
-    is not what is wrong) or not checked, and remarks say why and what works only in part. Nodes in
-    maintenance are checked too. The exit status is 0 if the login of every node works, and 1 if not, or
-    if there are no such nodes.
+    The conductor that owns a node logs in once with a separate session, reads the power and logs out. The
+    result is works, refused (user or password is wrong), unreachable (nothing is known), failed (the login is
+    not the cause) or not checked, and remarks show why and what works only in part. Nodes in maintenance are
+    checked too. The exit status is 0 if the login of every node works, and 1 if not, or if there are no such
+    nodes.
     """
 
     column_names = _COLUMNS

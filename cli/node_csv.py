@@ -1,8 +1,8 @@
 """Nodes in CSV: a row for each node, and a column for each field or entry, such as ``extra.rack``.
 
-A cell is what stands there without quotes in YAML, see podium.client.enrolling.scalars, but for the words
+A cell is read like a YAML scalar without quotes, see podium.client.enrolling.scalars, except for the words
 that YAML takes for no value: those are texts, and an empty cell is no value. A column whose name ends with
-``:json`` has JSON, for what has no such text: lists, mappings, and texts that look like numbers.
+``:json`` contains JSON, for values without such a text: lists, mappings, and texts that look like numbers.
 """
 
 import csv
@@ -30,7 +30,7 @@ _TYPES: Final[Mapping[str, str]] = {
     **{name: one.kind.schema["type"] for name, one in RECORDS.items()},
     "ports": "array",
 }
-#: The words of a cell without a column of JSON.
+#: The list whose cells may be words instead of JSON.
 _WORDS: Final = "traits"
 _EVERY: Final = 1_000
 #: How faults name nodes by their places in a list, see podium.client.enrolling.rows.
@@ -40,9 +40,9 @@ _PLACES: Final = re.compile(
 
 
 class Column(NamedTuple):
-    """What a column has.
+    """A column.
 
-    :param key: of an entry of the field; None for all of the field
+    :param key: the entry of the field; None for the whole field
     """
 
     name: str
@@ -54,8 +54,8 @@ class Column(NamedTuple):
 class Table(NamedTuple):
     """The nodes of a file.
 
-    :param rows: the number of each node's row, of which the first is that of the names
-    :param columns: the fields and entries that there are, such as ``extra.rack``
+    :param rows: the number of each node's row; the row of the names is the first
+    :param columns: the fields and entries of the file, such as ``extra.rack``
     """
 
     nodes: list[dict[str, Any]]
@@ -75,7 +75,7 @@ def is_csv(text: str) -> bool:
 def read(text: str, parse: Callable[[str], Any], progress: Callable[[float], None]) -> Table:
     """Return the nodes of a text.
 
-    :param parse: returns the value of a text of JSON
+    :param parse: returns the value of a JSON text
     :param progress: called now and then with the share of the text that was read
     :raises podium.errors.InvalidNode: with each fault, its row and its column
     """
@@ -119,7 +119,7 @@ def _columns(names: Sequence[str]) -> list[Column]:
 
     :raises podium.errors.InvalidNode: with each fault
     """
-    if not {"name", "uuid"}.intersection(names):  # and what stands there instead may be a password
+    if not {"name", "uuid"}.intersection(names):  # do not quote the row: it may contain a password
         raise errors.InvalidNode(
             [
                 "row 1 must name the columns, separated by commas, such as"
@@ -149,7 +149,7 @@ def _column(name: str) -> Column:
 
 
 def _fault(column: Column) -> str | None:
-    """Return why there is no such column."""
+    """Return why a column is not valid; None if it is."""
     if column.field not in _KNOWN:
         near = nearest(column.field, _KNOWN)
         return f"there is no field {column.field[:80]!r}; " + (
@@ -167,7 +167,7 @@ def _fault(column: Column) -> str | None:
 
 
 def _label(columns: Sequence[Column], cells: Sequence[str]) -> str:
-    if len(cells) != len(columns):  # what seems to be the name may be anything, also a password
+    if len(cells) != len(columns):  # the cell in the place of the name may be anything, even a password
         return ""
     for column, cell in zip(columns, cells, strict=False):
         if column.name == "name" and cell:
@@ -216,7 +216,7 @@ def _value(column: Column, cell: str, parse: Callable[[str], Any]) -> Any:
 
 
 def _scalar(column: Column, cell: str) -> Any:
-    """Return what a cell without JSON has."""
+    """Return the value of a cell without JSON."""
     if _TYPES[column.field] == "string":
         return cell
     value = scalars.of_yaml(cell)
@@ -224,7 +224,7 @@ def _scalar(column: Column, cell: str) -> Any:
 
 
 def with_rows(fault: str, rows: Sequence[int]) -> str:
-    """Return a fault of nodes of a list with the rows of the file instead of their places in the list."""
+    """Return a fault with rows of the file in place of the nodes' places in the list."""
 
     def renamed(found: re.Match[str]) -> str:
         places, cut = found["places"], found["cut"] or ""
@@ -240,7 +240,7 @@ def with_rows(fault: str, rows: Sequence[int]) -> str:
 
 
 def write(stream: Writes, nodes: Iterable[Mapping[str, Any]]) -> int:
-    """Write nodes with the columns that they need, and return their number."""
+    """Write nodes with the columns that they need, and return the number of nodes."""
     rows = [_cells(node) for node in nodes]
     plain: dict[str, bool] = {"name": True, "driver": True}
     for row in rows:
@@ -248,7 +248,7 @@ def write(stream: Writes, nodes: Iterable[Mapping[str, Any]]) -> int:
             plain[name] = plain.get(name, True) and _is_plain(name, value)
     order = {field: place for place, field in enumerate(_KNOWN)}
     names = sorted(plain, key=lambda name: order[name.partition(".")[0]])
-    # A carriage return alone does not make the module put a text in quotes.
+    # The csv module does not quote a text because of a lone carriage return.
     is_odd = any("\r" in name for name in names)
     writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if is_odd else csv.QUOTE_MINIMAL)
     writer.writerow(name if plain[name] else f"{name}{_JSON}" for name in names)
@@ -272,7 +272,7 @@ def _cells(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_plain(name: str, value: Any) -> bool:
-    """Return whether a value is read as it was written, without JSON."""
+    """Return whether a value is read back unchanged without JSON."""
     column = _column(name)
     if column.is_json or isinstance(value, dict) or value is None:
         return False

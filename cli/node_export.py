@@ -18,19 +18,19 @@ from podium.client.calls.call import ABSENT
 from podium.client.calls.enrolment import Exported
 from podium.client.enrolling import scalars
 
-#: Nodes or chassis, some at a time, under the name of their list; first nodes, if only none.
+#: Nodes or chassis, some at a time, with the name of their list; first nodes, even if there are none.
 _Parts = Iterator[tuple[str, list[dict[str, Any]]]]
 _AT_ONCE: Final = 1000
-#: Secrets that cannot be decrypted, of which each is named.
+#: The most secrets that cannot be decrypted and are named one by one.
 _SHOWN: Final = 20
 
 
 class Export(command.Command):
-    """Print nodes with what is noted of them, their ports and chassis, in the form of podium node import.
+    """Print nodes with their records, ports and chassis, in the form of podium node import.
 
     CSV has no chassis. Secrets are printed as ******, which an import of new nodes refuses. With
-    --with-secrets, which needs the database, the whole is written into a new file that only you may read. A
-    node that the conductor has put into maintenance itself is exported without that.
+    --with-secrets, which needs the database, everything is written into a new file that only you may read.
+    Maintenance that the conductor has set itself is not exported.
     """
 
     only_reads = True
@@ -87,7 +87,7 @@ class Export(command.Command):
             self.warn(f"warning: chassis have no place in CSV, {left} are left out; yaml and json have them")
 
     def _with_secrets(self, wanted: Sequence[str] | None, damaged: Callable[[str], object]) -> _Parts:
-        """Yield nodes with their ports, and the chassis in which they are, or all for None."""
+        """Yield nodes with their ports, and the chassis of these nodes; all for None."""
         from podium.client.local import export  # the libraries of databases take long to import
 
         with self.database() as database, database.snapshot() as connection:
@@ -100,7 +100,7 @@ class Export(command.Command):
 
 
 def _parts(exported: Iterator[Exported]) -> _Parts:
-    """Yield what was exported, some at a time; nothing before the first of it has come."""
+    """Yield what was exported, some at a time; nothing before the first object has arrived."""
     some = [*islice(exported, _AT_ONCE)]
     yield "nodes", []
     while some:
@@ -158,7 +158,7 @@ _FORMATS: Final[Mapping[str, Callable[[Writes, _Parts], int]]] = {
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # a base found at run time
-    """Writes scalars in the only form that all readers take alike, see podium.client.enrolling.scalars."""
+    """Writes scalars in the only form that all readers read alike, see podium.client.enrolling.scalars."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -180,8 +180,8 @@ def _float(dumper: Any, number: float) -> Any:
 
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(float, _float)
-# A number that JSON writes otherwise than PyYAML would get a tag, and one of 2**64 or more would get none,
-# which Podium then reads as a text.
+# PyYAML would tag a number that JSON writes differently, and would not tag a number of 2**64 or more, which
+# Podium would then read as a text.
 _Dumper.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in forms if tag != f"{_TAG}float"]
     for first, forms in yaml.SafeDumper.yaml_implicit_resolvers.items()

@@ -1,4 +1,4 @@
-"""Reads the file of ``podium node import``: YAML, JSON or CSV of any origin, which is not trusted."""
+"""Reads the file of ``podium node import``: YAML, JSON or CSV that is not trusted."""
 
 import json
 import sys
@@ -16,15 +16,15 @@ from podium.client.enrolling import scalars
 #: Bytes: 100,000 nodes of 1,300 each. Reading takes five to nine times as much memory.
 _LARGEST: Final = 128 * 1024 * 1024
 
-#: How messages of libyaml begin that quote YAML's own signs, and nothing of the file.
+#: The beginning of libyaml's messages that quote YAML's own signs, and nothing of the file.
 _UNQUOTING: Final = "did not find expected '"
 
 
 class Lists(NamedTuple):
-    """What a file lists, unchecked.
+    """The lists of a file, unchecked.
 
-    :param rows: of a CSV file, the number of each node's row
-    :param columns: of a CSV file, the fields and entries that it has, such as ``extra.rack``
+    :param rows: the number of each node's row, for a CSV file
+    :param columns: the fields and entries, such as ``extra.rack``, for a CSV file
     """
 
     nodes: list[Any]
@@ -34,7 +34,7 @@ class Lists(NamedTuple):
 
 
 def read(name: str, progress: Callable[[float], None]) -> Lists:
-    """Return the lists under ``nodes`` and, which may be missing, ``chassis``; the nodes of a CSV file.
+    """Return the lists under ``nodes`` and ``chassis``, which may be missing, or the nodes of a CSV file.
 
     :param name: a path, or ``-`` for standard input
     :param progress: called now and then with the share of the file that was read
@@ -61,7 +61,7 @@ def read(name: str, progress: Callable[[float], None]) -> Lists:
 
 @contextmanager
 def in_rows(lists: Lists) -> Iterator[None]:
-    """Have faults of nodes from a CSV file name its rows."""
+    """Make faults of nodes from a CSV file name its rows."""
     try:
         yield
     except errors.InvalidNode as fault:
@@ -71,7 +71,7 @@ def in_rows(lists: Lists) -> Iterator[None]:
 
 
 def content(name: str) -> Any:
-    """Return what a file has.
+    """Return the value that a file contains.
 
     :param name: a path, or ``-`` for standard input
     :raises podium.errors.InvalidNode: if it cannot be read
@@ -105,7 +105,7 @@ def _parse(text: str, where: str, progress: Callable[[float], None]) -> Any:
         try:
             return _from_json(text)
         except (ValueError, RecursionError):
-            pass  # YAML may begin like this too, and names the place of what is wrong in both
+            pass  # it may be YAML, whose parser names the place of a fault in both
     try:
         return yaml_values.load(text, lambda read: progress(read / len(text)))
     except yaml.MarkedYAMLError as fault:

@@ -21,19 +21,19 @@ class Import(command.Command):
 
     The file is {"nodes": [{"name": ..., "driver": ..., "driver_info": {...}}, ...]}; a node may also have
     uuid, properties, extra, conductor_group, maintenance, ports and whatever podium node set can set. A list
-    chassis may stand beside nodes. Passwords, names and other texts are those of the file, quoted or not:
-    0123456 and no are texts. Nodes that are enrolled already are left alone if they are the same in every
-    way, and an error otherwise. On a terminal a bar shows how far it is.
+    chassis may stand beside nodes. Passwords, names and other texts are taken as they are in the file, quoted
+    or not: 0123456 and no are texts. A node that is enrolled already is left alone if it is the same in every
+    way, and is an error otherwise. On a terminal a bar shows the progress.
 
     The first row of a CSV file names its columns, as podium node export -f csv prints them: name, driver,
-    driver_info.ipmi_address, extra.rack and so on. A column such as ports:json has JSON.
+    driver_info.ipmi_address, extra.rack and so on. A column such as ports:json contains JSON.
 
-    With --update nodes that are enrolled become what the file says. What is new, different or gone is shown
-    first, and done once you say yes, or with --yes: all of it, or nothing. What a node has and the file does
-    not name stays, and so do secrets that are ****** in the file. Nodes that are not in the file are only
-    listed, unless --delete-missing is given.
+    With --update, enrolled nodes are changed to match the file. What is new, different or missing is shown
+    first, and applied once you confirm it, or with --yes: all of it, or nothing. Values of a node that the
+    file does not name stay, and so do secrets that are ****** in the file. Nodes that are not in the file are
+    only listed, unless --delete-missing is given.
 
-    With --from-ironic-db nodes come from Ironic's database, with their credentials, ports and chassis. Those
+    With --from-ironic-db, nodes come from Ironic's database, with their credentials, ports and chassis. Nodes
     that cannot be taken are listed with the reason; all others are enrolled. This needs Podium's database.
     """
 
@@ -122,7 +122,7 @@ class Import(command.Command):
             self._held.append(text)
 
     def _read(self, file: str, progress: Progress) -> tuple[Lists, Rows, Rows]:
-        """Return what a file has, and its nodes and chassis as they are sent."""
+        """Return the content of a file, and its nodes and chassis as they are sent."""
         reading = progress.add_task("reading", total=1)
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
@@ -134,14 +134,14 @@ class Import(command.Command):
         return given, nodes, chassis
 
     def _enrol(self, given: Lists, nodes: Rows, chassis: Rows, force: bool, progress: Progress) -> str:
-        """Return how many nodes were enrolled, for people."""
+        """Enrol the nodes, and return how many, in words for people."""
         progress.add_task("writing", total=None)
         with node_file.in_rows(given), self.podium() as podium:
             done = podium.enrol_nodes(nodes.rows, chassis.rows, keep=True, force=force, nulls=nodes.nulls)
         return f"{done.enrolled} imported" + (f", {done.unchanged} unchanged" if done.unchanged else "")
 
     def _update(self, given: Lists, nodes: Rows, chassis: Rows, parsed_args: argparse.Namespace) -> str:
-        """Return what became of the nodes, for people."""
+        """Update the nodes, and return what was done, in words for people."""
         listed = Listed(
             nodes=nodes.rows,
             chassis=chassis.rows,

@@ -12,7 +12,7 @@ _VALUES: Final = ("name", "driver", "conductor_group", "power_policy")
 
 
 class Set(node_changes.Change):
-    """Change what nodes were enrolled with, and what is noted of them: all of the named nodes, or none."""
+    """Change the settings and the records of nodes: all of the named nodes, or none."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -64,7 +64,7 @@ class Set(node_changes.Change):
         where: list[str] | None,
         parsed_args: argparse.Namespace,
     ) -> dict[str, Any]:
-        """Return what is to be set, by name."""
+        """Return the values to set, by name."""
         changes = record_options.wanted(parsed_args, self.app.stdin, self.warn)
         for name in _VALUES:
             if (value := getattr(parsed_args, name)) is not None:

@@ -1,4 +1,4 @@
-"""``podium node import --update``: what is different is shown, and done once somebody has agreed."""
+"""``podium node import --update``: shows the differences, and applies them after confirmation."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,19 +11,19 @@ from podium.client.podium import Podium
 _REFUSAL: Final = (
     "there is nobody to ask: look at the plan, and give --yes to carry it out; nothing was changed"
 )
-#: Lines of each kind in the plan.
+#: The most lines of each kind in the plan.
 _MOST_LINES: Final = 50
-#: Characters of a list of names in the plan.
+#: The most characters of a list of names in the plan.
 _LONGEST: Final = 300
 
 
 def run(asks: command.Command, podium: Podium, listed: Listed, *, agreed: bool, quiet: bool) -> str | None:
-    """Show what is different, and do it; return what was done, for people, None where nobody agreed.
+    """Show the differences and apply them; return what was done, in words, or None if nobody agreed.
 
     :param asks: the command
     :param agreed: do not ask
-    :param quiet: do not show it
-    :raises podium.errors.NodeConflict: nodes are busy
+    :param quiet: do not show the differences
+    :raises podium.errors.NodeConflict: if nodes are busy
     """
     fields = {name: getattr(listed, name) for name in Listed.__struct_fields__}
     plan = podium.ask(PlanUpdate(**fields))
@@ -46,7 +46,7 @@ def run(asks: command.Command, podium: Podium, listed: Listed, *, agreed: bool, 
 
 
 def lines(plan: Plan, *, deletes: bool) -> list[str]:
-    """Return a plan for people."""
+    """Return the lines of a plan, for people."""
     found = []
     if plan.new:
         found.append(f"new: {named(plan.new)}")
@@ -75,7 +75,7 @@ def _fields(what: str, found: Sequence[Fields], *, fold: bool = True) -> list[st
 
 
 def named(names: Sequence[str]) -> str:
-    """Return many names and their number, for people."""
+    """Return folded names and their number, for people."""
     text = node_ranges.fold(names)
     more = f" ({len(names):,} nodes)" if len(names) > 1 else ""
     return f"{text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...'}{more}"

@@ -19,16 +19,17 @@ from podium.client.podium import Podium
 from podium.client.waiting.steps import AWAY
 
 _FIELDS: Final = ("uuid", *COLUMNS)
-#: Seconds after which nodes are listed again that could not be.
+#: Seconds until the next attempt after nodes could not be listed.
 _AGAIN: Final = 1.0
 
 
 class Watch(command.Command):
-    """Watch nodes until Ctrl-C: what changes is shown at once.
+    """Watch nodes until Ctrl-C: changes are shown at once.
 
-    At a terminal each node has a line, and q ends it, too. What changed within ten seconds is marked. Of more
-    nodes than lines those are shown that changed last. Elsewhere, and with -f json, each change is a line of
-    JSON: the node as it is now, or "gone": true if it was deleted or no longer is what was chosen.
+    At a terminal each node has a line, and q ends the command too. Changes of the last ten seconds are
+    marked. If there are more nodes than lines, those that changed last are shown. Elsewhere, and with -f
+    json, each change is a line of JSON: the node as it is now, or "gone": true if it was deleted or is no
+    longer among the chosen nodes.
     """
 
     #: To be replaced by tests.
@@ -83,7 +84,7 @@ class Watch(command.Command):
                         self._shown(self._watched.take(message))
 
     def _listed(self, podium: Podium, wanted: arguments.Chosen) -> Sequence[Node]:
-        """Return the nodes as they are, also when that takes until somebody answers again."""
+        """Return the nodes; wait until they can be listed again, if nobody answers."""
         while True:
             try:
                 return [*podium.nodes(wanted.nodes, where=wanted.where, fields=_FIELDS)]
@@ -92,7 +93,7 @@ class Watch(command.Command):
                 self.sleep(_AGAIN)
 
     def _shown(self, seen: Sequence[Seen]) -> None:
-        """Show what was seen."""
+        """Show the nodes that changed."""
         if self._picture is not None:
             self._picture.wake()
             return

@@ -11,9 +11,9 @@ from podium.cli.showing.tables import Form
 from podium.client.calls.call import plain
 from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
 
-#: Seconds since power_checked_at; of a single node its time says the same.
+#: Seconds since power_checked_at; for a single node that time is enough.
 AGE: Final = "power_state_age"
-#: What people need not see of one node.
+#: Values of one node that are not shown to people.
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
 #: Seconds by which the clock of a controller may be off before its log is hard to read.
 _RIGHT: Final = 60.0
@@ -39,8 +39,8 @@ _POWER_STATES: Final[Mapping[str, PowerState]] = {
 class List(command.Lister):
     """List nodes and their power state.
 
-    A node whose power was never read has no power_state. power_checked_at is when it was last read: a node
-    that does not answer keeps its last known state, and this grows old: power_state_age, in seconds.
+    A node whose power was never read has no power_state. A node that does not answer keeps its last known
+    state: power_checked_at is when the power was last read, and power_state_age the seconds since then.
     health is empty once its report, of health_checked_at, is three times as old as the spacing of the task
     that reports it.
     """
@@ -151,7 +151,7 @@ def _columns(parsed_args: argparse.Namespace) -> Sequence[str]:
 
 
 def _rows(nodes: Iterable[Node], columns: Sequence[str]) -> list[list[Any]]:
-    """Return the columns of nodes, of which there may be 100,000; those not asked for are not shown."""
+    """Return the columns of nodes, of which there may be 100,000; columns not requested are not shown."""
     rows = [[*row] for row in map(attrgetter(*columns), nodes)]
     if "health" in columns:
         place = columns.index("health")
@@ -164,8 +164,8 @@ def _rows(nodes: Iterable[Node], columns: Sequence[str]) -> list[list[Any]]:
 class Show(command.ShowOne):
     """Show everything that Podium knows about a node, with its secrets masked.
 
-    The table leaves out what is empty, and the clock of the controller where it is off by less than a minute;
-    -c COLUMN and the other formats show that too.
+    The table leaves out empty values, and the clock of the controller if it is off by less than a minute; -c
+    COLUMN and the other formats show these too.
     """
 
     column_names = tuple(name for name in FIELDS if name != AGE)
@@ -187,7 +187,7 @@ class Show(command.ShowOne):
 
 
 def _clock(node: Node) -> dict[str, Any]:
-    """Return what people want to know of the clock of a node's controller: nothing as long as it is right."""
+    """Return the fields about the clock of a node's controller, for people: empty if the clock is right."""
     offset, checked_at = node.clock_offset, node.clock_checked_at
     if offset is None or checked_at is None or abs(offset) <= _RIGHT:
         return {"clock_offset": None, "clock_checked_at": None}

@@ -1,4 +1,4 @@
-"""Commands that do something to nodes: all nodes of a command are one operation."""
+"""Commands that act on nodes: all nodes of a command are one operation."""
 
 import argparse
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class Operating(outcomes.Requesting):
     """Request an action; the conductor that owns a node carries it out."""
 
     action: ClassVar[states.Action]
-    #: The action in words, for the question before it.
+    #: The action in words, for the confirmation.
     words: ClassVar[str]
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -39,14 +39,14 @@ class Operating(outcomes.Requesting):
         arguments.add_nodes(parser)
 
     def details(self, parsed_args: argparse.Namespace) -> Mapping[str, Any]:
-        """Return what is asked for besides the action.
+        """Return the parameters of the action.
 
-        :raises podium.errors.NotUnderstood: it makes no sense
+        :raises podium.errors.NotUnderstood: if they make no sense
         """
         return {}
 
     def question(self, parsed_args: argparse.Namespace, nodes: str) -> str:
-        """Return what is asked before so many nodes are changed."""
+        """Return the question to ask before so many nodes are changed."""
         return self.words.format(nodes)
 
     def confirmed(
@@ -56,9 +56,9 @@ class Operating(outcomes.Requesting):
         nodes: arguments.Chosen,
         fault: errors.NeedsConfirmation,
     ) -> bool:
-        """Return whether a person says yes.
+        """Return whether a person confirms the action.
 
-        :param nodes: that are meant
+        :param nodes: the chosen nodes
         :raises podium.errors.PodiumError: if there is nobody to ask
         """
         return self.confirms_many(self.question(parsed_args, f"{fault.nodes:,} nodes"), fault)
@@ -68,7 +68,7 @@ class Operating(outcomes.Requesting):
             return self.show(podium, self._ask(podium, parsed_args), wait=parsed_args.wait)
 
     def _ask(self, podium: Podium, parsed_args: argparse.Namespace) -> Asked | None:
-        """Request the action; None if a person was asked whether so many nodes are meant, and said no.
+        """Request the action; return None if a person was asked to confirm it, and said no.
 
         :raises podium.errors.PodiumError: if there is nobody to ask
         """

@@ -26,10 +26,10 @@ _COLUMNS: Final = (
     "requested_at",
     "reason",
 )
-#: What people ask for, where an action has the name of a state.
+#: The names of requests for people, where an action has the name of a state.
 _ASKED: Final[Mapping[str, str]] = {states.REBOOTING: "reboot", states.SOFT_REBOOTING: "soft reboot"}
 _DETAILS: Final = ("timeout", "cancelled_by", "cancelled_at")
-#: What says the same to people.
+#: Fields that are left out for people, who see the same in others.
 _FOR_PROGRAMS: Final = ("arguments",)
 _OF_POWER: Final = ("then_off",)
 _OF_CREDENTIALS: Final = ("canaries", "undoes", "undone_by")
@@ -47,7 +47,7 @@ _OF_NODE: Final = (
 
 
 class List(command.Lister):
-    """List operations, the newest first, and how many of their nodes are in which state."""
+    """List operations, the newest first, and how many of their nodes are in each state."""
 
     column_names = _COLUMNS
     form = Form(
@@ -77,7 +77,7 @@ class List(command.Lister):
 
 
 class Show(command.ShowOne):
-    """Show an operation: who asked for what, why, and the results, with like nodes folded."""
+    """Show an operation: who requested what, why, and the results, with like nodes folded."""
 
     column_names = (*_COLUMNS, *_FOR_PROGRAMS, *_DETAILS, *_OF_POWER, *_OF_CREDENTIALS, "results")
     forms: ClassVar[Mapping[str, Form]] = {
@@ -107,7 +107,7 @@ class Show(command.ShowOne):
 
 
 class Cancel(command.Command):
-    """Cancel the nodes of an operation that no conductor has begun; what is under way goes on."""
+    """Cancel the nodes of an operation that no conductor has begun; changes under way continue."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -136,7 +136,7 @@ class Wait(outcomes.Waiting):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         number = parsed_args.operation
         with self.podium() as podium, self.going_on(number):
-            podium.operation(number)  # an address that is wrong is not waited for
+            podium.operation(number)  # fail at once if the address is wrong
             return 0 if self.wait_for(podium, number) else 1
 
 

@@ -17,9 +17,9 @@ from podium.client.podium import Podium
 from podium.client.waiting.operation import Waited
 from podium.client.waiting.steps import AWAY
 
-#: Lines of results, past which ``podium operation show`` has the rest, and of refusals.
+#: The most lines of refusals, and of results; ``podium operation show`` has the rest of these.
 _SHOWN: Final = 50
-#: Nodes that are named while they are waited for, and the seconds after which they are.
+#: The most nodes that are named while waiting for them, and the seconds after which they are named.
 SOME: Final = 20
 _LONG: Final = 5.0
 #: The states of requests in the order in which their nodes are shown.
@@ -46,7 +46,7 @@ def fold_names(requests: Iterable[Request]) -> str:
 
 
 class Standstill:
-    """Notices when the last nodes of an operation take long, so that people need not guess which they are."""
+    """Detects that the last nodes of an operation take long, so that these can be named to people."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -54,7 +54,7 @@ class Standstill:
         self._since = 0.0
 
     def begins(self, left: int) -> bool:
-        """Return whether some nodes are left, and none has ended for a while; once for each such while."""
+        """Return whether a few nodes are left and none has ended for a while; once per standstill."""
         now = self._clock()
         if left != self._left:
             self._left, self._since = left, now
@@ -101,7 +101,7 @@ class Waiting(command.Command):
         return waited.reached
 
     def _watch(self, podium: Podium, number: int) -> Waited:
-        """Wait, with a bar on a terminal."""
+        """Wait, with a progress bar on a terminal."""
         with Progress(
             *Progress.get_default_columns(),
             MofNCompleteColumn(),
@@ -132,9 +132,9 @@ class Requesting(Waiting):
     """A command that requests something for nodes."""
 
     def show(self, podium: Podium, asked: Asked | CredentialsAsked | None, *, wait: bool) -> int:
-        """Show what became of a request, and the results if they are waited for; return the exit status.
+        """Show the outcome of a request, and its results if ``wait`` is set; return the exit status.
 
-        :param asked: None if nothing was asked
+        :param asked: None if nothing was requested
         """
         already = asked.already if isinstance(asked, CredentialsAsked) else ()
         if already:

@@ -1,4 +1,4 @@
-"""Command lines that are wrong: one line says what is, what may have been meant, and where the help is."""
+"""Reports a wrong command line in one line: the fault, what may have been meant, and where the help is."""
 
 import argparse
 import re
@@ -11,14 +11,14 @@ import autopage.argparse
 from podium import wording
 from podium.cli.showing.words import one_line
 
-#: In the lines of the help that begin with them.
+#: An option in the lines of the help that begin with options.
 _OPTION: Final = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
-#: Characters of what somebody typed that are repeated.
+#: The most characters of typed text that a message repeats.
 _LONGEST: Final = 80
 
 
 class Parser(autopage.argparse.ArgumentParser):
-    """A parser whose errors are one line, and whose options are written out: nobody means --all by --a."""
+    """A parser with errors of one line and without abbreviated options: --a must not mean --all."""
 
     _argv: Sequence[str] = ()
 
@@ -26,16 +26,16 @@ class Parser(autopage.argparse.ArgumentParser):
         super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Return the values of a command line; leave with status 2 if there is something else in it."""
+        """Return the values of a command line; exit with status 2 if it contains anything else."""
         self._argv = argv
         parsed_args, others = self.parse_known_intermixed_args(argv)  # options may stand between nodes
         self.refuse(others)
         return parsed_args
 
     def refuse(self, others: Sequence[str], where: str = "") -> None:
-        """Leave with status 2 if something of the command line was not understood.
+        """Exit with status 2 if part of the command line was not understood.
 
-        :param where: it stands, in words
+        :param where: the place of that part, in words
         """
         if options := [one for one in others if one.startswith("-") and len(one) > 1]:
             self.error(self._unknown(options[0], where))
@@ -43,7 +43,7 @@ class Parser(autopage.argparse.ArgumentParser):
             self.error(f"{shortened(others[0])} is one argument too many")
 
     def error(self, message: str) -> NoReturn:
-        # A wrong option explains why something else is missing, or seems to be too many.
+        # A wrong option explains why another argument is missing, or seems to be one too many.
         written = [one for one in takewhile(lambda one: one != "--", self._argv) if one.startswith("--")]
         known = self.options() if written else []
         for one in written:
@@ -53,7 +53,7 @@ class Parser(autopage.argparse.ArgumentParser):
         self.exit(2, told(self._plain(message), self.prog))
 
     def _plain(self, message: str) -> str:
-        """Return argparse's words for a missing value or a wrong number as people would say it."""
+        """Return argparse's message, in plain words for a missing value or a wrong number."""
         if found := re.fullmatch(r"(argument (?:\S+/)?(\S+)): expected one argument", message):
             following = [*self._argv, ""][self._argv.index(found[2]) + 1 :] if found[2] in self._argv else []
             if following and following[0].startswith("-"):
@@ -62,7 +62,7 @@ class Parser(autopage.argparse.ArgumentParser):
         return re.sub(r"invalid int value: (.*)", r"\1 is not a number", message)
 
     def _unknown(self, given: str, where: str = "") -> str:
-        from podium.cli import elsewhere  # which imports this
+        from podium.cli import elsewhere  # it imports this module
 
         option = given.partition("=")[0]  # what follows may be a secret
         command = self.prog.split()[1:]
@@ -83,9 +83,9 @@ class Parser(autopage.argparse.ArgumentParser):
 
 
 def told(text: str, command: str) -> str:
-    """Return the line about a slip.
+    """Return the line that reports a mistake.
 
-    :param command: whose help says how it is right
+    :param command: the command whose help is mentioned
     """
     text = one_line(text)
     see = " See:" if text.endswith("?") else "; see:"

@@ -1,4 +1,4 @@
-"""``podium node power``: requests for nodes, as one operation for all nodes of a command."""
+"""``podium node power``: requests power changes, one operation for all nodes of a command."""
 
 import argparse
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from podium.cli.hardware import boot_options, second_opinions
 from podium.cli.operating import Operating
 from podium.client.podium import Podium
 
-#: What no operating system can refuse.
+#: Actions that no operating system can refuse.
 _FORCED: Final = (states.POWER_OFF, states.REBOOTING, states.POWER_CYCLE)
 
 
@@ -96,8 +96,9 @@ class SoftReboot(_Power):
 class Cycle(_Power):
     """Power nodes off, check that they are off, and power them on.
 
-    With --at feed it is done where they are plugged in: at the nodes that they name as power_feeds in their
-    extra, at most 10 nodes at a time. That cuts the power of all that these feed, and is asked about always.
+    With --at feed the power is switched where the nodes are plugged in: at the nodes that they name as
+    power_feeds in their extra, for at most 10 nodes at a time. That cuts the power of everything on these
+    feeds, and always needs confirmation.
     """
 
     action = states.POWER_CYCLE

@@ -33,10 +33,11 @@ class _Provision(command.Command):
 
 
 class Manage(_Provision):
-    """Have a conductor look after nodes, or take them out of what programs may choose from.
+    """Have a conductor look after nodes, or keep programs from choosing them.
 
-    The power of a node in enroll is read first: meanwhile it is verifying, then manageable, or in enroll
-    again, and last_error says why. Nodes that are available or active become manageable at once.
+    The power of a node in enroll is read first: meanwhile the node is verifying. It then becomes manageable,
+    or returns to enroll, and last_error shows why. Nodes that are available or active become manageable at
+    once.
     """
 
     target = "manage"

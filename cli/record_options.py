@@ -1,4 +1,4 @@
-"""The options of ``podium node set`` for what is noted of nodes, made of the table of records."""
+"""The options of ``podium node set`` for records of nodes, made from the table of records."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ _HELP: Final[Mapping[str, str]] = {
 
 
 def _text(text: str) -> str:
-    if not text:  # as of a variable that the shell does not know
+    if not text:  # such as from an unset shell variable
         raise argparse.ArgumentTypeError("it is empty; --unset takes a value away")
     return text
 
@@ -84,10 +84,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def wanted(parsed_args: argparse.Namespace, stdin: TextIO, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Return what a command line sets of records, by name.
+    """Return the records that a command line sets, by name.
 
     :param warn: called for a secret on the command line, where other users can read it
-    :raises podium.errors.InvalidNode: for files that cannot be read, and what they have that JSON has not
+    :raises podium.errors.InvalidNode: if a file cannot be read, or has values that JSON does not have
     """
     names = [name for name in RECORDS if name not in SEVERAL]
     values = {name: value for name in names if (value := getattr(parsed_args, name)) is not None}

@@ -1,4 +1,4 @@
-"""Takes the way to a podium-api."""
+"""Connects to a podium-api."""
 
 import time
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from podium.client.remote.server import Server
 
 
 def connect(way: Way, warn: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Podium:
-    """Return what asks the podium-api of a way.
+    """Return the client of the podium-api that a way names.
 
     :param sleep: waits for so many seconds before another attempt
-    :raises podium.errors.NotUnderstood: the address of --url cannot be used
-    :raises podium.errors.ConfigError: its address, the credentials or the certificates cannot be used
+    :raises podium.errors.NotUnderstood: if the address of --url cannot be used
+    :raises podium.errors.ConfigError: if its address, the credentials or the certificates cannot be used
     """
     credentials = None if way.credentials is None else Credentials.read(way.credentials)
     if way.source == "--url":

@@ -28,10 +28,10 @@ _NAME: Final = re.compile(r"[0-9a-f]{12}")
 
 
 class NewKey(secrets.Command):
-    """Make a new key the first of the key file; if there is no file, make it.
+    """Make a new key the first of the key file, and create the file if there is none.
 
-    What is encrypted with another key, or not at all, stays so until podium secret rotate. Run this on one
-    host, as the user that the daemons run as; the lines that it prints say what to do next.
+    Secrets that are encrypted with another key, or not at all, stay so until podium secret rotate. Run this
+    on one host, as the user that the daemons run as; the output lists the next steps.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -44,9 +44,10 @@ class NewKey(secrets.Command):
         self.say(_NEXT.format(name=name, file=file.path))
 
     def _made(self, path: Path, database: Database) -> str:
-        """Make a key file, unless one was there; the name of its key.
+        """Create a key file, and return the name of its key.
 
-        :raises podium.errors.ConfigError: it cannot be made, or the database needs the keys of the one before
+        :raises podium.errors.ConfigError: if it cannot be written, or the database needs the keys of a lost
+            file
         """
         if schema.current(database) is not None:
             schema.check(database)
@@ -74,9 +75,9 @@ def _key(text: str) -> str:
 class Forget(secrets.Command):
     """Remove the secrets that nobody can decrypt any more, because their key is lost.
 
-    Nothing works on a database whose key is missing until then. Nodes keep all else; until their passwords
-    are set again with podium credential set, their hardware is not spoken to, and the error says why. Do not
-    forget a key of which there may be a copy.
+    Until then, nothing works on a database whose key is missing. Nodes keep everything else. Until their
+    passwords are set again with podium credential set, Podium does not contact their hardware, and the error
+    shows why. Do not forget a key of which there may be a copy.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -17,11 +17,11 @@ from podium.drivers import base
 
 
 class Reveal(command.Command):
-    """Write the user and the password that a node is logged in with into a new file, which only you may read.
+    """Write the user and the password of a node into a new file, which only you may read.
 
-    The file is JSON: {"node": ..., "username": ..., "password": ...}. Where nobody knows yet which of two
-    passwords the BMC has, it has "passwords": {"new": ..., "old": ...} instead of the last one. The system's
-    log of logins (authpriv) says who did it.
+    The file is JSON: {"node": ..., "username": ..., "password": ...}. While it is not known which of two
+    passwords the BMC has, the file has "passwords": {"new": ..., "old": ...} instead of "password". The
+    system's log of logins (authpriv) records who ran the command.
     """
 
     only_reads = True
@@ -64,10 +64,10 @@ def _file(text: str) -> Path:
 
 
 def _account(driver: base.Driver, node: api.NodeRecord, change: Change | None) -> dict[str, Any]:
-    """Return what a driver logs in to a node with, and what else the hardware may have.
+    """Return the account that a driver logs in with, and the passwords that the hardware may have.
 
-    :param change: the last one that the node has, or may have, its password by
-    :raises podium.errors.PodiumError: it does not say, or cannot
+    :param change: the last change that set, or may have set, the node's password
+    :raises podium.errors.PodiumError: if the driver does not name the account, or there is no password
     """
     login = driver.login
     if login is None:

@@ -28,7 +28,7 @@ _TABLES: Final = tuple(place.table.name for place in PLACES)
 _COLUMNS: Final = ("key", "place", "since", "held_by", *_TABLES)
 #: What to do about secrets that were lost with their key.
 SET_AGAIN: Final = "set it again: podium credential set NODE... --password-file FILE, or podium node set"
-#: Secrets that cannot be decrypted, of which each is named.
+#: The most secrets that cannot be decrypted and are named one by one.
 _SHOWN: Final = 20
 
 
@@ -37,9 +37,9 @@ class Command(command.Command):
 
     @contextmanager
     def stored(self) -> Iterator[Database]:
-        """Return the configured database, in which nothing is encrypted or decrypted; its schema is checked.
+        """Return the configured database without encryption and decryption, after checking its schema.
 
-        :raises podium.errors.PodiumError: it cannot be used, but for want of a key
+        :raises podium.errors.PodiumError: if it cannot be used; a missing key is no error
         """
         database = Database(database_url(self.config), **engine_options(self.config))
         try:
@@ -51,7 +51,7 @@ class Command(command.Command):
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Report]:
-        """Show on a terminal how far it is."""
+        """Show the progress on a terminal."""
         with Progress(
             console=Console(file=self.app.stderr),
             transient=True,
@@ -64,11 +64,11 @@ class Command(command.Command):
 
 
 class Check(Command, command.Lister):
-    """Show with which keys the secrets in the database are encrypted; of the secrets, nothing is shown.
+    """Show with which keys the secrets in the database are encrypted, but not the secrets themselves.
 
-    place is first or other for a key of the key file, and missing for one that it lacks. The row without a
-    key counts what is not encrypted. The exit status is 0 if all is encrypted with the first key and nothing
-    was lost with another, 1 if not.
+    place is first or other for a key of the key file, and missing for a key that the file lacks. The row
+    without a key counts secrets that are not encrypted. The exit status is 0 if all secrets are encrypted
+    with the first key and none was lost with another, 1 otherwise.
     """
 
     column_names = _COLUMNS
@@ -123,7 +123,7 @@ def _place(key: str | None, names: Sequence[str]) -> str | None:
 def _remark(one: tally.Tally, names: Sequence[str], *, is_made: bool) -> str:
     """Return what to do about secrets that are not encrypted with the first key.
 
-    :param is_made: whether daemons make a key file where there is none
+    :param is_made: whether daemons create a key file if there is none
     """
     count = sum(one.counts.values())
     secrets = f"{count} secret{'s are' if count > 1 else ' is'}"
@@ -142,11 +142,11 @@ def _remark(one: tally.Tally, names: Sequence[str], *, is_made: bool) -> str:
 
 
 class Rotate(Command):
-    """Encrypt all secrets in the database with the first key, also those that are in plain text.
+    """Encrypt all secrets in the database with the first key, including those in plain text.
 
-    Conductors may go on meanwhile, but each must hold the key. The command can be broken off and run again.
-    At the end it overwrites what rows held before: SQLite's file is written anew, and so are the tables of a
-    server, which nobody can use for that moment. The page about secrets says what logs and backups keep.
+    Conductors may keep running, but each must hold the key. The command can be interrupted and run again. At
+    the end it overwrites what rows held before: SQLite's file is rewritten, and so are the tables of a
+    server, which cannot be used meanwhile. The page about secrets describes what logs and backups keep.
     """
 
     #: Seconds, to be replaced by tests.
@@ -168,9 +168,9 @@ class Rotate(Command):
         return int(bool(unreadable or left))
 
     def _begin(self, database: Database, keyring: Keyring) -> str:
-        """Return the name of the first key, which is in use from now on.
+        """Begin to use the first key, and return its name.
 
-        :raises podium.errors.ConfigError: there is none, or a key is missing here or somewhere else
+        :raises podium.errors.ConfigError: if there is none, or a key is missing here or on another host
         """
         if not keyring.names:
             raise errors.ConfigError(
@@ -198,7 +198,7 @@ class Rotate(Command):
 
 
 def _named(database: Database, rows: Collection[tuple[str, int]]) -> list[str]:
-    """Return what people call rows: the names of nodes, or their table and number."""
+    """Return names of rows for people: the names of nodes, or table and number."""
     numbers = [number for table, number in sorted(rows) if table == nodes.name][:_SHOWN]
     with database.read() as connection:
         found = connection.execute(sa.select(nodes.c.id, nodes.c.name).where(nodes.c.id.in_(numbers)))

@@ -1,4 +1,4 @@
-"""``podium status``: the fleet in a few lines, once or until somebody leaves it."""
+"""``podium status``: the fleet in a few lines, once or until somebody ends it."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ from podium.client.waiting.steps import AWAY
 _COLUMNS: Final = Status.__struct_fields__
 _EVERY: Final = 5.0
 _RAREST: Final = 3600.0
-#: Seconds that an answer may take before it is said that there is none.
+#: Seconds that an answer may take before its absence is reported.
 _PATIENCE: Final = 5.0
 
 
@@ -33,9 +33,9 @@ def _interval(text: str) -> float:
 
 
 class Show(command.ShowOne):
-    """Show what needs attention, the worst first, and how the whole fleet is.
+    """Show what needs attention, the worst first, and the state of the whole fleet.
 
-    Below each thing that needs attention stands the command that shows more.
+    Below each thing that needs attention is the command that shows more.
     """
 
     column_names = _COLUMNS
@@ -102,7 +102,7 @@ class Show(command.ShowOne):
 
 
 class Watch:
-    """What was seen of the fleet last, and for how long nothing has been.
+    """The last status of the fleet, and how long ago it was read.
 
     :param every: seconds from one look to the next
     :param clock: seconds, monotonic
@@ -114,22 +114,22 @@ class Watch:
         self.take(status)
 
     def take(self, status: Status) -> None:
-        """Note what a look has found."""
+        """Keep the status that a look returned."""
         self._status, self._seen, self._fault = status, self._clock(), ""
 
     def miss(self, fault: errors.PodiumError) -> None:
-        """Note that a look has found nobody."""
+        """Note that a look got no answer."""
         who = "podium-api" if isinstance(fault, errors.ApiUnavailable) else "the database"
         self._fault = f"{who} is away, and this is {{age}} s old: {errors.one_line(fault)}"
 
     def lines(self, screen: Screen) -> list[str]:
-        """Return what is to be shown now."""
+        """Return the lines to show now."""
         age = self._clock() - self._seen
         now = self._status.at + timedelta(seconds=age)
         head = [*self._head(age, screen), ""]
         for most in range(MOST, 0, -1):
             lines = [*head, *fleet_lines(self._status, screen, now, most)]
-            if len(lines) <= screen.lines:  # with the figures, which stand last
+            if len(lines) <= screen.lines:  # with the figures, which come last
                 break
         return lines
 

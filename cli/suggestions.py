@@ -1,4 +1,4 @@
-"""Which commands somebody may have meant: words that are misspelt, in another order, or too few."""
+"""Suggests commands for words that are misspelt, in another order, or too few."""
 
 import difflib
 import os
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-#: What people type who know other programs.
+#: Words that people know from other programs.
 _SYNONYMS: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(("add", "new", "enrol", "enroll", "register"), frozenset({"create"})),
     **dict.fromkeys(("rm", "remove", "destroy", "delete"), frozenset({"delete", "revoke", "forget"})),
@@ -25,21 +25,21 @@ _SYNONYMS: Final[Mapping[str, frozenset[str]]] = {
     "ls": frozenset({"list"}),
 }
 _SYNONYM: Final = 0.8
-#: How alike words are of which one was meant to be the other, as difflib measures it.
+#: The least likeness of a typed word and the meant one, as difflib measures it.
 _ALIKE: Final = 0.75
-#: Words that are looked at: a command has three, and a node may stand between them.
+#: The most words that are looked at: a command has three, and a node may stand between them.
 _MOST: Final = 4
 #: Characters of the longest word that is compared.
 _LONGEST: Final = 30
-#: Commands that are suggested at once.
+#: The most commands that are suggested at once.
 _SUGGESTED: Final = 3
 
 
 class Meant(NamedTuple):
-    """What somebody may have meant.
+    """The commands that somebody may have meant.
 
-    :ivar commands: the likeliest; none if nothing is likely
-    :ivar words: how many of the words were theirs
+    :ivar commands: the likeliest; empty if none is likely
+    :ivar words: how many of the typed words belong to them
     """
 
     commands: Sequence[str]
@@ -66,7 +66,7 @@ def meant(typed: Sequence[str], commands: Collection[str]) -> Meant:
 
 
 def _of_many(words: Sequence[str], found: list[str], last: int) -> list[str]:
-    """Return what is suggested where many commands are equally like what was typed."""
+    """Return the suggestions if many commands are equally like the typed words."""
     common = list(os.path.commonprefix([command.split() for command in found]))
     if last > 1 or (words[0] in common[:1] and len(words) > 1):
         return []
@@ -76,9 +76,9 @@ def _of_many(words: Sequence[str], found: list[str], last: int) -> list[str]:
 
 
 def _compared(words: Sequence[str], command: Sequence[str]) -> tuple[tuple[float, ...], int]:
-    """Return how much words are like a command, the greater the more, and the number of the last of its own.
+    """Return how much typed words are like a command, and the number of the last word that belongs to it.
 
-    That a command has more words counts against it less than that a word is not one of its own.
+    Further words of a command count against it less than a typed word that is not one of its own.
     """
     free = dict(enumerate(words))
     likenesses, last = [], 0

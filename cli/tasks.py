@@ -56,7 +56,7 @@ class _Ask(command.Command):
     patience: ClassVar[float] = 30.0
     #: To be replaced by tests.
     clock = staticmethod(time.monotonic)
-    #: What is said of what was so before.
+    #: The word for a task that was in the requested state already.
     already = ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -82,15 +82,15 @@ class _Ask(command.Command):
         return 0 if done else 1
 
     def ask(self, podium: Podium, parsed_args: argparse.Namespace) -> TaskAsked:
-        """Ask for what the command is for."""
+        """Request what the command is for."""
         raise NotImplementedError
 
     def outcome(self, done: TaskCommand, hosts: int) -> str:
-        """Return the words for a command that so many conductors carried out, the slowest as ``done``."""
+        """Return the result in words; so many conductors carried the command out, the slowest as ``done``."""
         return f"{done.action}d{self.already}"
 
     def _outcome_of_all(self, found: Answered) -> tuple[list[str], bool]:
-        """Return the answers, of each conductor if any failed, and whether the command was carried out."""
+        """Return the answers, one per conductor if any failed, and whether the command was carried out."""
         every = [one for its in found.answers.values() for one in its]
         if not found.missing and not any(one.error for one in every):
             text, done = self._result(every, len(found.answers))
@@ -132,7 +132,7 @@ class Run(_Ask):
 
 
 class Enable(_Ask):
-    """Let a periodic task run again that was disabled with ``podium task disable``."""
+    """Let a periodic task that was disabled with ``podium task disable`` run again."""
 
     def ask(self, podium: Podium, parsed_args: argparse.Namespace) -> TaskAsked:
         return podium.enable_task(parsed_args.task, parsed_args.conductor)

@@ -33,7 +33,7 @@ def _name(text: str) -> str:
 
 
 def _duration(text: str) -> float | None:
-    """Return seconds; None for ever."""
+    """Return seconds; None for a token that never expires."""
     if text == "never":
         return None
     try:

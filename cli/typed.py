@@ -1,4 +1,4 @@
-"""What a person types that nobody may see."""
+"""Reads what a person types without showing it."""
 
 import getpass
 import sys

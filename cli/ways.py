@@ -1,4 +1,4 @@
-"""Which way a command takes to Podium: a podium-api, or the database."""
+"""The way that a command takes to Podium: a podium-api, or the database."""
 
 import argparse
 import os
@@ -12,9 +12,9 @@ from podium import errors
 from podium.cli import known_fleets
 from podium.deferred import deferred
 
-#: What --url and PODIUM_URL say for the database itself.
+#: The value of --url and PODIUM_URL for the database itself.
 DATABASE: Final = "database"
-#: The variable of the environment that says which podium-api to ask.
+#: The environment variable that names the podium-api to ask.
 VARIABLE: Final = "PODIUM_URL"
 #: Below XDG_CONFIG_HOME.
 _CREDENTIALS: Final = "podium/credentials"
@@ -25,8 +25,8 @@ _TIMEOUT: Final = 60.0
 class Way:
     """A way to Podium.
 
-    :param url: of a podium-api; None for the database
-    :param source: what decided this
+    :param url: the URL of a podium-api; None for the database
+    :param source: what selected this way
     :param credentials: None for none
     :param is_given: whether somebody wants exactly this podium-api, so that nothing else will do
     :param is_only: whether this user has no other way
@@ -42,7 +42,7 @@ class Way:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Add to the errors of podium-api what can be done about them on this side."""
+        """Add to the errors of podium-api what the client can do about them."""
         try:
             yield
         except errors.OtherFleet as fault:
@@ -76,11 +76,12 @@ class Way:
 
 
 def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str] = os.environ) -> Way:
-    """Return the way that the command line, the environment or the configuration says.
+    """Return the way that the command line, the environment or the configuration selects.
 
-    Neither the configuration's credentials nor its certificates are for an address that it does not name.
+    The configuration's credentials and certificates are used only for an address that it names.
 
-    :raises podium.errors.ConfigError: the configuration cannot be read, or anybody could have made the socket
+    :raises podium.errors.ConfigError: if the configuration cannot be read, or any user could have made the
+        socket
     """
     way = _named(options, environment) or _configured(options, prog)
     if options.cafile and not str(way.url).lower().startswith("https:"):
@@ -106,7 +107,7 @@ def _named(options: argparse.Namespace, environment: Mapping[str, str]) -> Way |
 
 
 def _configured(options: argparse.Namespace, prog: str) -> Way:
-    # oslo.config takes long to import, and a third of that is for a type of options that is rarely given.
+    # oslo.config takes long to import, a third of that for a type of option that is rarely used.
     with deferred("rfc3986"):
         from podium.conf import client
         from podium.conf.files import is_there

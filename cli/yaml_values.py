@@ -2,8 +2,8 @@
 
 A scalar without quotes and tag keeps its text, see podium.client.enrolling.scalars.
 
-PyYAML's own loaders first compose a tree of the whole document, for which a file of 100,000 nodes takes a
-minute and 2 GB, and their C code overruns the stack on what is nested deeply.
+PyYAML's own loaders first compose a tree of the whole document, which takes a minute and 2 GB for a file of
+100,000 nodes, and their C code overruns the stack on deep nesting.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _MERGE: Final = object()
 
 
 class Refused(yaml.MarkedYAMLError):
-    """YAML that Podium does not take. Its problem repeats no value of the file."""
+    """YAML that Podium does not accept. Its ``problem`` repeats no value of the file."""
 
 
 def load(text: str, progress: Callable[[int], None]) -> Any:
@@ -86,7 +86,7 @@ class _Builder:
         elif isinstance(event, yaml.CollectionEndEvent):
             self._end(event)
         elif isinstance(event, yaml.AliasEvent):
-            # An anchor is known once its value is complete: nothing can be part of itself.
+            # An anchor is known once its value is complete, so nothing can be part of itself.
             if event.anchor not in self._anchors:
                 raise _fault(
                     "an alias without its anchor: put it in quotes if it is a text that begins with a star",
@@ -167,7 +167,7 @@ class _Builder:
 
 
 def _key(value: Any, event: yaml.Event) -> Any:
-    """Return the text of a key, as JSON has it."""
+    """Return a key as a text, as in JSON."""
     if value is None or value is _MERGE:
         return value or ""
     if not isinstance(value, str | bool | int | float):

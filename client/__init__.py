@@ -1,4 +1,4 @@
-"""What people may ask of Podium, from scripts and notebooks as from the command line.
+"""The Python client of Podium, for scripts, notebooks and the command line.
 
     from podium import client
 
@@ -6,7 +6,7 @@
         for node in podium.nodes("r1n[01-40]", power_state="power off"):
             print(node.name, node.power_state_age)
 
-:func:`connect` asks a podium-api, or the database of this host's configuration when it has no address;
+:func:`connect` uses a podium-api, or without an address the database of this host's configuration;
 :func:`connect_async` does the same for an event loop. Every method is a call of :mod:`podium.client.calls`,
 every error one of :mod:`podium.errors`.
 """
@@ -26,16 +26,16 @@ __all__ = ["AsyncPodium", "Podium", "connect", "connect_async"]
 def connect(
     url: str | None = None, *, credentials: str | Path | None = None, cafile: str | Path | None = None
 ) -> Podium:
-    """Return a way to Podium.
+    """Return a client.
 
     :param url: ``https://HOST[:PORT]`` or ``unix:/PATH`` of a podium-api; None for the configured database
     :param credentials: a file of mode 0600 whose first line is ``USER:PASSWORD`` or a token
-    :param cafile: certificates, in PEM, that the server's must lead to
-    :raises podium.errors.ConfigError: one of them cannot be used
+    :param cafile: certificates, in PEM, that the server's certificate must lead to
+    :raises podium.errors.ConfigError: an argument cannot be used
     """
     if url is None:
         _check_no_login(credentials)
-        from podium.client.local.local import Local  # the libraries of databases take long to import
+        from podium.client.local.local import Local  # database libraries take long to import
 
         return Local()
     from podium.client.remote.remote import Remote

@@ -10,9 +10,9 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def network(text: str) -> Network:
-    """Return the subnet that a text is.
+    """Parse a subnet.
 
-    :raises podium.errors.BadRequest: it is none; with the one around it, where it is an address
+    :raises podium.errors.BadRequest: it is not a subnet; the error names the subnet around an address
     """
     try:
         return ipaddress.ip_network(text)

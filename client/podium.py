@@ -1,4 +1,4 @@
-"""The one way for people to ask: a method for each call, the same on the database and over HTTP."""
+"""The client: a method for each call, the same on the database and over HTTP."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -58,7 +58,7 @@ LOG: Final = logging.getLogger(__name__)
 
 
 class _Method(Generic[P, T]):
-    """Makes a call of its arguments, and asks it."""
+    """Builds a call from the arguments, and returns its answer."""
 
     def __init__(self, call: Callable[P, Call[T]]) -> None:
         self._call = call
@@ -79,7 +79,7 @@ class _Method(Generic[P, T]):
 
 
 class _Each(Generic[P, T]):
-    """Makes a call of its arguments, and returns the items of all pages one after another."""
+    """Builds a call from the arguments, and returns the items of all pages one after another."""
 
     def __init__(self, call: Callable[P, Call[Page[T]]]) -> None:
         self._call = call
@@ -100,7 +100,7 @@ class _Each(Generic[P, T]):
 
 
 class _Stream(Generic[P]):
-    """Makes a call of its arguments, and returns what comes of it until somebody closes the iterator."""
+    """Builds a call from the arguments, and yields changes until the iterator is closed."""
 
     def __init__(self, call: Callable[P, FollowChanges]) -> None:
         self._call = call
@@ -196,7 +196,7 @@ class _Calls:
 
 
 class Podium(_Calls, ABC):
-    """Podium, for programs without an event loop. A context manager, which closes it at its end.
+    """The client for programs without an event loop. As a context manager, it is closed at the end.
 
     Every method raises errors of :mod:`podium.errors`.
     """
@@ -211,7 +211,7 @@ class Podium(_Calls, ABC):
 
     @abstractmethod
     def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
-        """Yield what changes, as it does, without an end."""
+        """Yield changes as they happen, without an end."""
 
     @abstractmethod
     def close(self) -> None:
@@ -225,15 +225,16 @@ class Podium(_Calls, ABC):
         seen: Callable[[Operation], object] = _ignore,
         tell: Callable[[str], None] = LOG.warning,
     ) -> Waited:
-        """Wait until an operation has ended, also while the database or podium-api is away.
+        """Wait until an operation has ended, even while the database or podium-api is unavailable.
 
-        It is given up when no conductor lives who can carry out the rest, and when nothing has ended for as
-        long as it may take; the operation goes on nevertheless.
+        Waiting ends early when no living conductor can carry out the rest, or when nothing has ended for as
+        long as it may take. The operation continues nevertheless.
 
         :param operation: its number
-        :param timeout: seconds after which it is given up in any case
-        :param seen: called with the operation at every look
-        :param tell: called with a line when the database or podium-api goes away; by default it is logged
+        :param timeout: seconds after which waiting ends in any case
+        :param seen: called with the operation each time it is read
+        :param tell: called with a line when the database or podium-api becomes unavailable; by default it is
+            logged
         """
         return run(self, until_ended(operation, timeout=timeout, seen=seen, tell=tell))
 
@@ -247,8 +248,8 @@ class Podium(_Calls, ABC):
     ) -> bool:
         """Wait until others have everything that a drained conductor had; return whether they do.
 
-        :param timeout: seconds after which it is not waited for any longer
-        :param left: called every ten seconds with the number of nodes that are left with it
+        :param timeout: seconds after which waiting ends
+        :param left: called every ten seconds with the number of nodes that it still has
         :param tell: as for :meth:`wait`
         """
         return run(self, until_handed_over(hostname, timeout=timeout, left=left, tell=tell))
@@ -256,10 +257,10 @@ class Podium(_Calls, ABC):
     def wait_for_task(
         self, asked: TaskAsked, *, timeout: float = 300.0, tell: Callable[[str], None] = LOG.warning
     ) -> Answered:
-        """Wait until each conductor has answered that was asked for a run of a task, or does not live.
+        """Wait until each conductor that was asked about a task has answered, or is no longer alive.
 
         :param asked: what ``run_task``, ``enable_task`` or ``disable_task`` returned
-        :param timeout: seconds after which the others are not waited for
+        :param timeout: seconds after which waiting for the others ends
         :param tell: as for :meth:`wait`
         """
         return run(self, until_answered(asked, timeout=timeout, tell=tell))
@@ -284,7 +285,7 @@ class AsyncPodium(_Calls, ABC):
 
     @abstractmethod
     def follow(self, call: FollowChanges) -> AsyncGenerator[Change, None]:
-        """Yield what changes, as it does, without an end."""
+        """Yield changes as they happen, without an end."""
 
     @abstractmethod
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Files with secrets, which nobody else may be able to read."""
+"""Files with secrets, which only their owner may be able to read."""
 
 import os
 import stat
@@ -11,11 +11,11 @@ def read(path: Path, what: str, longest: int) -> str:
     """Return the beginning of a file that nobody else can read.
 
     :param what: the kind of file, for errors
-    :param longest: characters
+    :param longest: maximum characters
     :raises podium.errors.ConfigError: it cannot be read, or others may read it
     """
     try:
-        # Without O_NONBLOCK the opening of a named pipe would wait for somebody who writes.
+        # Without O_NONBLOCK the opening of a named pipe would wait for a writer.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:
             _check(path, what, os.fstat(file.fileno()))
             return file.read(longest)
@@ -26,9 +26,9 @@ def read(path: Path, what: str, longest: int) -> str:
 
 
 def _check(path: Path, what: str, found: os.stat_result) -> None:
-    """Check the file that was opened, whatever has become of its name since.
+    """Check the file that was opened, even if its name refers to another file by now.
 
-    :raises podium.errors.ConfigError: others may read it or could have written it, or it is no file
+    :raises podium.errors.ConfigError: others may read it or could have written it, or it is not a file
     """
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISREG(found.st_mode):

@@ -1,6 +1,6 @@
-"""The rule for texts, whoever sends them: no null character, anywhere in a request or a call.
+"""The rule for all texts: no null character, anywhere in a request or a call.
 
-PostgreSQL takes none as a value, and fails to look into a JSON document that has one, whoever asks for it.
+PostgreSQL does not accept one as a value, and fails to search a JSON document that contains one.
 """
 
 import re
@@ -13,9 +13,9 @@ from podium.client.calls.call import LONGEST_LINE, Call
 
 NULL: Final = "a text has a null character, which no text may have"
 NO_UTF8: Final = "a text is not in UTF-8"
-#: The escape, with an even number of backslashes before its own: an odd one makes it six plain characters.
+#: The escape, after an even number of backslashes: an odd number makes it six plain characters.
 _NULL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-#: What is no value of JSON has no text that could be sent.
+#: Values that JSON does not have contain no text that could be sent.
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -30,9 +30,9 @@ def has_null_in(value: Any) -> bool:
 
 
 def check(call: Call[Any]) -> None:
-    """Make sure that the texts of a call keep to the rule.
+    """Check that the texts of a call follow the rule.
 
-    :raises podium.errors.BadRequest: one does not
+    :raises podium.errors.BadRequest: a text does not
     """
     try:
         json = _ENCODER.encode(call)
@@ -51,9 +51,9 @@ def as_reason(text: str) -> str | None:
 
 
 def check_reason(reason: str | None) -> str | None:
-    """Return the reason that somebody gives for what is done, which is one line.
+    """Return the reason that somebody gives, which is one line.
 
-    :raises podium.errors.BadRequest: it is not
+    :raises podium.errors.BadRequest: it is not one line
     """
     if reason is None:
         return None

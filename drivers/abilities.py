@@ -1,4 +1,4 @@
-"""What hardware has beside its power: what it boots from, and its log. Part of podium.drivers.base."""
+"""Abilities of hardware besides power: its boot device and its log. Part of podium.drivers.base."""
 
 import datetime
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 
 from podium.drivers.node import STATUSES
 
-#: What a machine may be told to boot from, in Ironic's words, and ``default`` for the order that it has.
+#: What a machine can be set to boot from, in Ironic's words; ``default`` is the order that it has.
 BOOT_DEVICES: Final = ("pxe", "disk", "cdrom", "bios", "safe", "default")
 #: How a machine boots.
 BOOT_MODES: Final = ("bios", "uefi")
@@ -17,10 +17,10 @@ BOOT_MODES: Final = ("bios", "uefi")
 class BootDevice:
     """What a machine boots from.
 
-    :param device: one of :data:`BOOT_DEVICES`; as an answer also another word of the hardware's, such as
-        ``floppy``, or None if the hardware does not say
-    :param persistent: for every boot, not only for the next
-    :param mode: one of :data:`BOOT_MODES`; None for the mode that the machine is in
+    :param device: one of :data:`BOOT_DEVICES`; in an answer also another word of the hardware's, such as
+        ``floppy``, or None if the hardware does not report it
+    :param persistent: for every boot, not only for the next one
+    :param mode: one of :data:`BOOT_MODES`; None for the machine's present mode
     """
 
     device: str | None
@@ -34,10 +34,10 @@ class BootDevice:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What a machine boots from, and what else it could.
+    """What a machine boots from, and what it supports.
 
-    :param chosen: at present
-    :param supported: what of :data:`BOOT_DEVICES` this hardware takes
+    :param chosen: the present choice
+    :param supported: the :data:`BOOT_DEVICES` that this hardware accepts
     """
 
     chosen: BootDevice
@@ -46,19 +46,19 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """An entry of the log that hardware keeps of itself.
+    """An entry of the hardware's own log.
 
     People see 128 characters of the id and of the sensor, 1,000 of the message and of a raw text, and 256 raw
     bytes.
 
-    :param id: what the hardware calls it; no other entry is called so until the log is cleared
+    :param id: the hardware's name for the entry, unique until the log is cleared
     :param at: when it happened by the hardware's own clock, with an offset from UTC; None if that clock was
-        not set, or it does not say
+        not set, or the hardware does not report the time
     :param severity: ``OK``, ``Warning`` or ``Critical``
     :param message: what happened, in words
-    :param sensor: what the hardware calls the sensor that it is about, if it is about one
-    :param raw: what the hardware sent: its bytes, or as text what the message leaves out
-    :raises ValueError: for another severity, or a time without an offset
+    :param sensor: the hardware's name for the sensor concerned, if there is one
+    :param raw: what the hardware sent: its bytes, or as text the part that the message leaves out
+    :raises ValueError: for any other severity, or a time without an offset
     """
 
     id: str
@@ -77,13 +77,13 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Some entries of the log of hardware that stand together.
+    """Consecutive entries of a hardware's log.
 
-    :param entries: the oldest first
-    :param more: whether there are older ones, none of which was left out between these; also where the
-        hardware says that it has more than can be read, so that whoever asks for these is given the error
+    :param entries: oldest first
+    :param more: whether there are older entries; none is missing between these. Also true if the hardware
+        reports more entries than can be read, so that a request for those returns the error
     :param clock_offset: how many seconds the hardware's clock was ahead of this host's, ``time.time()``,
-        when the log was read; None if the hardware does not say
+        when the log was read; None if the hardware does not report its clock
     """
 
     entries: Sequence[LogEntry] = field(repr=False)

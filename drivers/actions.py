@@ -1,4 +1,4 @@
-"""Actions of a driver's own: what its hardware can do that Podium has no word for."""
+"""Actions that a driver defines: what its hardware can do that Podium has no word for."""
 
 import functools
 import inspect
@@ -17,7 +17,7 @@ _TAG: Final = "_podium_action"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _KINDS: Final[Mapping[type, str]] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _REQUIRED: Final[Any] = inspect.Parameter.empty
-#: Characters of a text that is given, and how far a whole number may be from 0.
+#: Maximum characters of a text argument, and the maximum distance of a whole number from 0.
 _LONGEST: Final = 1000
 _FARTHEST: Final = 2**63 - 1
 
@@ -26,11 +26,11 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What an action is given.
+    """An argument of an action.
 
     :param kind: ``text``, ``whole number``, ``number`` or ``true or false``
-    :param choices: the texts that it can be; empty for any
-    :param default: what it is if nobody gives it; None where ``required``
+    :param choices: the allowed texts; empty for any
+    :param default: the default value; None where ``required``
     """
 
     name: str
@@ -42,7 +42,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class DriverAction:
-    """An action of a driver's own.
+    """An action that a driver defines.
 
     :param name: people call it ``DRIVER.NAME``
     :param help: what it does, in a line
@@ -58,12 +58,12 @@ class DriverAction:
 def action(
     no_method: None = None, /, *, help: str = "", name: str | None = None
 ) -> Callable[[_Method], _Method]:
-    """Mark a method as an action that people may ask for: ``method(self, node, …)``.
+    """Mark a method as an action that people may request: ``method(self, node, …)``.
 
-    Its arguments after ``node`` are those that people give, by name. Each is annotated as ``str``, ``int``,
-    ``float``, ``bool`` or a ``Literal`` of texts, and may have a default. It is called once, in the node's
-    turn, and is recorded with its arguments, so that none of them may be a secret. It may return a text of
-    one line that says what came of it::
+    People give its arguments after ``node`` by name. Each is annotated as ``str``, ``int``, ``float``,
+    ``bool`` or a ``Literal`` of texts, and may have a default. The action is called once, in the node's turn,
+    and is recorded with its arguments, so none of them may be a secret. It may return one line of text that
+    describes the result::
 
         @base.action(help="Blink the LED at the door of the rack")
         async def blink(self, node: base.Node, colour: Literal["red", "green"], times: int = 3) -> str:
@@ -91,9 +91,9 @@ def action(
 
 
 def driver_actions(driver: object) -> dict[str, DriverAction]:
-    """The actions of a driver's own, or of its class, by name, its parents' included.
+    """Return the actions that a driver or its class defines, by name, including inherited ones.
 
-    :raises ValueError: for one that cannot be given what it takes
+    :raises ValueError: for an action whose arguments cannot be given
     """
     own = driver if isinstance(driver, type) else type(driver)
     found: dict[str, DriverAction] = {}
@@ -109,16 +109,16 @@ def driver_actions(driver: object) -> dict[str, DriverAction]:
 def _marked(own: type) -> Iterable[tuple[str, Callable[..., Any], tuple[str, str]]]:
     for attribute in dir(own):
         method = inspect.getattr_static(own, attribute, None)
-        marked = getattr(method, "__func__", method)  # of what is static, or a method of the class
+        marked = getattr(method, "__func__", method)  # of a static or class method
         if isinstance(tag := getattr(marked, _TAG, None), tuple):
             if not inspect.isfunction(method):
                 raise ValueError(f"the action {tag[0]} is a {type(method).__name__}, not a method")
             yield attribute, method, tag
 
 
-@functools.lru_cache(maxsize=256)  # asked before each power change, and looks at every attribute
+@functools.lru_cache(maxsize=256)  # called before each power change, and inspects every attribute
 def has_actions(driver: type) -> bool:
-    """Whether a driver's class has actions of its own."""
+    """Whether a driver's class defines actions."""
     return next(iter(_marked(driver)), None) is not None
 
 
@@ -153,16 +153,17 @@ def _argument(called: str, parameter: inspect.Parameter, hint: Any) -> Argument:
 
 
 def usage(argument: Argument) -> str:
-    """How an argument is written: ``colour=red|green``, or ``[times=3]`` if it may be left out."""
+    """Return how an argument is written: ``colour=red|green``, or ``[times=3]`` if it may be left out."""
     return wording.usage(**{name: getattr(argument, name) for name in Argument.__slots__})
 
 
 def given(action: DriverAction, values: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
-    """What an action is called with: what people gave, converted to what it takes.
+    """Return the arguments of an action: the given values, converted to its types.
 
     A text may stand for any kind, as on a command line: ``3``, ``0.5``, ``true``.
 
-    :param values: by the arguments' names; what has a default may be missing, and is missing in the result
+    :param values: by argument name; an argument with a default may be missing, and is then missing in the
+        result
     :raises ValueError: naming the argument that is wrong, unknown or missing, and what the action takes
     """
     known = {one.name: one for one in action.arguments}
@@ -218,7 +219,7 @@ def _truth(value: Any) -> bool:
     return bool(types.Boolean()(value))
 
 
-#: By kind, what converts a value or raises; and what a value is, in words.
+#: By kind: the function that converts a value or raises, and a description of the valid values.
 _CONVERTED: Final[Mapping[str, Callable[[Any], str | int | float | bool]]] = {
     "text": _text,
     "whole number": _whole,

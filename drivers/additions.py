@@ -1,4 +1,4 @@
-"""Names that were added since the first edition, which older drivers may use for things of their own."""
+"""Names that were added since the first edition; older drivers may use them for something else."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from podium.drivers import signatures
 from podium.drivers.login import Login
 from podium.wording import safe_repr
 
-#: Methods, and what each is called with.
+#: Methods, and the arguments of each.
 METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_power_states": ("nodes",),
     "get_sensors": ("node",),
@@ -26,13 +26,13 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_clock": ("node",),
     "set_clock": ("node",),
 }
-#: Those that are also called with what follows the node by name.
+#: Methods whose arguments after the node are given by name.
 _BY_NAME: Final = frozenset({"get_log"})
-#: The highest value of each number.
+#: The maximum of each number.
 MOST: Final[Mapping[str, int]] = {"threads": 256, "endpoint_calls": 4096, "interval": 86_400}
 _LOGIN: Final = "login"
 _SECOND: Final = (2, 0)
-#: The edition, and how many times names had been added to it, of names that the second did not begin with.
+#: The API that each name came with, for names that the second edition did not begin with.
 _SINCE: Final = {
     **dict.fromkeys(("check_login", "set_password", _LOGIN), (2, 1)),
     **dict.fromkeys(("get_boot_device", "set_boot_device", "identify", "get_log", "clear_log"), (2, 2)),
@@ -43,29 +43,29 @@ _LONGEST_PASSWORD: Final = 1024
 
 
 def since(name: str) -> tuple[int, int]:
-    """The API that one of these names came with."""
+    """Return the API that introduced one of these names."""
     return _SINCE.get(name, _SECOND)
 
 
 def faults(driver: type[Any]) -> Iterator[str]:
-    """A line for each of these names that a driver does not have as it must be, by what it needs."""
+    """Yield a line for each of these names that a driver needs and that is not as it must be."""
     for name, fault in _misfits(driver).items():
         if driver.needs_api >= since(name):
             yield fault
 
 
 def unused(driver: type[Any]) -> list[str]:
-    """Those of these names that a driver written before them means something else by."""
+    """Return the names that a driver written before them uses for something else."""
     return [name for name in _misfits(driver) if driver.needs_api < since(name)]
 
 
 def uses(driver: type[Any], name: str) -> bool:
-    """Whether a driver means by one of these names what it means here."""
+    """Whether a driver uses one of these names in the sense of Podium."""
     return driver.needs_api >= since(name) or _misfit(driver, name) is None
 
 
 def fits(name: str, number: Any) -> bool:
-    """Whether one of these numbers can have such a value."""
+    """Whether one of these numbers can have a value."""
     if number is None:
         return name != "threads"
     kinds = int | float if name == "interval" else int
@@ -78,12 +78,12 @@ def _misfits(driver: type[Any]) -> dict[str, str]:
 
 
 def _misfit(driver: type[Any], name: str) -> str | None:
-    """Why one of these names is not what it is here; None if it is."""
+    """Return why a name is not used in the sense of Podium; None if it is."""
     try:
         if name == _LOGIN:
             return _login_misfit(driver)
         return _method_misfit(driver, name) if name in METHODS else _number_misfit(driver, name)
-    except Exception as cause:  # it may be anything
+    except Exception as cause:  # any exception is possible
         return f"{name} cannot be used: {errors.one_line(cause)}"
 
 
@@ -97,7 +97,7 @@ def _number_misfit(driver: type[Any], name: str) -> str | None:
 
 def _method_misfit(driver: type[Any], name: str) -> str | None:
     found = inspect.getattr_static(driver, name)
-    method = found.__get__(object(), driver) if hasattr(found, "__get__") else found  # bound, but to nothing
+    method = found.__get__(object(), driver) if hasattr(found, "__get__") else found  # bound to a placeholder
     if not callable(method):
         return f"{name} is a value of the type {type(method).__name__}, not a method"
     node, *given = METHODS[name]

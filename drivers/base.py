@@ -77,16 +77,17 @@ class Driver(ABC):
     #: checker if :func:`declare_options` declares them.
     options: Any = ()
     supported_power_states: ClassVar[Sequence[str]] = (states.POWER_ON, states.POWER_OFF, states.REBOOTING)
-    #: Calls of plain methods at the same time, each in a thread. Two more are kept for what people wait for.
+    #: Plain methods that may run at the same time, each in a thread. Two more are kept for calls that people
+    #: wait for.
     threads: ClassVar[int] = 8
-    #: Calls at the same time to what :meth:`endpoint` names. None: of plain methods a quarter of the threads,
-    #: of async methods any number.
+    #: Calls to one :meth:`endpoint` at the same time. With None, plain methods may use a quarter of the
+    #: threads, and async methods are not limited.
     endpoint_calls: ClassVar[int | None] = None
-    #: Seconds from one read of a node by the sweep to the next, if ``[conductor] sync_power_state_interval``
-    #: is shorter: for hardware that reports its power by itself, or should not be asked often.
+    #: Seconds between two reads of a node by the sweep, if ``[conductor] sync_power_state_interval`` is
+    #: shorter: for hardware that reports its power by itself, or should not be polled often.
     interval: ClassVar[float | None] = None
-    #: The account in ``driver_info``, so that Podium can change it; None where there is no password.
-    #: Whoever asks a driver for it asks :func:`login_of`.
+    #: The account in ``driver_info``, so that Podium can change it; None where there is no password. Read it
+    #: with :func:`login_of`.
     login: ClassVar[Login | None] = None
 
     def __init__(self, name: str, options: Any) -> None:
@@ -113,7 +114,7 @@ class Driver(ABC):
         :meth:`get_power_state` to power changes, which read one node.
 
         :returns: by UUID, ``power on``, ``power off`` or ``error``, or the exception that says why this node
-            cannot be read, which does not affect the others; the read of a node that is missing has failed
+            cannot be read, which does not affect the others; a missing node counts as a failed read
         :raises podium.errors.DriverError: when none of them can be read
         """
         raise NotImplementedError
@@ -136,9 +137,9 @@ class Driver(ABC):
     def get_sensors(self, node: Node) -> Sequence[Sensor] | Awaitable[Sequence[Sensor]]:
         """Read all sensors of a node now, because a person asks; optional.
 
-        It may take 30 seconds, and is cancelled, and called again, when a person switches the node meanwhile.
+        It may take 30 seconds. If a person switches the node meanwhile, it is cancelled and called again.
 
-        :returns: a list; those that have no reading at present with the value None
+        :returns: a list; sensors without a reading at present have the value None
         :raises podium.errors.DriverError: when they cannot be read
         """
         raise errors.DriverError(f"the driver {self.name} cannot read sensors")
@@ -151,9 +152,10 @@ class Driver(ABC):
         raise NotImplementedError
 
     def set_boot_device(self, node: Node, boot: BootDevice) -> None | Awaitable[None]:
-        """Have the machine boot from something else, the next time or always; optional.
+        """Change what the machine boots from, the next time or always; optional.
 
-        What comes of it is read afterwards, with :meth:`get_boot_device`. Called twice, it does no harm.
+        The result is read afterwards with :meth:`get_boot_device`. A second call with the same device does no
+        harm.
 
         :param boot: with one of :data:`BOOT_DEVICES`
         :raises podium.errors.Unsupported: this hardware has no such device or mode
@@ -162,41 +164,41 @@ class Driver(ABC):
         raise NotImplementedError
 
     def identify(self, node: Node, seconds: float | None) -> None | Awaitable[None]:
-        """Have the LED blink by which people find the machine in its rack; optional.
+        """Blink the LED by which people find the machine in its rack; optional.
 
-        :param seconds: for how long; 0 to end it, None until it is ended
-        :raises podium.errors.Unsupported: this hardware has none, or cannot do it for so long
+        :param seconds: how long to blink; 0 to stop, None to blink until stopped
+        :raises podium.errors.Unsupported: this hardware has no LED, or cannot blink it for that long
         :raises podium.errors.DriverError: when the hardware refuses or does not answer
         """
         raise NotImplementedError
 
     def get_log(self, node: Node, before: str | None, after: str | None, limit: int) -> Log | Awaitable[Log]:
-        """Read the newest entries of the log that the hardware keeps of itself; optional.
+        """Read the newest entries of the hardware's own log; optional.
 
-        A long log is read in several calls, between which others have their turn with the node.
+        A long log is read in several calls, and other calls for the node may run in between.
 
-        :param before: the id of an entry: only older ones
-        :param after: the id of an entry: only newer ones
-        :param limit: of those that are left, the newest so many, 1 to 1,000; or fewer, if it would take more
-            than ten seconds or so: until then nobody else has the node
-        :returns: also if an entry that is named is not there any more: then those that are
+        :param before: the id of an entry: only older entries
+        :param after: the id of an entry: only newer entries
+        :param limit: return at most this many of those entries, the newest, 1 to 1,000; fewer, if it would
+            take more than ten seconds or so, because nobody else has the node meanwhile
+        :returns: the entries that exist, even if an entry named in the arguments does not exist any more
         :raises podium.errors.DriverError: when it cannot be read
         """
         raise NotImplementedError
 
     def clear_log(self, node: Node, last: str) -> None | Awaitable[None]:
-        """Empty the log that the hardware keeps of itself; optional.
+        """Clear the hardware's own log; optional.
 
         :param last: the id of the newest entry that somebody has a copy of
-        :raises podium.errors.LogChanged: there are newer ones; nothing was done
+        :raises podium.errors.LogChanged: there are newer entries; nothing was cleared
         :raises podium.errors.DriverError: when the hardware refuses or does not answer
         """
         raise NotImplementedError
 
     def get_clock(self, node: Node) -> datetime.datetime | Awaitable[datetime.datetime]:
-        """Read the clock of the hardware's controller, by which its log is written; optional.
+        """Read the clock of the hardware's controller, which timestamps its log; optional.
 
-        :returns: with an offset from UTC
+        :returns: a time with an offset from UTC
         :raises podium.errors.DriverError: when it cannot be read
         """
         raise NotImplementedError
@@ -209,27 +211,27 @@ class Driver(ABC):
         raise NotImplementedError
 
     def check_login(self, node: Node) -> LoginReport | Awaitable[LoginReport]:
-        """Log in anew with ``driver_info``, read the power, log out again, and change nothing; optional.
+        """Log in with ``driver_info`` in a new session, read the power, log out, change nothing; optional.
 
-        The answer is never that of a session which is open already: it proves that the password is right. So
-        ``driver_info`` may be another than the node's: that of a node as it would be. One login is tried, and
-        no second one after it was refused, because hardware locks accounts.
+        The call proves that the password is right, so a session that is already open must not answer it.
+        ``driver_info`` may be one that the node does not have yet. Try one login, and no second one after a
+        refusal, because hardware locks accounts.
 
         :raises podium.errors.AuthenticationRefused: the hardware refused the user or the password
         :raises podium.errors.BMCUnreachable: it is not known whether they are right
-        :raises podium.errors.DriverError: they are right, but what was asked afterwards failed
+        :raises podium.errors.DriverError: they are right, but a request after the login failed
         """
         raise NotImplementedError
 
     def set_password(self, node: Node, password: str) -> None | Awaitable[None]:
-        """Give another password to the account that :attr:`login` names, on the hardware; optional.
+        """Change the password of the account that :attr:`login` names, on the hardware; optional.
 
-        ``node`` still has the present one. What Podium knows of the node is changed afterwards, once a login
-        with the new password has worked.
+        ``node`` still has the present password. Podium's record of the node is changed afterwards, once a
+        login with the new password has worked.
 
-        :raises podium.errors.PasswordRefused: the hardware does not take it, and has the old one still
-        :raises podium.errors.BMCUnreachable: it is not known which of the two it has now
-        :raises podium.errors.DriverError: any other failure, after which it has the old one still
+        :raises podium.errors.PasswordRefused: the hardware does not accept it, and still has the old one
+        :raises podium.errors.BMCUnreachable: it is not known which of the two the hardware has now
+        :raises podium.errors.DriverError: any other failure; the hardware still has the old password
         """
         raise NotImplementedError
 
@@ -241,32 +243,33 @@ class Driver(ABC):
         self.parse_driver_info(node)
 
     def identity(self, node: Node) -> str | None:
-        """Name the machine behind a node, without any I/O, so that no machine is enrolled twice; optional.
+        """Identify the machine behind a node, without any I/O, so that none is enrolled twice; optional.
 
-        It follows from a ``driver_info`` that :meth:`validate` has accepted, and from nothing else of the
-        node. It is the same in whatever form people write a place, and has no secret in it. Podium compares
+        The identity depends only on a ``driver_info`` that :meth:`validate` has accepted, and on nothing else
+        of the node. It is the same however people write an address, and contains no secret. Podium compares
         the identities of all drivers, so begin with a word of your own: ``acme:192.0.2.1``. If several
-        machines are behind one controller, add a ``#`` and the machine: ``acme:192.0.2.1#3``. Without a ``#``
-        it is the only machine there, the same as any that begins so.
+        machines are behind one controller, append a ``#`` and the machine: ``acme:192.0.2.1#3``. An identity
+        without a ``#`` stands for the only machine there, and equals any that begins with it.
 
-        :returns: None, as by default, if it is not known; then nothing is compared
+        :returns: None, the default, if the identity is not known; then nothing is compared
         """
         return None
 
     def endpoint(self, node: Node) -> str:
-        """Name what is spoken to for a node, without any I/O, so that one conductor speaks to it; optional.
+        """Name the endpoint of a node, without any I/O, so that one conductor speaks to it; optional.
 
-        Several nodes behind one chassis, PDU or hypervisor have one endpoint: its address. Then one conductor
-        reads and switches all of them::
+        Several nodes behind one chassis, PDU or hypervisor share one endpoint: its address. One conductor
+        then reads and switches all of them::
 
             def endpoint(self, node):
                 return self.parse_driver_info(node)["acme_address"].lower()
 
-        It follows from a ``driver_info`` that :meth:`validate` has accepted, and from nothing else of the
-        node. It is the same in whatever form people write a place, and has no secret in it. As ``HOST`` or
-        ``HOST:PORT``, with an IPv6 address in brackets, it also tells Podium in which subnet the node is.
+        The endpoint depends only on a ``driver_info`` that :meth:`validate` has accepted, and on nothing else
+        of the node. It is the same however people write an address, and contains no secret. In the form
+        ``HOST`` or ``HOST:PORT``, with an IPv6 address in brackets, it also shows Podium in which subnet the
+        node is.
 
-        :returns: by default the UUID: the node itself is spoken to
+        :returns: by default the UUID: the node is its own endpoint
         """
         return node.uuid
 
@@ -274,62 +277,62 @@ class Driver(ABC):
         """Acquire what the driver needs; runs before any other method, in the driver's own room.
 
         A driver defines ``start(self)``, or ``start(self, manager)`` to receive the :class:`Manager` and keep
-        it. No node is there yet: ``manager.nodes(self)`` is empty.
+        it. There are no nodes yet: ``manager.nodes(self)`` is empty.
         """
         return None
 
     def close(self) -> None | Awaitable[None]:
-        """Give back what :meth:`start` and later calls acquired."""
+        """Release what :meth:`start` and later calls acquired."""
         return None
 
     def node_added(self, node: Node) -> None | Awaitable[None]:
-        """Learn of a node that is this conductor's from now on; optional.
+        """Handle a node that this conductor owns from now on; optional.
 
-        It follows :meth:`start` for each node, and comes later for what is enrolled or was another
-        conductor's. The calls for one node come in order, one after another, and those for many nodes side by
-        side. One that takes 10 seconds is cancelled: what lasts longer is for :meth:`Manager.spawn`. A call
+        It is called for each node after :meth:`start`, and later for nodes that are enrolled or come from
+        another conductor. Calls for one node come in order, one at a time; calls for different nodes run side
+        by side. A call that takes 10 seconds is cancelled: use :meth:`Manager.spawn` for longer work. A call
         that fails is logged, and is not repeated.
         """
         return None
 
     def node_changed(self, node: Node) -> None | Awaitable[None]:
-        """Learn that ``driver_info``, ``name`` or ``maintenance`` of a node has changed; optional.
+        """Handle a change of ``driver_info``, ``name`` or ``maintenance`` of a node; optional.
 
-        Without this method another ``driver_info`` is a :meth:`node_removed` and a :meth:`node_added`.
+        Without this method, a change of ``driver_info`` calls :meth:`node_removed` and :meth:`node_added`.
         """
         return None
 
     def node_removed(self, node: Node) -> None | Awaitable[None]:
-        """Learn of a node that was deleted, or is another driver's or conductor's from now on; optional.
+        """Handle a node that was deleted, or is another driver's or conductor's from now on; optional.
 
-        Reads and other calls for the node may still be ending. When they have ended, and this call too or two
-        seconds later, :meth:`release` is called; only then may the node be added again, here or elsewhere.
-        A conductor that stops hands its nodes to the others, where there are any: this is called for each of
-        these. For nodes that nobody takes over, only :meth:`close` is called.
+        Reads and other calls for the node may still be under way. :meth:`release` is called when they have
+        ended, and this call has ended too or two seconds have passed. Only then may the node be added again,
+        here or elsewhere. A conductor that stops hands its nodes to others, if there are any, and this method
+        is called for each of these nodes. For nodes that nobody takes over, only :meth:`close` is called.
 
-        :param node: as it was known last
+        :param node: as last known
         """
         return None
 
     def release(self, node: Node) -> None | Awaitable[None]:
-        """Close what is held open to a node that another conductor owns from now on; optional.
+        """Close what is open to a node that another conductor owns from now on; optional.
 
-        Sessions, connections and streams of events, say. No call for the node is under way. Called for
-        thousands of nodes together, and waited for two seconds at the most. A later call for the node opens
-        them anew.
+        For example sessions, connections and event streams. No call for the node is under way. It is called
+        for thousands of nodes together, and waited for two seconds at most. A later call for the node opens
+        them again.
         """
         return None
 
     def statistics(self) -> Mapping[str, float]:
-        """Counters and gauges of the driver's own, by name, once it has started.
+        """Return the driver's own counters and gauges by name, once it has started.
 
-        Called from any thread, returns at once. Shown by ``podium conductor show``, and served as
-        ``podium_driver_counter{driver,name}``.
+        It is called from any thread and returns at once. ``podium conductor show`` shows them, and they are
+        served as ``podium_driver_counter{driver,name}``.
         """
         return MappingProxyType({})
 
     def parse_driver_info(self, node: Node) -> dict[str, Any]:
-        """``driver_info`` with every declared property: converted, or its default.
+        """Return ``driver_info`` with every declared property, converted or with its default.
 
         :raises podium.errors.InvalidDriverInfo: for the first property that is missing, unknown or wrong
         """
@@ -337,54 +340,55 @@ class Driver(ABC):
 
 
 class Manager(Protocol):
-    """What ``start`` and periodic tasks receive as ``manager``: all that a driver may ask of the conductor.
+    """The ``manager`` of ``start`` and periodic tasks: all that a driver may ask of the conductor.
 
-    Every method may be called from any thread and returns at once. What is saved or reported is written a
-    moment later. It is ignored for a node that is no longer this conductor's, or has another driver or
-    driver_info than when the snapshot was made. What takes time returns an object to wait for, with ``await``
-    or ``async with`` in async methods and with ``result()`` or ``with`` in plain methods.
+    Every method may be called from any thread and returns at once. Saved and reported values are written a
+    moment later. They are ignored for a node that this conductor no longer owns, or whose driver or
+    driver_info has changed since the snapshot was made. A method that takes time returns an object to wait
+    for, with ``await`` or ``async with`` in async methods and with ``result()`` or ``with`` in plain methods.
     """
 
     def nodes(self, driver: "Driver") -> Sequence[Node]:
-        """The nodes of this conductor that are enrolled with this very driver."""
+        """Return this conductor's nodes that are enrolled with this very driver."""
 
     def node(self, name_or_uuid: str) -> Node | None:
-        """The node of this conductor and of the driver that received this manager, as it is now, or None."""
+        """Return a node of this conductor and of this manager's driver as it is now, or None."""
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> "Spawned":
         """Start a task in the driver's event loop, such as one that listens for events.
 
-        What it raises is logged and counted. It is cancelled when the driver is closed, before ``close``.
+        Its exceptions are logged and counted. It is cancelled when the driver is closed, before ``close``.
 
-        :raises TypeError: for what is no coroutine
+        :raises TypeError: if it is not a coroutine
         :raises RuntimeError: when the driver is being closed, or has 1,000 tasks and 4 more for each node
         """
 
     def report_power_state(self, node: Node, state: str, *, observed_at: float | None = None) -> None:
         """Report a power state as if a sweep had read it: hardware that sends events needs no polling.
 
-        Ignored while the node is reserved or its power is being changed, and if a change has ended since the
-        state was observed, or, with ``observed_at``, if the node's power was read or reported since.
+        The report is ignored while the node is reserved or its power is being changed, and if a change has
+        ended since the state was observed. With ``observed_at`` it is also ignored if the node's power was
+        read or reported since.
 
         :param state: ``power on``, ``power off`` or ``error``
         :param observed_at: when the hardware was asked or sent its event, in seconds of ``time.monotonic()``;
-            by default when the snapshot ``node`` was made, which is right for what is read with it
-        :raises ValueError: for any other state, or a time that is none or still to come
+            by default when the snapshot ``node`` was made, which is right for a state that was read with it
+        :raises ValueError: for any other state, or a time that is not valid or in the future
         """
 
     def report_health(self, node: Node, health: Health | None) -> None:
-        """Report a node's health, or that the hardware does not say how the node fares.
+        """Report a node's health, or None if the hardware does not report it.
 
         It counts as unknown once it is three times as old as the spacing of the task that reports it.
 
-        :raises TypeError: for what is neither a Health nor None
+        :raises TypeError: if it is neither a Health nor None
         """
 
     def report_clock(self, node: Node, clock: datetime.datetime) -> None:
-        """Report the clock of a node's controller, which was read just now: about once an hour is enough.
+        """Report the clock of a node's controller, read just now; about once an hour is enough.
 
-        :param clock: with an offset from UTC
-        :raises TypeError: for what is no time
+        :param clock: a time with an offset from UTC
+        :raises TypeError: if it is not a time
         :raises ValueError: for a time without an offset from UTC
         """
 
@@ -395,27 +399,27 @@ class Manager(Protocol):
         """
 
     def save_properties(self, node: Node, properties: Mapping[str, Any]) -> None:
-        """Put values into the node's ``properties``, beside those that are there; None removes one.
+        """Put values into the node's ``properties``, beside the existing ones; None removes a value.
 
         :raises TypeError, ValueError: for a value that JSON cannot hold
         """
 
     def save_driver_internal_info(self, node: Node, info: Mapping[str, Any]) -> None:
-        """The same for ``driver_internal_info``, which is the driver's own.
+        """As :meth:`save_properties`, for ``driver_internal_info``, which belongs to the driver.
 
-        :raises ValueError: too, when it would have more than 65,536 bytes as JSON
+        :raises ValueError: also when it would exceed 65,536 bytes as JSON
         """
 
     def set_maintenance(self, node: Node, reason: str) -> None:
-        """Put a node into maintenance; a node that is in maintenance already stays as it is."""
+        """Put a node into maintenance; a node that is already in maintenance is not changed."""
 
     def clear_maintenance(self, node: Node) -> None:
-        """Take a node out of maintenance that this driver put it into; what a person set stays."""
+        """Take a node out of maintenance if this driver put it there; maintenance set by a person stays."""
 
     def reserve(self, node: Node, purpose: str) -> "Reservation":
-        """Keep everybody else from changing a node's power, inside of ``with`` or ``async with``.
+        """Prevent everybody else from changing a node's power, inside ``with`` or ``async with``.
 
-        :param purpose: a few words for those who find the node reserved
+        :param purpose: a few words, shown to those who find the node reserved
         :raises podium.errors.NodeConflict: on entry, when the node is reserved or its power is to change
         :raises podium.errors.NodeNotFound: on entry, when the node is no longer this conductor's or driver's
         :raises RuntimeError: for ``with`` in an async method, whose event loop it would block
@@ -430,13 +434,14 @@ class Manager(Protocol):
         env: Mapping[str, str] | None = None,
         max_output: int = 65536,
     ) -> "Pending[CommandResult]":
-        """Start a program, without a shell. Secrets go into ``input``: every user sees ``argv``.
+        """Start a program, without a shell. Pass secrets in ``input``: every user can see ``argv``.
 
         :param timeout: seconds after which the program and its children are killed
-        :param env: its environment, by default the conductor's without variables that begin with
-            ``OS_``, which may be options
-        :param max_output: bytes of each output, more of which is an error
-        :raises podium.errors.DriverError: when waited for: it cannot be started, took longer or said more
+        :param env: its environment; by default the conductor's, without variables that begin with ``OS_``,
+            which may be options
+        :param max_output: maximum bytes of each output; more is an error
+        :raises podium.errors.DriverError: when waited for: it cannot be started, takes too long or writes too
+            much
         """
 
 
@@ -450,7 +455,7 @@ def reads_sensors(driver: Driver | type[Driver]) -> bool:
     return _has(driver, "get_sensors")
 
 
-#: What a driver may be able to do, and the methods that it then has.
+#: The abilities that a driver may have, and the methods that each needs.
 ABILITIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "boot device": ("get_boot_device", "set_boot_device"),
@@ -469,17 +474,17 @@ ABILITIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 def can(driver: Driver | type[Driver], ability: str) -> bool:
     """Whether a driver has an ability, one of :data:`ABILITIES`."""
     if ability == "set password" and login_of(driver) is None:
-        return False  # nobody knows which password
+        return False  # it is not known which account
     return all(_has(driver, name) for name in ABILITIES[ability])
 
 
 def checks_login(driver: Driver | type[Driver]) -> bool:
-    """Whether a driver can try a login of its own, by :meth:`Driver.check_login`."""
+    """Whether a driver can try a login in a session of its own, by :meth:`Driver.check_login`."""
     return _has(driver, "check_login")
 
 
 def login_of(driver: Driver | type[Driver]) -> Login | None:
-    """The account that a driver logs in with; None where there is none, or nobody has said which it is."""
+    """Return the account that a driver logs in with; None if it has none, or does not declare it."""
     own = driver if isinstance(driver, type) else type(driver)
     return own.login if additions.uses(own, "login") else None
 
@@ -495,9 +500,9 @@ def _has(driver: Driver | type[Driver], name: str) -> bool:
 
 
 def check_report(state: str, observed_at: float | None) -> None:
-    """Refuse what :meth:`Manager.report_power_state` must not be given.
+    """Reject what :meth:`Manager.report_power_state` must not be given.
 
-    :raises ValueError: for a state that no read returns, or a time that is none or still to come
+    :raises ValueError: for a state that no read returns, or a time that is not valid or in the future
     """
     if state not in states.READINGS:
         raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
@@ -510,9 +515,9 @@ def check_report(state: str, observed_at: float | None) -> None:
 
 
 def check_health(health: Health | None) -> None:
-    """Refuse what :meth:`Manager.report_health` must not be given.
+    """Reject what :meth:`Manager.report_health` must not be given.
 
-    :raises TypeError: for what is neither a Health nor None
+    :raises TypeError: if it is neither a Health nor None
     """
     if health is not None and not isinstance(health, Health):
         raise TypeError(f"a node's health is a podium.drivers.base.Health or None, not {health!r}")
@@ -522,7 +527,7 @@ def clock_offset(clock: datetime.datetime) -> float:
     """Return how many seconds a clock is ahead of this host's.
 
     :param clock: what it shows now
-    :raises TypeError: for what is no time
+    :raises TypeError: if it is not a time
     :raises ValueError: for a time without an offset from UTC
     """
     if not isinstance(clock, datetime.datetime):
@@ -549,13 +554,13 @@ class Spawned(Protocol):
     """A task that :meth:`Manager.spawn` has started."""
 
     def cancel(self) -> None:
-        """Ask the task to end, from any thread; one that has ended stays as it is."""
+        """Ask the task to end, from any thread; a task that has ended is not affected."""
 
 
 def actions(driver: Driver | type[Driver]) -> frozenset[str]:
-    """The words of podium.states.ACTIONS that a driver supports.
+    """Return the words of podium.states.ACTIONS that a driver supports.
 
-    The conductor makes a power cycle and a soft reboot of their halves.
+    The conductor builds a power cycle and a soft reboot from their halves.
     """
     able = set(driver.supported_power_states)
     if {states.POWER_OFF, states.POWER_ON} <= able:
@@ -571,7 +576,7 @@ def actions(driver: Driver | type[Driver]) -> frozenset[str]:
     return frozenset(able)
 
 
-#: The ability that an action needs, but for the actions of a driver's own.
+#: The ability that each action needs, except for actions that drivers define.
 _NEEDED: Final[Mapping[str, str]] = {
     states.SET_BOOT_DEVICE: "boot device",
     states.IDENTIFY: "identify",

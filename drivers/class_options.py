@@ -1,4 +1,4 @@
-"""Options that drivers have without declaring them: attributes of the class that the operator may change."""
+"""Options that drivers have without declaring them: class attributes that the operator may override."""
 
 import inspect
 from typing import Any, Final
@@ -8,29 +8,29 @@ from oslo_config import cfg
 from podium.drivers import additions, base
 from podium.drivers.periodic import is_task
 
-#: Methods that may be plain, and then need a thread. Tasks and actions are the others.
+#: Methods that need a thread if they are plain. So do tasks and actions.
 _METHODS: Final = frozenset(
     {"get_power_state", "get_power_states", "set_power_state", "inject_nmi"}.union(*base.ABILITIES.values())
 )
 
 
 def declared(driver: type[base.Driver]) -> list[cfg.Opt]:
-    """The options of a driver: its own, and those of these that it has no option of its own in place of."""
+    """Return the options of a driver: its own, and those of this module that it does not replace."""
     own = list(driver.options)
     names = {option.dest for option in own}
     return own + [option for option in _of_class(driver) if option.dest not in names]
 
 
 def value(driver: base.Driver, name: str) -> Any:
-    """What the config file says for one of these options, or else the class.
+    """Return the value of one of these options from the config file, or else from the class.
 
-    An instance may have something else by that name, such as the value of an option of its own.
+    An instance may use that name for something else, such as the value of an option of its own.
     """
     of_class = _default(type(driver), name)
-    if name in {option.dest for option in type(driver).options}:  # that of the driver means something else
+    if name in {option.dest for option in type(driver).options}:  # the option means something else
         return of_class
     found = getattr(driver.options, name, of_class)
-    return found if additions.fits(name, found) else of_class  # its options may be anything by now
+    return found if additions.fits(name, found) else of_class  # the instance's options may be anything by now
 
 
 def _default(driver: type[base.Driver], name: str) -> Any:

@@ -40,7 +40,7 @@ class Pending(Generic[_T]):
         return asyncio.wrap_future(self._future).__await__()
 
     def result(self, timeout: float | None = None) -> _T:
-        """Wait for the outcome.
+        """Wait for the result.
 
         :param timeout: seconds, after which TimeoutError is raised
         """
@@ -74,7 +74,7 @@ def in_thread(work: Callable[[], _T], name: str) -> Pending[_T]:
 
 
 def inherited() -> dict[str, str]:
-    """Return this process's environment without options of Podium, such as the password of the database."""
+    """Return this process's environment without Podium's options, such as the password of the database."""
     return {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
 
 
@@ -109,7 +109,7 @@ def run(
         except OverflowError:
             raise errors.DriverError(f"{name} wrote more than {max_output} bytes and was killed") from None
         finally:
-            # The whole group: a child that is left would hold the output open.
+            # The whole process group: a child that is left would keep the output open.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
     return CommandResult(process.returncode, stdout, stderr)
@@ -148,7 +148,7 @@ def _talk(
 
 
 def _write(descriptor: int, data: bytes) -> int:
-    """How much of the data is dealt with: all of it if the program does not read its input."""
+    """Return how much of the data is handled: all of it if the program does not read its input."""
     try:
         return os.write(descriptor, data) if data else 0
     except BrokenPipeError:

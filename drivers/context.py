@@ -1,4 +1,4 @@
-"""What a run of a periodic task receives as ``context``, and how long what runs report stays true."""
+"""What a run of a periodic task receives as ``context``, and how long its reports stay valid."""
 
 from typing import Final
 
@@ -6,14 +6,14 @@ from oslo_context.context import RequestContext
 
 __all__ = ["RunContext"]
 
-_SPACINGS: Final = 3  # after which a report is outdated that no other followed
+_SPACINGS: Final = 3  # after these, a report that was not renewed is outdated
 _USUAL: Final = 300.0  # seconds; the spacing of a driver whose tasks report nothing
 
 
 class RunContext(RequestContext):
-    """The context of one run, with a request id of its own, which is on each of its log lines.
+    """The context of one run, with a request id of its own, which appears in each of its log lines.
 
-    :param on_demand: whether a person asked for this run, so that it does also what is not due yet
+    :param on_demand: whether a person requested this run, so that it also does what is not due yet
     :param task: the task's full name
     :param spacing: seconds from one of its runs to the next
     """
@@ -26,18 +26,18 @@ class RunContext(RequestContext):
 
 
 class Lifetimes:
-    """How long a driver's reports stay true: three times the spacing of the rarest task that makes them.
+    """How long a driver's reports stay valid: three times the longest spacing of the tasks that make them.
 
-    For any thread.
+    Thread-safe.
     """
 
     def __init__(self) -> None:
         self._spacings: dict[str, dict[str, float]] = {}  # of reporting tasks, by driver and task
 
     def of(self, driver: str, run: RequestContext | None) -> float:
-        """Seconds for which a report that is made now stays true.
+        """Return for how many seconds a report that is made now stays valid.
 
-        :param run: in which it is made, if that is known
+        :param run: the run in which it is made, if known
         """
         known = self._spacings.get(driver, {})
         if isinstance(run, RunContext) and run.spacing and known.get(run.task) != run.spacing:

@@ -1,4 +1,4 @@
-"""Checks what a driver declares before anything uses it, so that its author reads each fault in a line."""
+"""Checks what a driver declares before it is used, so that its author reads one line for each fault."""
 
 import functools
 import inspect
@@ -15,10 +15,10 @@ from podium.drivers import additions, base, push, signatures
 from podium.drivers.periodic import is_task, marks
 from podium.wording import safe_repr
 
-#: What a driver may need more than.
+#: For drivers that need a newer API.
 OUR_API: Final = f"Podium {__version__} has API {base.API[0]}.{base.API[1]}"
 
-#: As many letters as the database keeps, and those that task names and the config file can have.
+#: As many characters as the database stores, and only those that task names and the config file allow.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 _METHODS: Final = (
@@ -39,14 +39,14 @@ _PLAIN: Final = frozenset({"validate", "identity", "endpoint", "statistics"})
 
 @functools.cache
 def reserved_names() -> frozenset[str]:
-    """The names that the conductor's own options and their groups have in the config file, in lower case."""
+    """Return the names, in lower case, of the conductor's own options and their groups in the config file."""
     ours = cfg.ConfigOpts()
     opts.register(ours)
     return frozenset({"default", *(name.lower() for name in ours)})
 
 
 def name_fault(name: str) -> str | None:
-    """What is wrong with the name of a driver; None for a good one."""
+    """Return what is wrong with the name of a driver; None if nothing is."""
     if not _NAME.match(name):
         return "its name is not made of up to 64 letters, digits, _ and -, a letter or digit first"
     if name.lower() in reserved_names() or name.lower().startswith(notifications.PREFIX):
@@ -55,9 +55,9 @@ def name_fault(name: str) -> str | None:
 
 
 def faults(driver: base.Driver | type[base.Driver]) -> list[str]:
-    """A line for everything that is wrong with what a driver declares."""
+    """Return a line for each fault in what a driver declares."""
     own = driver if isinstance(driver, type) else type(driver)
-    if api := list(_api(own.needs_api)):  # all else may be right for that one
+    if api := list(_api(own.needs_api)):  # everything else may be right for the API that it needs
         return api
     try:
         return [
@@ -75,9 +75,9 @@ def faults(driver: base.Driver | type[base.Driver]) -> list[str]:
 
 
 def faults_of_instance(driver: base.Driver, name: str) -> list[str]:
-    """As :func:`faults`, of a driver that was made, whose ``__init__`` may have changed them.
+    """Return the faults of an instance of a driver, whose ``__init__`` may have changed its declarations.
 
-    :param name: that it was given
+    :param name: the name that it was given
     """
     called = getattr(driver, "name", None)
     if called is None:
@@ -163,14 +163,14 @@ def _actions(own: type[base.Driver]) -> Iterator[str]:
 
 def _misfits(driver: base.Driver | type[base.Driver]) -> Iterator[str]:
     if isinstance(driver, type):
-        return  # its methods are not bound yet, and take an argument more, or not
+        return  # its methods are not bound yet, and may take one more argument
     for task, method in base.periodic_tasks(driver):
         if fault := signatures.task_misfit(task, method):
             yield fault
 
 
 def _kind(value: Any) -> str:
-    """What a value is, in a few words; not the value, which may be long, or fail to show itself."""
+    """Describe a value in a few words, without the value, which may be long or fail to show itself."""
     match value:
         case None:
             return "None"

@@ -1,4 +1,4 @@
-"""What a node's ``driver_info`` may hold: how a driver declares it, and how what people gave is read."""
+"""The entries of a node's ``driver_info``: how a driver declares them, and how given values are parsed."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final
 from podium import errors, masking
 from podium.wording import MOST_FAULTS, nearest, safe_str
 
-#: How Python and oslo.config say what is wrong with a value, and what is said instead.
+#: Error messages of Python and oslo.config, and their replacements.
 _WORDS: Final = (
     (re.compile(r"invalid literal for int\(\) with base 10: (.*)"), r"\1 is not a whole number"),
     (re.compile(r"could not convert string to float: (.*)"), r"\1 is not a number"),
@@ -27,9 +27,9 @@ class Property:
     :param help: one line for ``podium driver show``
     :param required: whether a node without it is refused
     :param secret: whether its value is shown as ``******``
-    :param default: what a node that leaves it out might as well have given; None for nothing
-    :param type: what turns the given value into the one the driver sees, raising ValueError for a bad
-        one; oslo_config.types has the usual ones (Port, Integer, Boolean, String(choices=...))
+    :param default: the value for a node that leaves it out; None for nothing
+    :param type: converts the given value to the one the driver sees, and raises ValueError for a bad one;
+        oslo_config.types has the usual ones (Port, Integer, Boolean, String(choices=...))
     """
 
     help: str
@@ -40,7 +40,7 @@ class Property:
 
 
 def parse(declared: Mapping[str, Property], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every declared property: converted, or its default.
+    """Return every declared property, converted or with its default.
 
     :param given: a node's ``driver_info``
     :raises podium.errors.InvalidDriverInfo: for the first property that is missing, unknown or wrong
@@ -52,12 +52,12 @@ def parse(declared: Mapping[str, Property], given: Mapping[str, Any]) -> dict[st
 
 
 def parse_some(declared: Mapping[str, Property], given: Mapping[str, Any], *keys: str) -> list[Any]:
-    """The values of some properties, for what is asked of each of 100,000 nodes; raises as :func:`parse`."""
+    """Return some properties, for code that runs for each of 100,000 nodes; raises as :func:`parse`."""
     return [_value(key, declared[key], given.get(key)) for key in keys]
 
 
 def faults(declared: Mapping[str, Property], given: Mapping[str, Any]) -> list[str]:
-    """Everything that :func:`parse` refuses, not only the first."""
+    """Return every fault that :func:`parse` would raise, not only the first."""
     unknown = (key for key in given if key not in declared)
     found = [_unknown(key, declared) for key in islice(unknown, MOST_FAULTS)]
     for key, wanted in declared.items():
@@ -80,7 +80,7 @@ def _value(key: str, wanted: Property, value: Any) -> Any:
             raise errors.InvalidDriverInfo(f"driver_info lacks {key} ({wanted.help})")
         value = wanted.default
     secret = wanted.secret or masking.is_secret(key)
-    if secret and masking.is_masked(value):  # never sent as a password, wherever it was enrolled
+    if secret and masking.is_masked(value):  # never sent as a password
         raise errors.InvalidDriverInfo(
             f"driver_info: {key} is {masking.MASK}, which Podium shows instead of a secret;"
             " set the secret itself"
@@ -93,8 +93,8 @@ def _value(key: str, wanted: Property, value: Any) -> Any:
 
 
 def _reason(wrong: Exception, kind: Callable[[Any], Any], value: Any) -> str:
-    """Why a type refused a value, in words for people who do not write Python."""
-    if not isinstance(wrong, ValueError):  # it did not expect anything of that kind
+    """Return why a type refused a value, in words for people who do not write Python."""
+    if not isinstance(wrong, ValueError):  # the type expected another kind of value
         return f"{_KINDS.get(type(value), 'what it is')} cannot be used here"
     text = safe_str(wrong)
     choices = getattr(kind, "choices", None)  # of oslo.config's types
@@ -107,9 +107,9 @@ def _reason(wrong: Exception, kind: Callable[[Any], Any], value: Any) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Text, also where YAML made a number of it, as of a password like 123456, which reads the same.
+    """Accept text, and numbers that YAML made of a text that reads the same, as of a password like 123456.
 
-    :raises ValueError: for any other type, because it is not known how its value was written
+    :raises ValueError: for any other type, because the original spelling of the value is unknown
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("neither text nor a whole number; put it in quotes")

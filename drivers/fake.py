@@ -1,4 +1,4 @@
-"""Machines in memory, with faults on request: to try Podium, to test it, to learn how a driver is written."""
+"""Machines in memory, with faults on request: to try Podium, to test it, to learn how to write a driver."""
 
 import asyncio
 import random
@@ -17,10 +17,10 @@ from podium.drivers.context import RunContext
 
 _HEALTH: Final = ("OK", "Warning", "Critical")
 _LONGEST_PASSWORD: Final = 20  # bytes, as in IPMI 2.0
-#: What may become of a new password.
+#: Possible outcomes of setting a new password.
 _REFUSE, _SILENT, _LOST, _LIE, _REBOOT = "refuse", "silent", "lost", "lie", "reboot"
 _FAULTS: Final = (_REFUSE, _SILENT, _LOST, _LIE, _REBOOT)
-#: What the entries of a log say, in turns.
+#: The messages of log entries, in rotation.
 _EVENTS: Final = (
     ("OK", "System boot initiated", None, b""),
     ("Warning", "Upper non-critical going high", "Inlet", b""),
@@ -35,12 +35,12 @@ _OF_THE_FAN: Final = base.Thresholds(lower_critical=600.0)
 
 @dataclass(slots=True)
 class _Controller:
-    """What was set beside the power, and outlasts another driver_info.
+    """Settings besides the power, which survive a change of driver_info.
 
     :param boot: what the machine boots from
-    :param cleared: the number of the last entry that is gone from the log
-    :param clock_offset: seconds that the clock is ahead since it was set; None for what driver_info says
-    :param began: when the machine was seen first, and had ``first`` entries in its log
+    :param cleared: the number of the last entry that was cleared from the log
+    :param clock_offset: seconds that the clock is ahead since it was set; None for the value of driver_info
+    :param began: when the machine was first seen, with ``first`` entries in its log
     """
 
     first: int
@@ -50,7 +50,7 @@ class _Controller:
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def entry(self, number: int, offset: float) -> base.LogEntry:
-        """The entry of a number: those that the log had at first were a minute apart."""
+        """Return the entry of a number; the entries that the log had at first were a minute apart."""
         severity, message, sensor, raw = _EVENTS[(number - 1) % len(_EVENTS)]
         at = self.began + min(number - self.first, 0) * _BETWEEN_ENTRIES + timedelta(seconds=offset)
         return base.LogEntry(str(number), at, severity, message, sensor, raw)
@@ -60,8 +60,8 @@ class _Controller:
 class _Account:
     """The login of one controller.
 
-    :param password: None while nobody has logged in or set one: then it takes any
-    :param deaf: logins that it does not answer, because it reboots
+    :param password: None until somebody has logged in or set one: until then any is accepted
+    :param deaf: logins that it does not answer, because it is rebooting
     """
 
     password: str | None = field(default=None, repr=False)
@@ -70,7 +70,7 @@ class _Account:
 
 @dataclass(slots=True)
 class _Machine:
-    """What a node's driver_info asks for, converted once, and the power that was switched here."""
+    """A node's driver_info, converted once, and the power as it was switched here."""
 
     driver_info: Mapping[str, Any] = field(repr=False)
     latency: float
@@ -85,7 +85,7 @@ class _Machine:
     controller: _Controller | None
 
     def boot(self) -> None:
-        """Do what was chosen for the next boot, which is over with it."""
+        """Apply the device that was chosen for the next boot only."""
         if self.controller is not None and not self.controller.boot.persistent:
             self.controller.boot = base.BootDevice("default")
 
@@ -153,7 +153,7 @@ class FakeDriver(base.Driver):
         self._logins = self._wrong_logins = 0
 
     def endpoint(self, node: base.Node) -> str:
-        """The controller, or the machine itself."""
+        """Return the controller, or the machine itself."""
         return _endpoint(node, self.parse_driver_info(node))
 
     async def get_power_state(self, node: base.Node) -> str:
@@ -174,12 +174,12 @@ class FakeDriver(base.Driver):
         machine.powered = is_on
 
     async def inject_nmi(self, node: base.Node) -> None:
-        """Count it, in the statistics."""
+        """Count the call, in the statistics."""
         await self._heed(node)
         self._interrupts += 1
 
     async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
-        """The air, and what the machine takes: more while it is on."""
+        """Return the temperature of the air and the power of the machine, which is higher while it is on."""
         is_on = await self.get_power_state(node) == states.POWER_ON
         return [
             base.Sensor("Inlet", "temperature", 21.0, thresholds=_OF_THE_AIR),
@@ -188,23 +188,23 @@ class FakeDriver(base.Driver):
         ]
 
     async def get_boot_device(self, node: base.Node) -> base.Boot:
-        """What was set last; the machine takes any device."""
+        """Return the device that was set last; the machine accepts any device."""
         machine = self._machine(node)
         await _suffer(machine.latency, machine.failure_rate)
         return base.Boot(self._controller(node).boot, base.BOOT_DEVICES)
 
     async def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
-        """Note it; what is not persistent is over with the next boot."""
+        """Store the device; unless persistent, it applies to the next boot only."""
         await self._heed(node)
         self._controller(node).boot = boot
 
     async def identify(self, node: base.Node, seconds: float | None) -> None:
-        """Count it, in the statistics."""
+        """Count the call, in the statistics."""
         await self._heed(node)
         self._identifications += 1
 
     async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
-        """As many entries as driver_info asks for, without those that were cleared."""
+        """Return as many entries as driver_info specifies, without those that were cleared."""
         machine = self._machine(node)
         await _suffer(machine.latency, machine.failure_rate)
         controller, offset = self._controller(node), self._clock_offset(node)
@@ -218,7 +218,7 @@ class FakeDriver(base.Driver):
         return base.Log(entries, shown > first, offset)
 
     async def clear_log(self, node: base.Node, last: str) -> None:
-        """Forget the entries, unless there are newer ones."""
+        """Clear the entries, unless there are newer ones."""
         await self._heed(node)
         newest = self._machine(node).log_entries
         if not last.isdecimal() or int(last) < newest:
@@ -226,7 +226,7 @@ class FakeDriver(base.Driver):
         self._controller(node).cleared = newest
 
     async def get_clock(self, node: base.Node) -> datetime:
-        """The time of this host, and what the clock is ahead."""
+        """Return the time of this host, plus what the clock is ahead."""
         machine = self._machine(node)
         await _suffer(machine.latency, machine.failure_rate)
         return datetime.fromtimestamp(time.time() + self._clock_offset(node), UTC)
@@ -237,13 +237,13 @@ class FakeDriver(base.Driver):
 
     @base.action(help="Blink a light that nobody sees")
     async def blink(self, node: base.Node, colour: Literal["red", "green"], times: int = 1) -> str:
-        """Count it, in the statistics."""
+        """Count the call, in the statistics."""
         await self._heed(node)
         self._blinks += times
         return f"blinked {colour} {times} times"
 
     async def check_login(self, node: base.Node) -> base.LoginReport:
-        """Compare the password with that of the machine."""
+        """Compare the password with the machine's."""
         info = self.parse_driver_info(node)
         await self._log_in(node, info)
         known = self._machines.get(node.uuid)
@@ -256,8 +256,8 @@ class FakeDriver(base.Driver):
         return base.LoginReport(info["fake_username"], "administrator", state, protocol="memory")
 
     async def set_password(self, node: base.Node, password: str) -> None:
-        """Have the machine take another password, unless driver_info asks for a fault."""
-        self._machine(node)  # which is seen with its present password
+        """Set the machine's password, unless driver_info specifies a fault."""
+        self._machine(node)  # registers it with its present password
         info = self.parse_driver_info(node)
         account, fault = await self._log_in(node, info), info["fake_account_fault"]
         if fault == _REFUSE:
@@ -285,7 +285,7 @@ class FakeDriver(base.Driver):
         return account
 
     def statistics(self) -> Mapping[str, float]:
-        """How often machines were interrupted, identified or blinked, and which logins were right."""
+        """Return how often machines were interrupted, identified or blinked, and which logins were right."""
         return {
             "interrupts": self._interrupts,
             "identifications": self._identifications,
@@ -296,13 +296,13 @@ class FakeDriver(base.Driver):
 
     @base.driver_periodic_task(spacing=60)
     async def check_status(self, manager: base.Manager, context: RunContext) -> None:
-        """Report the health that each machine's driver_info asks for, and forget machines that are gone."""
+        """Report the health that each machine's driver_info specifies, and forget machines that are gone."""
         nodes = manager.nodes(self)
         for node in nodes:
             try:
                 status = self._machine(node).health
             except errors.InvalidDriverInfo:
-                continue  # the read of its power state reports this; the others are checked all the same
+                continue  # the read of the power state reports this; check the others
             reasons = () if status == "OK" else ("fake_health says so",)
             manager.report_health(node, base.Health(status, reasons))
             if offset := self._clock_offset(node):
@@ -316,7 +316,7 @@ class FakeDriver(base.Driver):
                 del self._accounts[endpoint]
 
     async def _heed(self, node: base.Node) -> None:
-        """Take a command that changes something, unless driver_info asks for a fault."""
+        """Accept a command that changes something, unless driver_info specifies a fault."""
         machine = self._machine(node)
         await _suffer(machine.latency, machine.failure_rate)
         if machine.refuse:
@@ -329,7 +329,7 @@ class FakeDriver(base.Driver):
         return machine.controller
 
     def _clock_offset(self, node: base.Node) -> float:
-        """How many seconds the clock is ahead."""
+        """Return how many seconds the clock is ahead."""
         machine = self._machine(node)
         its = machine.controller
         return machine.clock_offset if its is None or its.clock_offset is None else its.clock_offset
@@ -362,7 +362,7 @@ class FakeDriver(base.Driver):
 class FakeHardware(FakeDriver):
     """The same under the name of Ironic's driver, for clients and tests that know it by that."""
 
-    #: What Ironic's driver of this name is made of. Nothing is deployed, and there is no network.
+    #: The interfaces of Ironic's driver of this name. Nothing is deployed, and there is no network.
     interfaces: ClassVar[Mapping[str, str]] = {
         "boot": "fake",
         "deploy": "fake",
@@ -378,7 +378,7 @@ def _endpoint(node: base.Node, info: Mapping[str, Any]) -> str:
 
 
 def _known_state(node: base.Node) -> str:
-    """What the database knew when this daemon started."""
+    """Return the power state that the database had when this daemon started."""
     return states.POWER_ON if node.power_state == states.POWER_ON else states.POWER_OFF
 
 

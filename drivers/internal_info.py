@@ -1,17 +1,17 @@
-"""How much a driver may save for itself with a node."""
+"""How much a driver may save for itself in a node."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: Bytes of a node's whole ``driver_internal_info`` as JSON.
+#: Maximum bytes of a node's whole ``driver_internal_info`` as JSON.
 LIMIT: Final = 65_536
 
 
 def refusal(known: Mapping[str, Any], changes: Mapping[str, Any]) -> str | None:
-    """Why changes of a ``driver_internal_info`` are refused; None where it has room for them.
+    """Return why changes of a ``driver_internal_info`` are refused; None if they fit.
 
-    One that is too large already may become smaller.
+    A ``driver_internal_info`` that is already too large may become smaller.
 
     :param changes: values by key; None removes one
     """

@@ -1,4 +1,4 @@
-"""A node, and what a driver reports of it."""
+"""A node, and what a driver reports about it."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from podium import states
 
-#: What a node's health and its sensors' can be.
+#: The statuses of a node's health and of its sensors.
 STATUSES: Final = tuple(states.HEALTHS.values())
 #: Fields of a node that may hold secrets.
 _HOLDING: Final = ("driver_info", "properties", "extra", "driver_internal_info")
-#: Reasons of a node's health, and characters that people see of one.
+#: Maximum number of reasons of a node's health, and maximum characters shown of each.
 _MOST: Final = 50
 LONGEST_REASON: Final = 500
 
@@ -21,7 +21,7 @@ LONGEST_REASON: Final = 500
 class Node:
     """A node as it was when the conductor last looked: a snapshot, never changed.
 
-    :param as_of: when that was, in seconds of ``time.monotonic()``
+    :param as_of: when it last looked, in seconds of ``time.monotonic()``
     """
 
     uuid: str
@@ -39,10 +39,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a node fares, in Redfish's words: ``OK``, ``Warning`` or ``Critical``, and why.
+    """The health of a node, in Redfish's words: ``OK``, ``Warning`` or ``Critical``, and the reasons.
 
     :param reasons: up to 50 texts for people, who see 500 characters of each; a single text is one reason
-    :raises ValueError: for another status, or reasons that are no texts
+    :raises ValueError: for any other status, or reasons that are not texts
     """
 
     status: str
@@ -75,13 +75,13 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """One sensor of a node, as it was read last.
+    """One sensor of a node, as last read.
 
-    :param name: what the hardware calls it
-    :param kind: one of :data:`SENSOR_KINDS`, which gives the unit too
+    :param name: the hardware's name for it
+    :param kind: one of :data:`SENSOR_KINDS`, which also gives the unit
     :param value: None when the sensor has no reading at present
     :param status: ``OK``, ``Warning`` or ``Critical``, by the hardware's own thresholds
-    :param thresholds: these, in the unit of its value; None if it has none, or does not say
+    :param thresholds: in the unit of the value; None if the sensor has none, or does not report them
     """
 
     name: str
@@ -96,7 +96,7 @@ def held(node: Node) -> dict[str, Any]:
     return {name: getattr(node, name) for name in _HOLDING}
 
 
-#: What sensors measure, and in which unit; a fan's speed is given in one of two ways.
+#: What sensors measure, and in which unit; a fan's speed has one of two units.
 SENSOR_KINDS: Final = MappingProxyType(
     {
         "temperature": "celsius",
@@ -110,5 +110,5 @@ SENSOR_KINDS: Final = MappingProxyType(
 
 
 def is_known(sensor: object) -> bool:
-    """Whether something is a sensor of a kind and a status that there are."""
+    """Whether an object is a sensor of a known kind and status."""
     return isinstance(sensor, Sensor) and sensor.kind in SENSOR_KINDS and sensor.status in STATUSES

@@ -1,4 +1,4 @@
-"""The options of a driver as type checkers see them."""
+"""Types for the options of a driver, for type checkers."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ def declare_options(*options: cfg.Opt) -> Any:
                 cfg.FloatOpt("timeout", default=5, help="Seconds for an answer."),
             )
 
-    For a type checker ``self.options.timeout`` is a float then, and ``self.options.tiemout`` an error.
+    A type checker then treats ``self.options.timeout`` as a float, and ``self.options.tiemout`` as an error.
 
-    :returns: the options as a tuple, which only a type checker takes for their values
-    :raises TypeError: for what is no option of oslo.config
+    :returns: the options as a tuple; only a type checker treats it as their values
+    :raises TypeError: for anything but an option of oslo.config
     """
     for option in options:
         if not isinstance(option, cfg.Opt):

@@ -1,4 +1,4 @@
-"""How a driver's methods are marked as periodic tasks, and found again.
+"""How a driver's methods are marked as periodic tasks, and how marked methods are found.
 
 The decorators only mark; the conductor decides when a task runs.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TAG: Final = "__podium_periodic_task__"
 _TASK_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LONGEST_NAME: Final = 128
-#: Seconds of the longest spacing: ten years.
+#: The longest spacing in seconds: ten years.
 _LONGEST: Final = 315_360_000
 # What a type checker accepts as a task of either kind. The first argument is ``self``.
 _DriverMethod = TypeVar("_DriverMethod", bound="Callable[[Any, Manager, RunContext], object]")
@@ -53,11 +53,11 @@ def driver_periodic_task(
 ) -> Callable[[_DriverMethod], _DriverMethod]:
     """Mark a method of a driver as a periodic task: ``method(self, manager, context)``.
 
-    The method itself is not changed in any way. It runs as ``<driver>.<name>``, never twice at once.
+    The method itself is not changed. It runs as ``<driver>.<name>``, never twice at the same time.
 
-    :param no_method: nothing; it is there so that a decorator without parentheses can be refused
+    :param no_method: always None; it exists so that a decorator without parentheses can be refused
     :param spacing: seconds from one start to the next
-    :param run_immediately: run when the conductor starts instead of one spacing later
+    :param run_immediately: run when the conductor starts, instead of one spacing later
     :param deadline: seconds after which a run is cancelled; None for the spacing, but at least 10
     :param enabled: whether the task runs at all
     :param name: the task's name, by default the method's
@@ -84,16 +84,17 @@ def node_periodic_task(
 ) -> Callable[[_NodeMethod], _NodeMethod]:
     """Mark a method as a task for each node of the driver: ``method(self, node, manager, context)``.
 
-    The calls of one run are spread over the spacing, one that fails does not touch the others, and no other
-    command of the conductor's goes to the node meanwhile.
+    The calls of one run are spread over the spacing. A call that fails does not affect the others, and the
+    conductor sends no other command to the node meanwhile.
 
-    :param run_immediately: make the first call for a node, also for one that is enrolled later, as soon as
-        its power was read or could not be, instead of in its turn in the next run
+    :param run_immediately: make the first call for a node as soon as its power was read or could not be read,
+        instead of in its turn in the next run; this includes nodes that are enrolled later
     :param deadline: seconds after which the call for one node is given up; None for the spacing, 10 to 60
     :param filters: fields of :class:`Node` and the value that each must have
-    :param max_in_flight: nodes at the same time
-    :param all_nodes: also nodes in maintenance or with a power change under way, which are left out otherwise
-    :raises ValueError: as :func:`driver_periodic_task`, for a filter that is no field, or no node in flight
+    :param max_in_flight: the maximum number of nodes at the same time
+    :param all_nodes: include nodes in maintenance or with a power change under way
+    :raises ValueError: as :func:`driver_periodic_task`, for a filter that is not a field, or no node in
+        flight
     """
     _check_parentheses("node_periodic_task", no_method)
     _check_filters(filters)
@@ -160,11 +161,11 @@ def is_task(method: object) -> bool:
 
 
 def marks(driver_class: type) -> list[tuple[str, PeriodicTask]]:
-    """The marked methods of a driver's class, its parents' included, in order of their names."""
+    """Return the marked methods of a driver's class and its parents, in order of their names."""
     found = ((name, getattr(getattr(driver_class, name, None), _TAG, None)) for name in dir(driver_class))
     return [(name, task) for name, task in found if isinstance(task, PeriodicTask)]
 
 
 def periodic_tasks(driver: object) -> list[tuple[PeriodicTask, Callable[..., Any]]]:
-    """The marked methods of a driver, its parents' included, bound to it, in order of their names."""
+    """Return the marked methods of a driver and its parents, bound to the driver, in order of their names."""
     return [(task, getattr(driver, name)) for name, task in marks(type(driver))]

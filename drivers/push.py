@@ -1,6 +1,7 @@
-"""What a driver is told without asking: the manager when it starts, and its nodes as they come and go.
+"""What the conductor passes to a driver: the manager when it starts, and its nodes as they come and go.
 
-The conductor and podium.testing both use this, so that a driver's tests see the same calls in the same order.
+The conductor and podium.testing share this code, so that tests of a driver see the same calls in the same
+order.
 """
 
 import inspect
@@ -11,21 +12,21 @@ from typing import Any, Final
 
 from podium.drivers import additions, base
 
-#: The methods that follow a driver's nodes. A driver defines those that it needs.
+#: The methods that follow a driver's nodes. A driver defines the ones it needs.
 ADDED, CHANGED, REMOVED = "node_added", "node_changed", "node_removed"
 _CALLBACKS: Final = (ADDED, CHANGED, REMOVED)
 
-# Tasks that a driver may have spawned at a time: so many, and some for each node of the conductor.
+# Maximum number of tasks that a driver may have spawned: this many, and some for each node of the conductor.
 _SPAWNED, _SPAWNED_PER_NODE = 1000, 4
 
 
 def most_spawned(nodes: int) -> int:
-    """The number of tasks that a driver may have spawned at a time, where the conductor has so many nodes."""
+    """Return how many tasks a driver may have spawned at a time, if the conductor has that many nodes."""
     return _SPAWNED + _SPAWNED_PER_NODE * nodes
 
 
 def start_arguments(driver: base.Driver, manager: base.Manager | None) -> tuple[base.Manager | None, ...]:
-    """What the driver's ``start`` is called with: the manager, where it has a parameter for it.
+    """Return the arguments of the driver's ``start``: the manager, if it has a parameter for it.
 
     A parameter with a default is the driver's own, unless it is called ``manager`` and is None by default.
     """
@@ -39,7 +40,7 @@ def start_arguments(driver: base.Driver, manager: base.Manager | None) -> tuple[
 
 
 def misfits(driver: base.Driver) -> Iterator[str]:
-    """A line if ``start`` cannot be called as the conductor calls it."""
+    """Yield a line if ``start`` does not accept the conductor's arguments."""
     try:
         inspect.signature(driver.start).bind(*start_arguments(driver, None))
     except (TypeError, ValueError):
@@ -47,18 +48,18 @@ def misfits(driver: base.Driver) -> Iterator[str]:
 
 
 def defined(driver: base.Driver) -> dict[str, Callable[..., Any]]:
-    """The methods by name that the driver defines to follow its nodes."""
+    """Return, by name, the methods that the driver defines to follow its nodes."""
     kind = type(driver)
     own = (name for name in _CALLBACKS if getattr(kind, name) is not getattr(base.Driver, name))
     return {name: getattr(driver, name) for name in own if additions.uses(kind, name)}
 
 
 class News:
-    """What a driver is still to be told of its nodes. For any thread.
+    """The calls about nodes that a driver is still to receive. Thread-safe.
 
-    A node has one call at a time, and its calls are in order. One that was removed is released before it may
-    be added again. A driver without ``node_changed`` is told of another ``driver_info`` by ``node_removed``
-    and ``node_added``. Whatever happens meanwhile, no more is kept than what a node is now, and whether it
+    A node has one call at a time, and its calls are in order. A removed node is released before it may be
+    added again. A driver without ``node_changed`` receives ``node_removed`` and ``node_added`` for a change
+    of ``driver_info``. However many changes happen meanwhile, only the present node is kept, and whether it
     was gone.
 
     :param names: the methods that the driver defines
@@ -67,17 +68,17 @@ class News:
     def __init__(self, names: Collection[str]) -> None:
         self._names = names
         self._told: dict[str, base.Node] = {}  # what the driver knows, by UUID
-        # What it does not know yet: the node, None for one that is gone, and whether it was gone meanwhile.
+        # What it does not know yet: the node, None for a removed one, and whether it was gone meanwhile.
         self._wanted: dict[str, tuple[base.Node | None, bool]] = {}
         self._busy: set[str] = set()
-        self._leaving: dict[str, int] = {}  # how often a node is to be released before it may be added
+        self._leaving: dict[str, int] = {}  # how many times a node must be released before it may be added
         self._queue: deque[str] = deque()
         self._lock = threading.Lock()
 
     def note(self, node: base.Node, is_here: bool) -> None:
-        """Take in that a node is the driver's, or is as it is now, or is gone.
+        """Record that a node is the driver's, has changed, or is gone.
 
-        One that is gone is to be released: :meth:`note_released` follows.
+        A node that is gone must be released: :meth:`note_released` follows.
         """
         uuid = node.uuid
         with self._lock:
@@ -90,7 +91,7 @@ class News:
                 self._leaving[uuid] = self._leaving.get(uuid, 0) + 1
 
     def next(self) -> tuple[str, base.Node] | None:
-        """The next call, if there is one: the method's name and the node, which :meth:`done` follows."""
+        """Return the next call, if there is one: the method's name and the node; :meth:`done` follows."""
         with self._lock:
             while self._queue:
                 uuid = self._queue.popleft()
@@ -101,14 +102,14 @@ class News:
             return None
 
     def done(self, node: base.Node) -> None:
-        """Note that the call for a node has returned."""
+        """Record that the call for a node has returned."""
         with self._lock:
             self._busy.discard(node.uuid)
             if node.uuid in self._wanted:
                 self._queue.append(node.uuid)
 
     def note_released(self, uuid: str) -> None:
-        """Note that a node that is gone has been released."""
+        """Record that a node that is gone has been released."""
         with self._lock:
             left = self._leaving.pop(uuid, 0) - 1
             if left > 0:
@@ -117,7 +118,7 @@ class News:
                 self._queue.append(uuid)
 
     def is_known(self, uuid: str) -> bool:
-        """Whether the driver was told of a node and not that it is gone, or a call for it is under way."""
+        """Whether the driver was given a node and it is not removed, or a call for it is under way."""
         with self._lock:
             return uuid in self._told or uuid in self._busy
 
@@ -145,5 +146,5 @@ class News:
 
 
 def _shown(node: base.Node) -> tuple[Any, ...]:
-    """What a driver is told of when it changes."""
+    """Return the fields whose changes are passed to a driver."""
     return node.driver_info, node.name, node.maintenance

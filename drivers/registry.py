@@ -24,27 +24,27 @@ _Driver = TypeVar("_Driver", bound=base.Driver)
 
 NAMESPACE: Final = "podium.drivers"
 
-#: Python's words for an argument of a function or class that has none of that name; 3.13 guesses as well.
+#: Python's messages for an unknown argument of a function or class; 3.13 also suggests a name.
 _MISSPELT: Final = re.compile(
     r" (\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?$"
 )
 
 
 def installed() -> list[str]:
-    """The names of the installed drivers, without importing any of them."""
+    """Return the names of the installed drivers, without importing any of them."""
     return sorted({one.name for one in metadata.entry_points(group=NAMESPACE)})
 
 
 def available() -> dict[str, type[base.Driver] | errors.DriverLoadError]:
-    """Every installed driver by name; for one that cannot be used, the error that says why.
+    """Return every installed driver by name; for a driver that cannot be used, the error that says why.
 
-    This imports all of them, which may take long: for what concerns some drivers, :func:`find` these.
+    This imports all drivers, which may take long; to look at some drivers only, :func:`find` them.
     """
     return {name: find(name) for name in installed()}
 
 
 def find(name: str) -> type[base.Driver] | errors.DriverLoadError:
-    """An installed driver, or why it cannot be used, naming package, entry point and cause."""
+    """Return an installed driver, or why it cannot be used, with package, entry point and cause."""
     if (fault := declarations.name_fault(name)) is not None:
         return _faulty(name, [fault])
     found = _imported(name)
@@ -71,11 +71,11 @@ def _imported(name: str) -> type[base.Driver] | errors.DriverLoadError:
         )
     except KeyboardInterrupt:
         raise
-    except BaseException as cause:  # stevedore lets some pass, and a plugin may raise what it likes
+    except BaseException as cause:  # stevedore lets some pass, and a plugin may raise anything
         return _unimportable(next(iter(metadata.entry_points(group=NAMESPACE, name=name))), cause)
     if failed:
         return failed[0]
-    if not found:  # stevedore remembers entry points, and this one is newer
+    if not found:  # stevedore caches entry points, and this one is newer
         return errors.DriverLoadError(f"driver {name} was installed just now; try again")
     fault = _no_driver(found[0].plugin, len(found) > 1)
     return found[0].plugin if fault is None else errors.DriverLoadError(f"{described(name)} {fault}")
@@ -94,7 +94,7 @@ def _unimportable(entry_point: Any, cause: BaseException) -> errors.DriverLoadEr
 
 
 def _hint(cause: BaseException) -> str:
-    """What may be the matter with a driver that uses a name that Podium does not have."""
+    """Return a hint about a driver that uses a name that Podium does not have."""
     misspelt = _MISSPELT.search(errors.one_line(cause))
     if misspelt and misspelt[1] in base.__all__:
         known = inspect.signature(getattr(base, misspelt[1])).parameters
@@ -113,8 +113,8 @@ def _faulty(name: str, faults: Sequence[str]) -> errors.DriverLoadError:
 
 
 def described(name: str) -> str:
-    """A driver with its package and entry point: ``driver acme (package acme, entry point acme:Driver)``."""
-    # Not of stevedore's own entry points, which have lost their package.
+    """Describe a driver and its origin: ``driver acme (package acme, entry point acme:Driver)``."""
+    # Not from stevedore's own entry points, which have lost their package.
     found = metadata.entry_points(group=NAMESPACE, name=name)
     packages = sorted({one.dist.name for one in found if one.dist})
     values = sorted({one.value for one in found})
@@ -137,12 +137,12 @@ def _no_driver(plugin: Any, twice: bool) -> str | None:
 def load(
     names: Sequence[str], conf: cfg.ConfigOpts, *, skip_faulty: bool = False, log_faults: bool = True
 ) -> dict[str, base.Driver]:
-    """One instance of each named driver, its options registered in ``conf`` under its name.
+    """Return an instance of each named driver, with its options registered in ``conf`` under its name.
 
-    :param skip_faulty: go on without a driver that cannot be used
-    :param log_faults: log its error then, and what Podium does not use of drivers of before
-    :raises podium.errors.ConfigError: when there is no driver of that name, or none is named
-    :raises podium.errors.DriverLoadError: when one, or none of them, can be used
+    :param skip_faulty: continue without a driver that cannot be used
+    :param log_faults: then log its error, and what Podium does not use of older drivers
+    :raises podium.errors.ConfigError: when there is no driver of a name, or no driver is named
+    :raises podium.errors.DriverLoadError: when a driver, or none of them, can be used
     """
     known = installed()
     if not names:
@@ -181,9 +181,9 @@ def load(
 
 
 def instance(name: str, found: type[_Driver], conf: cfg.ConfigOpts) -> _Driver:
-    """A driver that was not started, its options registered in ``conf`` under its name.
+    """Return a driver that is not started, with its options registered in ``conf`` under its name.
 
-    :raises podium.errors.DriverLoadError: when it cannot be made, or declares what cannot be used
+    :raises podium.errors.DriverLoadError: when it cannot be created, or declares what cannot be used
     """
     fault = declarations.name_fault(name)
     if faults := [fault] if fault else declarations.faults(found):
@@ -194,7 +194,7 @@ def instance(name: str, found: type[_Driver], conf: cfg.ConfigOpts) -> _Driver:
         driver = found(name, conf[name])
     except KeyboardInterrupt:
         raise
-    except BaseException as cause:  # SystemExit too must not end the program
+    except BaseException as cause:  # SystemExit must not end the program either
         raise errors.DriverLoadError(f"{described(name)} cannot be made: {errors.one_line(cause)}") from cause
     if faults := declarations.faults_of_instance(driver, name):
         raise _faulty(name, faults)
@@ -202,7 +202,7 @@ def instance(name: str, found: type[_Driver], conf: cfg.ConfigOpts) -> _Driver:
 
 
 def options(name: str, found: type[base.Driver] | errors.DriverLoadError) -> list[cfg.Opt]:
-    """The options of an installed driver.
+    """Return the options of an installed driver.
 
     :raises podium.errors.DriverLoadError: when it cannot be used
     """
@@ -214,7 +214,7 @@ def options(name: str, found: type[base.Driver] | errors.DriverLoadError) -> lis
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """The options of every installed driver that can be used, for oslo-config-generator."""
+    """Return the options of every installed driver that can be used, for oslo-config-generator."""
     listed = []
     for name, found in available().items():
         with contextlib.suppress(errors.DriverLoadError):
@@ -224,6 +224,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
 
 @functools.cache
 def secret_names() -> frozenset[str]:
-    """The names that any installed driver declares as secret. This imports all of them, once."""
+    """Return the names that any installed driver declares as secret. This imports all drivers, once."""
     found = (one for one in available().values() if not isinstance(one, errors.DriverLoadError))
     return frozenset(name for one in found for name, declared in one.properties.items() if declared.secret)

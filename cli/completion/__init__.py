@@ -1,6 +1,6 @@
-"""``podium`` completes what is typed at a shell: argcomplete looks at the line, and this says what there is.
+"""Shell completion for ``podium``: argcomplete parses the line, and this package supplies the values.
 
-The shells run ``podium`` itself for that, with ``_ARGCOMPLETE`` in the environment. It has to answer while
-somebody waits for it: of the commands only the one on the line is imported, and Podium is asked for what
-cannot be known otherwise. Nothing is written but the answer, whatever is wrong.
+The shells run ``podium`` itself, with ``_ARGCOMPLETE`` in the environment. Somebody is waiting for the
+answer, so only the command on the line is imported, and Podium is asked only for what cannot be known
+otherwise. Nothing but the answer is written, whatever goes wrong.
 """

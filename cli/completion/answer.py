@@ -1,4 +1,4 @@
-"""Answers a shell."""
+"""Answers the completion requests of a shell."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from podium.cli.completion import tree
 from podium.cli.completion.line import Line
 from podium.cli.completion.values import Values
 
-#: Seconds that somebody waits who types, whatever hangs.
+#: Seconds that a person who types waits at most, whatever hangs.
 PATIENCE: Final = 2.0
 
 
@@ -18,7 +18,7 @@ class Finder(ExclusiveCompletionFinder):
     def quote_completions(
         self, completions: list[str], cword_prequote: str, last_wordbreak_pos: int | None
     ) -> list[str]:
-        # At an @ bash breaks words as at a colon, but has it stay with what follows.
+        # Bash breaks words at an @ as at a colon, but keeps the @ with the text after it.
         if completions and last_wordbreak_pos is not None and completions[0][last_wordbreak_pos] == "@":
             last_wordbreak_pos -= 1
         return super().quote_completions(completions, cword_prequote, last_wordbreak_pos)
@@ -26,7 +26,7 @@ class Finder(ExclusiveCompletionFinder):
 
 def complete() -> None:
     """Answer, and end the process."""
-    # In a thread of its own: the main one may wait for the name of a host, or for a file of another machine.
+    # In a separate thread: the main thread may wait for the name of a host, or for a remote file.
     watchdog = threading.Timer(PATIENCE, os._exit, [1])
     watchdog.daemon = True
     watchdog.start()

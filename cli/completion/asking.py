@@ -1,4 +1,4 @@
-"""What is asked of Podium for a completion: the names of nodes, drivers, tasks, conductors and operations."""
+"""The names that completion asks Podium for: nodes, drivers, tasks, conductors and operations."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,16 +14,16 @@ from podium.client.calls.drivers import DriverAction
 from podium.client.podium import Podium
 from podium.node_ranges import natural
 
-#: Names that are looked up at a time.
+#: The most names that are looked up for one completion.
 _MOST: Final = 200
 _OPERATIONS: Final = 50
 _ACTION: Final = re.compile(r"([\w-]+)\.\w+")
-#: Of arguments of an action that have no choices.
+#: The values of action arguments without choices, by kind.
 _VALUES: Final[Mapping[str, Iterable[str]]] = {"true or false": ("true", "false")}
 
 
 class Asking:
-    """Asks where the command on a line would ask.
+    """Asks the podium-api or the database that the command on the line would use.
 
     :raises podium.errors.PodiumError: from each method
     """
@@ -34,7 +34,7 @@ class Asking:
         self._arguments = ["--config-file", file] if file else []
 
     def nodes(self, prefix: str) -> Iterable[str]:
-        """Return names of nodes that begin so, without those that are on the line."""
+        """Return the names of nodes that begin with a prefix, except those on the line."""
         way = self._way()
         file = self._file() if way.url is None else None
         if file is not None:
@@ -48,14 +48,14 @@ class Asking:
         return [name for name in names if name not in self._line.words]
 
     def drivers(self) -> Mapping[str, str]:
-        """Return the drivers and what they are."""
+        """Return the drivers and their descriptions."""
         if self._line.command not in LOCAL and (way := self._way()).url is not None:
             with self._podium(way) as podium:
                 return {driver.name: driver.description or "" for driver in podium.drivers()}
         return dict.fromkeys(sorted(entry_points(group="podium.drivers").names), "")
 
     def driver_info(self) -> Mapping[str, str]:
-        """Return the settings of the driver on the line that are no secrets, or those of all drivers."""
+        """Return the settings that are no secrets, of the drivers on the line or else of all drivers."""
         drivers = [*self.drivers()]
         named = [name for name in drivers if name in self._line.words]
         found: dict[str, str] = {}
@@ -67,14 +67,14 @@ class Asking:
         return found
 
     def actions(self, prefix: str) -> Mapping[str, str]:
-        """Return the actions of drivers' own that begin so, and what each does."""
+        """Return the drivers' own actions that begin with a prefix, and what each does."""
         begun, dot, _ = prefix.partition(".")
         drivers = [name for name in self.drivers() if name == begun or (not dot and name.startswith(begun))]
         with self._podium(self._way()) as podium:
             return {one.name: one.help for one in _actions(podium, drivers)}
 
     def action_arguments(self) -> Iterable[str]:
-        """Return what the action on the line takes and is not given yet, with its choices."""
+        """Return the arguments that the action on the line still lacks, with their choices."""
         given = {word.partition("=")[0] for word in self._line.words if "=" in word}
         with self._podium(self._way()) as podium:
             drivers = [found[1] for word in self._line.words if (found := _ACTION.fullmatch(word))]
@@ -93,12 +93,12 @@ class Asking:
             return [*dict.fromkeys(task.task for task in podium.tasks())]
 
     def conductors(self) -> Mapping[str, str]:
-        """Return the names of the conductors' hosts, and in which state they are."""
+        """Return the host names of the conductors, and their states."""
         with self._podium(self._way()) as podium:
             return {one.hostname: one.state for one in podium.conductors()}
 
     def operations(self) -> Mapping[str, str]:
-        """Return the numbers of the newest operations, and what each is."""
+        """Return the numbers of the newest operations, and a description of each."""
         with self._podium(self._way()) as podium:
             found = podium.operations(limit=_OPERATIONS)
             return {str(one.id): f"{one.action}, nodes: {one.nodes}, {one.requested_by}" for one in found}
@@ -107,9 +107,9 @@ class Asking:
         return ways.choose(self._line.options, App.NAME)
 
     def _file(self) -> str | None:
-        """Return the file of the configured database, if it is one of SQLite without parameters.
+        """Return the file of the configured database, if it is SQLite without parameters.
 
-        It is read without SQLAlchemy, which takes three times as long to import as everything else.
+        The file is read without SQLAlchemy, which takes three times as long to import as everything else.
         """
         from podium.conf import database
 

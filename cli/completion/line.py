@@ -10,11 +10,11 @@ from podium.cli.app import COMMANDS, App, add_common_options
 
 
 class Line(NamedTuple):
-    """What of a line is complete.
+    """The complete part of a line.
 
-    :param words: up to the one at the cursor, which is not among them
-    :param options: those that may stand anywhere
-    :param command: the name of the command; None as long as there is none
+    :param words: the words before the word at the cursor
+    :param options: the options that may stand before or after the command
+    :param command: the name of the command; None if there is none yet
     :param is_wrong: whether no command begins with these words
     """
 
@@ -40,5 +40,5 @@ def _parsed(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add_common_options(parser, default=None)
     try:
         return parser.parse_known_args(words)
-    except argparse.ArgumentError:  # the value of the last one is being typed
+    except argparse.ArgumentError:  # the value of the last option is being typed
         return parser.parse_known_args(words[:-1])

@@ -14,7 +14,7 @@ _INSTALLED: Final = (
     " /usr/share/bash-completion/completions, _podium in a folder of zsh's fpath, and podium.fish in"
     " /etc/fish/completions."
 )
-#: argcomplete's own looks at the whole line, which has other commands on it as well: ``sudo podium``.
+#: argcomplete's own script uses the whole line, which may contain other commands, as in ``sudo podium``.
 _ZSH: Final = r"""#compdef podium
 
 _podium() {
@@ -57,5 +57,5 @@ def script(shell: str) -> str:
     """Return the script for a shell."""
     if shell == "zsh":
         return _ZSH
-    # Bash goes on in no way of its own where nothing is found: a file is no node.
+    # Bash must not fall back to file names where nothing is found: a file is no node.
     return shellcode([App.NAME], shell=shell, complete_arguments=["-o", "nospace", "-o", "nosort"])

@@ -1,4 +1,4 @@
-"""All commands as one parser, of which the options of one command alone are there."""
+"""One parser for all commands, with the options of only the command on the line."""
 
 import argparse
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _SUMMARIES: Final[Mapping[str, str]] = {name: summary for name, _, summary in CO
 
 
 def parser(line: Line) -> argparse.ArgumentParser:
-    """Return a parser for what is on a line, and for what may follow."""
+    """Return a parser for a line and for what may follow it."""
     root = argparse.ArgumentParser(prog=App.NAME)
     root.add_argument("--version", action="store_true", help="show the version, and that of the schema")
     add_common_options(root, default=None)

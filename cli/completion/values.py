@@ -1,4 +1,4 @@
-"""Which values the arguments of the commands take."""
+"""Completes the values of the commands' arguments."""
 
 import argparse
 import re
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from podium.cli.completion.asking import Asking
 
 _Found: TypeAlias = Iterable[str] | Mapping[str, str]
-#: What a name of a node cannot have: it is a range or a pattern then.
+#: Characters that no node name contains: they make it a range or a pattern.
 _SEVERAL: Final = re.compile(r"[\[\],*?@]")
-#: A condition up to the field or the value at its end.
+#: A condition that ends with a field, and one that ends with a value.
 _FIELD: Final = re.compile(r"((?:.*(?:\b(?:and|or|not)\s+|\())?\s*)[a-z_]*", re.DOTALL)
 _WORD: Final = re.compile(r"(.*\b([a-z_]+)\s*!?=\s*)[a-z]*", re.DOTALL)
 
@@ -34,14 +34,14 @@ class Values(BaseCompleter):
         name = action.option_strings[-1] if action.option_strings else ""
         find = OF_OPTIONS.get(name) or OF_METAVARS.get(str(action.metavar), _nothing)
         found: list[_Found] = [] if action.option_strings else [self._further(prefix)]
-        with suppress(Exception, SystemExit):  # there is nowhere to tell it: somebody is typing
+        with suppress(Exception, SystemExit):  # errors cannot be shown while somebody is typing
             found.append(find(self, prefix))
         if all(isinstance(some, Mapping) for some in found):
             return {one: text for some in found if isinstance(some, Mapping) for one, text in some.items()}
         return [one for some in found for one in some]
 
     def _further(self, prefix: str) -> Mapping[str, str]:
-        """Return what follows the command on the line to make it another, such as clear after node log."""
+        """Return words that extend the command on the line to another one, such as clear after node log."""
         typed = str(self._line.command).split()
         if [*self._line.words[-len(typed) :]] != typed:
             return {}
@@ -60,8 +60,8 @@ class Values(BaseCompleter):
 
     @cached_property
     def asking(self) -> "Asking":
-        """Asks Podium."""
-        from podium.cli.completion.asking import Asking  # it takes longer than the completion of a command
+        """The object that asks Podium."""
+        from podium.cli.completion.asking import Asking  # its import takes longer than completing a command
 
         return Asking(self._line)
 
@@ -95,7 +95,7 @@ def _columns(values: Values, _prefix: str) -> _Found:
 
 
 def _driver_info(values: Values, prefix: str) -> _Found:
-    """Complete KEY=@FILE, or the key of what is no secret."""
+    """Complete KEY=@FILE, or the key of a setting that is no secret."""
     return _value(values, prefix) if "=" in prefix else values.asking.driver_info()
 
 
@@ -132,7 +132,7 @@ def _urls(_: Values, _prefix: str) -> _Found:
 
 
 def _file(_: Values, prefix: str) -> _Found:
-    # What a shell stands for with a $ it would have to find again in the name of the file.
+    # A completion must begin with what was typed, which has the variable and not its value.
     return () if "$" in prefix else sorted(FilesCompleter()(prefix), key=natural)
 
 
@@ -145,7 +145,7 @@ def _file_after_at(values: Values, prefix: str) -> _Found:
 
 
 def _value(values: Values, prefix: str) -> _Found:
-    """Complete KEY=@FILE; what else a value is may be a secret."""
+    """Complete KEY=@FILE; any other value may be a secret."""
     key, equals, file = prefix.partition("=@")
     return [f"{key}=@{one}" for one in _file(values, file)] if equals else ()
 

@@ -1,1 +1,1 @@
-"""What nodes can do beside their power: commands that read their hardware, and those that change it."""
+"""Commands for the hardware of nodes besides power: those that read it, and those that change it."""

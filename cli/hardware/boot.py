@@ -16,10 +16,10 @@ _COLUMNS: Final = ("node", "device", "persistent", "mode", "supported")
 
 
 class Show(Reading[BootDevices]):
-    """Read what nodes boot from, and what they could, now.
+    """Read what nodes boot from now, and what they could boot from.
 
-    persistent says whether it is for every boot, or for the next alone. Without a device the hardware does
-    not say. The exit status is 1 if it could not be read of any node.
+    persistent shows whether this is for every boot or only for the next. device is empty if the hardware does
+    not report it. The exit status is 1 if any node could not be read.
     """
 
     column_names = _COLUMNS
@@ -35,7 +35,7 @@ class Show(Reading[BootDevices]):
 class Set(Operating):
     """Set what nodes boot from: at their next boot, or with --persistent at every one.
 
-    It is checked by reading it back. Nothing is switched: podium node power reboot --boot does both.
+    The setting is checked by reading it back. Nothing is switched: podium node power reboot --boot does both.
     """
 
     action = states.SET_BOOT_DEVICE

@@ -1,4 +1,4 @@
-"""What nodes are told to boot from, on a command line and in words."""
+"""What nodes are to boot from, as options of a command line and in words."""
 
 import argparse
 from typing import Final, get_args
@@ -37,7 +37,7 @@ def add_how(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(parser: argparse.ArgumentParser, parsed_args: argparse.Namespace) -> BootChoice | None:
-    """Return what nodes are to boot from; None if nothing is said about it."""
+    """Return what nodes are to boot from; None if no device is given."""
     if parsed_args.boot is None:
         for option in _OPTIONS:
             if getattr(parsed_args, option):
@@ -48,6 +48,6 @@ def chosen(parser: argparse.ArgumentParser, parsed_args: argparse.Namespace) -> 
 
 
 def in_words(boot: BootChoice) -> str:
-    """Return such as ``pxe, once, uefi``."""
+    """Return a choice in words, such as ``pxe, once, uefi``."""
     how = ["every time" if boot.persistent else "once"] if boot.device != "default" else []
     return ", ".join([boot.device, *how, *([boot.mode] if boot.mode else [])])

@@ -14,11 +14,11 @@ _COLUMNS: Final = ("node", "offset", "read_at")
 
 
 class Show(Reading[Clock]):
-    """Read how far the clocks of nodes' controllers are off, now.
+    """Read how far the clocks of nodes' controllers are off now.
 
-    For programs, offset is how many seconds a clock is ahead of its conductor's; it is negative where it is
-    behind. The entries of podium node log are dated by this clock. The exit status is 1 if it could not be
-    read of any node.
+    In formats for programs, offset is the number of seconds by which a clock is ahead of its conductor's,
+    negative if it is behind. The entries of podium node log are dated by this clock. The exit status is 1 if
+    the clock of any node could not be read.
     """
 
     column_names = _COLUMNS
@@ -33,10 +33,10 @@ class Show(Reading[Clock]):
 
 
 class Set(Operating):
-    """Set the clocks of nodes' controllers to the time of the conductors that have them.
+    """Set the clocks of nodes' controllers to the time of the conductors that own the nodes.
 
-    Older entries of podium node log, which were dated by the clock as it was, are corrected from then on by
-    what it was off before; the result says how much that is.
+    Older entries of podium node log, which were dated by the clock before it was set, are corrected from then
+    on by its previous offset. The result shows that offset.
     """
 
     action = states.SET_CLOCK

@@ -14,10 +14,10 @@ _ARGUMENT: Final = re.compile(r"[A-Za-z_]\w*=")
 
 
 class Do(Operating):
-    """Have a driver do what it alone can do, with nodes of that driver.
+    """Carry out an action that only one driver has, on nodes of that driver.
 
-    podium driver show lists its actions, and what each is given. Arguments are recorded, and are no place for
-    secrets.
+    podium driver show lists the actions of a driver and their arguments. Arguments are recorded, and are no
+    place for secrets.
     """
 
     action = states.DRIVER_ACTION
@@ -52,9 +52,9 @@ def _action(text: str) -> str:
 
 
 def _values(given: Iterable[str]) -> dict[str, str | int | float | bool]:
-    """Return what an action is given, by name.
+    """Return the arguments of an action by name.
 
-    :raises podium.errors.NotUnderstood: something is given twice
+    :raises podium.errors.NotUnderstood: if an argument is given twice
     """
     values: dict[str, str | int | float | bool] = {}
     for word in given:

@@ -14,11 +14,11 @@ _COLUMNS: Final = ("node", "watts", "words", "feeds")
 
 
 class Feeds(Reading[FeedsRead]):
-    """Read what the feeds of nodes deliver, now, and say what follows from it.
+    """Read what the feeds of nodes deliver now, and show what follows from it.
 
-    A node names its feeds, which are nodes of their own, as power_feeds in its extra: for instance podium
-    node set r1n07 --extra power_feeds=pdu1o7,pdu2o7. The conductors that have the feeds ask them. A feed that
-    was not read says why.
+    A node names its feeds, which are nodes themselves, as power_feeds in its extra: for instance podium node
+    set r1n07 --extra power_feeds=pdu1o7,pdu2o7. The conductors that own the feeds read them. A feed that was
+    not read shows the reason.
     """
 
     column_names = _COLUMNS
@@ -35,7 +35,7 @@ class Feeds(Reading[FeedsRead]):
 
 
 def _in_words(feed: Feed) -> str:
-    """Return a feed such as ``pdu1o7 power on 156 W``."""
+    """Return a feed in words, such as ``pdu1o7 power on 156 W``."""
     if feed.watts is not None:
         return f"{feed.name} {feed.power_state or 'never read'} {feed.watts:g} W"
     return f"{feed.name} {feed.power_state or ''} ({feed.error})" if feed.error else feed.name

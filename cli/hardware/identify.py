@@ -15,7 +15,7 @@ _LONGEST: Final = 86_400.0
 
 
 class Identify(Operating):
-    """Have the LED blink by which people find a machine in its rack."""
+    """Have the LED of a machine blink, so that people find it in its rack."""
 
     action = states.IDENTIFY
 

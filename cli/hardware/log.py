@@ -31,25 +31,25 @@ _SINCE_LIMIT: Final = 10_000
 #: Entries of each node with which --follow begins.
 _FIRST: Final = 10
 _POLL_SECONDS: Final = 10.0
-#: The severities that --severity takes, and which entries it leaves.
+#: The levels of --severity, and the severities of the entries that each shows.
 _LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "warning": ("Warning", "Critical"),
     "critical": ("Critical",),
 }
-#: What may be otherwise at the next look.
+#: Errors that may be gone at the next look.
 _PASSING: Final = (*AWAY, errors.Conflict, errors.DriverError)
 
 
 class Log(ReadingNodes):
-    """Read the logs that the hardware of nodes keeps of itself, the oldest entry first.
+    """Read the logs that the hardware of nodes keeps, the oldest entry first.
 
-    The entries of several nodes are merged by their times. at is when something happened: the time of the
-    hardware's clock, clock_at, without the seconds by which that was ahead. Where nobody knows these, a table
-    has the clock's time. Entries from before the clock was set have none.
+    The entries of several nodes are merged by time. at is when something happened: clock_at, the time of the
+    hardware's clock, less the seconds by which that was ahead. If these are unknown, a table shows the
+    clock's time. Entries from before the clock was set have no time.
 
-    With --follow, what is new is printed as it comes, and -f json prints one object a line, until Ctrl-C; it
-    begins with the newest 10 entries. The logs are read every 10 seconds. The exit status is 1 if the log of
-    any node could not be read. See also podium node log clear.
+    With --follow, new entries are printed as they appear until Ctrl-C, and -f json prints one object a line.
+    The output begins with the newest 10 entries, and the logs are read every 10 seconds. The exit status is 1
+    if the log of any node could not be read. See also podium node log clear.
     """
 
     column_names = COLUMNS
@@ -105,7 +105,7 @@ class Log(ReadingNodes):
         return int(self._failed)
 
     def _columns(self, parsed_args: argparse.Namespace, names: Sequence[str]) -> Sequence[str]:
-        """Return every column for programs, and the short ones for people."""
+        """Return every column for programs, and the short list for people."""
         if parsed_args.formatter != "table" or parsed_args.long or parsed_args.columns:
             return COLUMNS
         return [name for name in _SHORT if name != "node" or len(names) > 1]
@@ -128,9 +128,9 @@ class Log(ReadingNodes):
     def _follow(
         self, podium: Podium, names: Sequence[str], parsed_args: argparse.Namespace, out: Lines
     ) -> None:
-        """Print the newest entries, and then what is new at every look that is answered.
+        """Print the newest entries, and then the new entries of every look that succeeds.
 
-        Nodes that could not be read are read again, unless that is all of them at the first look.
+        Nodes that could not be read are tried again, unless no node could be read at the first look.
         """
         usual = _FIRST if parsed_args.since is None else _SINCE_LIMIT
         followers = {
@@ -182,7 +182,7 @@ def _wanted(parsed_args: argparse.Namespace) -> Callable[[LogLine], bool] | None
 
 
 def _begin(podium: Podium, node: str, parsed_args: argparse.Namespace, usual: int) -> Found:
-    """Return the newest entries that are asked for."""
+    """Return the newest entries that the options select."""
     return log_pages.newest(
         podium,
         node,
@@ -196,7 +196,7 @@ def _begin(podium: Podium, node: str, parsed_args: argparse.Namespace, usual: in
 def _rows(
     found: Iterable[tuple[str, Found]], columns: Sequence[str], *, for_people: bool
 ) -> Iterable[list[Any]]:
-    """Yield rows by their times; those of one node stay in order."""
+    """Yield rows ordered by time; the rows of one node keep their order."""
     merged = heapq.merge(*(_dated(name, one) for name, one in found), key=lambda row: row[0])
     for _, name, entry in merged:
         shown = {"node": name, **plain(entry)}
@@ -206,7 +206,7 @@ def _rows(
 
 
 def _dated(name: str, found: Found) -> list[tuple[datetime, str, LogLine]]:
-    """Return entries with their times; one without any has that of the next."""
+    """Return entries with their times; an entry without a time gets that of the next."""
     dated = []
     at = found.read_at
     for entry in reversed(found.entries):

@@ -17,15 +17,15 @@ from podium.client.calls.call import plain
 from podium.client.calls.hardware import LogLine
 from podium.client.calls.operations import AskPower, SeenLog
 
-#: Entries that are copied; hardware keeps a few thousand.
+#: The most entries that are copied; hardware keeps a few thousand.
 _MOST: Final = 100_000
 
 
 class Clear(outcomes.Requesting):
-    """Clear the log that the hardware of a node keeps of itself, of which a copy is written first.
+    """Clear the log that the hardware of a node keeps, after writing a copy of it.
 
-    The copy is a new file that only you may read, with an entry as JSON in each line, the oldest first.
-    Nothing is cleared if it cannot be written, or if the log has entries by then that are not in it.
+    The copy is a new file that only you may read, with one entry as JSON in each line, the oldest first.
+    Nothing is cleared if the copy cannot be written, or if the log has entries by then that the copy lacks.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

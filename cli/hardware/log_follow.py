@@ -1,4 +1,4 @@
-"""The log of a node's hardware, read again and again for what is new, whatever happens to it meanwhile."""
+"""Reads the log of a node's hardware again and again for new entries, even if it is cleared meanwhile."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 from podium.cli.hardware.log_pages import Found, which
 from podium.client.calls.hardware import LogLine
 
-#: Entries that are read at one look.
+#: The most entries that are read at one look.
 _MOST: Final = 10_000
-#: Entries that are remembered, so that none is new twice.
+#: Entries that are remembered, so that none is reported twice.
 _REMEMBERED: Final = 2000
 
 
 class News(NamedTuple):
-    """What is new in a log.
+    """The new entries of a log.
 
     :ivar found: the entries
     :ivar was_cleared: whether the log was cleared since the last look
@@ -28,11 +28,11 @@ class News(NamedTuple):
 class Follower:
     """Follows the log of a node.
 
-    Ids begin anew in a log that was cleared, and reach the last one that was seen. So each look reads that
-    entry once more, and compares it.
+    In a log that was cleared, ids begin anew and may reach the last id that was seen. Each look therefore
+    reads the last entry once more, and compares it.
 
     :param begin: reads what the first look shows
-    :param read: as :func:`podium.cli.hardware.log_pages.newest`, of the node
+    :param read: :func:`podium.cli.hardware.log_pages.newest` for the node
     """
 
     def __init__(self, begin: Callable[[], Found], read: Callable[..., Found]) -> None:
@@ -43,9 +43,9 @@ class Follower:
         self._shown: deque[tuple[Any, ...]] = deque(maxlen=_REMEMBERED)
 
     def look(self) -> News:
-        """Return what is new.
+        """Return the new entries.
 
-        :raises podium.errors.PodiumError: it could not be read
+        :raises podium.errors.PodiumError: if the log could not be read
         """
         if self._has_begun:
             return self._look()
@@ -87,12 +87,12 @@ class Follower:
 
 
 def _after(found: Found, is_known: Callable[[LogLine], bool]) -> list[LogLine] | None:
-    """Return the entries that follow the last known one; None if there is none."""
+    """Return the entries after the last known entry; None if no entry is known."""
     places = [place for place, entry in enumerate(found.entries) if is_known(entry)]
     return found.entries[places[-1] + 1 :] if places else None
 
 
 def _same(one: LogLine, other: LogLine) -> bool:
-    """Return whether two entries are one: its words may change once the names of the sensors are known."""
+    """Return whether two entries are the same; its message may change once the sensors' names are known."""
     alike = one.message == other.message or (one.raw is not None and one.raw == other.raw)
     return one.id == other.id and one.clock_at == other.clock_at and alike

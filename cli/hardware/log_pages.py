@@ -1,4 +1,4 @@
-"""The log of a node's hardware, read page by page: between two pages others have their turn with the node."""
+"""Reads the log of a node's hardware page by page, so that other calls to the node run between pages."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -8,7 +8,7 @@ from podium import errors
 from podium.client.calls.hardware import LogEntries, LogLine
 from podium.client.podium import Podium
 
-#: Entries of a page at the most.
+#: The most entries in a page.
 _PAGE: Final = 1000
 
 
@@ -16,11 +16,11 @@ class Found(NamedTuple):
     """Entries of a log.
 
     :ivar entries: the oldest first
-    :ivar more: whether there are older ones that were asked for
-    :ivar newest: the newest two entries of the log, or one, or none, the oldest first
-    :ivar read_at: when that was read
+    :ivar more: whether there are older entries that were asked for
+    :ivar newest: up to two of the newest entries of the log, the oldest first
+    :ivar read_at: when the newest entries were read
     :ivar clock_offset: see LogEntries
-    :ivar fault: why there are no older ones, if they could not be read
+    :ivar fault: why older entries are missing, if they could not be read
     """
 
     entries: list[LogLine]
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 
 def which(entry: LogLine) -> tuple[Any, ...]:
-    """Return what tells an entry from every other: ids repeat, in a log that was cleared or by a fault."""
+    """Return what identifies an entry; ids repeat in a log that was cleared, or because of a fault."""
     return entry.id, entry.clock_at, entry.message, entry.raw
 
 
@@ -49,13 +49,14 @@ def newest(
 ) -> Found:
     """Read the newest entries of a log.
 
-    :param most: how many at the most
-    :param since: only those of so many last seconds; entries without a time go with the next that has one
-    :param after: only those after that with this id
-    :param wanted: only those for which this is true
-    :param until: no page after that with an entry for which this is true
+    :param most: the most entries to return
+    :param since: only entries of so many last seconds; an entry without a time goes with the next that has
+        one
+    :param after: only entries after the one with this id
+    :param wanted: only entries for which this is true
+    :param until: read no page after the one with an entry for which this is true
     :param wait: seconds to wait for each page
-    :raises podium.errors.PodiumError: the first page could not be read
+    :raises podium.errors.PodiumError: if the first page could not be read
     """
     pages = _pages(podium, node, most if wanted is None else _PAGE, after, wait)
     last = page = next(pages)
@@ -66,7 +67,7 @@ def newest(
     while True:
         before = len(seen)
         for entry in reversed(page.entries):
-            if which(entry) in seen:  # pages of a log that changes overlap
+            if which(entry) in seen:  # pages overlap if the log changes
                 continue
             seen.add(which(entry))
             at = entry.at or entry.clock_at
@@ -96,7 +97,7 @@ def newest(
 
 
 def _pages(podium: Podium, node: str, most: int, after: str | None, wait: float) -> Iterator[LogEntries]:
-    """Yield pages, the newest first; one entry more than the most says whether there are more."""
+    """Yield pages, the newest first; one entry beyond the most shows whether there are more."""
     limit = min(most + 1, _PAGE)
     before: str | None = None
     while True:

@@ -1,4 +1,4 @@
-"""Reads of the hardware of several nodes, some at a time, while somebody waits."""
+"""Reads the hardware of several nodes, some at a time, while somebody waits."""
 
 import argparse
 import threading
@@ -21,20 +21,20 @@ T = TypeVar("T")
 
 #: Nodes that are read at the same time.
 AT_ONCE: Final = 16
-#: Lines about nodes that could not be read.
+#: The most lines about nodes that could not be read.
 _SHOWN: Final = 50
 #: The shortest wait in seconds, the longest, and the usual one.
 _SHORTEST: Final = 0.1
 _LONGEST: Final = 50.0
 WAIT: Final = 40.0
-#: Errors that are not about a node, and would come again for the next.
+#: Errors that do not concern one node, and would recur for the next.
 _OF_ALL: Final = (*AWAY, errors.LoginRefused, errors.NotAllowed, errors.OtherFleet, errors.SchemaMismatch)
 
 
 def add_timeout(parser: argparse.ArgumentParser, usual: float = WAIT) -> None:
-    """Add the option --timeout of a command that waits for what conductors read.
+    """Add the option --timeout of a command that waits for conductors to read something.
 
-    :param usual: seconds that it waits without the option
+    :param usual: seconds to wait without the option
     """
     parser.add_argument(
         "--timeout",
@@ -55,7 +55,7 @@ class ReadingNodes(command.Lister):
     The exit status is 1 if anything could not be read.
     """
 
-    #: Seconds that it waits unless somebody says otherwise.
+    #: Seconds to wait without --timeout.
     usual_wait: ClassVar[float] = WAIT
     _failed = False
 
@@ -66,7 +66,7 @@ class ReadingNodes(command.Lister):
         return parser
 
     def names(self, podium: Podium, parsed_args: argparse.Namespace) -> list[str]:
-        """Return the names of the nodes that are meant; if there are none, it has said so."""
+        """Return the names of the chosen nodes, and report if there are none."""
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         found = [node.name for node in podium.nodes(nodes, fields=["name"], where=where)]
         if not found:
@@ -75,7 +75,7 @@ class ReadingNodes(command.Lister):
         return found
 
     def found(self, names: Sequence[str], read: Callable[[str], T]) -> list[tuple[str, T]]:
-        """Return what could be read of each node, having said of which nothing could be.
+        """Return what could be read of each node, and report the nodes that could not be read.
 
         :raises podium.errors.PodiumError: if nobody answers, whichever node is meant
         """
@@ -95,7 +95,7 @@ class ReadingNodes(command.Lister):
     ) -> int:
         rows = [*data]
         if self._failed and not rows and parsed_args.formatter == "table":
-            return 0  # that there is nothing would be said, which nobody knows
+            return 0  # do not report that there is nothing: that is not known
         return super().produce_output(parsed_args, column_names, rows)
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -105,7 +105,7 @@ class ReadingNodes(command.Lister):
     def _read_all(
         self, names: Sequence[str], read: Callable[[str], T]
     ) -> Iterator[tuple[str, T | errors.PodiumError]]:
-        """Yield what is read of each node, with a bar on a terminal.
+        """Yield the result for each node, with a progress bar on a terminal.
 
         :raises podium.errors.PodiumError: if nobody answers, whichever node is meant
         """
@@ -128,7 +128,7 @@ class ReadingNodes(command.Lister):
         return ((name, every[name]) for name in names)
 
     def tell(self, failures: Iterable[tuple[str, str]], more: str = "") -> None:
-        """Say of nodes why they could not be read, and what is more; those with one reason share a line."""
+        """Report why nodes could not be read, and add ``more``; nodes with the same reason share a line."""
         reasons = node_ranges.by_reason((name, why.removeprefix(f"{name}: ")) for name, why in failures)
         for reason, names in reasons[:_SHOWN]:
             self.warn(one_line(f"{node_ranges.fold(names)}: {reason}{more}"))
@@ -137,7 +137,7 @@ class ReadingNodes(command.Lister):
 
 
 class Reading(ReadingNodes, Generic[T]):
-    """A command that reads one thing of the hardware of nodes, and makes rows of it."""
+    """A command that reads one thing from the hardware of nodes, and shows it as rows."""
 
     @abstractmethod
     def read(self, podium: Podium, node: str, wait: float) -> T:
@@ -159,9 +159,9 @@ class Reading(ReadingNodes, Generic[T]):
 def side_by_side(
     names: Sequence[str], read: Callable[[str], T]
 ) -> Iterator[tuple[str, T | errors.PodiumError]]:
-    """Yield what is read of each node, or why it could not be, as it comes.
+    """Yield the result or the error for each node, as it arrives.
 
-    The threads that read end with the process: whoever presses Ctrl-C need not wait for hardware.
+    The threads that read end with the process, so that Ctrl-C does not wait for hardware.
     """
     left = deque(names)
     answers: SimpleQueue[tuple[str, T | Exception]] = SimpleQueue()

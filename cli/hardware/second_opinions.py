@@ -1,4 +1,4 @@
-"""What the feeds of nodes say about their power, for whoever is asked whether to switch them."""
+"""Reads the feeds of nodes for the person who is asked whether to switch the nodes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -14,7 +14,7 @@ _WAIT: Final = 10.0
 
 
 def of_failing(podium: Podium, nodes: Chosen) -> Iterator[str]:
-    """Yield a line for some nodes that cannot be read and name their feeds."""
+    """Yield a line for each of the first nodes that cannot be read and name their feeds."""
     fields = ["name", "extra.power_feeds"]
     failing = podium.nodes(nodes.nodes, fields=fields, where=nodes.where, failing=True)
     names = [node.name for node in failing if (node.extra or {}).get("power_feeds")]
@@ -28,7 +28,7 @@ def of_failing(podium: Podium, nodes: Chosen) -> Iterator[str]:
 
 
 def of_all(podium: Podium, names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """Return a line for each node, the names of all their feeds, and of whatever else these feed."""
+    """Return lines about the nodes, the names of all their feeds, and the names of other nodes on these."""
     lines: list[str] = []
     feeds: dict[str, str] = {}
     others: dict[str, None] = {}
@@ -50,7 +50,7 @@ def of_all(podium: Podium, names: Sequence[str]) -> tuple[list[str], list[str], 
 
 
 def _odd(podium: Podium, names: Sequence[str], feeds: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each feed that somebody works at, or that may be no outlet."""
+    """Yield a line for each feed that is in maintenance, or that may not be an outlet."""
     fields = ["name", "driver", "maintenance", "extra.power_feeds"]
     machines = {node.driver for node in podium.nodes(names, fields=fields)}
     for feed in podium.nodes(feeds, fields=fields):

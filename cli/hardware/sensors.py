@@ -11,16 +11,16 @@ from podium.client.calls.hardware import Sensors as SensorsRead
 from podium.client.podium import Podium
 
 _COLUMNS: Final = ("node", "name", "kind", "value", "unit", "status", "thresholds")
-#: What lies beyond thresholds, in the words of a status where there is one.
+#: The words for levels of thresholds: those of a status where there is one.
 _BEYOND: Final[Mapping[str, str]] = {"caution": "Warning", "critical": "Critical", "fatal": "Fatal"}
 
 
 class Sensors(Reading[SensorsRead]):
-    """Read the sensors of nodes, now.
+    """Read the sensors of nodes now.
 
-    The conductors that have the nodes ask their hardware, which may take some seconds. A sensor without a
-    reading at present has no value. Its thresholds are those of the hardware: the readings below and above
-    which its status changes. A power change of a node goes first. The exit status is 1 if the sensors of any
+    The conductors that own the nodes ask their hardware, which may take some seconds. A sensor without a
+    current reading has no value. Its thresholds are those of the hardware: the readings below and above which
+    its status changes. A power change of a node takes precedence. The exit status is 1 if the sensors of any
     node could not be read.
     """
 
@@ -40,12 +40,12 @@ def _row(node: str, sensor: SensorReading, *, for_people: bool) -> list[Any]:
         if sensor.thresholds is not None:
             shown["thresholds"] = _in_words(sensor.thresholds)
         if sensor.value is None and sensor.status == "OK":
-            shown["status"] = None  # without a reading nothing is known to be well
+            shown["status"] = None  # without a reading, OK means nothing
     return [shown[column] for column in _COLUMNS]
 
 
 def _in_words(thresholds: Thresholds) -> str:
-    """Return thresholds such as ``Warning <5 >38, Critical >42``."""
+    """Return thresholds in words, such as ``Warning <5 >38, Critical >42``."""
     parts = []
     for level, word in _BEYOND.items():
         limits = (

@@ -1,1 +1,1 @@
-"""What people see of results at a terminal; programs get cliff's formats."""
+"""Shows results to people at a terminal; programs get cliff's formats."""

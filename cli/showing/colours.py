@@ -1,10 +1,10 @@
-"""Colours by meaning: what is well, what needs a look, what is wrong, and what is over."""
+"""Colours by meaning: good, in need of a look, wrong, and over."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 GREEN, YELLOW, RED, FAINT = "32", "33", "31", "2"
-#: Of headings.
+#: The style of headings.
 BOLD: Final = "1"
 
 _MEANINGS: Final[Mapping[str, str]] = {
@@ -19,9 +19,9 @@ _MEANINGS: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(("power off", "gone", "offline", "disabled", "cancelled", "replaced", "revoked"), FAINT),
 }
-#: Columns of states whose names do not end so.
+#: Columns of states whose names do not end with _state.
 _STATES: Final = frozenset({"state", "status", "health", "result", "place", "severity"})
-#: Columns whose every value but nothing, 0 and no has a meaning.
+#: Columns in which every value except nothing, 0 and no has a colour.
 _SAY_MORE: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("error", "last_error", "failed", "failures", "failing", "unreadable", "expired", "frozen_at"), RED
@@ -31,7 +31,7 @@ _SAY_MORE: Final[Mapping[str, str]] = {
 
 
 def colour_of(column: str, value: Any, text: str) -> str | None:
-    """Return the colour of a cell, None for the usual one.
+    """Return the colour of a cell; None for the usual colour.
 
     :param value: what the cell shows
     :param text: its words

@@ -1,4 +1,4 @@
-"""The state of the fleet in a few lines: what needs attention first, then the calm figures."""
+"""The state of the fleet in a few lines: what needs attention first, then the figures."""
 
 import shlex
 import textwrap
@@ -13,11 +13,11 @@ from podium.cli.showing.words import age, one_line
 from podium.client.calls.status import Finding, NodeCounts, Readings, Status
 from podium.node_ranges import fold
 
-#: Characters of the names of figures.
+#: The width of the names of figures.
 _LABEL: Final = 13
-#: Findings that are shown: whoever has more has to begin somewhere.
+#: The most findings that are shown.
 MOST: Final = 10
-#: Before a command, and before its further lines.
+#: The indentation of a command, and of its further lines.
 _INDENT: Final = "    "
 _FURTHER: Final = "      "
 _COMMAND: Final = f"{_INDENT}podium "
@@ -27,9 +27,9 @@ _COLOURS: Final[Mapping[str, str]] = {"critical": RED, "warning": YELLOW}
 def fleet_lines(status: Status, screen: Screen | None, now: datetime, most: int = MOST) -> list[str]:
     """Return the lines.
 
-    :param screen: that they fit; None for lines of any length without colours
+    :param screen: the terminal that the lines must fit; None for lines of any length without colours
     :param now: by the database's clock
-    :param most: of the things that need attention, how many are shown
+    :param most: the most findings that are shown
     """
     lines = [*_attention(status.attention, now, most), ("", None)]
     lines += ((f"{name:{_LABEL}}{text}", None) for name, text in _figures(status) if text)
@@ -46,19 +46,19 @@ def _fitted(text: str, colour: str | None, screen: Screen) -> list[str]:
 
 
 def _copied(command: str, columns: int) -> list[str]:
-    """Return a command in lines that do the same when they are copied to a shell."""
+    """Return a command as lines that can be copied to a shell."""
     width = max(columns - len(_FURTHER) - len(" \\"), 1)
     pieces = textwrap.wrap(command, width, break_long_words=False, break_on_hyphens=False)
     lines: list[str] = []
     for number, piece in enumerate(pieces, 1):
         is_end = number == len(pieces) or _is_open(" ".join(pieces[:number]))
-        joined = "" if is_end else " \\"  # what is quoted may have several lines
+        joined = "" if is_end else " \\"  # a quoted text may span lines
         lines.append(f"{_FURTHER if lines else _INDENT}{piece}{joined}")
     return lines
 
 
 def _is_open(text: str) -> bool:
-    """Return whether quotes begin in a text that do not end there."""
+    """Return whether a text ends inside quotes."""
     try:
         shlex.split(text)
     except ValueError:
@@ -147,7 +147,7 @@ def _conductors(status: Status) -> str:
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    """Return numbers with their words, without those of nothing."""
+    """Return numbers with their words, without zeros."""
     return ", ".join(f"{count:,} {word}".rstrip() for word, count in counts.items() if count)
 
 

@@ -1,4 +1,4 @@
-"""Rows that are printed as they come, one per line, until somebody has seen enough."""
+"""Prints rows as they arrive, one per line."""
 
 import csv
 import io
@@ -23,9 +23,9 @@ class Lines:
 
     :param form: the name of cliff's formatter, one of :data:`FORMATS`
     :param most: the widths of columns in a table
-    :param least: those of columns that take, at a terminal, as much as what has come needs, up to the others
-    :param screen: that the lines of a table fit
-    :param hanging: whether the last column goes on below itself there, and is not cut
+    :param least: the initial widths at a terminal of columns that grow with their cells, up to ``most``
+    :param screen: the terminal that the lines of a table must fit
+    :param hanging: whether the last column wraps below itself there instead of being cut
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Lines:
         self._out.flush()
 
     def _grow(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Make columns as wide as these cells need, and return whether any was narrower."""
+        """Make columns as wide as these cells need, and return whether any was widened."""
         before, self._widths = self._widths, dict(self._widths)
         for place, name in enumerate(self.columns):
             longest = max((widths.width_of(str(row[place])) for row in rows), default=0)
@@ -107,7 +107,7 @@ class Lines:
         return [widths.cut(one_line(_GAP.join(cells).rstrip()), columns, self._screen.dots)]
 
     def _coloured(self, line: str, values: Sequence[Any]) -> str:
-        """Return a line whose cells have their colours; one that is cut off has none."""
+        """Return a line with coloured cells; a cell that is cut off has no colour."""
         parts, place = [], 0
         for name, value in zip(self.columns, map(str, values), strict=True):
             end = place + max(len(value), self._widths.get(name, 0)) + len(_GAP)
@@ -119,12 +119,12 @@ class Lines:
 
 
 def reader_gone(out: TextIO, seconds: float) -> bool:
-    """Wait, unless the reader of a pipe has closed it."""
+    """Wait, and return whether the reader of a pipe has closed it, which ends the wait."""
     try:
         poll = select.poll()
         poll.register(out.fileno(), 0)
-    except (OSError, io.UnsupportedOperation):  # it is no file
+    except (OSError, io.UnsupportedOperation):  # it is not a file
         time.sleep(seconds)
         return False
-    # A file or a terminal is never in such a state, or stays in it.
+    # A file or a terminal never reports these events, or always does.
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(seconds * 1000))

@@ -1,7 +1,7 @@
-"""A picture at the terminal that changes in place, until somebody leaves it.
+"""A picture at the terminal that changes in place until somebody ends it.
 
-It is on the alternate screen, so that what was there before is there again afterwards, however the command
-ends: by Ctrl-C, ``q``, Ctrl-\\ or another signal, and while it is suspended.
+It uses the alternate screen, so that the previous content returns however the command ends (by Ctrl-C, ``q``,
+Ctrl-\\ or another signal), and while it is suspended.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import Any, Final, Self, TextIO
 
 from podium.cli.showing.screen import Screen
 
-#: The alternate screen, without a cursor, on which a line that is too long is cut; and back.
+#: Enters the alternate screen, without a cursor and with long lines cut; and leaves it.
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 _LEAVE: Final = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _HOME: Final = "\x1b[H"
@@ -36,16 +36,16 @@ def can_be(out: TextIO) -> bool:
 
 
 class Live:
-    """Draws a picture every second, when something changed, and when the terminal has another size.
+    """Draws a picture every second, when something changes, and when the terminal is resized.
 
-    A thread of its own draws, and hears the keys, so that ages count on while the main thread waits for news.
-    The main thread enters and leaves, since signals come to it: Ctrl-C as KeyboardInterrupt, which ``q`` is
-    too, and the other signals that end a program as SystemExit.
+    A separate thread draws and reads keys, so that ages advance while the main thread waits for news. The
+    main thread enters and leaves, because it receives the signals: Ctrl-C and ``q`` as KeyboardInterrupt, and
+    the other signals that end a program as SystemExit.
 
     :param draw: returns the lines of the picture for a terminal; called while ``lock`` is held
-    :param screen: returns the terminal, as large as it is now
+    :param screen: returns the terminal with its present size
     :param keys: where keys come from
-    :ivar lock: to be held by whoever changes what is drawn
+    :ivar lock: must be held while changing what is drawn
     """
 
     def __init__(
@@ -90,8 +90,8 @@ class Live:
             raise self._fault
 
     def wake(self) -> None:
-        """Have the picture be drawn anew."""
-        with suppress(BlockingIOError):  # it will be, many times
+        """Request that the picture is drawn again."""
+        with suppress(BlockingIOError):  # many requests are pending already
             os.write(self._wakes, b".")
 
     def _handlers(self) -> Iterable[tuple[int, Callable[[int, FrameType | None], object]]]:
@@ -120,10 +120,10 @@ class Live:
             termios.tcsetattr(self._keys, termios.TCSADRAIN, self._modes)
 
     def _suspend(self, number: int, _: FrameType | None) -> None:
-        with self.lock:  # and so nothing is drawn meanwhile
+        with self.lock:  # so that nothing is drawn meanwhile
             self._leave()
             own = signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)  # it goes on here, when somebody lets it
+            os.kill(os.getpid(), number)  # it continues here once it is resumed
             signal.signal(number, own)
             self._enter()
         self.wake()
@@ -131,7 +131,7 @@ class Live:
     def _run(self) -> None:
         try:
             while not self._ends:
-                time.sleep(_LEAST)  # and so what changes all the time is not drawn all the time
+                time.sleep(_LEAST)  # limits how often constant changes are drawn
                 self._wait()
                 self._show()
         except BaseException as fault:

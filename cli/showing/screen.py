@@ -8,12 +8,12 @@ import subprocess
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self, TextIO
 
-#: Where nobody knows better.
+#: The size where it is not known.
 _COLUMNS: Final = 80
 _LINES: Final = 24
-#: Of the greatest number of columns or lines that is believed.
+#: The most digits of a number of columns or lines that is believed.
 _DIGITS: Final = 5
-#: Ends at once with less than a screen, passes colours on, and leaves what it showed on the screen.
+#: Options of less: end at once with less than a screen, pass colours on, leave the text on the screen.
 _LESS: Final = "FRX"
 
 
@@ -21,7 +21,7 @@ class Screen(NamedTuple):
     """A terminal that shows results.
 
     :ivar columns: characters in a line
-    :ivar dots: what stands for what is cut off
+    :ivar dots: the mark for text that is cut off
     """
 
     out: TextIO
@@ -32,7 +32,7 @@ class Screen(NamedTuple):
 
     @classmethod
     def of(cls, out: TextIO, columns: int = 0) -> Self | None:
-        """Return the terminal that this is written to; None if it is none.
+        """Return the terminal that a stream writes to; None if it is not a terminal.
 
         :param columns: characters in a line; 0 for as many as there are
         """
@@ -57,7 +57,7 @@ class Screen(NamedTuple):
         )
 
     def show(self, lines: Sequence[str], *, paged: bool, at_end: bool = False) -> None:
-        """Show lines; in a pager if they are more than the screen has.
+        """Show lines, in a pager if the screen has fewer.
 
         :param at_end: whether less begins with the last screen
         """
@@ -68,12 +68,12 @@ class Screen(NamedTuple):
             self.out.flush()
 
     def _page(self, pager: Sequence[str], text: str, less: str) -> bool:
-        """Return whether the pager could be started.
+        """Show a text in the pager, and return whether that could be started.
 
         :param less: options of less
         """
         self.out.flush()
-        # Ctrl-C is the pager's; a handler, unlike SIG_IGN, does not last into it.
+        # Ctrl-C is for the pager, which would inherit SIG_IGN, but does not inherit a handler.
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             process = subprocess.Popen(
@@ -85,7 +85,7 @@ class Screen(NamedTuple):
                 encoding=self.out.encoding,
                 errors="replace",
             )
-            process.communicate(text)  # a pager that was left early is no error
+            process.communicate(text)  # leaving the pager early is no error
         except OSError:
             return False
         finally:
@@ -99,7 +99,7 @@ def _given(name: str) -> int:
 
 
 def _pager() -> list[str]:
-    """Return the command that PAGER names, or less if it is there; nothing for none."""
+    """Return the command that PAGER names, or less if it is installed; empty for no pager."""
     if os.environ.get("TERM", "") in ("", "dumb"):
         return []
     given = os.environ.get("PAGER")

@@ -16,22 +16,22 @@ from podium.cli.showing.words import age, in_words, one_line, stamp, whole_numbe
 
 _GAP: Final = "  "
 _READABLE: Final = 36
-#: Characters to which other columns are cut before any is left out, where three quarters of their cells are
-#: not longer: a few long names are no reason for that.
+#: Characters to which other columns are cut before any is left out, if three quarters of their cells are not
+#: longer: a few long names must not cost a column.
 _NAME: Final = 24
-#: Characters to which the values of an object are broken at least.
+#: The least width of the lines for the values of an object.
 _NARROWEST: Final = 20
 
 
 class Form(NamedTuple):
     """How a list is shown to people.
 
-    :ivar of: what it is a list of, in words
-    :ivar by: columns in whose natural order it is, if it has no other
-    :ivar dropped: columns that are left out, one after another, where the table would be too wide
-    :ivar prose: columns that are cut to what the others leave
-    :ivar stamped: columns with times that are no ages
-    :ivar hanging: whether prose in the last column goes on below itself, and is not cut
+    :ivar of: what the list contains, in words
+    :ivar by: columns by whose natural order it is sorted by default
+    :ivar dropped: columns that are left out, one after another, if the table would be too wide
+    :ivar prose: columns that are cut to the room that the others leave
+    :ivar stamped: columns whose times are not shown as ages
+    :ivar hanging: whether prose in the last column wraps below itself instead of being cut
     """
 
     of: str
@@ -91,7 +91,7 @@ def of_list(
 
 
 def _start(cells: Iterable[str]) -> str:
-    """Return what a line begins with, up to its last cell."""
+    """Return the beginning of a line, up to its last cell."""
     return "".join(f"{cell}{_GAP}" for cell in cells)
 
 
@@ -131,7 +131,7 @@ def _usual(width: int, cells: Sequence[str]) -> int:
 
 
 def _rounded(values: Sequence[Any]) -> Sequence[Any]:
-    """Return numbers with no more digits than people want; shares keep theirs."""
+    """Return numbers rounded for people; shares keep their digits."""
     numbers = [value for value in values if type(value) is float]
     if all(map(float.is_integer, numbers)):
         return list(map(whole_numbers, values))
@@ -145,9 +145,9 @@ def _are_numbers(values: Sequence[Any]) -> bool:
 
 
 def _left(form: Form, columns: Sequence[_Column], most: int) -> list[_Column]:
-    """Return the columns that are not left out, so that prose can be cut to what the others leave.
+    """Return the columns that are not left out, so that prose can be cut to the room that the others leave.
 
-    Those that say nothing go before anything is cut.
+    Empty columns are left out before anything is cut.
     """
     left = {column.name: column for column in columns}
     for name in (*form.dropped, *form.prose):
@@ -155,7 +155,7 @@ def _left(form: Form, columns: Sequence[_Column], most: int) -> list[_Column]:
             return [*left.values()]
         if name in left and not left[name].says_something:
             del left[name]
-    # A row without the name of its conductor could be that of any other.
+    # Without the name of its conductor, a row could be that of any other.
     apart = [name for name in form.by if name in left and len({*left[name].cells}) > 1]
     dropped = [name for name in form.dropped if name not in apart]
     for least, some in ((_READABLE, dropped[:-1]), (PROSE, dropped)):
@@ -167,7 +167,7 @@ def _left(form: Form, columns: Sequence[_Column], most: int) -> list[_Column]:
 def that_fit(form: Form, widths: Mapping[str, int], most: int) -> list[str]:
     """Return the names of the columns that are not left out.
 
-    :param widths: of all columns, in their order
+    :param widths: the widths of all columns, in their order
     """
     left = {**widths}
     for name in form.dropped:
@@ -225,9 +225,9 @@ def of_one(
     *,
     whole: bool = False,
 ) -> list[str]:
-    """Return the lines of an object: each field with its value, which goes on below itself if it is long.
+    """Return the lines of an object: each field with its value, which wraps below itself if it is long.
 
-    :param forms: of fields that are lists of objects, or objects by name; their tables come last
+    :param forms: the forms of fields that are lists of objects, or objects by name; their tables come last
     :param whole: whether nothing is left out or broken, however long the lines are
     """
     tables = [(name, rows) for name, value in fields if name in forms and (rows := _rows(value))]
@@ -249,7 +249,7 @@ def of_one(
 
 
 def _rows(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a field as rows; those by name that say nothing are left out."""
+    """Return the objects of a field as rows; empty objects by name are left out."""
     if isinstance(value, Mapping):
         if not all(isinstance(one, Mapping) for one in value.values()):
             return []

@@ -1,4 +1,4 @@
-"""Nodes that are watched: how they are, which of them changed last, and what a terminal shows of that."""
+"""Watched nodes: their state, which of them changed last, and what a terminal shows of them."""
 
 import heapq
 from collections import Counter
@@ -32,10 +32,10 @@ _FORM: Final = Form(
     dropped=("target_power_state", "health", "power_changed_at", "maintenance"),
     prose=("health", "last_error"),
 )
-#: Seconds for which a change is marked, and a node shown that is gone.
+#: Seconds for which a change is marked, and a node that is gone is shown.
 _MARKED: Final = 10.0
 _MARK: Final = "> "
-#: Lines beside those of nodes: how many there are, the names of the columns, and what is to be said.
+#: Lines besides those of nodes: the summary, the names of the columns, and a note.
 _OTHERS: Final = 3
 _PLAIN: Final = "\x1b[0m"
 
@@ -43,7 +43,7 @@ _PLAIN: Final = "\x1b[0m"
 class Seen(NamedTuple):
     """A node that changed, as it is now.
 
-    :ivar gone: it was deleted, or is no longer among those that were chosen
+    :ivar gone: whether it was deleted, or is no longer among the chosen nodes
     """
 
     node: Node
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
 
 @dataclass(slots=True)
 class _Entry:
-    """:ivar changed: when that was seen; None for what has been so from the beginning"""
+    """:ivar changed: when its change was seen; None if it has not changed since the beginning"""
 
     node: Node
     changed: float | None = None
@@ -68,12 +68,12 @@ class Watched:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
-        self._gone: dict[str, _Entry] = {}  # those that went last stand last
+        self._gone: dict[str, _Entry] = {}  # in the order in which they went
         self._has_begun = False
         self._note: tuple[str, float] | None = None
 
     def begin(self, nodes: Iterable[Node]) -> list[Seen]:
-        """Take a list of all nodes, and return those that are not as they were in the last one."""
+        """Take a list of all nodes, and return those that differ from the previous list."""
         found = {node.uuid: node for node in nodes}
         seen = [Seen(self._entries[uuid].node, True) for uuid in self._entries.keys() - found.keys()]
         seen += [Seen(node) for uuid, node in found.items() if not self._is_known(node)]
@@ -84,7 +84,7 @@ class Watched:
         return [one for each in seen for one in self._changed(each)]
 
     def take(self, change: NodeChange) -> list[Seen]:
-        """Take a change, and return the node if that is to be seen of it."""
+        """Take a change, and return the node if the change is visible in it."""
         if change.gone:
             known = self._entries.get(change.node.uuid)
             return [] if known is None else self._changed(Seen(known.node, True))
@@ -152,7 +152,7 @@ class Watched:
             return f"{' ' * len(_MARK)}{line}"
         if not screen.has_colours:
             return f"{_MARK}{line}"
-        # A cell with a colour of its own ends what is bold.
+        # The end of a cell's own colour also ends bold.
         return painted(f"{_MARK}{line}".replace(_PLAIN, f"{_PLAIN}\x1b[{BOLD}m"), BOLD)
 
     def _summary(self, shown: int, screen: Screen) -> str:

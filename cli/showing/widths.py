@@ -1,6 +1,6 @@
-"""How many characters of a terminal a text takes, and texts as lines that are not longer than that.
+"""The width of texts on a terminal, and texts wrapped to lines of a given width.
 
-What is not ASCII is rare, and rich takes a while to import.
+rich is imported only for texts that are not ASCII: these are rare, and the import takes a while.
 """
 
 import re
@@ -9,10 +9,10 @@ from typing import Final
 
 from podium.cli.showing.words import harmless
 
-#: What a word that is too long is broken after: the commas between ranges of names, not those inside them.
+#: The parts of a word that is too long: it breaks after commas between ranges of names, not inside them.
 _LINKS: Final = re.compile(r"(?:\[[^\]]*\]|[^,])+,*|,+")
 
-#: Characters that columns of prose keep while others are left out, and while the last of these is.
+#: Characters that columns of prose keep at least while other columns can be left out.
 PROSE: Final = 20
 
 
@@ -39,7 +39,7 @@ def _beginning(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return lines as several where they are too long; words stay whole if they fit into one."""
+    """Return the lines of a text, wrapped if too long; words stay whole if they fit into a line."""
     lines: list[str] = []
     for line in map(harmless, text.splitlines()):
         lines += [line.rstrip()] if width_of(line) <= width else _broken(line, width)
@@ -47,12 +47,12 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def hung(start: str, indent: int, text: str, columns: int) -> list[str]:
-    """Return a text behind what its line begins with, as lines of which the further ones stand below it.
+    """Return a text after the beginning of its line, with its further lines below its first.
 
-    Where there is hardly room behind that, all of the text stands below the line.
+    If there is hardly room after that, the whole text is below the line.
 
-    :param start: with all its spaces
-    :param indent: how many characters of the terminal that takes
+    :param start: the beginning of the line, with all its spaces
+    :param indent: how many characters of the terminal the beginning takes
     """
     if columns - indent < PROSE:
         return [start.rstrip(), *(f"  {line}" for line in wrapped(text, max(columns - 2, 1)))]

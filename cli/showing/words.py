@@ -1,4 +1,4 @@
-"""Values as programs and as people read them: objects; ages, words, one line."""
+"""Values for programs, as objects, and for people, as ages, words and single lines."""
 
 import json
 import textwrap
@@ -23,12 +23,12 @@ def age(time: datetime, now: datetime) -> str:
     distance = abs(passed) // timedelta(seconds=1)
     unit, size = wording.unit_of(distance)
     if distance and passed < timedelta(0):
-        return f"in {-(-distance // size)} {unit}"  # what lasts 90 days does so after a minute, too
+        return f"in {-(-distance // size)} {unit}"  # 90 days are still 90 days a minute later
     return f"{distance // size} {unit} ago"
 
 
 def whole_numbers(value: Any) -> Any:
-    """Return a value with the whole numbers in it as such: 60 for 60.0."""
+    """Return a value with its whole numbers as integers: 60 for 60.0."""
     match value:
         case float() if value.is_integer():
             return int(value)
@@ -78,7 +78,7 @@ def _described(
     arguments: Sequence[Mapping[str, Any]] = (),
     **facts: Any,
 ) -> str:
-    if isinstance(default, bool):  # a value, where the other truths are facts
+    if isinstance(default, bool):  # this is a value, whereas other booleans are facts
         default = str(default).lower()
     shown = {fact: value for fact, value in facts.items() if value is not None and value is not False}
     shown |= {} if default is None else {"default": default}
@@ -90,30 +90,30 @@ def _described(
 
 
 def harmless(line: str) -> str:
-    """Return a line without what a terminal would obey."""
+    """Return a line without characters that control a terminal."""
     return line if line.isprintable() else "".join(one if one.isprintable() else " " for one in line)
 
 
 def one_line(text: str) -> str:
-    """Return a text of any number of lines as one, without what a terminal would obey."""
+    """Return a text as one line, without characters that control a terminal."""
     return text if text.isprintable() else harmless(", ".join(map(str.strip, text.splitlines())))
 
 
 def harmless_lines(text: str) -> str:
-    """Return a text of several lines without what a terminal would obey."""
+    """Return a text of several lines without characters that control a terminal."""
     return text if text.isprintable() else "\n".join(map(harmless, text.split("\n")))
 
 
 class Writes(Protocol):
-    """What text can be written to."""
+    """An object that text can be written to."""
 
     def write(self, text: str, /) -> object: ...
 
 
 class Harmless:
-    """Writes lines to a terminal without what it would obey.
+    """Writes lines to a terminal without characters that control it.
 
-    Colours and pictures, which it is to obey, do not come here.
+    Colours and pictures, which need these characters, are not written through this.
     """
 
     def __init__(self, out: Writes) -> None:
@@ -127,7 +127,7 @@ def shown_in(form: str, value: Any, *, at_terminal: bool) -> Any:
     """Return a value as an output format shows it.
 
     :param form: the name of cliff's formatter: people read ``table``, programs read the others
-    :param at_terminal: whether it is shown at one; tables come to one through other programs, too
+    :param at_terminal: whether it is shown at a terminal; tables may reach one through other programs too
     """
     if form == "table":
         words = in_words(value)

@@ -1,1 +1,1 @@
-"""What ``podium driver try`` is made of: one node of a driver, in a room like the conductor's."""
+"""The parts of ``podium driver try``: one node of a driver, in a room like the conductor's."""

@@ -1,4 +1,4 @@
-"""A trial of what a driver can do beside the power; answers are judged as the conductor judges them."""
+"""A trial of a driver's abilities besides power; answers are judged as the conductor judges them."""
 
 import functools
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
@@ -16,11 +16,11 @@ from podium.wording import safe_repr
 
 #: What can be asked, in the words of podium.drivers.base.ABILITIES.
 QUESTIONS: Final = ("boot device", "log", "clock", "sensors")
-#: Entries of a log that are printed, and how many there may be in one that is cleared.
+#: The most entries of a log that are printed, and those that are printed before it is cleared.
 _SHOWN_ENTRIES: Final = 20
 _MOST_ENTRIES: Final = 1000
 _LONGEST_READ: Final = 30.0  # seconds
-#: Seconds until a boot device must show that was set, and by which a clock that was set may be wrong.
+#: Seconds until a new boot device must show, and by which a clock may be wrong after it was set.
 _BOOT_TIMEOUT: Final = 30.0
 _CLOCK_ERROR: Final = 5.0
 
@@ -34,9 +34,9 @@ class Command(Protocol):
 
 
 class Abilities:
-    """What people may ask for beside the power, each once.
+    """The abilities that people may try besides power, each once.
 
-    :param agrees: returns whether something may be done, which it is given in words
+    :param agrees: returns whether something may be done; its argument says in words what
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Abilities:
         return found
 
     def _reading(self, word: str, **arguments: Any) -> tuple[Call, dict[str, Any]]:
-        """Return the call that reads something, and what will be its answer as people get it."""
+        """Return the call that reads something, and the mapping that its answer will fill."""
         kind, found = KINDS[word], dict[str, Any]()
         given = {"before": None, "after": None, **arguments}
 

@@ -1,7 +1,7 @@
-"""The calls of a trial: made in the driver's room as the conductor makes them, timed, and printed.
+"""Makes the calls of a trial in the driver's room, as the conductor does, and times and prints them.
 
-The main thread waits for them: neither a driver that blocks its own loop nor a plain method that hangs keeps
-a trial from going on.
+The main thread waits for them, so that neither a driver that blocks its own loop nor a plain method that
+hangs stops a trial.
 """
 
 import concurrent.futures
@@ -16,19 +16,19 @@ from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
 from podium.drivers.context import RunContext
 
-#: Seconds past its deadline after which a call is left alone, if the room has not given it up.
+#: Seconds past its deadline after which a call is abandoned, if the room has not given it up.
 _GRACE: Final = 1.0
 _WATCH_INTERVAL: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What is called, once or again and again; times in seconds.
+    """A call that is made once or repeatedly; times in seconds.
 
     :param name: the method or task, after the driver's name and a dot
     :param make: makes the coroutine that calls it, for a task of the room
-    :param deadline: after which it is given up
-    :param spacing: from one call to the next
+    :param deadline: the time after which it is given up
+    :param spacing: the time from one call to the next
     :param words: returns a result in words, and raises for one that is wrong
     :param is_wanted: returns whether the conductor would make the call now
     """
@@ -43,7 +43,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call ended: words for its result, or the error; and its seconds."""
+    """How a call ended: its result in words or the error, and the seconds that it took."""
 
     words: str
     seconds: float
@@ -58,7 +58,7 @@ class _Begun:
 
     @property
     def end(self) -> float:
-        """When it is left alone."""
+        """When the call is abandoned."""
         return self.at + self.call.deadline + _GRACE
 
 
@@ -141,7 +141,7 @@ class Caller:
         return Outcome("", seconds, TimeoutError(f"no answer within {call.deadline:g} s"))
 
     def _rest(self, futures: Collection["concurrent.futures.Future[Any]"], seconds: float) -> None:
-        """Wait until a call has ended, for some seconds at the most, and watch over the driver's loop."""
+        """Wait until a call has ended, for some seconds at most, and watch the driver's loop."""
         seconds = min(max(seconds, 0.0), _WATCH_INTERVAL)
         if futures:
             concurrent.futures.wait(futures, seconds, concurrent.futures.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The conductor of a trial: prints what a driver reports and saves, and does nothing with it."""
+"""The conductor of a trial: prints what a driver reports and saves, and does nothing else with it."""
 
 import contextlib
 import datetime
@@ -21,10 +21,10 @@ _OUTDATED: Final = (
 
 
 class TrialManager(FakeManager):
-    """The kit's manager in memory, which knows what counts, with one node. For any thread.
+    """The test kit's manager in memory, which decides what counts, with one node. For any thread.
 
     :param transcript: where everything is printed
-    :param room: the driver's, for what it spawns
+    :param room: the driver's room, for the coroutines that it spawns
     """
 
     def __init__(self, node: base.Node, transcript: Transcript, room: DriverRoom) -> None:
@@ -41,13 +41,13 @@ class TrialManager(FakeManager):
         return self._nodes[self._uuid]
 
     def note_power(self, state: str) -> None:
-        """Keep what was read."""
+        """Keep the power state that was read."""
         with self._changing:
             self._update(self.subject, power_state=state)
 
     @contextlib.contextmanager
     def switching(self, target: str) -> Iterator[None]:
-        """Have the node being switched inside of the ``with``: reports of its power are ignored meanwhile.
+        """Mark the node as being switched inside the ``with``: reports of its power are ignored meanwhile.
 
         :raises podium.errors.NodeConflict: if the driver has reserved it
         """
@@ -63,7 +63,7 @@ class TrialManager(FakeManager):
                 self.change_power(self.subject, self.subject.power_state or target)
 
     def tell(self) -> None:
-        """Have the driver, which has started, learn of the node."""
+        """Tell the driver, which has started, about the node."""
         self._tell(self.subject, is_here=True)
 
     def _tell(self, node: base.Node, *, is_here: bool) -> None:

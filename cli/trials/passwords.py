@@ -1,4 +1,4 @@
-"""A trial of ``set_password``: the machine gets another password, which is proved, and then its own back."""
+"""A trial of ``set_password``: gives the machine another password, proves it, and restores its own."""
 
 import functools
 import inspect
@@ -25,9 +25,9 @@ class Calls(Protocol):
 
 
 class Passwords:
-    """One trial of it, with one login at a time, none of which is repeated.
+    """One trial of ``set_password``, with one login at a time, none of which is repeated.
 
-    :param node: with the password that the machine has
+    :param node: the node with the password that the machine has
     :param other: the node with the other password
     """
 
@@ -78,12 +78,12 @@ class Passwords:
 
 
 def _is_refusal(error: Exception | None) -> bool:
-    """Whether the machine has the old password still, as drivers promise."""
+    """Return whether the machine still has the old password, as drivers promise for such an error."""
     return isinstance(error, errors.DriverError) and not isinstance(error, errors.BMCUnreachable)
 
 
 def _giving(driver: base.Driver, new: base.Node) -> Callable[[base.Node], Any]:
-    """The driver's ``set_password``, with the password of another node: no log shows what is in that."""
+    """Return the driver's ``set_password`` with the password of another node, which no log shows."""
     assert driver.login is not None
     method, name = driver.set_password, driver.login.password
     if not inspect.iscoroutinefunction(method):

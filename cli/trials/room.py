@@ -1,4 +1,4 @@
-"""The room of a trial, which shows what the driver is told of its node."""
+"""The room of a trial, which shows what the driver learns about its node."""
 
 import concurrent.futures
 import time
@@ -20,7 +20,7 @@ class TrialRoom(DriverRoom):
         super().__init__(driver)
         self._transcript = transcript
         self._followed = push.defined(driver)
-        #: Done once ``node_added`` has ended, whatever came of it.
+        #: Done once ``node_added`` has ended, even with an error.
         self.told: concurrent.futures.Future[None] = concurrent.futures.Future()
         if push.ADDED not in self._followed:
             self.told.set_result(None)

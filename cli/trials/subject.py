@@ -1,4 +1,4 @@
-"""What is tried: a driver, with options of the command line, and a node that is in no database."""
+"""The subject of a trial: a driver with options of the command line, and a node that is in no database."""
 
 import difflib
 import time
@@ -25,7 +25,7 @@ def option_values(driver: base.Driver) -> dict[str, Any]:
 
 
 def set_options(config: conf.Config, driver: base.Driver, values: Mapping[str, str]) -> None:
-    """Give options of a driver, for instances that are made afterwards, other values than the config file's.
+    """Override the config file's values of a driver's options, for instances that are made afterwards.
 
     :raises podium.errors.ConfigError: naming the option
     """
@@ -66,7 +66,7 @@ def introduce(driver: base.Driver, node: base.Node, transcript: Transcript) -> N
 
 
 def task_names(driver: base.Driver, wanted: Iterable[str]) -> list[str]:
-    """Return the names of tasks, which may be given with the driver's.
+    """Return the names of tasks, which may be given with the driver's name before them.
 
     :raises podium.errors.PodiumError: naming one that the driver does not have
     """
@@ -79,7 +79,7 @@ def task_names(driver: base.Driver, wanted: Iterable[str]) -> list[str]:
 
 
 def check_action(driver: base.Driver, action: str) -> None:
-    """Refuse what neither ``set_power_state`` nor ``inject_nmi`` of a driver does.
+    """Refuse an action that neither ``set_power_state`` nor ``inject_nmi`` of a driver carries out.
 
     :raises podium.errors.UnsupportedPowerState: naming what there is instead
     """
@@ -91,9 +91,9 @@ def check_action(driver: base.Driver, action: str) -> None:
 
 
 def check_ability(driver: base.Driver, ability: str) -> None:
-    """Refuse what a driver cannot do.
+    """Refuse an ability that a driver lacks.
 
-    :param ability: of :data:`podium.drivers.base.ABILITIES`
+    :param ability: one of :data:`podium.drivers.base.ABILITIES`
     :raises podium.errors.BadRequest: naming the methods that it lacks
     """
     if not base.can(driver, ability):
@@ -106,9 +106,9 @@ def check_ability(driver: base.Driver, ability: str) -> None:
 def action(
     driver: base.Driver, name: str, arguments: Iterable[tuple[str, str]]
 ) -> tuple[base.DriverAction, dict[str, Any]]:
-    """Return an action of a driver's own, and what it is given.
+    """Return one of a driver's own actions, and its arguments.
 
-    :param name: which may be given with the driver's
+    :param name: the name of the action, which may be given with the driver's name before it
     :raises podium.errors.BadRequest: naming what is wrong
     """
     known, name = base.driver_actions(driver), name.removeprefix(f"{driver.name}.")

@@ -1,4 +1,4 @@
-"""What a trial of a driver prints: a line for everything that happens, from any thread, without secrets."""
+"""The output of a driver's trial: a line for everything that happens, from any thread, without secrets."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ class Transcript:
     :param values: where the secrets are: the node's driver_info, and the driver's options
     :param secret: names of values that are declared as secret
     :param with_time: begin each line with the time of day
-    :param with_tracebacks: print those of errors, and log lines of the level DEBUG
+    :param with_tracebacks: print tracebacks of errors, and log lines of the level DEBUG
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Transcript:
     def failure(
         self, error: Exception, seconds: float, who: str | None = None, *, counts: bool = True
     ) -> None:
-        """Print that a call failed, with the traceback if these are wanted.
+        """Print that a call failed, with the traceback if tracebacks are wanted.
 
-        :param seconds: that it took
-        :param counts: whether the trial has failed with it
+        :param seconds: how long it took
+        :param counts: whether the error makes the trial a failure
         """
         self.has_failed = self.has_failed or counts
         text = errors.one_line(error)
@@ -99,7 +99,7 @@ class Transcript:
 
     @contextmanager
     def logs(self) -> Iterator[None]:
-        """Print what is logged inside of the ``with``, here and nowhere else."""
+        """Print what is logged inside the ``with``, here and nowhere else."""
         root = logging.getLogger()
         handlers, level = root.handlers, root.level
         root.handlers = [_LogLines(self)]
@@ -125,7 +125,7 @@ class _LogLines(logging.Handler):
             text = record.getMessage()
             if error is not None and (words := errors.one_line(error)) not in text:
                 text = f"{text}: {words}"
-        except Exception as fault:  # the arguments do not fit, say
+        except Exception as fault:  # for instance because the arguments do not fit
             text = f"this line cannot be shown: {type(fault).__name__}"
         if record.levelno >= logging.ERROR and record.name.startswith("podium.conductor."):
             self._transcript.has_failed = True  # as in the driver's close()

@@ -28,7 +28,7 @@ _START_TIMEOUT: Final = 30.0
 #: Longer than the room lets ``node_added`` take.
 _TOLD_TIMEOUT: Final = 15.0
 _CLOSE_TIMEOUT: Final = 10.0
-#: What the conductor does not send to a machine that is in this state already.
+#: Actions that the conductor does not send to a machine that is in this state already.
 _SWITCHES: Final = frozenset({states.POWER_ON, states.POWER_OFF})
 
 
@@ -56,7 +56,7 @@ class Trial:
         self.caller = Caller(self._room, transcript, **timing)
 
     def open(self) -> bool:
-        """Start the driver, and have it learn of the node; return whether it started."""
+        """Start the driver, and tell it about the node; return whether it started."""
         begun, name = self.caller.clock(), f"{self._driver.name}.start"
         try:
             with self._manager.starting(self._driver):
@@ -71,7 +71,7 @@ class Trial:
         return True
 
     def close(self) -> None:
-        """Print the driver's own figures, and close it."""
+        """Print the driver's own statistics, and close it."""
         if self._is_open:
             self._show_statistics()
         begun, name = self.caller.clock(), f"{self._driver.name}.close"
@@ -93,7 +93,7 @@ class Trial:
             self._transcript.line(" ".join(figures), name)
 
     def readings(self) -> list[Call]:
-        """Return the reads of the power: that of sweeps, and that of power changes if it is another."""
+        """Return the reads of the power: that of sweeps, and that of power changes if it differs."""
         reading = self._reading()
         if not base.reads_together(self._driver):
             return [reading]
@@ -114,7 +114,7 @@ class Trial:
         )
 
     def login(self, node: base.Node | None = None) -> Call:
-        """Return the call that tries the login; that of a node as it would be, if one is given."""
+        """Return the call that tries the login of the trial's node, or of ``node`` if it is given."""
         return Call(
             name=f"{self._driver.name}.check_login",
             make=lambda _: self._command(LONGEST_CALL, self._driver.check_login, node=node),
@@ -132,13 +132,13 @@ class Trial:
         )
 
     def set_password(self, other: base.Node) -> None:
-        """Give the machine the password of another node, prove it, and give it the present one back."""
+        """Give the machine the password of another node, prove it, and restore the present one."""
         Passwords(self._driver, self, self.caller, self._transcript, self._manager.subject, other).run()
 
     def abilities(self, agrees: Callable[[str], bool]) -> Abilities:
-        """Return what tries the driver beside the power.
+        """Return the trial of the driver's abilities besides power.
 
-        :param agrees: returns whether something may be done, which it is given in words
+        :param agrees: returns whether something may be done; its argument says in words what
         """
         return Abilities(self._driver, self._command, self.caller, self._transcript, agrees)
 
@@ -150,7 +150,7 @@ class Trial:
         return answer
 
     def tasks(self, names: Collection[str]) -> list[Call]:
-        """Return the tasks of these names; if there are none, all that are enabled."""
+        """Return the calls of the tasks with these names; without names, of all enabled tasks."""
         calls = []
         for task, method in base.periodic_tasks(self._driver):
             given = self._room, Fleet(Worker("trial", 0)), task, method, self._schedule

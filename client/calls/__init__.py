@@ -1,1 +1,1 @@
-"""What people may ask of Podium: each call with its parameters, its answer, and its place in the HTTP API."""
+"""The calls of Podium: each with its parameters, its answer, and its place in the HTTP API."""

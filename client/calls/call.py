@@ -1,6 +1,6 @@
-"""The frame of calls. A call is data: it can be answered on the database, and sent over HTTP.
+"""The base of calls. A call is data: it can be answered on the database, and sent over HTTP.
 
-From the class of a call come the method of the clients, the route of ``podium-api``, the check of what it
+The class of a call provides the method of the clients, the route of ``podium-api``, the check of what it
 receives, and its part of ``/openapi.json``.
 """
 
@@ -15,27 +15,27 @@ from podium.wording import which
 T = TypeVar("T")
 Role: TypeAlias = Literal["reader", "operator", "admin"]
 
-#: The default of what an answer leaves out because nobody asked for it.
+#: The default of a field that an answer leaves out because it was not requested.
 ABSENT: Final[Any] = msgspec.UNSET
 
 _Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)]
-#: A name, a UUID, a range of names such as ``r1n[01-40]``, or a pattern such as ``r1n*``; or several of them;
-#: not an empty list, which is never taken for all nodes.
+#: A name, a UUID, a range of names such as ``r1n[01-40]``, or a pattern such as ``r1n*``; or several of them.
+#: An empty list is not valid: it must never mean all nodes.
 Nodes: TypeAlias = _Named | Sequence[_Named]
 _Conditions: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
-#: Conditions as a text, such as ``power_state=off and extra.rack=r1``; or several, which are all to hold.
+#: Conditions as a text, such as ``power_state=off and extra.rack=r1``; or several, all of which must hold.
 Where: TypeAlias = _Conditions | Annotated[Sequence[_Conditions], msgspec.Meta(min_length=1, max_length=20)]
 #: Where a page of nodes begins; see podium.db.name_keys.
 Place: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 LONGEST_LINE: Final = 1000
-#: A text for people, in one line.
+#: One line of text for people.
 Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_LINE)]
-#: The exclusive or of the UUIDs of the nodes that are meant, as 32 hexadecimal digits: whoever has looked at
-#: nodes makes sure with it that their names have not become those of others meanwhile.
+#: The exclusive or of the UUIDs of the intended nodes, as 32 hexadecimal digits. A caller who has looked at
+#: nodes ensures with it that their names do not belong to other nodes by now.
 UuidsXor: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-#: The greatest number of items on a page; None for no limit of the caller's.
+#: The greatest number of items on a page; None if the caller sets no limit.
 Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=1)] | None
 
 
@@ -44,7 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
 
 
 def plain(value: Any) -> Any:
-    """Return a part of an answer without Podium's own types; times stay times."""
+    """Return a part of an answer in plain types instead of Podium's own; times stay times."""
     return msgspec.to_builtins(value, builtin_types=(datetime,))
 
 
@@ -56,14 +56,15 @@ class Call(
     omit_defaults=True,
     repr_omit_defaults=True,
 ):
-    """A question, or something to be done; ``T`` is its answer.
+    """A request, with an answer of type ``T``.
 
     ``method`` and ``path`` are those of HTTP. Fields in the path's braces are parts of the path; the others
-    are parameters of the query for GET and DELETE, and the JSON body for the rest. ``role`` is the least that
-    may ask, ``status`` that of the answer, ``media`` its type. The body of one that ``is_large`` may be as
-    long as ``[api] max_import_size`` says. One that ``has_secrets``, always or in an
-    answer, is sent only where nobody else reads it; so are values that have the name of a secret.
-    ``patience`` are seconds by which the answer may take longer than others, because it waits for something.
+    are query parameters for GET and DELETE, and the JSON body for the rest. ``role`` is the lowest role that
+    may make the call, ``status`` the status of the answer, ``media`` its type. The body of a call that
+    ``is_large`` may be as long as ``[api] max_import_size``. A call that ``has_secrets``, itself or in its
+    answer, is sent only where nobody else can read it; so are values that have the name of a secret.
+    ``patience`` is by how many seconds the answer may take longer than others, because the call waits for
+    something.
     """
 
     method: ClassVar[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]]
@@ -79,7 +80,7 @@ class Call(
 
     @property
     def is_safe(self) -> bool:
-        """Whether it changes nothing, so that it may be sent again when no answer came."""
+        """Whether the call changes nothing, so that it may be sent again if no answer came."""
         return self.method == "GET"
 
 
@@ -93,10 +94,10 @@ def answer_of(call: type[Call[Any]]) -> Any:
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """Some items of a list.
+    """A page of a list.
 
     :param items: in the order of the list
-    :param next: the ``marker`` of the call for those that follow; None after the last
+    :param next: the ``marker`` of the call for the next page; None after the last
     """
 
     items: list[T]

@@ -1,4 +1,4 @@
-"""Following what changes, as it does."""
+"""Following changes as they happen."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,17 +17,17 @@ _Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
 
 class _Message(Record, frozen=True, kw_only=True, tag_field="kind"):
-    """:param cursor: the place of this message; ``after`` of who wants what follows it"""
+    """:param cursor: the place of this message; the ``after`` of a call for what follows it"""
 
     cursor: str
 
 
 class Started(_Message, frozen=True, kw_only=True, tag="started"):
-    """The stream begins: what a list shows that is asked for now, or changes later, is not missed."""
+    """The stream begins: it has every change that a list requested from now on does not show."""
 
 
 class Reset(_Message, frozen=True, kw_only=True, tag="reset"):
-    """What followed the cursor is no longer known; list again. The stream goes on from now.
+    """The changes after the cursor are no longer known; list again. The stream continues from now.
 
     :param reason: why, in one line
     """
@@ -36,7 +36,7 @@ class Reset(_Message, frozen=True, kw_only=True, tag="reset"):
 
 
 class Dropped(_Message, frozen=True, kw_only=True, tag="dropped"):
-    """The last message of a stream that the server ends; nothing is lost for who resumes it.
+    """The last message of a stream that the server ends; a client that resumes it misses nothing.
 
     :param reason: why, in one line
     """
@@ -47,7 +47,7 @@ class Dropped(_Message, frozen=True, kw_only=True, tag="dropped"):
 class NodeChange(_Message, frozen=True, kw_only=True, tag="nodes"):
     """A node as it is now.
 
-    :param gone: it was deleted, or does not meet the conditions; then there is its name and UUID alone
+    :param gone: it was deleted, or does not meet the conditions; only its name and UUID are given
     """
 
     node: Node
@@ -55,7 +55,7 @@ class NodeChange(_Message, frozen=True, kw_only=True, tag="nodes"):
 
 
 class OperationChange(_Message, frozen=True, kw_only=True, tag="operations"):
-    """An operation that was asked for, or got on."""
+    """An operation that was requested, or made progress."""
 
     operation: Operation
 
@@ -67,10 +67,10 @@ class EventChange(_Message, frozen=True, kw_only=True, tag="events"):
 
 
 class ConductorPresence(Record, frozen=True, kw_only=True):
-    """A conductor, without what time alone changes.
+    """A conductor, without the figures that change with time alone.
 
     :param state: alive, leaving, draining or gone
-    :param workers: how many of its workers are there
+    :param workers: how many of its workers are running
     """
 
     hostname: str
@@ -101,13 +101,13 @@ Message: TypeAlias = Change | Dropped
 class FollowChanges(Filter, Call[Message], frozen=True):
     """Follow what changes: a stream of Server-Sent Events.
 
-    Conditions are those of nodes; ``nodes`` chooses among events, too.
+    Conditions apply to nodes; ``nodes`` selects events, too.
 
-    :param nodes: the only nodes to follow, among them such as will be enrolled
+    :param nodes: the only nodes to follow, including nodes that are enrolled later
     :param fields: what to show of each node; by default all
     :param kinds: nodes, operations, events, conductors; by default all
-    :param after: the cursor of the last message that was received, instead of the header Last-Event-ID;
-        without it, the stream begins now
+    :param after: the cursor of the last message received, instead of the header Last-Event-ID; without it,
+        the stream begins now
     """
 
     method = "GET"

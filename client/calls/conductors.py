@@ -1,4 +1,4 @@
-"""Conductors and their workers: who is there, and how they keep up with their nodes."""
+"""Conductors and their workers: which are running, and how they keep up with their nodes."""
 
 from datetime import datetime
 from typing import Annotated
@@ -19,11 +19,12 @@ class Conductor(Record, frozen=True, kw_only=True):
     :param since: when it ended, or was drained
     :param nodes: how many it owns
     :param lease_age: seconds since the last sign of life
-    :param acknowledged: the newest generation of the fleet's shares of which it has given up what it lost
+    :param acknowledged: the newest generation of the fleet's shares for which it has released the nodes it
+        lost
     :param generation: the current one
     :param members: the names of its workers
-    :param differs_in: options of ``[conductor]`` that are not as most conductors have them
-    :param frozen_at: since when nothing is enforced in the whole fleet
+    :param differs_in: options of ``[conductor]`` that differ from those of most conductors
+    :param frozen_at: since when enforcement is frozen in the whole fleet
     """
 
     hostname: str
@@ -67,7 +68,7 @@ class ConductorFigures(Figures, frozen=True, kw_only=True):
 
 
 class Unread(Record, frozen=True, kw_only=True):
-    """Nodes that were not read for long, though their last read did not fail.
+    """Nodes that were not read for long, although their last read did not fail.
 
     :param why: in plain words
     """
@@ -78,17 +79,17 @@ class Unread(Record, frozen=True, kw_only=True):
 
 
 class Freshness(Figures, frozen=True, kw_only=True):
-    """How fresh what is known of all nodes is, and how all conductors keep up.
+    """How fresh the readings of all nodes are, and how all conductors keep up.
 
-    The database counts the nodes: those too that nobody owns, or that a conductor which has ended holds.
+    The database counts the nodes, including those that nobody owns or that an ended conductor holds.
 
-    :param hostnames: of the conductors that are online
+    :param hostnames: of the online conductors
     :param workers: how many they have
     :param statistics_at: when the oldest of their workers' figures were written
     :param oldest: the age of the oldest reading, in seconds; None without any
     :param unowned: nodes that no member owns
-    :param held_by_ended: nodes that a member which has ended has reserved
-    :param unread: why nodes were not read for long, the most nodes first
+    :param held_by_ended: nodes that an ended member has reserved
+    :param unread: why nodes were not read for long, the largest group first
     """
 
     hostnames: list[str]
@@ -103,11 +104,12 @@ class Freshness(Figures, frozen=True, kw_only=True):
 class Member(Record, frozen=True, kw_only=True):
     """A worker of a conductor.
 
-    :param name: under which it reserves nodes and writes events: ``HOST/WORKER@NUMBER``
-    :param lease: seconds for which it may go on without a sign of life
+    :param name: the name under which it reserves nodes and writes events: ``HOST/WORKER@NUMBER``
+    :param lease: seconds for which it may continue without a sign of life
     :param lease_age: seconds since its last sign of life; None if it has ended
-    :param acknowledged: the newest generation of the fleet's shares of which it has given up what it lost
-    :param leaving: whether it is ending in good order
+    :param acknowledged: the newest generation of the fleet's shares for which it has released the nodes it
+        lost
+    :param leaving: whether it is shutting down in good order
     """
 
     name: str
@@ -130,7 +132,8 @@ class Member(Record, frozen=True, kw_only=True):
 class ListConductors(Call[Page[Conductor]], frozen=True):
     """List the daemons, their state, and how many nodes each owns.
 
-    It warns of nodes that nobody serves, and of groups that could not carry their load without a conductor.
+    It warns of nodes that nobody serves, and of groups that could not carry their load with one conductor
+    less.
 
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
@@ -158,7 +161,7 @@ class GetConductor(Call[ConductorFigures], frozen=True):
 
 
 class GetFreshness(Call[Freshness], frozen=True):
-    """Show how fresh what is known of all nodes is, and how all conductors keep up."""
+    """Show how fresh the readings of all nodes are, and how all conductors keep up."""
 
     method = "GET"
     path = "/podium/v1/freshness"
@@ -166,7 +169,7 @@ class GetFreshness(Call[Freshness], frozen=True):
 
 
 class ListMembers(Call[Page[Member]], frozen=True):
-    """List the workers of conductors, and of a conductor without any the last that ended.
+    """List the workers of conductors; of a conductor without workers, those that ended last.
 
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
@@ -181,7 +184,7 @@ class ListMembers(Call[Page[Member]], frozen=True):
 
 
 class Thawed(Record, frozen=True, kw_only=True):
-    """What came of a thaw.
+    """The result of a thaw.
 
     :param changed: whether enforcement was frozen
     """

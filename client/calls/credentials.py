@@ -1,4 +1,4 @@
-"""Credentials of the hardware: changing them for many nodes, and what is known of their age."""
+"""Credentials of the hardware: changing them for many nodes, and listing their age."""
 
 from datetime import datetime
 from typing import Annotated, Final, Literal, TypeAlias
@@ -8,12 +8,12 @@ import msgspec
 from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Place, Positive, Record, Seconds, Where
 from podium.client.calls.nodes import Filter
 
-#: Characters of a password: more than any hardware takes.
+#: Maximum characters of a password: more than any hardware accepts.
 LONGEST_PASSWORD: Final = 256
-#: Characters of a password that Podium makes up, at least.
+#: Minimum characters of a password that Podium generates.
 SHORTEST_MADE: Final = 8
 LONGEST_MADE: Final = 64
-#: How many nodes are tried before all others, if nobody says how many.
+#: How many nodes are tried first by default.
 CANARIES: Final = 3
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
@@ -34,16 +34,16 @@ CredentialState: TypeAlias = Literal["known", "changing", "unknown", "lost"]
 
 
 class CredentialsAsked(Record, frozen=True, kw_only=True):
-    """What became of a request to change credentials.
+    """The result of a request to change credentials.
 
-    :param operation: its number; None if no node accepted the request, and for what was only tried out
-    :param requested: how many nodes did, with those of ``further``
+    :param operation: its number; None if no node accepted the request, or for a dry run
+    :param requested: how many nodes accepted it, including ``further``
     :param refused: a line ``NAME: REASON`` for each that cannot
-    :param already: nodes that have these credentials, so that nothing was requested for them
-    :param accounts: how many accounts are changed: nodes behind one BMC have one
-    :param further: nodes that nobody named, and that are changed too because they are behind the same BMC
+    :param already: nodes that already have these credentials, so that nothing was requested for them
+    :param accounts: how many accounts are changed: nodes behind one BMC share one
+    :param further: nodes that were not named, but are changed too because they are behind the same BMC
     :param canaries: nodes that are tried first; the others wait for them, unless there are no others
-    :param warnings: about nodes to which nothing happens for now, because no conductor serves them
+    :param warnings: about nodes that are not changed for now, because no conductor serves them
     """
 
     operation: int | None
@@ -59,23 +59,23 @@ class CredentialsAsked(Record, frozen=True, kw_only=True):
 class SetCredentials(Call[CredentialsAsked], frozen=True):
     """Change the password of nodes, as one operation; the conductors that own them carry it out.
 
-    Each is proved by a login before anything is changed in Podium, and the old one is kept until then. For
-    nodes that have the password already only the expiry is noted.
+    Each password is proved by a login before anything is changed in Podium, and the old one is kept until
+    then. For nodes that already have the password, only the expiry is recorded.
 
     :param nodes: the nodes, by name, UUID or range
-    :param where: conditions that the nodes meet, as a text or as those of a list: of those named, or of all
-        where none is named
-    :param username: the user from now on; None for the one that a node has
-    :param password: the password from now on, of all nodes
-    :param generate: make up a password instead, a different one for each BMC, which no answer shows
-    :param length: characters of those that are made up; by default as many as the driver's hardware takes
+    :param where: conditions that the nodes meet, as a text or as the fields of a list; applied to the named
+        nodes, or to all if none is named
+    :param username: the new user; None keeps the user of each node
+    :param password: the new password of all nodes
+    :param generate: generate a password instead, a different one for each BMC, which no answer shows
+    :param length: characters of generated passwords; by default as many as the driver's hardware accepts
     :param canaries: how many BMCs are tried first; if one of them fails, nothing is changed for the others
-    :param on_bmc: change it on the hardware, too; otherwise it must be there already
+    :param on_bmc: also change it on the hardware; otherwise the hardware must already have it
     :param expires_in: seconds after which it is listed as expired
-    :param reason: for other people
-    :param timeout: seconds that each node may take; by default what the conductor's configuration says
+    :param reason: shown to other people
+    :param timeout: seconds that each node may take; by default as configured in the conductor
     :param confirmed: needed for more nodes than ``[conductor] confirm_above``
-    :param dry_run: only say what would be done
+    :param dry_run: only report what would be done
     """
 
     method = "POST"
@@ -100,14 +100,14 @@ class SetCredentials(Call[CredentialsAsked], frozen=True):
 
 
 class UndoOperation(Call[CredentialsAsked], frozen=True):
-    """Give nodes back the credentials that an operation has replaced within the last days.
+    """Restore the credentials of nodes that an operation has replaced within the last days.
 
-    It is an operation as the first one was, with as many canaries, for those nodes whose credentials are
-    still those that it gave them.
+    It is an operation like the first one, with as many canaries, for the nodes that still have the
+    credentials that the first one gave them.
 
     :param operation: its number
     :param confirmed: needed for more nodes than ``[conductor] confirm_above``
-    :param dry_run: only say what would be done
+    :param dry_run: only report what would be done
     """
 
     method = "POST"
@@ -121,14 +121,14 @@ class UndoOperation(Call[CredentialsAsked], frozen=True):
 
 
 class SettleCredentials(Call[CredentialsAsked], frozen=True):
-    """Find out which credentials nodes have, whose last change has ended without a proof.
+    """Find out which credentials nodes have whose last change ended without a proof.
 
-    Both are tried, the new ones first. It ends at once where the BMC refuses both.
+    Both are tried, the new ones first. The operation ends at once if the BMC refuses both.
 
     :param nodes: the nodes, by name, UUID or range
-    :param where: conditions that the nodes meet, as a text or as those of a list: of those named, or of all
-        where none is named
-    :param timeout: seconds that each node may take; by default what the conductor's configuration says
+    :param where: conditions that the nodes meet, as a text or as the fields of a list; applied to the named
+        nodes, or to all if none is named
+    :param timeout: seconds that each node may take; by default as configured in the conductor
     """
 
     method = "POST"
@@ -142,16 +142,16 @@ class SettleCredentials(Call[CredentialsAsked], frozen=True):
 
 
 class Credential(Record, frozen=True, kw_only=True):
-    """What is known of a node's credentials; never the password.
+    """What is known about a node's credentials; never the password.
 
     :param node: its name
     :param username: None where the driver has none
-    :param state: ``unknown`` if it may have one of two, of which neither was proved; ``lost`` if a secret of
-        its ``driver_info`` was lost with the key that encrypted it
-    :param changed_at: when they were last given, by enrolment or later; None if nobody knows
+    :param state: ``unknown`` if the node may have one of two, neither of which was proved; ``lost`` if a
+        secret of its ``driver_info`` was lost with the key that encrypted it
+    :param changed_at: when they were last set, by enrolment or later; None if not known
     :param age: seconds since then
     :param expires_at: by when a person wants them changed
-    :param operation: that changes them, or has changed them in the last days
+    :param operation: the operation that changes them, or changed them in the last days
     """
 
     node_uuid: str
@@ -167,13 +167,13 @@ class Credential(Record, frozen=True, kw_only=True):
 
 
 class ListCredentials(Call[Page[Credential]], frozen=True):
-    """List since when nodes have their credentials, in natural order of the nodes' names.
+    """List when the credentials of nodes were set, in natural order of the nodes' names.
 
     :param nodes: only these
-    :param older: only those that were given longer ago than so many seconds, or nobody knows when
-    :param expired: only those that are over
+    :param older: only those that were set more than this many seconds ago, or at an unknown time
+    :param expired: only those that have expired
     :param unknown: only those that were changed without a proof
-    :param lost: only those of which a secret was lost with its key
+    :param lost: only those with a secret that was lost with its key
     :param where: conditions that the nodes meet
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before

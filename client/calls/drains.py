@@ -12,11 +12,11 @@ _Marker = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
 
 class Drained(Record, frozen=True, kw_only=True):
-    """What came of a drain.
+    """The result of a drain.
 
     :param changed: whether it was in service until now
-    :param gone: whether it does not run; it stays out of service when it starts again
-    :param unserved: kinds of its nodes that nobody else serves, in words: it keeps them until somebody does
+    :param gone: whether it is not running; it stays out of service when it starts again
+    :param unserved: kinds of its nodes that nobody else serves, in words; it keeps them until somebody does
     """
 
     changed: bool
@@ -42,10 +42,10 @@ class Drain(Call[Drained], frozen=True):
 
 
 class DrainProgress(Record, frozen=True, kw_only=True):
-    """How far a drain is.
+    """The progress of a drain.
 
-    :param done: whether nothing is left with the conductor: no node, and no change under way
-    :param nodes: how many are left with it; None where nobody counted
+    :param done: whether the conductor has nothing left: no node, and no change under way
+    :param nodes: how many nodes it still has; None if not counted
     """
 
     done: bool
@@ -68,7 +68,7 @@ class GetDrain(Call[DrainProgress], frozen=True):
 
 
 class Undrained(Record, frozen=True, kw_only=True):
-    """What came of the end of a drain.
+    """The result of ending a drain.
 
     :param changed: whether it was out of service until now
     """
@@ -90,10 +90,10 @@ class Undrain(Call[Undrained], frozen=True):
 
 
 class Forgotten(Record, frozen=True, kw_only=True):
-    """What came of forgetting a conductor.
+    """The result of forgetting a conductor.
 
     :param ended: how many of its workers were ended
-    :param removed: whether it has left all lists, because none of its workers was left
+    :param removed: whether it was removed from all lists, because none of its workers was left
     """
 
     ended: int = 0
@@ -103,9 +103,9 @@ class Forgotten(Record, frozen=True, kw_only=True):
 class Forget(Call[Forgotten], frozen=True):
     """End the workers of a conductor whose machine is off, without waiting for their leases.
 
-    A conductor none of whose workers is left is removed from all lists. Whatever a machine that is not off
-    was about to send to a node it may still send. For two and a half heartbeats the answer waits for a sign
-    of life; a conductor that gives one is not forgotten.
+    A conductor without remaining workers is removed from all lists. A machine that is not off after all may
+    still send what it was about to send to a node. The answer waits two and a half heartbeats for a sign of
+    life; a conductor that gives one is not forgotten.
 
     :param hostname: of the conductor
     :param confirmed: whether its machine is off
@@ -121,13 +121,13 @@ class Forget(Call[Forgotten], frozen=True):
 
 
 class Avoiding(Record, frozen=True, kw_only=True):
-    """What came of keeping a conductor from a subnet.
+    """The result of keeping a conductor from a subnet.
 
     :param subnet: as it is listed
     :param changed: whether the conductor could have its nodes until now
     :param nodes: how many of its nodes go to others
     :param unserved: nodes of avoided subnets that no conductor may have
-    :param left: how many of its nodes are among these from now on
+    :param left: how many of its nodes are among the unserved from now on
     """
 
     subnet: str
@@ -140,7 +140,8 @@ class Avoiding(Record, frozen=True, kw_only=True):
 class Avoid(Call[Avoiding], frozen=True):
     """Take the nodes of a subnet from a conductor that cannot reach them; others take them over.
 
-    In the subnet are nodes whose driver names an address in it as what is spoken to. Names are not looked up.
+    The subnet contains the nodes whose driver names an address in it as the endpoint. Host names are not
+    resolved.
 
     :param hostname: of the conductor
     :param subnet: such as 10.0.1.0/24
@@ -156,7 +157,7 @@ class Avoid(Call[Avoiding], frozen=True):
 
 
 class Returned(Record, frozen=True, kw_only=True):
-    """What came of letting a conductor have the nodes of a subnet again.
+    """The result of letting a conductor have the nodes of a subnet again.
 
     :param subnet: as it was listed
     :param changed: whether the conductor was kept from it until now
@@ -193,7 +194,7 @@ class Avoided(Record, frozen=True, kw_only=True):
 
 
 class ListAvoided(Call[Page[Avoided]], frozen=True):
-    """List the subnets whose nodes conductors do not have, and how many nodes are in each.
+    """List the subnets that conductors avoid, and how many nodes are in each.
 
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before

@@ -12,9 +12,9 @@ _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 class DriverSummary(Record, frozen=True, kw_only=True):
     """A driver in a list.
 
-    :param description: the first line of what the driver says of itself
+    :param description: the first line of the driver's own description
     :param enabled: whether the configuration enables it here
-    :param conductors: those that are online and have loaded it; None where nobody looked
+    :param conductors: those that are online and have loaded it; None if not looked up
     :param error: why it cannot be used
     """
 
@@ -26,7 +26,7 @@ class DriverSummary(Record, frozen=True, kw_only=True):
 
 
 class Property(Record, frozen=True, kw_only=True):
-    """What the nodes of a driver have in ``driver_info``.
+    """A property of a driver's nodes in ``driver_info``.
 
     :param secret: whether its values are never shown
     """
@@ -47,7 +47,7 @@ class DriverOption(Record, frozen=True, kw_only=True):
 
 
 class DriverTask(Record, frozen=True, kw_only=True):
-    """A periodic task of a driver, as it is without ``[periodic_tasks]``."""
+    """A periodic task of a driver, without the settings of ``[periodic_tasks]``."""
 
     name: str
     spacing: int | float
@@ -55,11 +55,11 @@ class DriverTask(Record, frozen=True, kw_only=True):
 
 
 class ActionArgument(Record, frozen=True, kw_only=True):
-    """What an action of a driver's own is given.
+    """An argument of an action that a driver defines.
 
     :param kind: ``text``, ``whole number``, ``number`` or ``true or false``
-    :param default: what it is if nobody gives it; None where ``required``
-    :param choices: the texts that it can be; empty for any
+    :param default: the default value; None where ``required``
+    :param choices: the allowed texts; empty for any
     """
 
     name: str
@@ -70,7 +70,7 @@ class ActionArgument(Record, frozen=True, kw_only=True):
 
 
 class DriverAction(Record, frozen=True, kw_only=True):
-    """An action of a driver's own.
+    """An action that a driver defines.
 
     :param name: ``DRIVER.NAME``
     """
@@ -83,10 +83,10 @@ class DriverAction(Record, frozen=True, kw_only=True):
 class Driver(Record, frozen=True, kw_only=True):
     """What a driver needs, and what it can do.
 
-    :param abilities: beside the power: ``boot device``, ``identify``, ``log``, ``clear log``, ``clock``,
-        ``set clock``, ``sensors``, ``check login`` and ``set password``
-    :param actions: of its own
-    :param checks_login: whether it can try a login, beside the session that is open
+    :param abilities: besides power: ``boot device``, ``identify``, ``log``, ``clear log``, ``clock``, ``set
+        clock``, ``sensors``, ``check login`` and ``set password``
+    :param actions: those that it defines
+    :param checks_login: whether it can try a login in a session of its own
     :param sets_password: whether it can change the password on the hardware
     """
 

@@ -1,4 +1,4 @@
-"""Enrolling nodes with what belongs to them, and exporting them again."""
+"""Enrolling nodes with their ports and chassis, and exporting them again."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -9,11 +9,11 @@ from podium.client.calls.call import ABSENT, Call, Limit, Nodes, Page, Place, Re
 
 
 class Null(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a file has a word such as ``~`` that says that there is no value, sent as null.
+    """A place where a file has a word such as ``~`` that means no value; it is sent as null.
 
-    It may be that the word itself was meant, which only the driver can tell.
+    The word itself may have been meant, which only the driver can tell.
 
-    :param node: the place of the node in the list, from 1 on
+    :param node: the position of the node in the list, from 1 on
     :param key: of an entry, if the field is ``driver_info``
     """
 
@@ -24,10 +24,10 @@ class Null(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Enrolled(Record, frozen=True, kw_only=True):
-    """What became of a list of nodes.
+    """The result of enrolling a list of nodes.
 
     :param enrolled: how many were enrolled
-    :param unchanged: how many were there before
+    :param unchanged: how many were enrolled before
     """
 
     enrolled: int
@@ -37,14 +37,14 @@ class Enrolled(Record, frozen=True, kw_only=True):
 class EnrolNodes(Call[Enrolled], frozen=True):
     """Enrol nodes, with their ports and chassis: all of them, or none if any is wrong.
 
-    A fault names the places in the list of the nodes that have it, from 1 on.
+    An error names the positions in the list of the nodes concerned, from 1 on.
 
     :param nodes: each has at least name and driver; also uuid, driver_info, properties, extra,
         conductor_group, maintenance, maintenance_reason, provision_state, ports, and what is noted of nodes
-    :param chassis: those that are not there yet
-    :param keep: leave nodes alone that are enrolled already and the same in every way
-    :param force: even if a node is by its address the same machine as another one
-    :param nulls: for what reads files
+    :param chassis: those that do not exist yet
+    :param keep: skip nodes that are already enrolled and the same in every way
+    :param force: even if the address of a node shows that it is the same machine as another one
+    :param nulls: for clients that read files
     """
 
     method = "POST"
@@ -68,7 +68,7 @@ class Exported(Record, frozen=True, kw_only=True):
 
 
 class ExportNodes(Call[Page[Exported]], frozen=True):
-    """Export nodes, in natural order of name or as they are named, and then the chassis in which they are.
+    """Export nodes, in natural order of name or as they are named, and then their chassis.
 
     :param nodes: the only nodes to export; without them and ``where``, all nodes and chassis are exported
     :param limit: greatest number on this page; the server has a limit of its own

@@ -18,15 +18,15 @@ _Range = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")]
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """One event of a node's power.
+    """One power event of a node.
 
     :param id: greater than that of earlier events of the same node
-    :param node_name: that the node had then
-    :param who: asked for it: user and host
-    :param request_id: of the run of a periodic task that found it
-    :param operation_id: of the operation that it was part of
+    :param node_name: the name that the node had then
+    :param who: the user and host that requested it
+    :param request_id: of the run of a periodic task that detected it
+    :param operation_id: of the operation that it belonged to
     :param conductor: the host of the conductor that recorded it
-    :param worker: of this conductor
+    :param worker: the worker of this conductor
     """
 
     id: int
@@ -47,11 +47,11 @@ class Event(Record, frozen=True, kw_only=True):
 class ListEvents(Call[Page[Event]], frozen=True):
     """List power events, in the order in which they were recorded.
 
-    :param nodes: whose events; names and UUIDs of deleted nodes too, and patterns of the names of others
+    :param nodes: whose events; also names and UUIDs of deleted nodes, and patterns of the names of others
     :param since: only those of the last so many seconds
     :param cause: only those of this cause
     :param min_severity: only those of this severity or a greater one
-    :param newest: only so many, the newest of them
+    :param newest: only this many, the newest
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
     :param where: conditions that the nodes meet now
@@ -74,8 +74,8 @@ class ListEvents(Call[Page[Event]], frozen=True):
 class ListHistory(Call[Page[Event]], frozen=True):
     """List the power events of a node, in the order in which they were recorded.
 
-    :param node: its name or UUID; that of a deleted node too
-    :param newest: only so many, the newest of them
+    :param node: its name or UUID; also that of a deleted node
+    :param newest: only this many, the newest
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
     """
@@ -91,11 +91,11 @@ class ListHistory(Call[Page[Event]], frozen=True):
 
 
 class News(Record, frozen=True, kw_only=True):
-    """Events that were committed meanwhile, and where to go on.
+    """Events that were committed since the last look, and where to continue.
 
     :param last: the ``after`` of the next look
-    :param late: the ``late`` of the next look: ranges of numbers that were taken, and are not committed yet;
-        what has not come after half a minute does not come
+    :param late: the ``late`` of the next look: ranges of numbers that were assigned, but are not committed
+        yet; a number that is not committed after half a minute is given up
     :param nodes: the ``nodes`` of the next look; None for all
     :param more: whether there are more events already
     """
@@ -108,11 +108,11 @@ class News(Record, frozen=True, kw_only=True):
 
 
 class FollowEvents(Call[News], frozen=True):
-    """Look for events that were committed since the last look, so that none is missed and none comes twice.
+    """Look for events that were committed since the last look; none is missed, and none comes twice.
 
-    The first look, without ``after``, says where to begin.
+    The first look, without ``after``, returns where to begin.
 
-    :param nodes: whose events; for the first look ranges and patterns of names too
+    :param nodes: whose events; for the first look also ranges and patterns of names
     :param cause: only those of this cause
     :param min_severity: only those of this severity or a greater one
     :param after: ``last`` of the look before

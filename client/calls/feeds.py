@@ -1,4 +1,4 @@
-"""What the feeds of a node deliver: a second opinion where its own hardware does not answer."""
+"""What the feeds of a node deliver: a second opinion if its own hardware does not answer."""
 
 from datetime import datetime
 from typing import Annotated
@@ -14,9 +14,9 @@ class Feed(Record, frozen=True, kw_only=True):
 
     :param name: as the node names it in ``extra.power_feeds``
     :param node_uuid: None if no node has that name or UUID
-    :param power_state: that was read last, and ``age`` seconds ago
-    :param watts: that it delivers now
-    :param error: why that is not known
+    :param power_state: as last read, ``age`` seconds ago
+    :param watts: what it delivers now
+    :param error: why these are not known
     :param others: names of the other nodes with this feed
     """
 
@@ -32,10 +32,10 @@ class Feed(Record, frozen=True, kw_only=True):
 class Feeds(Record, frozen=True, kw_only=True):
     """What the feeds of a node deliver.
 
-    :param node: its name or UUID, as it was asked for
-    :param read_at: when the last of it was heard
-    :param watts: of all feeds together; None if none says
-    :param words: what follows for the node: ``its feeds draw 312 W: it is on``; None if it names no feeds
+    :param node: its name or UUID, as requested
+    :param read_at: when the last answer arrived
+    :param watts: of all feeds together; None if no feed reports any
+    :param words: the conclusion for the node: ``its feeds draw 312 W: it is on``; None if it names no feeds
     """
 
     node: str
@@ -50,7 +50,7 @@ class ReadFeeds(AskHardware[Feeds], frozen=True):
     """Read what the feeds of a node deliver now; their conductors ask the hardware.
 
     :param node: its name or UUID
-    :param wait: seconds to wait for the answers; whoever has not answered by then stays unknown
+    :param wait: seconds to wait for the answers; without an answer by then, a feed stays unknown
     """
 
     path = "/podium/v1/nodes/{node}/feeds"

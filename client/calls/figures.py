@@ -1,6 +1,6 @@
 """How conductors keep up with their nodes: seconds, and numbers of nodes.
 
-What another version of Podium wrote, and this one does not know, is missing.
+Figures that another version of Podium wrote, and that this one does not know, are missing.
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from podium.client.calls.call import Record
 
 
 class Ages(Record, frozen=True, kw_only=True):
-    """Of readings, in seconds; None where nothing was read."""
+    """Ages of readings, in seconds; None where nothing was read."""
 
     median: float | None = None
     p99: float | None = None
@@ -17,13 +17,13 @@ class Ages(Record, frozen=True, kw_only=True):
 
 
 class ReadFigures(Record, frozen=True, kw_only=True):
-    """How the reads of one driver's nodes fare.
+    """How the reads of one driver's nodes perform.
 
-    :param interval: seconds from one read of a node to the next; None for that of all drivers
+    :param interval: seconds from one read of a node to the next; None for the interval of all drivers
     :param sweep_duration: of the last sweep, in seconds
     :param late: whether the sweeps cannot keep their interval
     :param failures: failed reads by kind
-    :param counters: what the driver counts itself
+    :param counters: the driver's own counters
     """
 
     nodes: int
@@ -42,12 +42,12 @@ class ReadFigures(Record, frozen=True, kw_only=True):
 
 
 class SinkFigures(Record, frozen=True, kw_only=True):
-    """How notifications of one sink fare.
+    """The state of the notifications of one sink.
 
     :param delivered: events since the start
-    :param left_out: events since the start that the sink is not to get
-    :param pending: events that the sink has still to take
-    :param set_aside: events that the sink refused for so long that it does not get them
+    :param left_out: events since the start that the sink is not to receive
+    :param pending: events that the sink has not received yet
+    :param set_aside: events that the sink refused for so long that they are not sent any more
     :param delivered_by: the worker that sends to it; None if there is none
     """
 
@@ -64,8 +64,8 @@ class SinkFigures(Record, frozen=True, kw_only=True):
 class EnforcementFigures(Record, frozen=True, kw_only=True):
     """How many nodes were switched back, and why others were not.
 
-    :param is_frozen: whether nothing is enforced for the time being
-    :param disturbed: nodes that changed unasked or vanished of late
+    :param is_frozen: whether enforcement is suspended at present
+    :param disturbed: nodes that changed without a request or vanished recently
     """
 
     is_frozen: bool
@@ -79,7 +79,7 @@ class EnforcementFigures(Record, frozen=True, kw_only=True):
 
 
 class Figures(Record, frozen=True, kw_only=True):
-    """What workers wrote down last, added up; of ages, durations and lags the greatest. None was not written.
+    """What workers wrote last, added up; of ages, durations and lags the greatest. None was not written.
 
     :param failing: nodes whose last read failed
     :param unreadable: nodes in maintenance because they could not be read
@@ -89,8 +89,8 @@ class Figures(Record, frozen=True, kw_only=True):
     :param power_state_age_buckets: nodes whose reading is no older than so many seconds, or ``inf``
     :param power_reads: by driver
     :param notifications: by sink
-    :param queues: records that wait to be written, by kind
-    :param write_lag: for how long the oldest reading has been waiting to be written
+    :param queues: records waiting to be written, by kind
+    :param write_lag: how long the oldest reading has been waiting to be written
     :param load: how busy a worker was in the last minute: ``cpu`` is the part of a core that it used, and
         ``reads`` the part of the reads that are allowed at a time
     """

@@ -4,9 +4,9 @@ from podium.client.calls.call import Call, Record
 
 
 class Fleet(Record, frozen=True, kw_only=True):
-    """A database and all who use it.
+    """A database and all its users.
 
-    :param id: a UUID that it was given when it was made
+    :param id: the UUID that it was given when it was created
     :param version: of the program that answers
     :param heartbeat_timeout: seconds, ``[conductor] heartbeat_timeout``
     """

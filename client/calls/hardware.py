@@ -1,8 +1,9 @@
-"""What is read from the hardware of a node while the caller waits, by the conductor that owns it.
+"""Reads from the hardware of a node while the caller waits, done by the conductor that owns it.
 
-Readers may ask for most of it: nothing changes, and Ironic's readers may read hardware as well. The hardware
-is spared: a read gives way to power changes, and whoever asks while the same is under way for the node has
-its answer. It is no GET nevertheless, so that no cache answers, and no program that only follows links asks.
+Readers may make most of these calls: nothing changes, and Ironic's readers may read hardware as well. The
+hardware is spared: a read gives way to power changes, and a caller who requests a read that is already under
+way for the node receives its answer. The calls are not GET nevertheless, so that no cache answers, and no
+program that only follows links makes them.
 """
 
 from datetime import datetime
@@ -14,20 +15,20 @@ from podium.client.calls.call import Call, Nodes, Record, Where
 
 T = TypeVar("T")
 
-#: Less than the 60 seconds after which podium-api, and who waits for it, gives up.
+#: Less than the 60 seconds after which podium-api and its callers give up.
 Wait: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=50)]
 _Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
 class AskHardware(Call[T], Generic[T], frozen=True):
-    """Something that the owning conductors read; ``kind`` is what."""
+    """A read by the owning conductors; ``kind`` is what they read."""
 
     method = "POST"
     kind: ClassVar[str]
 
 
 class AskNode(AskHardware[T], Generic[T], frozen=True):
-    """Something that is read of one node. The answer is a :class:`ReadRecord`."""
+    """A read of one node. The answer is a :class:`ReadRecord`."""
 
     role = "reader"
 
@@ -36,16 +37,16 @@ class AskNode(AskHardware[T], Generic[T], frozen=True):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the conductor is told beside the node."""
+        """What the conductor is sent besides the node."""
         return {}
 
 
 class ReadRecord(Record, frozen=True, kw_only=True):
     """What was read from hardware.
 
-    :param node: its name or UUID, as it was asked for
+    :param node: its name or UUID, as requested
     :param read_at: when the last of it was read
-    :param conductor: who read it
+    :param conductor: the conductor that read it
     """
 
     node: str
@@ -75,7 +76,7 @@ class SensorReading(Record, frozen=True, kw_only=True):
     :param value: None if the sensor has no reading at present
     :param unit: celsius, rpm, percent, watts, volts or amperes
     :param status: OK, Warning or Critical, by the hardware's own thresholds
-    :param thresholds: these; None if it has none, or does not say
+    :param thresholds: None if the sensor has none, or does not report them
     """
 
     name: str
@@ -87,7 +88,7 @@ class SensorReading(Record, frozen=True, kw_only=True):
 
 
 class Sensors(ReadRecord, frozen=True, kw_only=True):
-    """What the sensors of a node measure."""
+    """The readings of a node's sensors."""
 
     sensors: list[SensorReading]
 
@@ -107,10 +108,10 @@ class BootDevices(ReadRecord, frozen=True, kw_only=True):
     """What a node boots from, and what it could boot from.
 
     :param device: pxe, disk, cdrom, bios, safe, default, or another word of the hardware's; None if it does
-        not say
+        not report any
     :param persistent: for every boot, not only for the next
-    :param mode: bios or uefi; None for the mode that it is in
-    :param supported: what it can be told to boot from
+    :param mode: bios or uefi; None for its present mode
+    :param supported: what it can be set to boot from
     """
 
     device: str | None
@@ -131,15 +132,15 @@ class ReadBootDevice(AskNode[BootDevices], frozen=True):
 
 
 class LogLine(Record, frozen=True, kw_only=True):
-    """An entry of the log that hardware keeps of itself.
+    """An entry of the hardware's own log.
 
-    :param id: what the hardware calls it, until the log is cleared
-    :param at: when it happened, in whole seconds; None where the hardware does not say, by a clock of which
-        nothing is known, or if it is not certain whether that was before the clock was set
-    :param clock_at: when that was by the hardware's own clock
+    :param id: the hardware's name for it, until the log is cleared
+    :param at: when it happened, in whole seconds; None if the hardware does not report it, if nothing is
+        known about its clock, or if it is not certain whether it happened before the clock was set
+    :param clock_at: the same by the hardware's own clock
     :param severity: OK, Warning or Critical
     :param message: what happened, in words
-    :param sensor: the sensor that it is about
+    :param sensor: the sensor concerned
     :param raw: what the hardware sent: bytes in hexadecimal digits, or a text, such as JSON
     """
 
@@ -153,9 +154,9 @@ class LogLine(Record, frozen=True, kw_only=True):
 
 
 class LogEntries(ReadRecord, frozen=True, kw_only=True):
-    """Some entries of the log of a node that stand together.
+    """Consecutive entries of the log of a node.
 
-    :param entries: the oldest first
+    :param entries: oldest first
     :param more: whether there are older ones, before the first of these
     :param clock_offset: seconds that the hardware's clock was ahead of the conductor's; None if unknown
     """
@@ -165,7 +166,7 @@ class LogEntries(ReadRecord, frozen=True, kw_only=True):
     clock_offset: float | None
 
 
-#: What the hardware calls an entry.
+#: The hardware's name for an entry.
 EntryId: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f]{1,128}$(?!\n)")]
 MOST_ENTRIES: Final = 1000
 
@@ -173,14 +174,14 @@ MOST_ENTRIES: Final = 1000
 class ReadLog(AskNode[LogEntries], frozen=True):
     """Read the newest entries of the log that the hardware of a node keeps; its conductor asks the hardware.
 
-    A long log is read page by page: the id of the first entry is the ``before`` of the next call, as long as
-    there are ``more``. Others have their turn with the node between two pages.
+    A long log is read page by page: as long as there are ``more``, the id of the first entry is the
+    ``before`` of the next call. Other calls for the node may run between two pages.
 
     :param node: its name or UUID
     :param wait: seconds to wait for the answer
     :param before: the id of an entry: only older ones
     :param after: the id of an entry: only newer ones
-    :param limit: greatest number of entries; there are fewer if they would make too long an answer
+    :param limit: greatest number of entries; there are fewer if the answer would be too long
     """
 
     path = "/podium/v1/nodes/{node}/log"
@@ -196,7 +197,7 @@ class ReadLog(AskNode[LogEntries], frozen=True):
 
 
 class Clock(ReadRecord, frozen=True, kw_only=True):
-    """The clock of the hardware of a node, by which its log is written.
+    """The clock of the hardware of a node, which timestamps its log.
 
     :param offset: seconds that it is ahead of the conductor's
     """
@@ -215,7 +216,7 @@ class ReadClock(AskNode[Clock], frozen=True):
     kind = "clock"
 
 
-#: Nodes of one call, which one conductor checks all at once.
+#: Maximum number of nodes of one call, all of which one conductor checks at the same time.
 MOST_CHECKED: Final = 64
 Result: TypeAlias = Literal["works", "refused", "unreachable", "failed", "not checked"]
 
@@ -228,12 +229,12 @@ class LoginCheck(Record, frozen=True, kw_only=True):
         what is wrong; ``not checked``: ``error`` says why
     :param username: who logged in; None where there are no users
     :param privilege: what the hardware lets this user do, in its own words
-    :param protocol: what was spoken
-    :param power_state: as it was read after the login
+    :param protocol: the protocol used
+    :param power_state: as read after the login
     :param remarks: what works only in part, or is about to end
     :param maintenance: whether the node is in maintenance
-    :param checked_at: when the answer came; None if nobody was asked
-    :param conductor: who asked the hardware
+    :param checked_at: when the answer came; None if no conductor was asked
+    :param conductor: the conductor that asked the hardware
     """
 
     node: str
@@ -253,7 +254,7 @@ class LoginCheck(Record, frozen=True, kw_only=True):
 class LoginChecks(Record, frozen=True, kw_only=True):
     """Whether the logins of nodes work.
 
-    :param nodes: in the order in which they were named
+    :param nodes: in the order named
     """
 
     nodes: list[LoginCheck]
@@ -262,12 +263,13 @@ class LoginChecks(Record, frozen=True, kw_only=True):
 class CheckNodes(AskHardware[LoginChecks], frozen=True):
     """Try the login of nodes, each with a session of its own; nothing changes.
 
-    One login is tried at each node, because hardware locks accounts: so it takes an operator. Its conductor
-    asks the hardware of a node, also in maintenance, but not while its power is being changed.
+    One login is tried at each node, because hardware locks accounts; the call therefore needs an operator.
+    The conductor of a node asks the hardware, also in maintenance, but not while the node's power is being
+    changed.
 
     :param nodes: the nodes, by name, UUID, range or pattern; at most 64
     :param wait: seconds to wait for the answers
-    :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param where: conditions that the nodes meet; applied to the named nodes, or to all if none is named
     """
 
     path = "/podium/v1/nodes/check"

@@ -1,4 +1,4 @@
-"""Names of nodes that somebody has begun to type."""
+"""Completing the names of nodes."""
 
 from typing import Annotated
 
@@ -10,8 +10,8 @@ from podium.client.calls.call import Call, Record
 class Names(Record, frozen=True, kw_only=True):
     """Names of nodes, in natural order.
 
-    :param complete: whether there are no others; if there are, the first and the last of all are among
-        these, so that all begin with what these have in common
+    :param complete: whether these are all; if not, the first and the last of all are among them, so that all
+        names begin with the common beginning of these
     """
 
     names: list[str]
@@ -21,7 +21,7 @@ class Names(Record, frozen=True, kw_only=True):
 class FindNames(Call[Names], frozen=True):
     """Find the names of nodes that begin with a text.
 
-    :param prefix: to the letter
+    :param prefix: matched to the letter
     """
 
     method = "GET"

@@ -1,4 +1,4 @@
-"""What changes nodes that are enrolled: all of those that are named, or none."""
+"""Changes of enrolled nodes: all of those that are named, or none."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from podium.client.calls.call import Call, Line, Nodes, Record, UuidsXor, Where
 class Changed(Record, frozen=True, kw_only=True):
     """How many nodes there were.
 
-    :param unchanged: those that were so already
+    :param unchanged: nodes that needed no change
     """
 
     changed: int
@@ -19,13 +19,13 @@ class Changed(Record, frozen=True, kw_only=True):
 class SetMaintenance(Call[Changed], frozen=True):
     """Make conductors leave nodes alone, or hand nodes back to them and clear their fault.
 
-    A maintenance that the conductor or a driver had set becomes that of who asks: neither takes it back.
+    A maintenance that the conductor or a driver had set becomes the caller's: neither ends it.
 
     :param maintenance: false to hand them back
-    :param reason: for other people; without it a node keeps the one that it has
-    :param where: conditions that the nodes meet: of those named, or of all where none is named
-    :param uuids_xor: the exclusive or of the UUIDs of the nodes that are meant, as 32 hexadecimal digits;
-        nothing is changed where the nodes are others
+    :param reason: for other people; without it a node keeps its present reason
+    :param where: conditions that the nodes meet; applied to the named nodes, or to all if none is named
+    :param uuids_xor: the exclusive or of the UUIDs of the intended nodes, as 32 hexadecimal digits; nothing
+        is changed if the nodes are others
     """
 
     method = "PUT"
@@ -44,10 +44,10 @@ class SetNodes(Call[Changed], frozen=True):
 
     :param set: new values by name: name, driver, conductor_group, power_policy (default for that of the
         configuration) and the records of a node; entries of driver_info, properties, extra and instance_info,
-        and traits, are put beside those that are there
-    :param unset: what is taken away, before: a record, or an entry such as ``extra.rack``
-    :param force: even if a node is then by its address the same machine as another one
-    :param where: conditions that the nodes meet: of those named, or of all where none is named
+        and traits, are added to the existing ones
+    :param unset: what is removed first: a record, or an entry such as ``extra.rack``
+    :param force: even if the address of a node then shows that it is the same machine as another one
+    :param where: conditions that the nodes meet; applied to the named nodes, or to all if none is named
     """
 
     method = "PATCH"
@@ -64,10 +64,11 @@ class SetNodes(Call[Changed], frozen=True):
 class DeleteNodes(Call[Changed], frozen=True):
     """Forget nodes. Their history of power changes is kept.
 
-    Nodes that are protected, or active or with an instance outside of maintenance, are not forgotten.
+    Nodes that are protected, and nodes outside of maintenance that are active or have an instance, are not
+    forgotten.
 
-    :param where: conditions that the nodes meet: of those named, or of all where none is named
-    :param force: even where it is unknown which of two passwords the BMC has; both are deleted
+    :param where: conditions that the nodes meet; applied to the named nodes, or to all if none is named
+    :param force: even if it is unknown which of two passwords the BMC has; both are deleted
     :param confirmed: needed for more nodes than ``[conductor] confirm_above``
     """
 

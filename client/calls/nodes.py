@@ -11,7 +11,7 @@ from podium.client.calls.call import ABSENT, Call, Nodes, Page, Place, Record, W
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 
-#: Of an entry in a mapping: not all have a form in the paths of JSON that databases understand.
+#: A key of a mapping: not every key has a form in the JSON paths that databases understand.
 KEY: Final = r'^[^"\\\x00-\x1f]{1,255}$'
 Key: TypeAlias = Annotated[str, msgspec.Meta(pattern=KEY)]
 PowerState: TypeAlias = Literal["power on", "power off", "error", "none"]
@@ -19,7 +19,7 @@ HealthStatus: TypeAlias = Literal["ok", "warning", "critical", "none"]
 
 
 class Health(Record, frozen=True, kw_only=True):
-    """How well a machine is, as its driver reported.
+    """The health of a machine, as its driver reported it.
 
     :param status: ``OK``, ``Warning`` or ``Critical``
     """
@@ -29,11 +29,11 @@ class Health(Record, frozen=True, kw_only=True):
 
 
 class Node(Record, frozen=True, kw_only=True):
-    """A machine. Fields that nobody asked for are left out; secrets are ``******``.
+    """A machine. Fields that were not requested are left out; secrets are ``******``.
 
-    ``power_state_age`` are the seconds since ``power_checked_at``, by the database's clock; None if it was
-    never read. ``clock_offset`` are the seconds by which the clock of the controller was ahead at
-    ``clock_checked_at``. ``conductor`` is the worker that has the node, None if there is none.
+    ``power_state_age`` is the number of seconds since ``power_checked_at``, by the database's clock; None if
+    the node was never read. ``clock_offset`` is the number of seconds by which the clock of the controller
+    was ahead at ``clock_checked_at``. ``conductor`` is the worker that has the node, or None.
     """
 
     uuid: str = ABSENT
@@ -87,7 +87,7 @@ class Node(Record, frozen=True, kw_only=True):
 
 
 FIELDS: Final = Node.__struct_fields__
-#: Those with entries that people or drivers chose, and that may be secrets.
+#: Mappings with entries that people or drivers chose, and that may be secrets.
 MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
 
 
@@ -98,11 +98,11 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     :param failing: whose last read failed, or that no living conductor reads
     :param stale: whose power was last read longer ago than so many seconds, or never; not those in
         maintenance unless ``maintenance`` is true
-    :param would_enforce: whose power the conductor is to restore
+    :param would_enforce: whose power the conductor should restore
     :param conductor: of the conductor on this host
     :param unserved: that no conductor serves
-    :param health: ``none`` for nodes without a report, or whose report is outdated
-    :param extra: values in ``extra`` that are no lists or objects, as ``extra.rack=r7`` in the query
+    :param health: ``none`` for nodes without a report, or with an outdated one
+    :param extra: values in ``extra`` other than lists and objects, as ``extra.rack=r7`` in the query
     :param where: conditions as a text, such as ``health!=ok and age>5m``
     """
 
@@ -125,17 +125,17 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no condition, which every node meets."""
+        """Whether there is no condition, so that every node matches."""
         nothing = Filter()
         return all(getattr(self, name) == getattr(nothing, name) for name in Filter.__struct_fields__)
 
 
 class ListNodes(Filter, Call[Page[Node]], frozen=True):
-    """List nodes, in natural order of name or, where nodes are named, as they are named.
+    """List nodes, in natural order of name or, if nodes are named, in the order named.
 
     :param nodes: the only nodes to look at
-    :param fields: what to show of each, such as ``name`` or, of a mapping, the entry ``extra.rack`` alone; by
-        default all
+    :param fields: what to show of each, such as ``name``, or a single entry of a mapping, such as
+        ``extra.rack``; by default all
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
     """

@@ -1,4 +1,4 @@
-"""Operations: changing many nodes at once, how far that is, and cancelling it."""
+"""Operations: changing many nodes at once, showing the progress, and cancelling."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,13 +29,13 @@ _Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 
 
 class Asked(Record, frozen=True, kw_only=True):
-    """What became of a request for nodes.
+    """The result of a request for nodes.
 
     :param operation: its number; None if no node accepted the request
-    :param requested: how many nodes did
-    :param replaced: how many of these had an older request, not begun, which this one replaces
+    :param requested: how many nodes accepted it
+    :param replaced: how many of these had an older request that had not begun, and that this one replaces
     :param refused: a line ``NAME: REASON`` for each of the others
-    :param warnings: about nodes to which nothing happens for now, because no conductor serves them
+    :param warnings: about nodes that are not changed for now, because no conductor serves them
     """
 
     operation: int | None
@@ -54,15 +54,15 @@ _Argument = Annotated[str, msgspec.Meta(max_length=1000)] | _Number | float | bo
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an action is given beside the nodes."""
+    """The arguments of an action, besides the nodes."""
 
 
 class BootChoice(_Given, frozen=True, kw_only=True):
-    """What machines are to boot from.
+    """What machines boot from.
 
-    :param device: ``default`` is the order that the machine has
-    :param persistent: for every boot, not only for the next
-    :param mode: None for the mode that the machine is in
+    :param device: ``default`` is the machine's own order
+    :param persistent: for every boot, not only for the next one
+    :param mode: None for the machine's present mode
     """
 
     device: Device
@@ -71,20 +71,20 @@ class BootChoice(_Given, frozen=True, kw_only=True):
 
 
 class Identification(_Given, frozen=True, kw_only=True):
-    """How long the LED blinks by which people find a machine in its rack.
+    """How long to blink the LED by which people find a machine in its rack.
 
-    :param seconds: 0 to end it, None until it is ended
+    :param seconds: 0 to stop, None to blink until stopped
     """
 
     seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] | None
 
 
 class SeenLog(_Given, frozen=True, kw_only=True):
-    """A log that somebody has a copy of, by its newest entry: a log that ends with another is left alone.
+    """A log that somebody has a copy of, by its newest entry; a log with another newest one is left alone.
 
-    :param last: the id of that entry, which another may have once the log was cleared
-    :param clock_at: its ``clock_at``; None leaves that open
-    :param message: its ``message``; None leaves that open
+    :param last: the id of that entry, which another entry may have once the log was cleared
+    :param clock_at: its ``clock_at``; None if it is not compared
+    :param message: its ``message``; None if it is not compared
     """
 
     last: _Id
@@ -93,7 +93,7 @@ class SeenLog(_Given, frozen=True, kw_only=True):
 
 
 class OwnAction(_Given, frozen=True, kw_only=True):
-    """An action of a driver's own.
+    """An action that a driver defines.
 
     :param name: ``DRIVER.NAME``
     :param arguments: by their names; a text may stand for a number, or for true and false
@@ -106,24 +106,24 @@ class OwnAction(_Given, frozen=True, kw_only=True):
 class AskPower(Call[Asked], frozen=True):
     """Switch nodes, or have their hardware do something else, as one operation of their conductors.
 
-    ``boot`` is for ``set boot device``, and for what switches on or restarts: then machines are told what to
-    boot from before that. ``identification`` is for ``identify``, ``log`` for ``clear log``, and ``own`` for
-    ``driver action``. ``at`` is for ``power cycle`` of at most 10 nodes whose own hardware does not answer:
-    ``feed`` switches off and on what they name in ``extra.power_feeds``, all of it as one operation of these
-    feeds, or nothing. What leaves the power alone is
-    refused by a node for which something else waits.
+    ``boot`` is for ``set boot device``, and for actions that switch on or restart: the boot device is then
+    set first. ``identification`` is for ``identify``, ``log`` for ``clear log``, and ``own`` for ``driver
+    action``. ``at`` is for ``power cycle`` of at most 10 nodes whose own hardware does not answer: ``feed``
+    switches the outlets off and on that they name in ``extra.power_feeds``, as one operation of these feeds,
+    or not at all. An action that does not change the power is refused by a node that has another request
+    waiting.
 
-    :param action: what is to be done
+    :param action: what to do
     :param nodes: the nodes, by name, UUID or range
-    :param where: conditions that the nodes meet, as a text or as those of a list: of those named, or of all
-        where none is named
+    :param where: conditions that the nodes meet, as a text or as the fields of a list; applied to the named
+        nodes, or to all if none is named
     :param reason: for the record of power events
-    :param timeout: seconds that each node may take; by default what the conductor's configuration says
-    :param then_off: whether nodes still on after a soft power off or reboot are switched off hard
-    :param stagger: ``[N, SECONDS]``: begin with N nodes, and add N every so many seconds
-    :param confirmed: needed for more nodes than ``[conductor] confirm_above``, and always at feeds
-    :param uuids_xor: the exclusive or of the UUIDs of the nodes that are meant, as 32 hexadecimal digits;
-        nothing is requested where the nodes are others
+    :param timeout: seconds that each node may take; by default as configured in the conductor
+    :param then_off: whether nodes that are still on after a soft power off or reboot are switched off hard
+    :param stagger: ``[N, SECONDS]``: begin with N nodes, and add N each time that many seconds have passed
+    :param confirmed: needed for more nodes than ``[conductor] confirm_above``, and always for feeds
+    :param uuids_xor: the exclusive or of the UUIDs of the intended nodes, as 32 hexadecimal digits; nothing
+        is requested if the nodes are others
     """
 
     method = "POST"
@@ -148,21 +148,21 @@ class AskPower(Call[Asked], frozen=True):
 
 
 class Operation(Record, frozen=True, kw_only=True):
-    """A request for the power, for other credentials, or for something else of the hardware, of many nodes.
+    """A request to change the power or the credentials, or to do something else, on many nodes.
 
-    ``held`` to ``replaced`` are how many of the nodes are in each state.
+    The fields ``held`` to ``replaced`` count the nodes in each state.
 
     :param id: its number
-    :param nodes: how many it is for
+    :param nodes: how many nodes it has
     :param canaries: how many machines are tried first, while the others are held; None for all at once
-    :param what: what ``action`` leaves open. Which change of credentials it is: ``in Podium`` or ``on the
-        BMC``, perhaps ``, generated`` after that, ``undo of 2`` or ``settle``. Or ``arguments`` in words:
-        ``pxe, once, uefi``, ``60 s``, ``acme.blink colour=red``, ``at feeds of r1n07``
-    :param arguments: what of ``boot``, ``identification``, ``log``, ``own`` and ``at`` was given; with ``at``
-        the names of the ``machines``, whose feeds the nodes of the operation are
+    :param what: what ``action`` leaves open. For a change of credentials: ``in Podium`` or ``on the BMC``,
+        perhaps followed by ``, generated``; ``undo of 2`` or ``settle``. Or ``arguments`` in words: ``pxe,
+        once, uefi``, ``60 s``, ``acme.blink colour=red``, ``at feeds of r1n07``
+    :param arguments: those of ``boot``, ``identification``, ``log``, ``own`` and ``at`` that were given; with
+        ``at`` also the names of the ``machines`` whose feeds are the nodes of the operation
     :param then_off: None for credentials
     :param undoes: the number of the operation that it undoes
-    :param undone_by: the number of the newest that undoes it
+    :param undone_by: the number of the newest operation that undoes it
     """
 
     id: int
@@ -210,7 +210,7 @@ class ListOperations(Call[Page[Operation]], frozen=True):
 
 
 class GetOperation(Call[Operation], frozen=True):
-    """Show an operation, and how far it is.
+    """Show an operation and its progress.
 
     :param operation: its number
     """
@@ -223,14 +223,14 @@ class GetOperation(Call[Operation], frozen=True):
 
 
 class Request(Record, frozen=True, kw_only=True):
-    """An operation's share in one node.
+    """The part of an operation for one node.
 
-    :param node_name: that the node had
+    :param node_name: the name that the node had
     :param not_before: when it may begin
     :param holder: the worker that has begun it
-    :param power_state: that was found at the end
-    :param result: what else the hardware said, in words: ``boot device pxe, once (was disk, persistent)``, or
-        what an action of a driver's own returned
+    :param power_state: as found at the end
+    :param result: what else the hardware reported, in words: ``boot device pxe, once (was disk,
+        persistent)``, or what an action that a driver defines returned
     """
 
     id: int
@@ -249,7 +249,7 @@ class Request(Record, frozen=True, kw_only=True):
 
     @property
     def outcome(self) -> str:
-        """The result in words, or how far it is."""
+        """The result in words, or the progress."""
         match self.state:
             case "failed":
                 return f"failed: {self.error}"
@@ -291,7 +291,7 @@ class ListRequests(Call[Page[Request]], frozen=True):
 
 
 class Cancelled(Record, frozen=True, kw_only=True):
-    """How many nodes of an operation were cancelled, and how many were too far for it."""
+    """How many nodes of an operation were cancelled, and how many had progressed too far."""
 
     cancelled: int
     under_way: int
@@ -299,7 +299,7 @@ class Cancelled(Record, frozen=True, kw_only=True):
 
 
 class CancelOperation(Call[Cancelled], frozen=True):
-    """Cancel the nodes of an operation that no conductor has begun; what is under way goes on.
+    """Cancel the nodes of an operation that no conductor has begun; what is under way continues.
 
     :param operation: its number
     """
@@ -312,13 +312,13 @@ class CancelOperation(Call[Cancelled], frozen=True):
 
 
 class Owner(Record, frozen=True, kw_only=True):
-    """A conductor that must live for some nodes of an operation to end.
+    """A conductor that must be alive for some nodes of an operation to end.
 
     :param driver: of the nodes
     :param conductor_group: of the nodes
-    :param holder: the host of the conductor that has begun; None if none has
+    :param holder: the host of the conductor that has begun; None if no conductor has
     :param avoiding: the hosts of conductors that must not have the nodes
-    :param able: the hosts of conductors that can do it, living or not
+    :param able: the hosts of conductors that can do it, alive or not
     """
 
     driver: str
@@ -329,11 +329,11 @@ class Owner(Record, frozen=True, kw_only=True):
 
 
 class Heartbeat(Record, frozen=True, kw_only=True):
-    """When a conductor was last heard of.
+    """When a conductor was last heard from.
 
     :param groups: conductor groups that it serves, its own first
     :param at: by the database's clock
-    :param age: seconds since then; greater than the timeout, or negative, where a clock was set
+    :param age: seconds since then; greater than the timeout, or negative, if a clock was set
     :param alive: whether it counts as online
     """
 
@@ -349,8 +349,8 @@ class Prospects(Record, frozen=True, kw_only=True):
     """What can be expected of an operation.
 
     :param patience: seconds without any progress after which none can be expected
-    :param heartbeat_timeout: seconds for which a conductor that is silent counts as alive
-    :param owners: who must live for the rest to end
+    :param heartbeat_timeout: seconds for which a silent conductor counts as alive
+    :param owners: the conductors that must be alive for the rest to end
     """
 
     patience: float
@@ -360,7 +360,7 @@ class Prospects(Record, frozen=True, kw_only=True):
 
 
 class GetProspects(Call[Prospects], frozen=True):
-    """Show how long to wait for an operation, and which conductors have to live for it.
+    """Show how long to wait for an operation, and which conductors must be alive for it.
 
     :param operation: its number
     """

@@ -8,7 +8,7 @@ from podium.client.calls.call import Call, Nodes, Record, Where
 class ProvisionedNode(Record, frozen=True, kw_only=True):
     """A node in its new provision state, or on its way there.
 
-    :param changed: whether it was in another one
+    :param changed: whether it was in another state
     """
 
     name: str
@@ -17,7 +17,7 @@ class ProvisionedNode(Record, frozen=True, kw_only=True):
 
 
 class Provisioned(Record, frozen=True, kw_only=True):
-    """What became of nodes, in order of name."""
+    """The resulting states of nodes, in order of name."""
 
     nodes: list[ProvisionedNode]
 
@@ -25,13 +25,13 @@ class Provisioned(Record, frozen=True, kw_only=True):
 class Provision(Call[Provisioned], frozen=True):
     """Bring nodes into another provision state, or begin to.
 
-    ``manage`` has the conductor of a node in ``enroll`` read its power: meanwhile it is ``verifying``, and
-    then ``manageable``, or in ``enroll`` again, and ``last_error`` says why. It takes ``available`` and
-    ``active`` nodes back. ``provide`` makes ``manageable`` nodes ``available``, ``adopt`` makes them
-    ``active``. Nodes that are there already are left alone.
+    ``manage`` has the conductor of a node in ``enroll`` read its power. Meanwhile the node is ``verifying``;
+    afterwards it is ``manageable``, or in ``enroll`` again with the reason in ``last_error``. ``manage`` also
+    takes ``available`` and ``active`` nodes back. ``provide`` makes ``manageable`` nodes ``available``,
+    ``adopt`` makes them ``active``. Nodes that are already in the state are left alone.
 
     :param nodes: names, UUIDs, and ranges or patterns of names; null for all that meet ``where``
-    :param target: what is to be done
+    :param target: what to do
     :param where: conditions that the nodes meet, such as ``provision_state=enroll``
     """
 

@@ -9,16 +9,16 @@ from podium.client.calls.operations import Operation
 class Finding(Record, frozen=True, kw_only=True):
     """Something that needs attention.
 
-    :param kind: what it is, in a word that stays the same: no_conductor, unserved, conductor_silent,
-        reads_disabled, enforcement_frozen, password_unknown, conductor_gone, login_refused, unreadable,
-        critical_health, power_error, failing, stale, operation_failed, task_failing, notifications_failing,
-        reads_late, out_of_reach, no_figures, health_warning, password_expired or shortage
+    :param kind: a word that never changes: no_conductor, unserved, conductor_silent, reads_disabled,
+        enforcement_frozen, password_unknown, conductor_gone, login_refused, unreadable, critical_health,
+        power_error, failing, stale, operation_failed, task_failing, notifications_failing, reads_late,
+        out_of_reach, no_figures, health_warning, password_expired or shortage
     :param severity: critical or warning
     :param text: in plain words
-    :param since: when it began, where that is known
-    :param nodes: how many nodes it is about; None for what is not about nodes
-    :param names: of these nodes, as ranges; None where these would be long
-    :param where: the condition that these nodes meet, as a list takes it; None where there is none
+    :param since: when it began, if known
+    :param nodes: how many nodes are concerned; None if it is not about nodes
+    :param names: of these nodes, as ranges; None if these would be long
+    :param where: the condition that these nodes meet, in the syntax of a list; None if there is none
     :param command: the command that shows more
     """
 
@@ -33,19 +33,19 @@ class Finding(Record, frozen=True, kw_only=True):
 
 
 class NodeCounts(Record, frozen=True, kw_only=True):
-    """How many nodes there are, and how many of them are in which state.
+    """How many nodes there are, and how many are in each state.
 
-    All but ``enroll`` are of nodes that conductors look after, those in maintenance among them.
+    All counts but ``enroll`` are of nodes that conductors look after, including those in maintenance.
 
     :param enroll: nodes in the provision state ``enroll``, which no conductor looks after
-    :param power_unknown: whose power was never read
-    :param health_unknown: of which no health is known, or no recent one
-    :param unreadable: in maintenance because they could not be read for long
-    :param failing: whose last read failed
-    :param never_read: that are to be read, and were not yet
-    :param unserved: that no conductor has that is heard of
-    :param changing: for which a change waits or is under way
-    :param to_be_restored: whose power the conductor is to restore
+    :param power_unknown: nodes whose power was never read
+    :param health_unknown: nodes without a health report, or without a recent one
+    :param unreadable: nodes in maintenance because they could not be read for long
+    :param failing: nodes whose last read failed
+    :param never_read: nodes that should be read, and were not yet
+    :param unserved: nodes that no conductor has that is heard from
+    :param changing: nodes for which a change waits or is under way
+    :param to_be_restored: nodes whose power the conductor should restore
     """
 
     total: int
@@ -68,7 +68,7 @@ class NodeCounts(Record, frozen=True, kw_only=True):
 
 
 class Readings(Record, frozen=True, kw_only=True):
-    """How fresh what is known of the power is.
+    """How fresh the readings of the power are.
 
     :param max_age: seconds that the age of a reading should not exceed
     :param fresh_share: the share of nodes whose reading is no older than that
@@ -95,7 +95,8 @@ class ConductorState(Record, frozen=True, kw_only=True):
 class Enforcement(Record, frozen=True, kw_only=True):
     """Whether power states are restored.
 
-    :param frozen_at: since when none is in the whole fleet; None if that is not so
+    :param frozen_at: since when no power state is restored in the whole fleet; None if enforcement is not
+        frozen
     """
 
     frozen_at: datetime | None
@@ -105,9 +106,9 @@ class Enforcement(Record, frozen=True, kw_only=True):
 class Changes(Record, frozen=True, kw_only=True):
     """Operations that have not ended.
 
-    :param operations: how many they are
-    :param waiting: for how many nodes they have not begun
-    :param begun: for how many nodes they are under way
+    :param operations: the number of operations
+    :param waiting: the number of nodes for which they have not begun
+    :param begun: the number of nodes for which they are under way
     :param newest: the newest of them
     """
 
@@ -120,7 +121,7 @@ class Changes(Record, frozen=True, kw_only=True):
 class Status(Record, frozen=True, kw_only=True):
     """The state of the whole fleet.
 
-    :param at: when this was so, by the database's clock
+    :param at: the time of this state, by the database's clock
     :param attention: what needs attention, the worst first
     """
 

@@ -1,4 +1,4 @@
-"""Periodic tasks of conductors: how they fare, and what is asked of them."""
+"""Periodic tasks of conductors: their state, and commands for them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ _Numbers = Annotated[Sequence[Positive], msgspec.Meta(min_length=1, max_length=1
 
 
 class Task(Record, frozen=True, kw_only=True):
-    """A periodic task of a conductor, all of its workers as one; times in seconds.
+    """A periodic task of a conductor, with all of its workers taken together; times in seconds.
 
     :param state: offline if the conductor is gone
     :param skipped: how often a run was due while the last one was under way
@@ -55,7 +55,7 @@ class GetTask(Call[Task], frozen=True):
     """Show one periodic task.
 
     :param task: its name
-    :param conductor: which has it; needed if several that run have it
+    :param conductor: which has it; needed if several running conductors have it
     """
 
     method = "GET"
@@ -67,10 +67,10 @@ class GetTask(Call[Task], frozen=True):
 
 
 class TaskAsked(Record, frozen=True, kw_only=True):
-    """What was asked of conductors.
+    """The commands that were sent to conductors.
 
     :param commands: by conductor, the numbers of the commands, one to each of its workers
-    :param changed: false if people had enabled, or disabled, the task so already
+    :param changed: false if people had already enabled, or disabled, the task
     """
 
     commands: dict[str, list[int]]
@@ -78,7 +78,7 @@ class TaskAsked(Record, frozen=True, kw_only=True):
 
 
 class RunTask(Call[TaskAsked], frozen=True):
-    """Ask for a run of a periodic task now, even of a disabled one.
+    """Run a periodic task now, even a disabled one.
 
     :param task: its name
     :param conductor: the only one to ask, if several have the task
@@ -96,7 +96,7 @@ class RunTask(Call[TaskAsked], frozen=True):
 
 
 class EnableTask(Call[TaskAsked], frozen=True):
-    """Let a periodic task run again that was disabled.
+    """Let a disabled periodic task run again.
 
     :param task: its name
     :param conductor: for which; by default for all
@@ -152,7 +152,7 @@ class TaskConductor(Record, frozen=True, kw_only=True):
     """A conductor that was asked.
 
     :param online: whether one of its workers has not ended
-    :param heartbeat_at: when it was last heard of
+    :param heartbeat_at: when it was last heard from
     """
 
     hostname: str
@@ -163,7 +163,7 @@ class TaskConductor(Record, frozen=True, kw_only=True):
 class TaskCommands(Record, frozen=True, kw_only=True):
     """Commands, and the conductors that were asked.
 
-    :param heartbeat_timeout: seconds after which a conductor counts as gone
+    :param heartbeat_timeout: seconds after which a silent conductor counts as gone
     """
 
     commands: list[TaskCommand]

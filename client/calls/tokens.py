@@ -8,7 +8,7 @@ import msgspec
 from podium.client.calls.call import ABSENT, Call, Limit, Page, Record, Role
 
 _Named = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-#: A line break before the end would fit ``$`` too.
+#: ``$`` would also match before a final line break.
 _New = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$(?!\n)")]
 _Lifetime = Annotated[float, msgspec.Meta(gt=0, le=86_400 * 99_999)]
 
@@ -16,7 +16,7 @@ _Lifetime = Annotated[float, msgspec.Meta(gt=0, le=86_400 * 99_999)]
 class Token(Record, frozen=True, kw_only=True):
     """A token, without its secret.
 
-    :param last_used_at: written down once a minute at the most
+    :param last_used_at: written at most once a minute
     """
 
     name: str
@@ -44,8 +44,8 @@ class CreatedToken(Record, frozen=True, kw_only=True):
 class CreateToken(Call[CreatedToken], frozen=True, rename={"grants": "role"}):
     """Create a token, whose secret is in the answer and nowhere else.
 
-    :param name: for whom it is, such as grafana
-    :param grants: the role that it gives, ``role`` over HTTP
+    :param name: who uses it, such as grafana
+    :param grants: the role that it gives; ``role`` over HTTP
     :param expires_in: seconds for which it is valid; None for ever
     """
 

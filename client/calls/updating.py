@@ -1,4 +1,4 @@
-"""Enrolled nodes become what a file says of them: first as a plan, then all of it, or nothing."""
+"""Making enrolled nodes match a file: first as a plan, then all of it, or nothing."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -10,18 +10,18 @@ from podium.client.calls.enrolment import Null
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Nodes and chassis as they are to be. A node is known by its uuid, or else by its name.
+    """Nodes and chassis as they should be. A node is identified by its uuid, or else by its name.
 
-    Fields that a node has and the list does not name stay as they are; one that is null is taken away. A
-    mapping becomes the one of the list. ``******`` in the place of a secret leaves it as it is.
+    Fields that a node has and the list does not name stay as they are; a field that is null is removed. A
+    mapping is replaced by that of the list. ``******`` in place of a secret keeps the secret.
 
     :param nodes: as they are enrolled
     :param chassis: those that nodes are in
-    :param columns: of a table, its fields and entries, as ``extra.rack``: entries of mappings that are not
-        among them stay as well, and what a node has no value for is taken away
-    :param delete_missing: forget the nodes that are not in the list
-    :param force: even if a node is by its address the same machine as another one
-    :param nulls: for what reads files
+    :param columns: for a table: its fields and entries, as ``extra.rack``. Entries of mappings without a
+        column stay as well, and a column without a value removes the value of the node
+    :param delete_missing: forget nodes that are not in the list
+    :param force: even if the address of a node shows that it is the same machine as another one
+    :param nulls: for clients that read files
     """
 
     nodes: Sequence[Any]
@@ -33,7 +33,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 class Fields(Record, frozen=True, kw_only=True):
-    """Nodes of which the same fields differ.
+    """Nodes that differ in the same fields.
 
     :param fields: with the entries of mappings, as ``extra.rack``
     :param nodes: their names
@@ -44,12 +44,12 @@ class Fields(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """What is different in a list, by the names of nodes and the UUIDs of chassis.
+    """The differences of a list, by the names of nodes and the UUIDs of chassis.
 
-    :param left: what nodes have and the list does not name, which stays as it is
+    :param left: what nodes have and the list does not name; it stays as it is
     :param gone: the nodes that are not in the list
     :param busy: why nodes cannot be changed now
-    :param digest: of what is to be done
+    :param digest: of the planned changes
     """
 
     new: list[str]
@@ -64,7 +64,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
 
 class PlanUpdate(Listed, Call[Plan], frozen=True):
-    """Show what would be done to nodes so that they are as in a list. It changes nothing."""
+    """Show what would be done to make nodes match a list. It changes nothing."""
 
     method = "POST"
     path = "/podium/v1/nodes/plan"
@@ -73,7 +73,7 @@ class PlanUpdate(Listed, Call[Plan], frozen=True):
 
 
 class Updated(Record, frozen=True, kw_only=True):
-    """How many nodes of a list were new, changed or as they are to be, and how many others were forgotten."""
+    """How many nodes of a list were new, changed or unchanged, and how many others were forgotten."""
 
     enrolled: int
     changed: int
@@ -82,9 +82,9 @@ class Updated(Record, frozen=True, kw_only=True):
 
 
 class UpdateNodes(Listed, Call[Updated], frozen=True):
-    """Make nodes as they are in a list: all of them, or none if any is wrong or busy.
+    """Make nodes match a list: all of them, or none if any is wrong or busy.
 
-    :param digest: of the plan that was agreed to; it is refused if something else would be done by now
+    :param digest: of the accepted plan; the call is refused if something else would be done by now
     """
 
     method = "POST"

@@ -1,4 +1,4 @@
-"""Calls as HTTP carries them: the same for who sends and who receives."""
+"""Calls over HTTP: the same for sender and receiver."""
 
 import functools
 import re
@@ -11,7 +11,7 @@ import msgspec
 from podium import errors
 from podium.client.calls.call import Call
 
-#: As httpx takes the value of a parameter.
+#: The value of a parameter, as httpx accepts it.
 Scalar: TypeAlias = str | int | float | bool | None
 C = TypeVar("C", bound=Call[Any])
 
@@ -19,23 +19,23 @@ _IN_PATH: Final = re.compile(r"{(\w+)}")
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
 #: At the end of msgspec's messages: where in the value the fault is.
 _WHERE: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`$")
-#: The steps of such a place: the name of a field, or the place in a list or mapping.
+#: The steps of such a place: the name of a field, or the index in a list or mapping.
 _STEP: Final = re.compile(r"\w+|\[[^\]]*\]")
-#: How the message begins for what is none of some values, with a small letter.
+#: How the message begins for a value that is none of the allowed ones, with a small letter.
 _NONE_OF: Final = "invalid enum value "
 #: Methods whose calls have a body.
 WITH_BODY: Final = ("POST", "PUT", "PATCH")
 #: Fields that may be too long for a URL.
 LONG: Final = frozenset({"nodes", "numbers", "where"})
-#: Behind the path of a GET: the same as a POST with a body, for what is too long for a URL.
+#: Suffix of the path of a GET: the same call as a POST with a body, for parameters too long for a URL.
 AS_BODY: Final = "/query"
 #: The header with the warnings that belong to an answer: a JSON list of texts, in ASCII.
 WARNINGS: Final = "Podium-Warnings"
-#: The header with a client's key of a call that it may send again.
+#: The header with a client's key for a call that it may send again.
 KEY: Final = "Idempotency-Key"
 #: The header with the fleet that a request is for, and that an answer is of.
 FLEET: Final = "Podium-Fleet"
-#: The type of an answer with one item of a list in each line.
+#: The type of an answer with one item of a list on each line.
 NDJSON: Final = "application/x-ndjson"
 
 
@@ -50,14 +50,14 @@ def path_fields(call: type[Call[Any]]) -> list[str]:
 
 
 def target(call: Call[Any]) -> tuple[str, dict[str, Any]]:
-    """Return a call's path, and the fields that are not in it, without those that have their default."""
+    """Return a call's path, and its other fields, without those that have their default."""
     values = msgspec.to_builtins(call)
     inside = {name: quote(str(values.pop(name)), safe="") for name in path_fields(type(call))}
     return _IN_PATH.sub(lambda found: inside[found[1]], call.path), values
 
 
 def query(values: Mapping[str, Any]) -> list[tuple[str, Scalar]]:
-    """Return fields as the parameters of a query: lists repeat, mappings have a dot in their names."""
+    """Return fields as query parameters: lists repeat, mappings have a dot in their names."""
     found: list[tuple[str, Scalar]] = []
     for name, value in values.items():
         match value:
@@ -77,9 +77,9 @@ def _text(value: Any) -> str:
 
 
 def of_query(call: type[Call[Any]], pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return the fields that the parameters of a query give, not yet checked.
+    """Return the fields from query parameters, not yet checked.
 
-    :raises podium.errors.BadRequest: naming a parameter that is given twice and must not be
+    :raises podium.errors.BadRequest: naming a parameter that is given twice, if it must not be
     """
     shapes = _shapes(call)
     found: dict[str, Any] = {}
@@ -100,7 +100,7 @@ def of_query(call: type[Call[Any]], pairs: Iterable[tuple[str, str]]) -> dict[st
 
 
 def of_path(call: type[Call[Any]], parts: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields that a path gives, not yet checked: numbers as such, as in a body."""
+    """Return the fields from a path, not yet checked: numbers as numbers, as in a body."""
     shapes = _shapes(call)
     return {
         name: int(text) if msgspec.inspect.IntType in shapes[name] and _DIGITS.fullmatch(text) else text
@@ -121,7 +121,7 @@ def _choices(kind: Any) -> Iterable[Any]:
 
 @functools.lru_cache(maxsize=1024)
 def possible(call: type[Call[Any]], place: str) -> tuple[str, ...]:
-    """Return the only values that there may be in a place of a call; none where there may be any.
+    """Return the only values allowed at a place of a call; none where any value is allowed.
 
     :param place: as msgspec writes it, such as ``where.health`` or ``kinds[0]``
     """
@@ -146,10 +146,10 @@ def _inside(kind: Any, step: str) -> Iterable[Any]:
 
 
 def made(call: type[C], values: Mapping[str, Any], *, texts: bool) -> C:
-    """Return a call of these fields.
+    """Build a call from these fields.
 
-    :param texts: whether numbers and truths are written as texts, as in a query
-    :raises podium.errors.BadRequest: naming the field that is wrong, and what it has to be
+    :param texts: whether numbers and booleans are written as texts, as in a query
+    :raises podium.errors.BadRequest: naming the field that is wrong, and what it must be
     """
     try:
         found: C = msgspec.convert(values, call, strict=not texts)
@@ -159,7 +159,7 @@ def made(call: type[C], values: Mapping[str, Any], *, texts: bool) -> C:
 
 
 def _words(fault: str, call: type[Call[Any]]) -> str:
-    """Return msgspec's message with the field first, and what there is instead of an unknown one."""
+    """Return msgspec's message with the field first, and the alternatives to an unknown one."""
     if fault.startswith("Object contains unknown field") and not _WHERE.search(fault):
         known = ", ".join(call.__struct_encode_fields__) or "no parameters"
         return f"unknown: {fault.partition('`')[2].partition('`')[0][:200]}; there are {known}"

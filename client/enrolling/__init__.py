@@ -1,1 +1,1 @@
-"""What the values of a node must be, and what drivers say of them."""
+"""Checks of the values of a node, including those of its driver."""

@@ -1,6 +1,6 @@
-"""The drivers installed here: commands use them to check values of nodes and to hide secrets.
+"""The drivers installed here, with which commands check values of nodes and hide secrets.
 
-A command imports only the drivers that it needs, which may take seconds, and one of which may be broken.
+A command imports only the drivers that it needs: an import may take seconds, and a driver may be broken.
 """
 
 import copy
@@ -14,7 +14,7 @@ from podium.drivers import base, registry
 from podium.drivers.base import actions
 from podium.wording import nearest
 
-#: What Ironic calls the way to switch a node, where that is not the driver's name.
+#: Ironic's name for the power interface of a driver, where that is not the driver's name.
 _POWER: Final = {"ipmi": "ipmitool"}
 
 
@@ -22,7 +22,7 @@ class Catalog:
     """The installed drivers by name; each is imported and created when it is first used.
 
     :param config: the configuration, in which the options of a driver are registered and read
-    :param warn: called once for each driver that the command can do without, and that cannot be used
+    :param warn: called once for each driver that cannot be used and that the command does not need
     """
 
     def __init__(self, config: conf.Config, warn: Callable[[str], None]) -> None:
@@ -34,17 +34,17 @@ class Catalog:
 
     @cached_property
     def _installed(self) -> Sequence[str]:
-        return registry.installed()  # reads the metadata of every package, which many calls need not
+        return registry.installed()  # reads the metadata of every package, which many calls do not need
 
     def for_answer(self, warn: Callable[[str], None]) -> "Catalog":
-        """Return the same drivers for one answer, with which it is said which of them are broken."""
+        """Return the same drivers for one answer, which then warns of broken drivers itself."""
         _ = self._installed  # read once, for every copy
         found = copy.copy(self)
         found._warn, found._told = warn, set()
         return found
 
     def driver(self, name: str) -> base.Driver:
-        """Return the driver of that name. It was not started and must not do any I/O.
+        """Return the driver of a name. It is not started and must not do any I/O.
 
         :raises podium.errors.DriverLoadError: if there is none, or it cannot be used
         :raises podium.errors.ConfigError: if the config file has a wrong value for it
@@ -59,7 +59,7 @@ class Catalog:
 
     def _find(self, name: str) -> type[base.Driver] | errors.DriverLoadError:
         if name not in self._installed:
-            return self._unknown(name)  # and not kept: there is no end of such names
+            return self._unknown(name)  # and not kept: the number of such names is not limited
         if name not in self._found:
             self._found[name] = registry.find(name)
         return self._found[name]
@@ -85,7 +85,7 @@ class Catalog:
         return None if found is None else actions(found)
 
     def own_actions(self, name: str) -> Mapping[str, base.DriverAction]:
-        """Return the actions of a driver's own; none if the driver cannot be used here."""
+        """Return the actions that a driver defines; empty if the driver cannot be used here."""
         found = self._class(name)
         return {} if found is None else base.driver_actions(found)
 
@@ -100,9 +100,9 @@ class Catalog:
         return found is not None and base.sets_password(found)
 
     def interfaces(self, name: str) -> Mapping[str, str]:
-        """Return what a driver is made of in Ironic's words, such as power: ipmitool.
+        """Return a driver's interfaces in Ironic's words, such as power: ipmitool.
 
-        Only one that stands for a driver of Ironic says so itself; it is only power with the others.
+        Only a driver that stands for a driver of Ironic declares them; the others have only power.
         """
         found = getattr(self._class(name), "interfaces", None)
         return found if isinstance(found, Mapping) else {"power": _POWER.get(name, name)}
@@ -122,7 +122,7 @@ class Catalog:
         )
 
     def revealed(self, values: Mapping[str, Any], before: str, after: str) -> list[str]:
-        """Return the keys whose values are hidden for nodes of one driver, and not for those of another."""
+        """Return the keys whose values are hidden for nodes of one driver, and shown for those of another."""
         old, new = self.secrets(before), self.secrets(after)
         hidden, shown = masking.mask(values, old | new), masking.mask(values, new)
         return [key for key in values if hidden[key] != shown[key]]
@@ -130,7 +130,7 @@ class Catalog:
     def revelations(self, fields: Mapping[str, Any], before: str, after: str) -> list[str]:
         """Return a line for each value of a node that another driver would show.
 
-        :param fields: those of the node as it is to be; the others than mappings have no secrets
+        :param fields: the node's new fields; those that are not mappings have no secrets
         """
         found = [
             f"{name}: {key} is, or has, a secret of the driver {before}, and the driver {after} does not know"
@@ -154,7 +154,7 @@ class Catalog:
         return masking.is_secret(key) or any(key in self.secrets(name) for name in drivers)
 
     def masked(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return columns of a node, including driver, without secrets; all are secret without the driver."""
+        """Return columns of a node, including driver, without secrets; without the driver, all are secret."""
         shown = dict(row)
         for column in shown.keys() & set(MAPPINGS):
             if row[column] is not None:

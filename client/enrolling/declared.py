@@ -1,4 +1,4 @@
-"""What all installed drivers declare. They are imported when somebody asks: most commands never do."""
+"""What all installed drivers declare. They are imported only on request: most commands never need them."""
 
 
 def secret_names() -> frozenset[str]:

@@ -1,7 +1,7 @@
-"""The values of ``driver_info`` as a driver declares them, from the texts of a file or a command line.
+"""Converts the texts of a file or a command line to the values of ``driver_info`` that a driver declares.
 
-A password of digits stays the text that the file has, and a port becomes a number, but only in a form that
-nobody can read as two numbers: 010 is 8 in YAML and 10 elsewhere.
+A password of digits stays the text in the file, and a port becomes a number, but only in a form that cannot
+be read as two numbers: 010 is 8 in YAML and 10 elsewhere.
 """
 
 import re
@@ -12,16 +12,16 @@ from podium import masking
 from podium.client.enrolling import scalars
 from podium.drivers.base import Property
 
-#: Digits that Python reads as a decimal number, and YAML, C or the shell as another or none.
+#: Digits that Python reads as a decimal number, and YAML, C or the shell as another number or none.
 _AMBIGUOUS: Final = re.compile(r"-?\d{1,100}(?:_\d{1,100}){0,9}")
 
 
 def settle(
     given: Mapping[str, Any], declared: Mapping[str, Property]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what is to be saved, and a line for each property with a fault.
+    """Return the values to save, and a line for each property with a fault.
 
-    Whatever else is wrong with a value is left to the driver, which refuses it.
+    Any other fault of a value is left to the driver, which refuses it.
 
     :param given: scalars as :mod:`podium.client.enrolling.scalars` describes them, or mappings and lists
     """
@@ -57,7 +57,7 @@ def _value(value: Any, wanted: Property | None, *, secret: bool) -> Any:
     if isinstance(converted, int | float):
         return _number(text, converted, secret=secret)
     if converted is None and not isinstance(value, str | bool) and _converted(wanted.type, value) == value:
-        return value  # the type understands this number, but not its text
+        return value  # the type accepts this number, but not its text
     return text
 
 
@@ -76,12 +76,12 @@ def _number(text: str, converted: int | float, *, secret: bool) -> Any:
     if _AMBIGUOUS.fullmatch(text) and int(text) == converted:
         shown = "written in a form" if secret else f"{text[:80]}, a form"
         raise ValueError(f"is {shown} in which not everybody reads one number; write plain decimal digits")
-    return text  # such as a name, or hexadecimal digits, for which the driver has a number
+    return text  # such as a name, or hexadecimal digits, that the driver converts to a number
 
 
 def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
-    """Return what a property's type makes of a value; None if it refuses the value."""
+    """Convert a value with a property's type; None if the type refuses it."""
     try:
         return convert(value)
-    except Exception:  # whatever it raises, the driver's validation raises it too, and is reported
+    except Exception:  # the driver's validation raises the same, and reports it
         return None

@@ -64,10 +64,10 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "maintenance_reason": _reason,
 }
 
-#: The other columns of ``podium node list``.
+#: The other columns in the output of ``podium node list``.
 _OWN: Final = {*COLUMNS, CONDUCTOR, AGE} - FIELDS.keys() - RECORDS.keys()
 
-#: Unknown names in a driver_info that are compared with known ones.
+#: Maximum unknown names in a driver_info that are compared with known ones.
 _MOST_COMPARED: Final = 50
 
 
@@ -80,12 +80,12 @@ def canonical(text: str) -> str | None:
 
 
 def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[str, Any], list[str]]:
-    """Return the columns of a node, and all faults of the values for it, without regard to other nodes.
+    """Return the columns of a node, and all faults of the values for it, without looking at other nodes.
 
     :param row: values by the names in podium.client.records.node_fields and of records; may be anything,
         because it comes from a file. Scalars are as :mod:`podium.client.enrolling.scalars` describes them.
-    :param complete: whether its driver must accept its driver_info; otherwise what is needed to speak to the
-        machine may be missing or wrong
+    :param complete: whether its driver must accept its driver_info; otherwise properties that are needed to
+        speak to the machine may be missing or wrong
     """
     if not isinstance(row, dict):
         return {}, [f"it is {_kind(row)}, not a mapping with name and driver"]
@@ -123,7 +123,7 @@ def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[s
     if "uuid" in settled:
         settled["uuid"] = canonical(settled["uuid"])
     found = found or _name_faults(settled)
-    # A driver_info that is no mapping is a fault already.
+    # A driver_info that is not a mapping is a fault already.
     if "driver" in settled and ("driver_info" in settled or row.get("driver_info") is None):
         found += _settle_driver_info(settled, catalog, complete and settled.get("provision_state") != ENROLL)
     return settled, found
@@ -171,7 +171,7 @@ def _name_faults(row: Mapping[str, Any]) -> list[str]:
 
 
 def _settle_driver_info(row: dict[str, Any], catalog: Catalog, complete: bool) -> list[str]:
-    """Settle the row's driver_info as its driver declares it, and return the faults that are found."""
+    """Convert the row's driver_info as its driver declares it, and return the faults."""
     try:
         driver = catalog.driver(row["driver"])
     except errors.DriverLoadError as fault:
@@ -200,7 +200,7 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog, complete: bool) -
 
 
 def _resembling(info: Mapping[str, Any], driver: base.Driver, secrets: frozenset[str]) -> list[str]:
-    """Return faults of names that look like a secret's: nobody would hide what is kept under them."""
+    """Return faults of names that look like a secret's: their values would not be hidden."""
     found = []
     for key in [key for key in info if key not in driver.properties][:_MOST_COMPARED]:
         if not masking.is_secret(key) and (near := nearest(key[:80], secrets, 0.85)):
@@ -209,7 +209,7 @@ def _resembling(info: Mapping[str, Any], driver: base.Driver, secrets: frozenset
 
 
 def _property_faults(declared: Mapping[str, base.Property], given: Mapping[str, Any]) -> list[str]:
-    with suppress(Exception):  # whatever a property's type raises, the driver's validation raises it too
+    with suppress(Exception):  # the driver's validation raises the same
         return [
             errors.one_line(errors.InvalidDriverInfo(text)) for text in driver_info.faults(declared, given)
         ]

@@ -1,4 +1,4 @@
-"""The values that a file has for what belongs to nodes, by a table of records."""
+"""Parses the records of nodes, ports and chassis in a file, by a table of records."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from podium.wording import MOST_FAULTS, nearest
 
 
 def settle(given: Any, records: Mapping[str, Record], key: str) -> tuple[dict[str, Any], list[str]]:
-    """Return values by name, and all faults that there are.
+    """Return values by name, and all faults.
 
     :param given: may be anything, because it comes from a file
-    :param key: the name of the value that must be there
+    :param key: the name of the required value
     """
     if not isinstance(given, dict):
         return {}, [f"it is not a mapping with {key}"]

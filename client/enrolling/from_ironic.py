@@ -1,4 +1,4 @@
-"""What Podium makes of a node of Ironic, and why it cannot take some."""
+"""Converts nodes of Ironic to nodes of Podium, and reports why some cannot be converted."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from podium.client.records import node_records
 from podium.client.records.node_records import RECORDS
 from podium.db.ironic import IronicNode
 
-#: Hardware types that say no more than which protocol is spoken.
+#: Hardware types that only name a protocol.
 _PLAIN: Final[Mapping[str, str]] = {"ipmi": "ipmitool", "redfish": "redfish", "fake-hardware": "fake"}
 #: The driver for a power interface of Ironic.
 _DRIVERS: Final[Mapping[str, str]] = {
@@ -19,17 +19,17 @@ _DRIVERS: Final[Mapping[str, str]] = {
     "idrac-redfish": "redfish",
     "fake": "fake-hardware",
 }
-#: Everything else is a step of Ironic's that is under way, or has failed.
+#: Any other state is a step of Ironic that is under way, or has failed.
 _STATES: Final = ("enroll", "manageable", "available", "active")
 
 
 class Translated(NamedTuple):
-    """A node of Ironic as one of Podium.
+    """A node of Ironic, converted.
 
-    :param row: what it is enrolled with, see podium.client.enrolling.enrolment
+    :param row: the values to enrol it with, see podium.client.enrolling.enrolment
     :param columns: the other columns
-    :param faults: why it cannot be taken, whatever its values are
-    :param unused: settings of its driver_info that are not for power, and are left out
+    :param faults: why it cannot be accepted, whatever its values are
+    :param unused: settings of its driver_info that do not concern power, and are left out
     """
 
     row: dict[str, Any]
@@ -41,7 +41,7 @@ class Translated(NamedTuple):
 def translate(node: IronicNode, catalog: Catalog, *, vendors: bool) -> Translated:
     """Return what Podium enrols a node of Ironic with.
 
-    :param vendors: take nodes with a vendor's hardware type by what their power interface speaks
+    :param vendors: convert nodes with a vendor's hardware type by the protocol of their power interface
     """
     driver, faults = _driver(node, vendors)
     settings = {key: value for key, value in node.driver_info.items() if value is not None}
@@ -53,7 +53,7 @@ def translate(node: IronicNode, catalog: Catalog, *, vendors: bool) -> Translate
     except errors.DriverLoadError as fault:
         return Translated({}, {}, [errors.one_line(fault)], [])
     used = {key: value for key, value in settings.items() if key in properties}
-    in_maintenance = bool(node.maintenance) and node.fault != "power failure"  # which Podium finds out itself
+    in_maintenance = bool(node.maintenance) and node.fault != "power failure"  # Podium detects this itself
     row = {
         "name": node.name or node.uuid,
         "uuid": node.uuid,
@@ -76,9 +76,9 @@ def translate(node: IronicNode, catalog: Catalog, *, vendors: bool) -> Translate
 
 
 def _noted(node: IronicNode) -> dict[str, Any]:
-    """Return the columns of what people and their programs have noted.
+    """Return the columns of the node's records.
 
-    :raises podium.errors.InvalidNode: with what cannot be
+    :raises podium.errors.InvalidNode: naming values that are not valid
     """
     values = node._asdict() | {
         "traits": list(node.traits),
@@ -106,11 +106,11 @@ def ports(node: IronicNode) -> list[dict[str, Any]]:
 
 
 def _state(node: IronicNode) -> str:
-    return node.provision_state or "available"  # for which an old Ironic writes nothing
+    return node.provision_state or "available"  # an old Ironic writes nothing for this state
 
 
 def _driver(node: IronicNode, vendors: bool) -> tuple[str, list[str]]:
-    """Return the driver that does what the node's power interface does, and why there is none."""
+    """Return the driver that replaces the node's power interface, or why there is none."""
     interface = node.power_interface or _PLAIN.get(node.driver)
     driver = _DRIVERS.get(interface or "", "")
     if not driver or (driver == "fake-hardware" and node.driver != driver):
@@ -125,7 +125,7 @@ def _driver(node: IronicNode, vendors: bool) -> tuple[str, list[str]]:
 
 
 def _obstacles(node: IronicNode, settings: Mapping[str, Any]) -> list[str]:
-    """Return what keeps a node from being switched by Podium, whatever its driver."""
+    """Return what prevents Podium from switching a node, whatever its driver."""
     found = []
     if _state(node) not in _STATES:
         found.append(
@@ -142,7 +142,7 @@ def _obstacles(node: IronicNode, settings: Mapping[str, Any]) -> list[str]:
 
 
 def _redfish(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings in which the root of the service, where every BMC has it, is not named."""
+    """Return settings without the service root if it is at the standard place."""
     found = dict(settings)
     address, system = found.get("redfish_address"), found.get("redfish_system_id")
     if isinstance(address, str):

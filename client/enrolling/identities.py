@@ -1,4 +1,4 @@
-"""Keeps a machine from being enrolled twice: drivers say which machine a node is, and what is spoken to."""
+"""Prevents a machine from being enrolled twice: drivers name the machine and the endpoint of a node."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -12,7 +12,7 @@ from podium.db.bulk import chunks
 from podium.db.engine import Database
 from podium.drivers import base
 
-#: Nodes whose names are written in one transaction: everybody else waits for it.
+#: Nodes whose identities are written in one transaction: everybody else waits for it.
 _AT_ONCE: Final = 20_000
 
 
@@ -41,7 +41,7 @@ def _words(fault: Exception, driver: base.Driver, node: base.Node) -> str:
 
 
 def endpoint(driver: base.Driver, node: base.Node) -> str | None:
-    """Return what is spoken to when the node is, as its driver names it; None for the node itself.
+    """Return the endpoint of a node, as its driver names it; None for the node itself.
 
     :raises ValueError: if the driver fails to do so; the text is for people
     """
@@ -52,7 +52,7 @@ def endpoint(driver: base.Driver, node: base.Node) -> str | None:
     except Exception as fault:
         text = _words(fault, driver, node)
         raise ValueError(f"driver {driver.name} failed to name what is spoken to: {text}") from None
-    if named == node.uuid:  # which is empty for a node that has none yet
+    if named == node.uuid:  # empty for a node without a UUID
         return None
     if not (isinstance(named, str) and named.isprintable() and named.split() == [named]):
         raise ValueError(
@@ -72,9 +72,9 @@ def refuse(
     places: Mapping[str, int] = MappingProxyType({}),
     remedy: str = "correct the address, or use --force",
 ) -> None:
-    """Refuse nodes that are machines of other nodes.
+    """Refuse nodes that are the same machines as other nodes.
 
-    :param places: the places in their file of nodes that come from one, by name
+    :param places: by name, the positions in their file of nodes from a file
     :raises podium.errors.InvalidNode: naming both nodes, and the remedy
     """
 
@@ -90,7 +90,7 @@ def refuse(
 
 
 def warnings(shared: Iterable[machines.Shared]) -> list[str]:
-    """Return a line for each machine that several nodes are."""
+    """Return a line for each machine that several nodes share."""
     alike: dict[str, list[str]] = {}
     for one in shared:
         alike.setdefault(one.other, []).append(one.name)
@@ -102,9 +102,9 @@ def warnings(shared: Iterable[machines.Shared]) -> list[str]:
 
 
 def renew(database: Database, catalog: Catalog) -> list[str]:
-    """Write which machines nodes are, and what is spoken to, where an earlier version of drivers said it.
+    """Write the machines and endpoints of nodes again, if an earlier version of drivers named them.
 
-    :returns: warnings of drivers that cannot be asked, and of all nodes that are machines of other nodes
+    :returns: warnings about drivers that cannot be used, and about all nodes that are machines of other nodes
     """
     drivers, unknown = {}, []
     with database.read() as connection:
@@ -129,7 +129,7 @@ def _named(driver: base.Driver, row: Mapping[Any, Any]) -> tuple[str | None, str
     node = base.Node(row["uuid"], row["name"], driver.name, driver_info=row["driver_info"])
     try:
         driver.validate(node)
-    except Exception:  # of a node that does not fit the driver, which its reads report
+    except Exception:  # the node does not fit the driver; its reads report that
         return None, None
     machine = place = None
     with suppress(ValueError):

@@ -1,8 +1,7 @@
-"""The nodes and chassis of a file as plain JSON, in which no text is lost.
+"""The nodes and chassis of a file as plain JSON, without loss of text.
 
-A number stays one only where JSON writes it as the file does, or where a number is wanted; everything else
-is the text of the file, see podium.client.enrolling.scalars. Whether values fit is not judged: that needs
-drivers.
+A number stays a number only if JSON writes it like the file, or if a number is expected; everything else is
+the text of the file, see podium.client.enrolling.scalars. Values are not validated here: that needs drivers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,8 @@ from podium.client.records.port_records import PORT_RECORDS
 class Rows(NamedTuple):
     """What can be sent of a list.
 
-    :param faults: what JSON has no form for, with the places of the rows; they are not complete then
+    :param faults: values that JSON cannot represent, with the positions of the rows; the rows are not
+        complete then
     """
 
     rows: list[Any]
@@ -74,7 +74,7 @@ class _Row:
             elif key == "ports":
                 found[key] = self.value(key, value)
             else:
-                found[key] = None  # what is not known is refused for its name
+                found[key] = None  # an unknown field is refused by name
         return found
 
     def records(self, given: Any, table: Mapping[str, Record]) -> Any:
@@ -119,7 +119,7 @@ class _Row:
 
 
 def _wrong_texts(value: Any, place: str = "") -> list[str]:
-    """Return a line for each text that cannot be sent, with its place in a row."""
+    """Return a line for each text that cannot be sent, with its position in a row."""
     try:
         if not texts.has_null_in(value):
             return []

@@ -1,4 +1,4 @@
-"""Values that can be saved as JSON, within bounds: those of files and requests may be anything."""
+"""Values that can be saved as JSON, within limits: the values of files and requests may be anything."""
 
 import math
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from podium.client.enrolling import scalars
 from podium.client.enrolling.values import Kind
 
-#: YAML's aliases allow small files with huge values; a node needs few.
+#: YAML's aliases allow small files with huge values; a node needs few values.
 _MOST_VALUES: Final = 10_000
 _LONGEST: Final = 65_536
 _DEEPEST: Final = 20
@@ -15,8 +15,8 @@ _DEEPEST: Final = 20
 def plain(value: Any, *, texts: bool = False) -> Any:
     """Return a copy of a value with scalars that can be saved as JSON.
 
-    :param texts: keep the text of every scalar that is not the number, true or false that JSON writes like
-        it; otherwise a number of a JSON file stays a number in any form
+    :param texts: keep the text of every scalar that is not a number, true or false in JSON's own spelling;
+        otherwise a number of a JSON file stays a number in any spelling
     :raises ValueError: with what cannot be saved
     """
     return _plain(value, _DEEPEST, [_MOST_VALUES], texts=texts)
@@ -25,7 +25,7 @@ def plain(value: Any, *, texts: bool = False) -> Any:
 def of_file(key: str, value: Any, kind: Kind) -> Any:
     """Return what a file says under a key; scalars of a type that JSON has no other text for.
 
-    :param kind: of the value, which remains to be checked
+    :param kind: of the value, which is still to be checked
     :raises ValueError: with what cannot be kept
     """
     if scalars.is_null(value):
@@ -44,8 +44,8 @@ def of_file(key: str, value: Any, kind: Kind) -> Any:
 def _plain(value: Any, depth: int, budget: list[int], *, texts: bool) -> Any:
     """As :func:`plain`.
 
-    :param depth: how many levels it may have
-    :param budget: how many values it may still have
+    :param depth: maximum levels
+    :param budget: how many more values are allowed
     """
     budget[0] -= 1
     if budget[0] < 0:

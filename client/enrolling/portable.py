@@ -1,4 +1,4 @@
-"""What a file has of nodes, ports and chassis: from that an import makes the same ones."""
+"""The file format of nodes, ports and chassis, from which an import recreates them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -10,19 +10,19 @@ from podium.client.records.node_records import RECORDS
 from podium.client.records.port_records import PORT_RECORDS
 from podium.db.provision_states import AVAILABLE, ENROLL, VERIFYING
 
-#: The columns of a node that it is made of.
+#: The columns of a node that are exported.
 COLUMNS: Final = (
     *FIELDS,
     *(name for name, one in RECORDS.items() if one.is_column),
     "record",
     "fault",
 )
-#: What is left out, because an import of nothing gives the same.
+#: Values that are left out, because they are the defaults of an import.
 _EMPTY: Final[tuple[Any, ...]] = ({}, "", False, None)
 
 
 def of_node(row: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what an import needs to make the same node.
+    """Return what an import needs to recreate a node.
 
     :param row: its columns, at least :data:`COLUMNS`; None for what an import leaves to its default
     :param ports: their columns
@@ -31,11 +31,11 @@ def of_node(row: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> dict[
     kept |= {key: value for key, value in node_records.of_node(row).items() if value != RECORDS[key].default}
     if row["provision_state"] == AVAILABLE:
         del kept["provision_state"]
-    elif row["provision_state"] == VERIFYING:  # whoever imports it has to ask for that again
+    elif row["provision_state"] == VERIFYING:  # it must be requested again after the import
         kept["provision_state"] = ENROLL
-    if row["fault"] is not None:  # the conductor's own maintenance ends by itself, a person's does not
+    if row["fault"] is not None:  # the conductor ends its own maintenance, and not a person's
         kept.pop("maintenance", None)
-    reason = texts.as_reason(kept.pop("maintenance_reason", ""))  # what Ironic had may be several lines
+    reason = texts.as_reason(kept.pop("maintenance_reason", ""))  # a reason from Ironic may be several lines
     if reason is not None and "maintenance" in kept:
         kept["maintenance_reason"] = reason
     if its := [of_port(port) for port in ports]:
@@ -44,7 +44,7 @@ def of_node(row: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> dict[
 
 
 def of_port(port: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an import needs to make the same port.
+    """Return what an import needs to recreate a port.
 
     :param port: its columns
     """
@@ -54,5 +54,5 @@ def of_port(port: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_chassis(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an import needs to make the same chassis."""
+    """Return what an import needs to recreate a chassis."""
     return {name: row[name] for name in ("uuid", "description", "extra") if row[name] not in _EMPTY}

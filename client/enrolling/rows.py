@@ -1,4 +1,4 @@
-"""Faults of the rows of a list, by their places."""
+"""Faults of the rows of a list, with their positions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from podium.client.enrolling import scalars
 def lines(
     noun: str, plural: str, given: Sequence[Any], faults: Iterable[tuple[int, Sequence[str]]]
 ) -> list[str]:
-    """Return each fault with the rows that have it, by the places of the first.
+    """Return each fault with the rows that have it, in the order of their first rows.
 
-    :param given: what the list has for the rows
-    :param faults: those of rows, with the place of each, from 1 on
+    :param given: the list's values for the rows
+    :param faults: the faults of rows, with the position of each row, from 1 on
     """
     alike: dict[str, list[tuple[int, str]]] = {}
     for place, its in faults:
@@ -29,7 +29,7 @@ def lines(
 
 
 def label(row: Any) -> str:
-    """Return what a row is called in messages."""
+    """Return the name of a row in messages."""
     name = row.get("name", row.get("uuid")) if isinstance(row, dict) else None
     named = name is not None and not isinstance(name, dict | list)
     return repr(scalars.text(name))[1:-1][:80] if named else "no name"

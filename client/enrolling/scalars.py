@@ -1,14 +1,14 @@
-"""Scalars with the text that their file has: what YAML or JSON makes of ``0123456`` or ``1.50`` loses it.
+"""Scalars with their text in the file: the values of ``0123456`` or ``1.50`` in YAML or JSON lose it.
 
-A scalar is a number, true or false only if JSON writes that value with the very same text. Everything else
-that stands without quotes is :class:`Written`. So :func:`text` returns for every scalar what its file has.
+A scalar is a number, true or false only if JSON writes that value with the very same text. Every other
+unquoted scalar is a :class:`Written`. So :func:`text` returns the text in the file for every scalar.
 """
 
 import json
 import re
 from typing import Any, Final
 
-#: Words of YAML 1.1 (yaml.org/type/bool.html, null.html), as PyYAML takes them.
+#: Words of YAML 1.1 (yaml.org/type/bool.html, null.html), as PyYAML reads them.
 _TRUTHS: Final = {
     form: truth
     for truth, words in ((True, ("yes", "true", "on")), (False, ("no", "false", "off")))
@@ -22,7 +22,7 @@ _LARGEST: Final = 2**64
 
 
 class Written(str):
-    """The text of a scalar, and the value that its file's format gives it: a truth, a number or None."""
+    """The text of a scalar, and the value that its file's format gives it: a boolean, a number or None."""
 
     __slots__ = ("value",)
     value: Any
@@ -34,12 +34,12 @@ class Written(str):
 
 
 def text(value: Any) -> str:
-    """Return the text of a scalar other than None in its file."""
+    """Return the text in the file of a scalar other than None."""
     return str(value) if isinstance(value, str) else json.dumps(value)
 
 
 def is_null(value: Any) -> bool:
-    """Return whether a scalar says that there is no value."""
+    """Return whether a scalar means that there is no value."""
     return value is None or (isinstance(value, Written) and value.value is None)
 
 
@@ -52,7 +52,7 @@ def decimal(text: str) -> int | float | None:
 
 
 def of_yaml(text: str) -> Any:
-    """Return a scalar that stands in YAML without quotes and tag; None if nothing stands there."""
+    """Return an unquoted scalar of YAML without a tag; None if it is empty."""
     if text in _TRUTHS:
         return _canonical(text, _TRUTHS[text])
     if not text:
@@ -68,7 +68,7 @@ def of_yaml(text: str) -> Any:
 def of_json(text: str) -> Any:
     """Return a number of JSON.
 
-    :raises ValueError: if it is longer than any number that can be meant
+    :raises ValueError: if it is too long to be meant as a number
     """
     if len(text) > _LONGEST_NUMBER:
         raise ValueError("a number has too many digits")

@@ -1,4 +1,4 @@
-"""Types of values that programs send: the check of each, and its description in JSON Schema."""
+"""Types of values that programs send: the check of each, and its JSON Schema."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,8 @@ from typing import Any, Final
 class Kind:
     """A type of values.
 
-    :param schema: in the words of JSON Schema 2020-12, as in OpenAPI 3.1
-    :param check: returns the value as it is kept
+    :param schema: JSON Schema 2020-12, as in OpenAPI 3.1
+    :param check: returns the value as it is stored
     :param parse: returns the value of a parameter's text, before it is checked
     """
 
@@ -22,7 +22,7 @@ class Kind:
 
 
 def text(most: int = 255, *, least: int = 0) -> Kind:
-    """Return the type of texts of so many characters."""
+    """Return the type of texts with a length in a range."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str):
@@ -33,7 +33,7 @@ def text(most: int = 255, *, least: int = 0) -> Kind:
             )
         if "\0" in value:
             raise ValueError("must not have a null character")
-        value.encode()  # half of a surrogate pair, which JSON may have, is no text for a database
+        value.encode()  # half of a surrogate pair, which JSON may have, cannot be stored
         return value
 
     return Kind({"type": "string", "minLength": least, "maxLength": most}, check)
@@ -68,7 +68,7 @@ _TRUTHS: Final = {
 
 
 def _truth(value: Any) -> bool:
-    if isinstance(value, str):  # as some clients send it
+    if isinstance(value, str):  # some clients send it like this
         value = _parse_truth(value)
     if not isinstance(value, bool):
         raise ValueError("must be true or false")

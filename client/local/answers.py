@@ -1,7 +1,7 @@
 """The answer to each call.
 
 The answers to the calls of ``podium.client.calls.nodes`` are in ``podium.client.local.nodes``, and so on. A
-module is imported when the first of its calls is asked: a command needs one of them.
+module is imported when the first of its calls is asked, because a command needs only one module.
 """
 
 import functools
@@ -20,15 +20,15 @@ from podium.client.local.backend import Answers, Backend
 
 T = TypeVar("T")
 
-#: What makes its answer anew each time, from what is kept or from the hardware.
+#: Calls whose answer is created each time, from stored data or from the hardware.
 _ANEW: Final = (CreateToken, AskHardware)
 
 
 def answer(backend: Backend, call: Call[T]) -> T:
     """Return the answer to a call.
 
-    One that changes something and was answered before is not looked at any further: what it names may be
-    gone. Nor is one that fails because the same was done at that moment.
+    A call that changes something and was answered before is not checked again: the things that it names may
+    be gone. Nor is a call that fails because the same was done at that moment.
 
     :raises podium.errors.PodiumError: see each call
     """
@@ -63,7 +63,7 @@ def load() -> None:
 def each(backend: Backend, call: Call[Page[T]]) -> Iterator[T]:
     """Yield the items of a list; those of an export are not in memory as a whole."""
     if isinstance(call, ExportNodes):
-        from podium.client.local.export import every  # by who exports alone
+        from podium.client.local.export import every  # only needed for exports
 
         exported: Iterator[Any] = every(backend, call)
         return exported

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class AsyncLocal(AsyncPodium):
-    """As :class:`Local`, in threads."""
+    """As :class:`Local`, using threads."""
 
     def __init__(
         self,

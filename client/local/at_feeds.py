@@ -1,4 +1,4 @@
-"""Switching machines at their feeds: one operation of the feeds, all of which can be switched, or none."""
+"""Switching machines at their feeds: one operation of the feeds, for all of them or none."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,16 +14,16 @@ from podium.db import feeds as statements
 from podium.db.api import NodeKey
 from podium.db.operations import AT_FEED
 
-#: Nodes of one request.
+#: Maximum nodes of one request.
 MOST: Final = 10
 _NEEDED: Final = frozenset({states.POWER_OFF, states.POWER_ON})
 
 
 def check(nodes: Sequence[NodeKey], *, confirmed: bool) -> None:
-    """Make sure that somebody has looked at what loses its power.
+    """Check that somebody has looked at what loses its power.
 
     :raises podium.errors.BadRequest: there are too many nodes to look at
-    :raises podium.errors.NeedsConfirmation: nobody says so
+    :raises podium.errors.NeedsConfirmation: nobody confirmed it
     """
     if len(nodes) > MOST:
         raise errors.BadRequest(f"{len(nodes)} nodes are more than {MOST}; switch fewer at feeds")
@@ -38,7 +38,7 @@ def check(nodes: Sequence[NodeKey], *, confirmed: bool) -> None:
 def ask(
     connection: sa.Connection, nodes: Sequence[NodeKey], call: AskPower, catalog: Catalog, who: str
 ) -> tuple[power.Asked, list[NodeKey]]:
-    """Ask the feeds of nodes to switch together; return also these feeds."""
+    """Request that the feeds of nodes switch together; also return these feeds."""
     found = statements.look(connection, [node.id for node in nodes], levels=statements.LEVELS)
     refused = power.refused(connection, nodes, call.action)
     feeds: dict[str, NodeKey] = {}
@@ -79,9 +79,9 @@ def ask(
 def _refused(
     connection: sa.Connection, feeds: Sequence[NodeKey], fed: set[str], catalog: Catalog
 ) -> list[str]:
-    """Return a line for each feed that is not to be switched.
+    """Return a line for each feed that must not be switched.
 
-    :param fed: the names of what loses its power with them
+    :param fed: the names of everything that loses its power with them
     """
     refused = [f"its feed {line}" for line in power.refused(connection, feeds, states.POWER_CYCLE)]
     in_maintenance = api.in_maintenance(connection, [feed.id for feed in feeds])

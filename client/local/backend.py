@@ -1,4 +1,4 @@
-"""What the answers to calls work with."""
+"""What answers to calls use: the database, the drivers and the caller."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,14 +24,14 @@ _MOST_WARNED: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """The database, the drivers, and who asks.
+    """The database, the drivers, and the caller.
 
-    :param connect: returns the database; what needs none does not ask for it
-    :param drivers: returns the installed drivers; to import what they are made of takes a while
+    :param connect: returns the database; only called by answers that need it
+    :param drivers: returns the installed drivers; the import of their libraries takes a while
     :param who: user and host, for the record
     :param warn: called with each warning that belongs to an answer
-    :param pause: waits for so many seconds, and raises an error if there is no point in that any more
-    :param key: of a call that may be sent again; None for one that is not
+    :param pause: waits for this many seconds, and raises an error if waiting is pointless by now
+    :param key: of a call that may be sent again; None for other calls
     :param warned: the warnings so far
     """
 
@@ -58,7 +58,7 @@ class Backend:
         return self.drivers()
 
     def recall(self, call: Call[T]) -> Kept[T] | None:
-        """Return the answer that a call with this key was given before, and warn of what belongs to it.
+        """Return the earlier answer to a call with this key, and repeat its warnings.
 
         :raises podium.errors.BadRequest: the key was used with another call
         """
@@ -74,9 +74,9 @@ class Backend:
         work: Callable[[sa.Connection], T],
         remarks: Callable[[T], Sequence[str]] = lambda _: (),
     ) -> T:
-        """Return what ``work`` returns in a transaction that is then committed.
+        """Run ``work`` in a transaction, commit it, and return the result.
 
-        It is tried again where others were in the way. A call with a key that was answered before gets the
+        It is tried again after conflicts with others. A call with a key that was answered before gets the
         same answer with its warnings, and nothing is done.
 
         :param remarks: returns the warnings that belong to an answer
@@ -96,23 +96,23 @@ class Backend:
         ).answer
 
     def _told(self, kept: Kept[T]) -> Kept[T]:
-        """Warn of what belongs to an answer and was not said yet."""
+        """Emit the warnings of an answer that were not emitted yet."""
         for warning in kept.warnings:
             if warning not in self.warned:
                 self.warn(warning)
         return kept
 
     def step(self, work: Callable[[sa.Connection], S]) -> S:
-        """Return what ``work`` returns in one of several transactions, tried again as by :meth:`write`."""
+        """Run ``work`` in one of several transactions, retried as in :meth:`write`; return its result."""
         return self.database.written(work)
 
 
 def some_of(warnings: Sequence[str]) -> list[str]:
-    """Return the first of many warnings, and how many more there are."""
+    """Return the first of many warnings, and the number of the others."""
     found = [f"warning: {warning}" for warning in warnings[:_MOST_WARNED]]
     more = len(warnings) - _MOST_WARNED
     return [*found, f"warning: and {more} more"] if more > 0 else found
 
 
-#: What answers each call.
+#: The functions that answer each call.
 Answers: TypeAlias = Mapping[type[Call[Any]], Callable[[Backend, Any], Any]]

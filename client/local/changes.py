@@ -1,17 +1,17 @@
-"""What changes, read from the database for whoever follows it.
+"""Changes, read from the database for clients that follow them.
 
 The data: every change that people see has a place, see :mod:`podium.db.news`. A cursor is a place as a text.
-It holds all that has to be known of a client, so that any process can go on with any stream, also after it
-was killed: what follows a place is in the database, for a day.
+It holds all that must be known about a client, so that any process can continue any stream, even after it was
+killed: what follows a place stays in the database for a day.
 
-Why nothing is missing: numbers come in the order of commits, so that nothing is ever added before a place
-that was read. A node or operation that changes again after it was read has a greater number then, and is read
-again; one that changes twice before it is read comes once, as it is. Each event comes.
+Nothing is missing: numbers are in the order of commits, so nothing is ever added before a place that was
+read. A node or operation that changes again after it was read then has a greater number, and is read again;
+if it changes twice before it is read, it is sent once, in its present state. Every event is sent.
 
-Why nothing comes twice: what is read follows the cursor, and the cursor of every message is its own place.
+Nothing comes twice: what is read follows the cursor, and the cursor of every message is its own place.
 
-When to look: PostgreSQL notifies of each commit; elsewhere the counter of changes is read four times a
-second. Several changes within a quarter of a second are read together.
+When to look: PostgreSQL notifies of each commit; with other databases the counter of changes is read four
+times a second. Several changes within a quarter of a second are read together.
 """
 
 import re
@@ -45,20 +45,20 @@ from podium.db.changes import CHANNEL, LEARNED
 from podium.db.hearing import Hearing
 from podium.db.news import News, Place
 
-#: Seconds from one look to the next, at least; and at most, where nothing notifies of changes.
+#: Minimum seconds between two looks; also the maximum, if nothing notifies of changes.
 LOOK_EVERY: Final = 0.25
-#: Changes that are read at a time.
+#: Maximum changes that are read at a time.
 AT_ONCE: Final = 500
-#: Seconds after which a database is asked again that did not answer.
+#: Seconds until a database that did not answer is asked again.
 _AGAIN: Final = 1.0
-#: What is always shown of a node.
+#: Fields that are always shown of a node.
 _ALWAYS: Final = ("uuid", "name")
 
 
 class Selection:
-    """What somebody wants to know of what changes.
+    """The changes that a client wants.
 
-    :raises podium.errors.PodiumError: it asks for what there is not
+    :raises podium.errors.PodiumError: it names things that do not exist
     """
 
     def __init__(self, call: FollowChanges) -> None:
@@ -71,7 +71,7 @@ class Selection:
         self._fits = re.compile("|".join(map(_pattern, patterns))).fullmatch if patterns else None
 
     def check(self, backend: Backend, connection: sa.Connection) -> None:
-        """Make sure that nodes can be chosen by the conditions.
+        """Check that nodes can be selected by the conditions.
 
         :raises podium.errors.PodiumError: they cannot
         """
@@ -80,7 +80,7 @@ class Selection:
     def changes(
         self, backend: Backend, connection: sa.Connection, found: Sequence[News], shared: "Shared"
     ) -> Iterator[tuple[Place, Change]]:
-        """Yield what is wanted of what was found."""
+        """Yield the wanted changes among those that were found."""
         wanted = [one for one in found if one.kind in self.kinds and self._names_it(one)]
         alive = [one.uuid for one in wanted if one.kind == news.NODES and not one.is_deleted]
         there: Mapping[str, Node] = self._nodes(backend, connection, alive) if alive else {}
@@ -149,7 +149,7 @@ class Shared(NamedTuple):
 class Beginning(NamedTuple):
     """Where a stream begins.
 
-    :param message: its first, if it does not go on where it was
+    :param message: its first message, if it does not continue an earlier stream
     """
 
     place: Place
@@ -157,9 +157,9 @@ class Beginning(NamedTuple):
 
 
 def begin(connection: sa.Connection, after: str | None, kinds: Collection[str]) -> Beginning:
-    """Return where a stream begins that is to follow a cursor.
+    """Return where a stream that follows a cursor begins.
 
-    :raises podium.errors.BadRequest: what is given is no cursor
+    :raises podium.errors.BadRequest: the text is not a cursor
     """
     now = Place.after(news.newest(connection))
     if after is None:
@@ -176,14 +176,14 @@ def begin(connection: sa.Connection, after: str | None, kinds: Collection[str]) 
 
 
 def reset(place: Place, reason: str) -> Reset:
-    """Return the message that a stream goes on from a place."""
+    """Return the message that a stream continues from a place."""
     return Reset(cursor=str(place), reason=f"{reason}; list again")
 
 
 class Following:
     """A stream of changes from the database, read by one thread at a time.
 
-    :param call: what is wanted
+    :param call: what the client wants
     """
 
     def __init__(
@@ -202,9 +202,9 @@ class Following:
         self._is_up = True
 
     def read(self, seconds: float) -> list[Change]:
-        """Return what comes next, in order; nothing when that takes longer.
+        """Return the next changes, in order; empty if none comes in this time.
 
-        :raises podium.errors.PodiumError: the conditions can no longer be met
+        :raises podium.errors.PodiumError: the conditions are not valid any more
         """
         if self._first is not None:
             first, self._first = self._first, None
@@ -246,10 +246,10 @@ class Following:
         return changes
 
     def interrupt(self) -> None:
-        """Have a read end at once; from any thread."""
+        """Make a read end at once; from any thread."""
         self._closing.set()
         self._hearing.interrupt()
 
     def close(self) -> None:
-        """Close the connections, when nobody reads any longer."""
+        """Close the connections, once nobody reads any longer."""
         self._hearing.close()

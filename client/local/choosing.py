@@ -16,12 +16,12 @@ from podium.wording import nearest
 if TYPE_CHECKING:
     from podium.db.selection.tree import Tree
 
-#: Patterns of one request: each is compared with the name of every node.
+#: Maximum patterns of one request: each is compared with the name of every node.
 _MOST_PATTERNS: Final = 128
 
 
 class Named(NamedTuple):
-    """What the names of a call say.
+    """The meaning of the names in a call.
 
     :param names: names and UUIDs, in order; None for all nodes
     :param pattern: of all nodes, those whose name fits
@@ -32,9 +32,9 @@ class Named(NamedTuple):
 
 
 def expanded(nodes: Nodes) -> list[str]:
-    """Return the names, UUIDs and patterns that are meant, each once.
+    """Return the names, UUIDs and patterns in a call, each once.
 
-    :raises podium.errors.NotUnderstood: for a range that cannot be understood, and where nothing is named
+    :raises podium.errors.NotUnderstood: for a range that cannot be understood, and if nothing is named
     """
     found = node_ranges.expand([nodes] if isinstance(nodes, str) else nodes)
     if not found:
@@ -51,7 +51,7 @@ def expanded(nodes: Nodes) -> list[str]:
 def named(connection: sa.Connection, nodes: Nodes | None) -> Named:
     """Return what names, ranges and patterns mean.
 
-    :raises podium.errors.NotUnderstood: as by :func:`expanded`
+    :raises podium.errors.NotUnderstood: as in :func:`expanded`
     :raises podium.errors.NodeNotFound: no node has a name that fits a pattern
     """
     if nodes is None:
@@ -60,7 +60,7 @@ def named(connection: sa.Connection, nodes: Nodes | None) -> Named:
     patterns = [one for one in given if node_ranges.is_pattern(one)]
     if not patterns:
         return Named(given)
-    from podium.client.local import conditions  # which most commands need not
+    from podium.client.local import conditions  # most commands do not need it
 
     if len(patterns) == len(given):
         for one in patterns:
@@ -73,16 +73,17 @@ def named(connection: sa.Connection, nodes: Nodes | None) -> Named:
 
 
 def enforces_by_default(backend: Backend) -> bool:
-    """Return whether nodes without a policy of their own are enforced."""
+    """Return whether enforcement applies to nodes without a policy of their own."""
     return bool(backend.config.conductor.force_power_state_during_sync)
 
 
 def drivers_knowing(backend: Backend, connection: sa.Connection, key: str) -> list[str]:
-    """Return the drivers of nodes that have a property, which is no secret.
+    """Return the drivers of nodes that have a property which is not a secret.
 
-    What a driver does not declare may be one, and so may all that one has that is not installed here.
+    A property that a driver does not declare may be a secret, and so may all those of a driver not installed
+    here.
 
-    :raises podium.errors.NotUnderstood: there are nodes, and none of their drivers has it
+    :raises podium.errors.NotUnderstood: there are nodes, and none of their drivers has the property
     """
     drivers = machines.drivers(connection)
     known = {name: backend.catalog.open_names(name) for name in drivers}
@@ -97,10 +98,10 @@ def drivers_knowing(backend: Backend, connection: sa.Connection, key: str) -> li
 def check_entries(
     backend: Backend, connection: sa.Connection, field: str, values: Mapping[str, Iterable[str]]
 ) -> None:
-    """Make sure that nodes are not chosen by what nobody is shown: who finds one has guessed the secret.
+    """Check that nodes are not selected by hidden values: whoever finds one has guessed the secret.
 
     :param field: extra, properties or driver_info
-    :param values: with which its entries are compared, by their keys
+    :param values: the values that its entries are compared with, by key
     :raises podium.errors.NotUnderstood: naming the entry
     """
     drivers, sealing = machines.drivers(connection), backend.database.sealing

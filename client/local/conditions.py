@@ -1,4 +1,4 @@
-"""Conditions that a call has as a text, and patterns of names, as SQL."""
+"""Conditions of calls, given as text, and patterns of names, as SQL."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ from podium.db.selection.tree import All, Condition, Tree, conditions
 
 
 def pattern(patterns: Sequence[str]) -> Tree:
-    """Return the condition that a name fits one of some patterns."""
+    """Return the condition that a name matches one of some patterns."""
     return Condition(FIELDS["name"], "", "~", tuple(patterns))
 
 
 def fitting(connection: sa.Connection, one: str, limit: int | None = None) -> list[str]:
-    """Return the names that fit a pattern, in order.
+    """Return the names that match a pattern, in order.
 
-    :raises podium.errors.NodeNotFound: there are none
+    :raises podium.errors.NodeNotFound: no name matches
     """
     fits = compiled(connection, pattern([one]), enforced_by_default=False)
     rows = node_list.select_nodes(connection, ["name"], chosen=fits, limit=limit)
@@ -37,9 +37,9 @@ def fitting(connection: sa.Connection, one: str, limit: int | None = None) -> li
 def understood(
     backend: Backend, connection: sa.Connection, where: Where
 ) -> tuple[Tree, dict[str, list[str]]]:
-    """Return what a text means, and by its keys of driver_info the drivers for which they are no secret.
+    """Parse a text; also return, by its keys of driver_info, the drivers for which they are not secret.
 
-    :raises podium.errors.BadRequest: it cannot be understood, or is about what is secret
+    :raises podium.errors.BadRequest: it cannot be understood, or concerns a secret
     """
     tree = parse(where)
     knowing: dict[str, list[str]] = {}
@@ -55,11 +55,11 @@ def understood(
 def condition(
     backend: Backend, connection: sa.Connection, where: Where | None, fits: Tree | None
 ) -> sa.ColumnElement[bool]:
-    """Return the condition that nodes have to meet.
+    """Return the condition that nodes must meet.
 
     :param where: as a text
-    :param fits: another one
-    :raises podium.errors.BadRequest: as by :func:`understood`
+    :param fits: a further condition
+    :raises podium.errors.BadRequest: as in :func:`understood`
     """
     trees = [] if fits is None else [fits]
     knowing: dict[str, list[str]] = {}

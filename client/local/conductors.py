@@ -31,19 +31,19 @@ from podium.db.fleet_figures import fleet_figures
 from podium.db.member_figures import shortages
 from podium.db.roster import Crew, Presence, Roster
 
-#: Figures whose names people see are others than those in the record.
+#: Figures that have another name in the record than people see.
 _NAMES: Final = {
     "power_state_max_age": "max_age",
     "power_state_ages": "ages",
     "power_state_age_buckets": "age_buckets",
     "power_reads": "drivers",
 }
-#: What holds of the nodes of a conductor that is gone, whatever it wrote last.
+#: Figures of the nodes of a conductor that is gone, whatever it wrote last.
 _OF_GONE: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("nodes", "failing", "in_maintenance", "unreadable", "never_read"), 0),
     **dict.fromkeys(("fresh_share", "power_state_ages", "power_state_age_buckets", "power_reads", "queues")),
 }
-#: What the database counts of the whole fleet; the rest is added up.
+#: Figures of the whole fleet that the database counts; the rest is added up.
 _COUNTED: Final = (
     "nodes",
     "failing",
@@ -73,7 +73,7 @@ def _timeout(backend: Backend) -> float:
 
 
 def list_conductors(backend: Backend, call: ListConductors) -> Page[Conductor]:
-    """Return the daemons, with warnings of what they do not do."""
+    """Return the daemons, with warnings about their problems."""
     with backend.database.read() as connection:
         known = {one.hostname: one for one in conductors.list_conductors(connection)}
         found = roster.roster(connection)
@@ -131,7 +131,7 @@ def _listed(
 
 
 def get_conductor(backend: Backend, call: GetConductor) -> ConductorFigures:
-    """Return a conductor with the figures of its workers, and warnings of those that are old."""
+    """Return a conductor with the figures of its workers, and warnings about old figures."""
     with backend.database.read() as connection:
         roster.require(connection, call.hostname)
         found = conductors.find(connection, call.hostname)
@@ -153,7 +153,7 @@ def get_conductor(backend: Backend, call: GetConductor) -> ConductorFigures:
 
 
 def get_freshness(backend: Backend, _: GetFreshness) -> Freshness:
-    """Return the figures of all conductors that are online as those of one, and those of all nodes."""
+    """Return the figures of all online conductors as those of one, and those of all nodes."""
     timeout = _timeout(backend)
     with backend.database.read() as connection:
         roster.require(connection)
@@ -185,7 +185,7 @@ def _are_fresh(written: Iterable[WorkerFigures], timeout: float) -> bool:
 def _merged(
     connection: sa.Connection, written: Sequence[WorkerFigures], host: str | None = None
 ) -> dict[str, Any]:
-    """Return the figures of workers as those of one, with who delivers to each sink of notifications.
+    """Return the figures of workers as those of one, with the worker that delivers to each sink.
 
     :param host: of the workers; None for all
     """

@@ -43,10 +43,10 @@ from podium.db.credential_changes import ASKED, SENT, UNKNOWN
 from podium.drivers import driver_info
 from podium.drivers.base import Login
 
-#: Characters of a password that is masked wherever it is met, see podium.spelling.
+#: Minimum characters of a password that is masked wherever it occurs, see podium.spelling.
 _SHORTEST_PASSWORD: Final = 3
 _SHORTEST_KEY: Final = 16
-#: Characters of a password that is made up, where the hardware takes many more.
+#: Maximum characters of a generated password, if the hardware accepts many more.
 _MADE: Final = 32
 _STATES: Final[Mapping[str | None, CredentialState]] = {
     ASKED: "changing",
@@ -57,7 +57,7 @@ _Work: TypeAlias = Callable[[sa.Connection], CredentialsAsked]
 
 
 class _Tried(errors.PodiumError):
-    """Ends the transaction of what was only tried out; the connection is kept, as after other errors of ours.
+    """Ends the transaction of a dry run; the connection is kept, as after other errors of Podium.
 
     :param answer: what would have been done
     """
@@ -68,11 +68,11 @@ class _Tried(errors.PodiumError):
 
 
 def set_credentials(backend: Backend, call: SetCredentials) -> CredentialsAsked:
-    """Request other credentials for nodes, all of them or those that are free.
+    """Request other credentials for nodes: for all of them, or for those that are free.
 
     :raises podium.errors.BadRequest: for a request that makes no sense
-    :raises podium.errors.InvalidNode: for what a driver does not take
-    :raises podium.errors.NeedsConfirmation: for so many nodes
+    :raises podium.errors.InvalidNode: for values that a driver does not accept
+    :raises podium.errors.NeedsConfirmation: for this many nodes
     """
     _check(backend, call)
     return _done(backend, call, lambda connection: _set(backend, connection, call), is_trial=call.dry_run)
@@ -130,7 +130,7 @@ def _logins(catalog: Catalog, drivers: Iterable[str]) -> dict[str, Login]:
 
 
 def _accounts(catalog: Catalog, drivers: Iterable[str]) -> dict[str, Account]:
-    """Return what drivers log in with, and as whom if a node does not say."""
+    """Return the accounts of drivers, and the default user of each."""
     found = {}
     for driver, login in _logins(catalog, drivers).items():
         user = None if login.username is None else catalog.driver(driver).properties[login.username].default
@@ -139,9 +139,9 @@ def _accounts(catalog: Catalog, drivers: Iterable[str]) -> dict[str, Account]:
 
 
 def _check_values(catalog: Catalog, drivers: Sequence[str], call: SetCredentials) -> None:
-    """Make sure that drivers take the new values, as far as that is known without the hardware.
+    """Check that drivers accept the new values, as far as that is known without the hardware.
 
-    :raises podium.errors.InvalidNode: with each fault, and never with a value that is secret
+    :raises podium.errors.InvalidNode: with each fault, and never with a secret value
     """
     faults = []
     for driver in drivers:
@@ -163,7 +163,7 @@ def _made(
     logins: Mapping[str, Login],
     length: int | None,
 ) -> dict[int, str]:
-    """Return a password for each node; nodes behind one BMC have the same.
+    """Generate a password for each node; nodes behind one BMC get the same.
 
     :raises podium.errors.BadRequest: they would be too long for a driver's hardware
     """
@@ -191,7 +191,7 @@ def undo_operation(backend: Backend, call: UndoOperation) -> CredentialsAsked:
 
     :raises podium.errors.NotFound: there is no such operation
     :raises podium.errors.BadRequest: it cannot be undone
-    :raises podium.errors.NeedsConfirmation: for so many nodes
+    :raises podium.errors.NeedsConfirmation: for this many nodes
     """
 
     def undo(connection: sa.Connection) -> CredentialsAsked:
@@ -205,7 +205,7 @@ def undo_operation(backend: Backend, call: UndoOperation) -> CredentialsAsked:
 
 
 def settle_credentials(backend: Backend, call: SettleCredentials) -> CredentialsAsked:
-    """Request that it is found out which credentials nodes have."""
+    """Request an operation that finds out which credentials nodes have."""
 
     def settle(connection: sa.Connection) -> CredentialsAsked:
         nodes = chosen(backend, connection, call.nodes, call.where)
@@ -224,7 +224,7 @@ def _answer(
 ) -> CredentialsAsked:
     """Return the answer to a request that was written.
 
-    :raises podium.errors.NeedsConfirmation: it is for so many nodes
+    :raises podium.errors.NeedsConfirmation: it concerns this many nodes
     """
     if not (isinstance(call, SettleCredentials) or call.confirmed or call.dry_run):
         check_number(backend, len(asked.accepted))
@@ -247,7 +247,7 @@ def _answer(
 def _done(
     backend: Backend, call: SetCredentials | UndoOperation, work: _Work, *, is_trial: bool
 ) -> CredentialsAsked:
-    """Return what ``work`` returns, and do it if it is not only to be tried out."""
+    """Run ``work`` and return its result; in a dry run, roll it back."""
     if not is_trial:
         return backend.write(call, work)
 
@@ -261,7 +261,7 @@ def _done(
 
 
 def list_credentials(backend: Backend, call: ListCredentials) -> Page[Credential]:
-    """Return the credentials of nodes, without the passwords; all of them where the call has no limit."""
+    """Return the credentials of nodes, without the passwords; all of them if the call has no limit."""
     with backend.database.read() as connection:
         names = chosen_names(backend, connection, call.nodes, call.where)
         now = clock.now(connection)
@@ -286,7 +286,7 @@ def list_credentials(backend: Backend, call: ListCredentials) -> Page[Credential
 
 
 def _user(catalog: Catalog, found: credential_list.Credentials) -> str | None:
-    """Return the name of the user with which a node is spoken to."""
+    """Return the name of the user that logs in to a node."""
     login = catalog.login(found.driver)
     if login is None or login.username is None:
         return None

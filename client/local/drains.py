@@ -56,7 +56,7 @@ def drain(backend: Backend, call: Drain) -> Drained:
 
 
 def get_drain(backend: Backend, call: GetDrain) -> DrainProgress:
-    """Return how far a drain is."""
+    """Return the progress of a drain."""
     with backend.database.read() as connection:
         roster.require(connection, call.hostname)
         return DrainProgress(

@@ -50,7 +50,7 @@ def enrol_nodes(backend: Backend, call: EnrolNodes) -> Enrolled:
 def check_rows(noun: str, plural: str, given: Sequence[Any], check: Callable[[int, Any], Row]) -> list[Row]:
     """Return the rows of a list.
 
-    :raises podium.errors.InvalidNode: there are more different faults than anybody reads
+    :raises podium.errors.InvalidNode: there are too many different faults
     """
     rows: list[Row] = []
     different: set[str] = set()

@@ -1,4 +1,4 @@
-"""When entries of the log of hardware were, which says that by a clock that is off and may have been set.
+"""The times of hardware log entries, whose clock may be off and may have been set meanwhile.
 
 A clock that Podium has set was off by something else before: then it depends on the entry by which of the two
 clocks it was written.
@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from podium.db import api
 from podium.db.hardware_reads import HardwareRead
 
-#: Seconds that a clock which shows whole ones may be off, or a measurement: less is no offset.
+#: Seconds by which a clock of whole seconds, or a measurement, may be off: less is not an offset.
 _EXACT: Final = 2.0
-#: How far in the future an entry may be because clocks are not the same.
+#: How far in the future an entry may be because clocks differ.
 _FUTURE: Final = timedelta(seconds=60)
 _SLACK: Final = timedelta(seconds=_EXACT)
 
@@ -36,10 +36,10 @@ def with_times(connection: sa.Connection, read: HardwareRead, document: dict[str
 def when(
     clock_at: str | None, offset: float | None, read_at: datetime, clock: api.ClockSetting | None
 ) -> datetime | None:
-    """Return when an entry was, None if that is not certain.
+    """Return the time of an entry, None if it is not certain.
 
-    :param clock_at: by the clock of the hardware
-    :param offset: seconds that this was ahead when the log was read at ``read_at``
+    :param clock_at: the time by the clock of the hardware
+    :param offset: seconds that this clock was ahead when the log was read at ``read_at``
     :param clock: when it was set before that
     """
     if clock_at is None or offset is None:
@@ -54,7 +54,7 @@ def when(
 
 
 def _candidates(shown: datetime, offset: float, clock: api.ClockSetting | None) -> Iterator[datetime]:
-    """When it may have been: by the clock as it is, and as it was before it was set."""
+    """Yield the possible times: by the clock as it is, and as it was before it was set."""
     now = shown - _ahead(offset)
     if clock is None:
         yield now

@@ -15,14 +15,14 @@ from podium.client.local.nodes import chosen_names
 from podium.db import clock, ledger
 from podium.db.follower import Follower
 
-#: Events of one look.
+#: Maximum events of one look.
 _AT_ONCE: Final = 2000
-#: The newest numbers among which the first look searches for those that are not committed yet.
+#: How many of the newest numbers the first look searches for those that are not committed yet.
 _RECENT: Final = 200
 
 
 def list_events(backend: Backend, call: ListEvents) -> Page[Event]:
-    """Return events, the oldest first; all of them where the call has no limit."""
+    """Return events, the oldest first; all of them if the call has no limit."""
     causes = _causes(call)
     with backend.database.read() as connection:
         chosen = _chosen(backend, connection, call)
@@ -69,7 +69,7 @@ def follow_events(backend: Backend, call: FollowEvents) -> News:
 
 
 def _causes(call: ListEvents | FollowEvents) -> frozenset[str] | None:
-    """Return the causes of the events that are wanted; None for all."""
+    """Return the causes of the wanted events; None for all."""
     if call.min_severity is None:
         return None if call.cause is None else frozenset({call.cause})
     causes = of_severity(call.min_severity)
@@ -112,7 +112,7 @@ def _chosen(backend: Backend, connection: sa.Connection, call: ListEvents | Foll
 
 
 def as_seen(found: ledger.Event) -> Event:
-    """Return an event as clients see it."""
+    """Return an event in the form for clients."""
     values = found._asdict()
     writer = values.pop("writer")
     return Event(**values, conductor=found.conductor, worker=None if writer is None else str(writer))

@@ -17,12 +17,12 @@ from podium.db.bulk import chunks
 from podium.db.sealed import Unreadable, faults, readable
 
 _AT_ONCE: Final = 1000
-#: How markers begin: the place of the last node, or the UUID of the last chassis, follows.
+#: The beginnings of markers; the place of the last node, or the UUID of the last chassis, follows.
 _NODE, _CHASSIS = "node:", "chassis:"
 
 
 def export_nodes(backend: Backend, call: ExportNodes) -> Page[Exported]:
-    """Return the next nodes, or the chassis after the last node; all of them where the call has no limit."""
+    """Return the next nodes, or the chassis after the last node; all of them if the call has no limit."""
     if call.limit is None and call.marker is None:
         return Page(items=[*every(backend, call)])
     marker = call.marker or _NODE
@@ -82,7 +82,7 @@ def nodes(
     """Return nodes with their ports.
 
     :param catalog: masks the secrets; None to keep them
-    :param damaged: called with each secret that cannot be decrypted, and is masked for that
+    :param damaged: called with each secret that cannot be decrypted, which is then masked
     """
     rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some, sealed=catalog is not None)
     ports = belongings.read_ports(connection, some)
@@ -96,7 +96,7 @@ def nodes(
 
 
 def _without_damaged(row: Mapping[str, Any], damaged: Callable[[str], object]) -> dict[str, Any]:
-    """Return a row with a mask in the place of each secret that cannot be decrypted."""
+    """Return a row with a mask in place of each secret that cannot be decrypted."""
     for fault in faults(row):
         damaged(f"{row.get('name') or row.get('uuid') or row.get('address')}: {fault}")
     return {

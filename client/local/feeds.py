@@ -14,7 +14,7 @@ from podium.db.feeds import Asked
 
 
 class OwedFeeds(Owed[Feeds]):
-    """What the conductors of a node's feeds read."""
+    """The answers of the conductors of a node's feeds."""
 
     def __init__(self, backend: Backend, call: ReadFeeds, clock: Callable[[], float]) -> None:
         super().__init__(backend, call.wait, clock)
@@ -61,7 +61,7 @@ def _shown(feed: feed_words.Feed) -> Feed:
 
 
 def read_feeds(backend: Backend, call: ReadFeeds) -> Feeds:
-    """Return what conductors have read of the feeds of a node."""
+    """Return what conductors have read from the feeds of a node."""
     return OwedFeeds(backend, call, time.monotonic).wait()
 
 

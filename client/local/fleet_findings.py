@@ -17,9 +17,9 @@ from podium.db.figures import Figures
 from podium.db.member_figures import shortages
 from podium.db.roster import Roster
 
-#: Seconds for which an operation that failed needs attention, if nothing is asked of its nodes again.
+#: Seconds for which a failed operation needs attention, unless something is requested of its nodes again.
 _LATELY: Final = 86_400.0
-#: Of operations or tasks that fail, those that are named on their own.
+#: How many of the failing operations or tasks are named individually.
 _MOST: Final = 3
 _ILL: Final = ("failing", "slowed", "late")
 #: The task that reads the power of all nodes.
@@ -30,7 +30,7 @@ _CONDUCTORS: Final = "podium conductor list"
 def findings(
     backend: Backend, connection: sa.Connection, present: Roster, standing: Standing, now: datetime
 ) -> list[Finding]:
-    """Return what besides nodes needs attention, in no order."""
+    """Return what needs attention besides nodes, in no order."""
     alive = [crew.hostname for crew in present.crews if not crew.state.startswith(roster.GONE)]
     heard = [
         crew.hostname for crew in present.crews if crew.hostname in alive and crew.state != roster.SILENT

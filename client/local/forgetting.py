@@ -1,7 +1,7 @@
 """Forgets a conductor whose machine is off, if its workers give no sign of life.
 
-A lease that has stood still stands still until it is raised, so that the number that was seen is enough for
-the transaction that ends a worker. The process with the database looks: a client's word is not taken.
+A lease that has not changed stays the same until it is raised, so its last number is enough for the
+transaction that ends a worker. The process with the database checks: a client's word is not trusted.
 """
 
 import shlex
@@ -17,14 +17,14 @@ from podium.clocks import boottime
 from podium.db import avoidances, drains, members, removal, roster, subnets
 from podium.db.members import Member
 
-#: Heartbeats for which a member has to be silent before a person may end it.
+#: Heartbeats for which a member must be silent before a person may end it.
 _HEARTBEATS: Final = 2.5
 #: Heartbeats after which a database counts as too slow.
 _PATIENCE: Final = 30
 
 
 def forget(backend: Backend, call: Forget) -> Forgotten:
-    """End the workers of a conductor or, where none is left, remove it."""
+    """End the workers of a conductor or, if none is left, remove it."""
     with backend.database.read() as connection:
         its = [one for one in members.unended(connection) if one.host == call.hostname]
     if not its:
@@ -69,9 +69,9 @@ def _remove(backend: Backend, call: Forget) -> Forgotten:
 
 
 def _silent(backend: Backend, its: Sequence[Member]) -> Mapping[int, int] | None:
-    """Return the numbers at which the leases of members stood still for long; None if one was raised.
+    """Return the numbers of the leases that did not change for long; None if one was raised.
 
-    :raises podium.errors.Conflict: the database is too slow to say
+    :raises podium.errors.Conflict: the database is too slow to tell
     """
     numbers, pause = [one.id for one in its], max(one.interval for one in its)
     seen, begun = None, boottime()
@@ -84,7 +84,7 @@ def _silent(backend: Backend, its: Sequence[Member]) -> Mapping[int, int] | None
         if found != seen:
             return None
         if now - last > pause:
-            since = now  # while the database does not answer, nobody can give a sign of life
+            since = now  # while the database does not answer, no worker can give a sign of life
         if before - since >= _HEARTBEATS * pause:
             return seen
         if now - begun > _PATIENCE * pause:

@@ -1,4 +1,4 @@
-"""What an action is given beside the nodes: whether that goes together, and how it is kept and shown."""
+"""The arguments of actions, besides the nodes: their checks, and how they are stored and shown."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -24,7 +24,7 @@ _KINDS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "log": SeenLog,
     "own": OwnAction,
 }
-#: With which actions each of these goes, and which of them need it.
+#: The actions that each argument goes with, and those that need it.
 _GOES_WITH: Final[Mapping[str, Collection[str]]] = {
     "boot": _BOOTS,
     "identification": (states.IDENTIFY,),
@@ -37,14 +37,14 @@ _NEEDS: Final[Mapping[str, str]] = {
     states.CLEAR_LOG: "log",
     states.DRIVER_ACTION: "own",
 }
-#: Characters of the words for what was given.
+#: Maximum characters of the words for the arguments.
 _LONGEST: Final = 64
 
 
 def check(call: AskPower) -> None:
-    """Make sure that what was given belongs to the action, and nothing is missing.
+    """Check that the arguments belong to the action, and none is missing.
 
-    :raises podium.errors.BadRequest: naming what does not
+    :raises podium.errors.BadRequest: naming those that do not belong
     """
     for name, which in _GOES_WITH.items():
         if (one := getattr(call, name)) is None:
@@ -62,7 +62,7 @@ def check(call: AskPower) -> None:
 
 
 def _check_values(name: str, one: Any) -> None:
-    """Make sure of values that came over no wire, where they would have been checked."""
+    """Check values that did not come over HTTP, where they would have been checked."""
     if not isinstance(one, _KINDS[name]):
         raise errors.BadRequest(f"{name} is a {_KINDS[name].__name__}, not a {type(one).__name__}")
     try:
@@ -81,7 +81,7 @@ def is_at_feed(call: AskPower) -> bool:
 
 
 def arguments(call: AskPower) -> dict[str, Any] | None:
-    """What was given, as it is kept with the operation; None for nothing."""
+    """Return the arguments, as stored with the operation; None for nothing."""
     found = {
         name: msgspec.to_builtins(one) for name in _GOES_WITH if (one := getattr(call, name)) is not None
     }
@@ -89,7 +89,7 @@ def arguments(call: AskPower) -> dict[str, Any] | None:
 
 
 def words(call: AskPower) -> str | None:
-    """What was given, in a few words; None for nothing."""
+    """Return the arguments in a few words; None for nothing."""
     if call.boot is not None:
         return str(BootDevice(call.boot.device, call.boot.persistent, call.boot.mode))
     if call.identification is not None:
@@ -114,15 +114,15 @@ def _shown(value: Any) -> str:
 
 
 def cut(text: str) -> str:
-    """Return words that are not too long for an operation."""
+    """Shorten words that are too long for an operation."""
     return shortened(text, _LONGEST)
 
 
 def unknown_own(found: OwnAction, driver: str, known: Mapping[str, DriverAction]) -> str | None:
-    """Return why a driver cannot be asked for an action of its own; None if it has it.
+    """Return why a driver does not have an action of its own; None if it has it.
 
     :param known: the actions of the driver
-    :raises podium.errors.NotUnderstood: it does not take these arguments
+    :raises podium.errors.NotUnderstood: the action does not accept these arguments
     """
     of, _, name = found.name.partition(".")
     if of != driver or name not in known:

@@ -34,7 +34,7 @@ from podium.db.hardware_reads import HardwareRead
 
 T = TypeVar("T")
 
-#: What became of a check, by the kind of its error.
+#: The result of a check, by the type of its error.
 _RESULTS: Final[tuple[tuple[type[errors.PodiumError], Result], ...]] = (
     (errors.AuthenticationRefused, "refused"),
     (errors.BMCUnreachable, "unreachable"),
@@ -43,7 +43,7 @@ _RESULTS: Final[tuple[tuple[type[errors.PodiumError], Result], ...]] = (
 
 
 class _OwedNode(Owed[T]):
-    """What is read of one node."""
+    """A read of one node."""
 
     def __init__(self, backend: Backend, call: AskNode[T], clock: Callable[[], float]) -> None:
         super().__init__(backend, call.wait, clock)
@@ -53,7 +53,7 @@ class _OwedNode(Owed[T]):
     def look(self) -> T | None:
         if self._number is None:
             call, who = self._call, self._backend.who
-            # No key: what is sent twice while it is not answered is read once in any case.
+            # No key: a call that is sent twice while it is not answered is read only once in any case.
             self._number = self._backend.step(
                 lambda connection: hardware_reads.ask(connection, call.node, call.kind, who, call.arguments)
             )
@@ -154,14 +154,14 @@ _OWED: Final[Mapping[type, Any]] = {CheckNodes: _OwedChecks, ReadFeeds: OwedFeed
 
 
 def owed_for(backend: Backend, call: AskHardware[T], clock: Callable[[], float] = time.monotonic) -> Owed[T]:
-    """Return what conductors owe to whoever asks this call."""
+    """Return the answer that conductors owe to this call."""
     owed: Any = _OWED.get(type(call), _OwedNode)
     found: Owed[T] = owed(backend, call, clock)
     return found
 
 
 def wait_for(backend: Backend, call: AskHardware[T]) -> T:
-    """Return what a conductor has read, once it has."""
+    """Return the conductor's answer, once it is there."""
     return owed_for(backend, call).wait()
 
 

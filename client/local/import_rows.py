@@ -1,4 +1,4 @@
-"""Nodes and chassis that are to be enrolled: their faults, and what is there already."""
+"""Nodes and chassis to enrol: their faults, and which of them exist already."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ _REMEDY: Final = "podium node import --update or podium node set changes it, pod
 class Row:
     """A node or chassis of a list.
 
-    :param place: in the list, from 1 on
-    :param columns: those that the list gives
-    :param faults: what is wrong with it
-    :param ports: of a node, their columns
-    :param is_there: whether it is in the database already
+    :param place: its position in the list, from 1 on
+    :param columns: those in the list
+    :param faults: its faults
+    :param ports: for a node, the columns of its ports
+    :param is_there: whether it already exists in the database
     """
 
     place: int
@@ -47,9 +47,9 @@ def chassis(place: int, given: Any) -> Row:
 
 
 def compare(connection: sa.Connection, nodes: Sequence[Row], chassis: Sequence[Row], *, keep: bool) -> None:
-    """Find what is in the database already, and add to the faults what others have, here or there.
+    """Find what already exists in the database, and add faults that concern other rows or existing nodes.
 
-    :param keep: whether nodes may be there already
+    :param keep: whether nodes may already exist
     """
     for column in ("name", "uuid", "instance_uuid"):
         find_repeated(column, [(row, row.columns) for row in nodes], "node")
@@ -68,7 +68,7 @@ def compare(connection: sa.Connection, nodes: Sequence[Row], chassis: Sequence[R
 def find_repeated(
     column: str, parts: Iterable[tuple[Row, Mapping[str, Any]]], noun: str, what: str = ""
 ) -> None:
-    """Add to the faults the values of a column that an earlier part of the list has too."""
+    """Add faults for the values of a column that an earlier part of the list also has."""
     first: dict[str, int] = {}
     for row, columns in parts:
         if (value := columns.get(column)) is None:
@@ -79,7 +79,7 @@ def find_repeated(
 
 
 def _compare_nodes(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Compare the nodes that are enrolled already with those of the list."""
+    """Compare enrolled nodes with those of the list."""
     wanted: set[str] = set()
     for column in ("uuid", "name"):
         values = {row.columns[column] for row in rows if row.columns.get(column)}
@@ -98,12 +98,12 @@ def _compare_nodes(connection: sa.Connection, rows: Sequence[Row]) -> None:
 
 
 def _differences(row: Row, there: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return in what a node of the list is not the one that is enrolled."""
+    """Return the differences between a node of the list and the enrolled one."""
     ours = portable.of_node(dict.fromkeys(portable.COLUMNS) | row.columns, row.ports)
     theirs = portable.of_node(there, ports)
     if "uuid" not in ours:
         del theirs["uuid"]
-    if "maintenance_reason" not in ours:  # files of older versions have none
+    if "maintenance_reason" not in ours:  # files of older versions do not have it
         theirs.pop("maintenance_reason", None)
     mine, others = _by_address(ours), _by_address(theirs)
     for address, port in others.items():
@@ -119,7 +119,7 @@ def _by_address(node: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _compare_chassis(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Compare the chassis that are there already with those of the list."""
+    """Compare existing chassis with those of the list."""
     uuids = [row.columns["uuid"] for row in rows if row.columns["uuid"]]
     known = {one["uuid"]: one for one in belongings.read_chassis(connection, uuids)}
     for row in rows:
@@ -135,9 +135,9 @@ def _compare_chassis(connection: sa.Connection, rows: Sequence[Row]) -> None:
 def find_taken_instances(
     connection: sa.Connection, new: Iterable[Row], freed: Collection[str | None] = ()
 ) -> None:
-    """Add to the faults the instances that other nodes have.
+    """Add faults for instances that other nodes have.
 
-    :param freed: of nodes that are forgotten
+    :param freed: instances of nodes that are forgotten
     """
     wanted = {row.columns["instance_uuid"]: row for row in new if row.columns.get("instance_uuid")}
     for instance in api.taken(connection, "instance_uuid", [one for one in wanted if one not in freed]):
@@ -152,7 +152,7 @@ def find_taken_ports(
     freed: Collection[str] = (),
     leaving: Collection[str] = (),
 ) -> None:
-    """Add to the faults the ports that enrolled nodes have.
+    """Add faults for ports that enrolled nodes have.
 
     :param freed: values of ports that are forgotten
     :param leaving: names of nodes that are forgotten
@@ -169,7 +169,7 @@ def find_taken_ports(
 def find_missing_chassis(
     connection: sa.Connection, new: Sequence[Row], listed: Collection[str | None]
 ) -> None:
-    """Add to the faults the chassis that are neither listed nor there already."""
+    """Add faults for chassis that are neither in the list nor in the database."""
     wanted = {its for row in new if (its := row.columns.get("chassis_uuid")) and its not in listed}
     missing = wanted.difference(one["uuid"] for one in belongings.read_chassis(connection, [*wanted]))
     for row in new:

@@ -1,4 +1,4 @@
-"""Podium on its database, for whoever has the database's password: everything may be asked."""
+"""The client on the database, for users who have the database's password: every call is allowed."""
 
 import logging
 import os
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
 
-#: Seconds that one read of changes waits for the next.
+#: Seconds that one read of changes waits for the next change.
 WAIT: Final = 1.0
 
 
 def this_user() -> str:
-    """Return who runs this program, for the record: user and host."""
+    """Return the user of this program, for the record: user and host."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -40,9 +40,9 @@ def this_user() -> str:
 
 
 class Local(Podium):
-    """Asks the database that a configuration names. It is connected to when it is first needed.
+    """Uses the database that a configuration names. It connects on first use.
 
-    :param config: by default that of this host, as ``podium`` reads it
+    :param config: by default that of this host, as the command ``podium`` reads it
     :param warn: called with each warning; by default it is logged
     """
 
@@ -59,7 +59,7 @@ class Local(Podium):
 
     @cached_property
     def backend(self) -> Backend:
-        """What its answers work with."""
+        """What its answers use."""
         return Backend(
             config=self._config,
             connect=self._connect,
@@ -101,7 +101,7 @@ class Local(Podium):
         return each(self.backend, call)
 
     def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
-        from podium.client.local.changes import Following  # by who follows alone
+        from podium.client.local.changes import Following  # only needed to follow changes
 
         texts.check(call)
         following = Following(self.backend, call)

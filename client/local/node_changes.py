@@ -1,4 +1,4 @@
-"""Answers to what changes nodes that are enrolled."""
+"""Answers to calls that change enrolled nodes."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,7 +23,7 @@ def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
     if (reason := texts.check_reason(call.reason)) is not None and call.maintenance:
         values["maintenance_reason"] = reason
 
-    # Failures of reads say nothing of whether somebody has put it into maintenance.
+    # Failures of reads are independent of whether somebody has put the node into maintenance.
     compared = {name: value for name, value in values.items() if name != "power_failures"}
     doubtful: list[str] = []
 
@@ -40,7 +40,7 @@ def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
 
 
 def _warnings(doubtful: Sequence[str]) -> list[str]:
-    """Return what to say of nodes that are left alone whatever their maintenance."""
+    """Return warnings about nodes that are left alone whatever their maintenance."""
     if not doubtful:
         return []
     return [

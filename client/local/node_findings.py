@@ -1,7 +1,7 @@
-"""What of nodes needs attention: each kind is a condition of the language that chooses nodes.
+"""Nodes that need attention: each kind is a condition of the language that selects nodes.
 
 So the list that a finding names has exactly the nodes that it counts. Nodes in maintenance are left out where
-somebody looks after them already.
+somebody already looks after them.
 """
 
 import shlex
@@ -21,7 +21,7 @@ from podium.db.models import nodes
 from podium.db.selection.compiling import compiled
 from podium.db.selection.parsing import parse
 
-#: Nodes whose names are shown at the most, and the characters that they may take as ranges.
+#: Maximum nodes whose names are shown, and maximum characters of their ranges.
 FEW: Final = 100
 LONGEST: Final = 200
 
@@ -29,10 +29,10 @@ LONGEST: Final = 200
 class _Kind(NamedTuple):
     """A kind of nodes that need attention.
 
-    :ivar one: what is said of one node, after ``1 node``
-    :ivar several: what is said of several, after their number and ``nodes``
+    :ivar one: the text for one node, after ``1 node``
+    :ivar several: the text for several, after their number and ``nodes``
     :ivar where: the condition that they meet
-    :ivar command: that lists them; None for one with the condition
+    :ivar command: the command that lists them; None for a list with the condition
     """
 
     name: str
@@ -44,7 +44,7 @@ class _Kind(NamedTuple):
 
 
 _UNREADABLE: Final = 'fault="power failure"'
-#: Those that are counted in the one pass through all nodes.
+#: Kinds that are counted in the one pass through all nodes.
 _COUNTED: Final = (
     _Kind(
         "unreadable",
@@ -68,7 +68,7 @@ _COUNTED: Final = (
         "power_failures>0 and not maintenance",
     ),
 )
-#: Drivers name the option to check where a login was refused: that is for others than a BMC that is away.
+#: Drivers name the option to check after a refused login, which concerns other people than a silent BMC.
 _LOGIN: Final = 'last_error~"*_password*"'
 _LOGIN_REFUSED: Final = _Kind(
     "login_refused",
@@ -77,7 +77,7 @@ _LOGIN_REFUSED: Final = _Kind(
     "cannot be read because of their users or passwords",
     f"(power_failures>0 and not maintenance or {_UNREADABLE}) and {_LOGIN}",
 )
-#: What is left of the kinds that have other reasons too, by their names.
+#: The kinds that also have other reasons, by name, without the nodes whose login was refused.
 _OTHERWISE: Final = {
     kind.name: kind._replace(where=f"{kind.where} and not {_LOGIN}")
     for kind in _COUNTED
@@ -108,7 +108,7 @@ _UNSERVED: Final = _Kind(
     "unserved",
     "podium node list --unserved",
 )
-#: Those that no condition of the language is about.
+#: Kinds for which the language has no condition.
 _DOUBTFUL: Final = _Kind(
     "password_unknown",
     "critical",
@@ -125,7 +125,7 @@ _EXPIRED: Final = _Kind(
     "",
     "podium credential list --expired",
 )
-#: Nodes that are not expected to be read; the condition leaves them out where there are any.
+#: Nodes that are not expected to be read; the condition excludes them if there are any.
 _UNUSUAL: Final[Mapping[str, str]] = {
     "ignored": "power_policy!=ignore",
     "reserved": "reservation=none",
@@ -139,7 +139,7 @@ class Conditions:
     :param now: by the database's clock
     :param max_age: seconds that the age of a reading should not exceed
     :ivar recently: nodes that were enrolled since then may not have been read yet
-    :ivar counted: those that are counted in the one pass through all nodes, by name
+    :ivar counted: conditions that are counted in the one pass through all nodes, by name
     """
 
     def __init__(self, backend: Backend, connection: sa.Connection, now: datetime, max_age: float) -> None:
@@ -156,7 +156,7 @@ class Conditions:
         }
 
     def of(self, where: str) -> sa.ColumnElement[bool]:
-        """Return what a condition means, two-valued."""
+        """Compile a condition, two-valued."""
         its = compiled(self._connection, parse(where), enforced_by_default=self._enforced_by_default)
         return sa.func.coalesce(its, sa.false())
 
@@ -167,7 +167,7 @@ def findings(
     figures: FleetFigures,
     healths: Mapping[tuple[str, bool], int],
 ) -> list[Finding]:
-    """Return what of nodes needs attention, in no order.
+    """Return which nodes need attention, in no order.
 
     :param healths: how many nodes have each health, in maintenance or not
     """
@@ -187,14 +187,14 @@ def findings(
 
 
 def _otherwise(kind: _Kind, count: int, figures: FleetFigures) -> tuple[_Kind, int]:
-    """Return a kind, and how many nodes it has, without those whose login was refused."""
+    """Return a kind, and its number of nodes, without those whose login was refused."""
     if (other := _OTHERWISE.get(kind.name)) is None:
         return kind, count
     return other, figures.further[f"{kind.name}_otherwise"]
 
 
 def _stale(figures: FleetFigures, recently: datetime) -> tuple[_Kind, int]:
-    """Return what is said of nodes that their owner has not read for long, without a failure."""
+    """Return the finding for nodes that their owner has not read for long, without a failure."""
     age = f"{figures.max_age:g}"
     parts = [f"stale>{age}", "power_failures=0", "not unserved"]
     parts += [where for name, where in _UNUSUAL.items() if figures.further[name]]

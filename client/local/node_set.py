@@ -23,11 +23,11 @@ from podium.db.sealed import Sealing, Unreadable, partly
 from podium.drivers import base
 from podium.wording import MOST_FAULTS, nearest
 
-#: Mappings whose entries are put beside those that are there.
+#: Mappings whose entries are added to the existing ones.
 _MERGED: Final = ("driver_info", "properties", "extra")
 #: Documents that may have secrets.
 _DOCUMENTS: Final = (*_MERGED, "driver_internal_info", "record")
-#: What drivers are asked about.
+#: Fields that drivers check.
 _OF_DRIVER: Final = ("name", "driver", "conductor_group", *_MERGED)
 _POLICIES: Final = ("record", "enforce", "ignore", "default")
 _ALL: Final = (*_OF_DRIVER, "power_policy", *RECORDS)
@@ -56,12 +56,12 @@ def set_nodes(backend: Backend, call: SetNodes) -> Changed:
 
 
 class _Change:
-    """What a call changes of nodes.
+    """The changes of a call.
 
-    ``is_of_driver`` is whether it is about what drivers are asked about; if not, they need not be installed
-    here.
+    ``is_of_driver`` is whether it changes fields that drivers check; if not, the drivers need not be
+    installed here.
 
-    :raises podium.errors.PodiumError: it makes no sense, whatever the nodes are
+    :raises podium.errors.PodiumError: it makes no sense for any nodes
     """
 
     def __init__(self, call: SetNodes, catalog: Catalog, sealing: Sealing | None) -> None:
@@ -78,7 +78,7 @@ class _Change:
         self._damaged: dict[int, dict[str, Unreadable]] = {}
 
     def opened(self, nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
-        """Return nodes with documents that can be read, and note what of them is damaged."""
+        """Return nodes with documents that can be read, and record what is damaged in them."""
         found = []
         for node in nodes:
             documents = {name: getattr(node, name) for name in _DOCUMENTS}
@@ -91,7 +91,7 @@ class _Change:
         return found
 
     def _drivers(self, nodes: Iterable[NodeRecord]) -> set[base.Driver]:
-        """Return the drivers that nodes are to have, if they are to be asked.
+        """Return the new drivers of nodes, if they must check something.
 
         :raises podium.errors.DriverLoadError: one of them cannot be used
         """
@@ -99,9 +99,9 @@ class _Change:
         return {self._catalog.driver(name) for name in sorted(found)} if self.is_of_driver else set()
 
     def check_unset(self, nodes: Sequence[NodeRecord]) -> None:
-        """Refuse to unset entries that none of the nodes has nor can have.
+        """Refuse to unset entries that none of the nodes has or can have.
 
-        :raises podium.errors.InvalidNode: naming each of them, and one that is like it
+        :raises podium.errors.InvalidNode: naming each of them, and a similar one
         :raises podium.errors.DriverLoadError: a driver of the nodes cannot be used
         """
         drivers = self._drivers(nodes)
@@ -118,9 +118,9 @@ class _Change:
             raise errors.InvalidNode(faults)
 
     def link(self, connection: sa.Connection, nodes: Iterable[NodeRecord]) -> None:
-        """Make sure that the chassis and the parent that nodes are to have are there.
+        """Check that the new chassis and parent of nodes exist.
 
-        :raises podium.errors.InvalidNode: one of them is not
+        :raises podium.errors.InvalidNode: one of them does not
         """
         record_rules.link(connection, self._records.values, [node.uuid for node in nodes])
 
@@ -141,7 +141,7 @@ class _Change:
     def write(
         self, connection: sa.Connection, new: Mapping[int, tuple[NodeRecord, dict[str, Any]]]
     ) -> tuple[int, list[machines.Shared]]:
-        """Change nodes; return how many of them it changed, and which are now machines of other nodes.
+        """Change nodes; return how many were changed, and which are now machines of other nodes.
 
         :raises podium.errors.InvalidNode: for machines of other nodes
         """
@@ -160,12 +160,12 @@ class _Change:
         return len(changes), shared
 
     def _has_password(self, node: NodeRecord) -> bool:
-        """Return whether the call says which password a node is logged in to with."""
+        """Return whether the call sets the password of a node's login."""
         login = self._catalog.login(self._given.get("driver", node.driver)) if self.is_of_driver else None
         return login is not None and login.password in self._given.get("driver_info", {})
 
     def _new(self, node: NodeRecord, faults: list[str]) -> dict[str, Any]:
-        """Return the values that a node does not have yet: nodes that get the same share a statement."""
+        """Return the values that a node does not have yet: nodes with the same values share a statement."""
         values: dict[str, Any] = {}
         found: Sequence[str] = ()
         damaged = self._damaged[node.id]
@@ -186,7 +186,7 @@ class _Change:
             ]
         if "record" in values:
             faults += [f"{node.name}: {fault}" for fault in _left(damaged, values)]
-        if "driver_internal_info" in damaged:  # what a driver saved and is lost, it finds out again
+        if "driver_internal_info" in damaged:  # a driver collects again what it saved and is lost
             lost = damaged["driver_internal_info"].damaged
             values["driver_internal_info"] = without(node.driver_internal_info, lost)
         if "driver" in self._given:
@@ -209,7 +209,7 @@ class _Change:
 
 
 def _checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what is to be set, of the types that its names need.
+    """Return the values to set, in the types of their names.
 
     :raises podium.errors.InvalidNode: with each fault
     """
@@ -235,7 +235,7 @@ def _checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _left(damaged: Mapping[str, Unreadable], new: Mapping[str, Any]) -> list[str]:
-    """Return which entries of new documents would be what is damaged in those that a node has."""
+    """Return the entries of new documents that would still contain damaged values of the node."""
     return [
         f"{name}: {key}: {why}"
         for name, document in damaged.items()

@@ -19,12 +19,12 @@ from podium.db import clock, name_keys, node_list, roster
 from podium.db.fleet import known_health
 from podium.db.sealed import readable
 
-#: What is needed to see whether a health is still true.
+#: Columns that show whether a health is still valid.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
 
 _EVERY: Final = Named()
 
-#: The conditions that are values of columns.
+#: Conditions that compare columns with values.
 _COLUMNS: Final = (
     "driver",
     "power_state",
@@ -38,7 +38,7 @@ _COLUMNS: Final = (
 
 
 def list_nodes(backend: Backend, call: ListNodes) -> Page[Node]:
-    """Return the nodes that meet the conditions; all of them where the call has no limit."""
+    """Return the nodes that meet the conditions; all of them if the call has no limit."""
     fields = fields_of(call.fields)
     needed = fields if call.limit is None or "name" in fields else [*fields, "name"]
     with backend.database.read() as connection:
@@ -79,9 +79,9 @@ def _columns(fields: Sequence[str]) -> list[str]:
 def _put_entries(
     backend: Backend, dialect: sa.Dialect, rows: Sequence[dict[str, Any]], fields: Sequence[str]
 ) -> None:
-    """Put single entries into mappings. Many nodes have the same, which is read and masked once.
+    """Put single entries into mappings. Equal values of many nodes are read and masked once.
 
-    A setting that is missing is None where the driver knows it.
+    A missing setting is None if the driver knows it.
     """
     entries = [(field, *field.split(".", 1)) for field in fields]
     shown: dict[tuple[str, str, str | None], Any] = {}
@@ -113,10 +113,10 @@ def select(
     limit: int | None = None,
     after: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return these fields of the nodes that meet conditions: one more than the limit where there are more.
+    """Return these fields of the nodes that meet conditions: one more than the limit if there are more.
 
     :param meant: the only nodes to look at
-    :param after: only nodes that come after this place
+    :param after: only nodes after this place
     """
     if chosen.extra:
         given = {key: [text] for key, text in chosen.extra.items()}
@@ -143,7 +143,7 @@ def select(
         **_equal(chosen),
     )
     if not rows and after is None and not chosen.is_empty:
-        from podium.client.local import unknown_values  # which lists with nodes need not
+        from podium.client.local import unknown_values  # lists with nodes do not need it
 
         unknown_values.check(connection, chosen)
     if shown := {*fields}.intersection(MAPPINGS):
@@ -154,7 +154,7 @@ def select(
         _put_entries(backend, connection.dialect, rows, entries)
     owners = roster.names(connection) if CONDUCTOR in fields else {}
     steps, unwanted = _steps(fields, owners, now), [name for name in read if name not in fields]
-    for row in rows:  # of which there may be 100,000
+    for row in rows:  # there may be 100,000
         for step in steps:
             step(row)
         for name in unwanted:
@@ -167,7 +167,7 @@ def _condition(
 ) -> sa.ColumnElement[bool] | None:
     if chosen.where is None and meant.pattern is None:
         return None
-    from podium.client.local import conditions  # which most commands need not
+    from podium.client.local import conditions  # most commands do not need it
 
     return conditions.condition(backend, connection, chosen.where, meant.pattern)
 
@@ -175,10 +175,10 @@ def _condition(
 def chosen_names(
     backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | Where | None = None
 ) -> list[str] | None:
-    """Return the names and UUIDs that a call means, each once; None where all nodes are.
+    """Return the names and UUIDs in a call, each once; None if it means all nodes.
 
     :param where: conditions that they meet
-    :raises podium.errors.PodiumError: it cannot be understood, or names what there is not
+    :raises podium.errors.PodiumError: it cannot be understood, or names nodes that do not exist
     """
     meant = choosing.named(connection, nodes)
     chosen = Filter(where=where) if not isinstance(where, Filter | None) else where or Filter()
@@ -190,7 +190,7 @@ def chosen_names(
 def required_names(
     backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | Where | None = None
 ) -> list[str]:
-    """As :func:`chosen_names`, where nothing said is never taken for all nodes.
+    """As :func:`chosen_names`, except that an empty request never means all nodes.
 
     :raises podium.errors.BadRequest: neither names nor conditions are given
     """
@@ -201,7 +201,7 @@ def required_names(
 
 
 def _read(fields: Sequence[str]) -> list[str]:
-    """Return the columns that are read for these fields; the name always, for the next page."""
+    """Return the columns to read for these fields; always the name, for the next page."""
     needed = dict.fromkeys(["name", "driver", *_columns(fields)])
     if "health" in needed:
         needed |= dict.fromkeys(_HEALTH)
@@ -214,7 +214,7 @@ def _read(fields: Sequence[str]) -> list[str]:
 def _steps(
     fields: Sequence[str], owners: Mapping[int | None, Any], now: datetime
 ) -> list[Callable[[dict[str, Any]], None]]:
-    """Return what makes fields of the columns of a node, in it."""
+    """Return the functions that convert columns of a node to fields, in place."""
 
     def health(row: dict[str, Any]) -> None:
         known = row["health"] and known_health(
@@ -255,7 +255,7 @@ def _fresh(stale: float, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _age(checked_at: datetime | None, now: datetime) -> float | None:
-    """Return how old a reading is, in seconds; None if it was made before the clock was set back."""
+    """Return the age of a reading, in seconds; None if it was made before the clock was set back."""
     age = None if checked_at is None else clock.age(checked_at, now)
     return None if age is None else round(age, 1)
 

@@ -36,16 +36,16 @@ from podium.db.api import NodeKey
 from podium.db.conductors import ConductorRecord
 
 _SOFT: Final = (states.SOFT_POWER_OFF, states.SOFT_REBOOTING)
-#: Seconds past its own timeout after which a request counts as forgotten: conductors are restarted in less.
+#: Seconds after its own timeout when a request counts as forgotten: a restart of conductors takes less.
 _GRACE: Final = 30.0
 
 
 def ask_power(backend: Backend, call: AskPower) -> Asked:
-    """Request an action for nodes, all of them or those that are free.
+    """Request an action for nodes: for all of them, or for those that are free.
 
     :raises podium.errors.BadRequest: for a request that makes no sense
-    :raises podium.errors.NeedsConfirmation: for so many nodes
-    :raises podium.errors.UnsupportedPowerState: for what a driver cannot do
+    :raises podium.errors.NeedsConfirmation: for this many nodes
+    :raises podium.errors.UnsupportedPowerState: for an action that a driver does not support
     """
     _check(call)
     return backend.write(call, lambda connection: _ask(backend, connection, call))
@@ -92,9 +92,9 @@ def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
 
 
 def check_number(backend: Backend, count: int) -> None:
-    """Make sure that nobody changes so many nodes by mistake.
+    """Check that nobody changes this many nodes by mistake.
 
-    :raises podium.errors.NeedsConfirmation: there are more than the configuration says
+    :raises podium.errors.NeedsConfirmation: there are more than the configuration allows
     """
     most = backend.config.conductor.confirm_above
     if count > most:
@@ -107,10 +107,10 @@ def check_number(backend: Backend, count: int) -> None:
 
 
 def check_meant(nodes: Sequence[NodeKey], uuids_xor: str | None) -> None:
-    """Make sure that names still are those of the nodes that somebody has looked at.
+    """Check that names still belong to the nodes that somebody has looked at.
 
     :param uuids_xor: of these nodes; None if they have not been looked at
-    :raises podium.errors.NodeConflict: they are those of others
+    :raises podium.errors.NodeConflict: they belong to other nodes
     """
     if uuids_xor is None:
         return
@@ -124,9 +124,9 @@ def check_meant(nodes: Sequence[NodeKey], uuids_xor: str | None) -> None:
 def chosen(
     backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | Where | None
 ) -> list[NodeKey]:
-    """Return the nodes that are meant by a call.
+    """Return the nodes that a call selects.
 
-    :raises podium.errors.BadRequest: if it does not say which
+    :raises podium.errors.BadRequest: if it selects none
     """
     return api.find_keys(connection, required_names(backend, connection, nodes, where))
 
@@ -146,7 +146,7 @@ def _check_supported(nodes: Sequence[NodeKey], catalog: Catalog, call: AskPower)
 
 
 def _unsupported(driver: str, catalog: Catalog, call: AskPower, needed: Set[str]) -> str | None:
-    """Why a driver cannot do what is asked for; None if it can, or nobody knows."""
+    """Return why a driver does not support a request; None if it does, or that is not known."""
     able = catalog.actions(driver)
     if able is None:
         return None
@@ -162,7 +162,7 @@ def _unsupported(driver: str, catalog: Catalog, call: AskPower, needed: Set[str]
 
 
 def list_operations(backend: Backend, call: ListOperations) -> Page[Operation]:
-    """Return the newest operations first; all of them where the call has no limit."""
+    """Return operations, the newest first; all of them if the call has no limit."""
     limit = None if call.limit is None else call.limit + 1
     with backend.database.read() as connection:
         found = operations.list_operations(connection, limit, _number(call.marker))
@@ -170,7 +170,7 @@ def list_operations(backend: Backend, call: ListOperations) -> Page[Operation]:
 
 
 def list_requests(backend: Backend, call: ListRequests) -> Page[Request]:
-    """Return the requests of an operation; all of them where the call has no limit."""
+    """Return the requests of an operation; all of them if the call has no limit."""
     limit = None if call.limit is None else call.limit + 1
     with backend.database.read() as connection:
         find(connection, call.operation)
@@ -185,13 +185,13 @@ def _number(marker: str | None) -> int | None:
 
 
 def _page(items: list[Any], limit: int | None) -> Page[Any]:
-    """Return the items of a page, of which there is one more than the limit if there are more."""
+    """Return a page of items, of which there is one more than the limit if there are more."""
     more = limit is not None and len(items) > limit
     return Page(items=items[:limit], next=str(items[limit - 1].id) if more and limit else None)
 
 
 def shown(found: operations.Operation) -> Operation:
-    """Return an operation as clients see it."""
+    """Return an operation in the form for clients."""
     counts = {state: found.counts.get(state, 0) for state in operations.STATES}
     values: dict[str, Any] = {**found._asdict(), **counts}
     del values["counts"]
@@ -236,7 +236,7 @@ def get_operation(backend: Backend, call: GetOperation) -> Operation:
 
 
 def cancel_operation(backend: Backend, call: CancelOperation) -> Cancelled:
-    """Cancel what nobody has begun."""
+    """Cancel requests that no conductor has begun."""
 
     def cancel(connection: sa.Connection) -> Cancelled:
         find(connection, call.operation)
@@ -273,7 +273,7 @@ def get_prospects(backend: Backend, call: GetProspects) -> Prospects:
 
 
 def _owner(one: operations.Needed, known: Sequence[ConductorRecord]) -> Owner:
-    # What one has begun that is gone is taken over by any that serves the node.
+    # Requests that a conductor began before it was gone are taken over by any that serves the node.
     able = [
         other.hostname
         for other in known
@@ -292,7 +292,7 @@ def _owner(one: operations.Needed, known: Sequence[ConductorRecord]) -> Owner:
 def patience_for(
     config: conf.Config, action: str, timeout: float | None, arguments: Mapping[str, Any] | None = None
 ) -> float:
-    """Return the seconds in which a part of an operation ends, if a conductor carries it out."""
+    """Return the seconds within which a part of an operation ends, if a conductor carries it out."""
     if action == states.CHANGE_CREDENTIALS:
         # Twice, to prove the old credentials and then the new ones, and a last login.
         limit = timeout or config.conductor.credentials_change_timeout
@@ -300,7 +300,7 @@ def patience_for(
     hard = timeout or config.conductor.power_state_change_timeout
     soft = timeout or config.conductor.soft_power_off_timeout
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
-    # Twice, for changes that are made of halves, and once more for what is to be booted.
+    # Twice, for changes that consist of halves, and once more for setting the boot device.
     if operations.is_at_feed(arguments):  # whatever happens, they are switched on
         hard = max(hard, config.conductor.power_state_change_timeout)
         on = max(3 * hard, 600.0)
@@ -308,7 +308,7 @@ def patience_for(
     seconds = float(
         (2 if arguments is None else 3) * hard + (soft if action in _SOFT else 0) + max(pauses, default=0.0)
     )
-    # Not before it shows whether a conductor lives, which is the better reason.
+    # Not earlier than the loss of a conductor is detected, which is the better explanation.
     return max(seconds, float(config.conductor.heartbeat_timeout)) + _GRACE
 
 

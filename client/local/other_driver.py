@@ -1,4 +1,4 @@
-"""What it means for a node's secrets that it gets another driver."""
+"""What a change of its driver means for a node's secrets."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _FIELDS: Final = ("driver_info", "properties", "extra", "record")
 def revelations(catalog: Catalog, node: NodeRecord, values: dict[str, Any]) -> list[str]:
     """Return what the new driver would show that the old one hides, and drop what the old one saved.
 
-    :param values: the columns of the node that change; driver among them
+    :param values: the columns of the node that change, including driver
     """
     before, after = node.driver, values["driver"]
     internal = values.get("driver_internal_info", node.driver_internal_info)

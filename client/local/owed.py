@@ -1,4 +1,4 @@
-"""Answers that conductors owe to whoever waits for them."""
+"""Answers that conductors owe to waiting callers."""
 
 import time
 from abc import ABC, abstractmethod
@@ -14,20 +14,20 @@ from podium.db.hardware_reads import HardwareRead
 
 T = TypeVar("T")
 
-#: Seconds between two looks for the answer, short at first and then a tenth of what was waited.
+#: Seconds between two looks for the answer: short at first, later a tenth of the time waited.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
 
 
 def pause_after(waited: float) -> float:
-    """Return the seconds until the next look of who has waited so many."""
+    """Return the seconds until the next look, after this many seconds of waiting."""
     return min(max(_FIRST_PAUSE, waited / 10), _LONGEST_PAUSE)
 
 
 class Owed(ABC, Generic[T]):
-    """An answer that conductors owe. Who waits looks for it again and again, with pauses between.
+    """An answer that conductors owe. The caller looks for it repeatedly, with pauses between.
 
-    :param clock: seconds, which nobody sets
+    :param clock: seconds of a clock that is never set
     """
 
     def __init__(self, backend: Backend, wait: float, clock: Callable[[], float]) -> None:
@@ -38,12 +38,12 @@ class Owed(ABC, Generic[T]):
 
     @property
     def pause(self) -> float:
-        """Seconds until the next look."""
+        """The seconds until the next look."""
         return pause_after(self._clock() - self._asked_at)
 
     @abstractmethod
     def look(self) -> T | None:
-        """Ask if that was not done, and return the answer; None as long as there is none.
+        """Request the answer if that was not done, and return it; None as long as there is none.
 
         :raises podium.errors.PodiumError: why it could not be read
         """

@@ -1,18 +1,18 @@
-"""Passwords that Podium makes up."""
+"""Passwords that Podium generates."""
 
 import secrets
 import string
 from typing import Final
 
-#: Letters and digits that nobody takes for others, for those who have to type one.
+#: Letters and digits that are not confused with others, for people who have to type a password.
 _LETTERS: Final = "".join(sorted(set(string.ascii_letters) - set("IOlo")))
 _DIGITS: Final = "23456789"
-#: Signs that mean nothing to a shell, a URL or YAML, and that every BMC takes.
+#: Signs without a meaning in a shell, a URL or YAML, which every BMC accepts.
 _SIGNS: Final = "-_"
 
 
 def make(length: int) -> str:
-    """Return a password that BMCs with rules for passwords take: of each kind, and no sign twice in a row.
+    """Return a password that BMCs with password rules accept: of each kind, and no sign twice in a row.
 
     :param length: characters, at least 8; 16 have 92 bits
     """

@@ -26,7 +26,7 @@ class Target(NamedTuple):
     """A way to another state.
 
     :param reached: the states in which nothing is left to do
-    :param allowed: the others from which there is a way
+    :param allowed: the other states from which there is a way
     """
 
     reached: Collection[str]
@@ -52,7 +52,7 @@ def _adopt(connection: sa.Connection, node: NodeRecord, _: Catalog) -> str:
     return ACTIVE
 
 
-#: What can be asked for.
+#: The targets of a request.
 TARGETS: Final[Mapping[str, Target]] = {
     "manage": Target([MANAGEABLE, VERIFYING], [ENROLL, AVAILABLE, ACTIVE], _manage),
     "provide": Target([AVAILABLE], [MANAGEABLE], _provide),
@@ -63,7 +63,7 @@ TARGETS: Final[Mapping[str, Target]] = {
 def provision(backend: Backend, call: Provision) -> Provisioned:
     """Bring nodes into another provision state.
 
-    Whoever sends it again while it is done finds nodes that are there already.
+    If the call is sent again while it is carried out, it finds nodes that are already there.
     """
     target = TARGETS[call.target]
     with backend.database.read() as connection:
@@ -84,7 +84,7 @@ def provision(backend: Backend, call: Provision) -> Provisioned:
 
 
 def _check(found: Sequence[NodeRecord], verb: str, target: Target) -> None:
-    """Make sure that the states of nodes allow a change, before any of them is changed.
+    """Check that the states of nodes allow a change, before any of them is changed.
 
     :raises podium.errors.NodeConflict: for what has to end first
     :raises podium.errors.InvalidNode: naming each fault

@@ -1,4 +1,4 @@
-"""The answer about what nodes are chosen by."""
+"""The answer about the selection of nodes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from podium.db.selection.tree import All, Condition, Not, Some, Tree, Value
 
 _Meant: TypeAlias = Comparison | Group
 
-#: What depends on who is there, or on which drivers there are.
+#: Fields that depend on which conductors are running, or on which drivers are installed.
 _CHANGING: Final = ("failing", "unserved", DRIVER_INFO)
 _READINGS: Final[Mapping[Kind, Reading]] = {Kind.ENTRY: "entry", Kind.TIME: "time", Kind.AGE: "age"}
 
 
 def check_selection(backend: Backend, call: CheckSelection) -> Selection:
-    """Return what is meant, or why it cannot be understood."""
+    """Return the meaning of a selection, or why it cannot be understood."""
     try:
         names = [] if call.nodes is None else choosing.expanded(call.nodes)
         if call.where is None:
@@ -44,7 +44,7 @@ def check_selection(backend: Backend, call: CheckSelection) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """Says in columns of nodes what :mod:`podium.db.selection.compiling` says in SQL.
+    """Expresses in columns of nodes what :mod:`podium.db.selection.compiling` expresses in SQL.
 
     :param heard: the names of all workers that have not ended and are not silent
     :param enforced_by_default: whether nodes without a policy of their own are enforced

@@ -1,4 +1,4 @@
-"""The part of SetNodes that is about what people and their programs note of nodes."""
+"""The part of SetNodes that concerns the records of nodes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,16 +11,16 @@ from podium.db.api import NodeRecord
 
 
 class Records:
-    """What a call says of records.
+    """The records in a call.
 
     :param given: new values, by name
-    :param unset: what is taken away before: None, or entries, by field
-    :raises podium.errors.InvalidNode: for values that cannot be
+    :param unset: what is removed first: None, or entries, by field
+    :raises podium.errors.InvalidNode: for values that are not valid
     """
 
     def __init__(self, given: Mapping[str, Any], unset: Mapping[str, Sequence[str | None]]) -> None:
         columns = node_records.columns({name: its for name, its in given.items() if name != "traits"})
-        #: New values, in the place of those that a node has.
+        #: New values, which replace those of a node.
         self.values: dict[str, Any] = (columns.pop("record", None) or {}) | columns
         self._instance_info: dict[str, Any] = self.values.pop("instance_info", {})
         self._traits = given.get("traits", [])
@@ -40,8 +40,8 @@ class Records:
     def columns(self, node: NodeRecord) -> dict[str, Any]:
         """Return the columns of a node that change.
 
-        :raises podium.errors.NodeConflict: for what the node's state does not allow
-        :raises podium.errors.InvalidNode: for what never fits
+        :raises podium.errors.NodeConflict: for changes that the node's state does not allow
+        :raises podium.errors.InvalidNode: for changes that are never valid
         """
         before = node_records.of_node(node._asdict())
         return columns_of(node, before, self._after(before))
@@ -57,12 +57,12 @@ class Records:
 
 
 def columns_of(node: NodeRecord, before: Mapping[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of a node that change when other things are noted of it.
+    """Return the columns of a node that change with its records.
 
-    :param before: what is noted, by name
-    :param after: the same as it is to be; changed where one follows from another
-    :raises podium.errors.NodeConflict: for what the node's state does not allow
-    :raises podium.errors.InvalidNode: for what never fits
+    :param before: the records, by name
+    :param after: the new records; changed where one follows from another
+    :raises podium.errors.NodeConflict: for changes that the node's state does not allow
+    :raises podium.errors.InvalidNode: for changes that are never valid
     """
     record_rules.follow(node, {**before}, after)
     changes = {

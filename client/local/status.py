@@ -1,4 +1,4 @@
-"""The answer to how the whole fleet is, counted in one pass through the nodes."""
+"""The answer about the state of the whole fleet, counted in one pass through the nodes."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -27,7 +27,7 @@ from podium.db.models import nodes
 from podium.db.node_conditions import to_be_enforced
 from podium.db.roster import Roster
 
-#: Operations under way that are shown.
+#: Maximum operations under way that are shown.
 _MOST: Final = 5
 #: The worst first.
 _ORDER: Final = (
@@ -52,7 +52,7 @@ _POWER: Final = {
 
 
 def get_status(backend: Backend, _: GetStatus) -> Status:
-    """Return how the whole fleet is, all of it at one moment."""
+    """Return the state of the whole fleet, all of it at one moment."""
     max_age = float(backend.config.conductor.power_state_max_age)
     with backend.database.snapshot() as connection:
         now = clock.now(connection)
@@ -81,7 +81,7 @@ def get_status(backend: Backend, _: GetStatus) -> Status:
 
 
 def _states(backend: Backend) -> dict[str, sa.ColumnElement[bool]]:
-    """Return the conditions of nodes that are well, or of which nobody knows whether they are."""
+    """Return the conditions of nodes that are well, or whose state is not known."""
     return {
         **{f"is_{name}": nodes.c.power_state == state for name, state in _POWER.items()},
         "changing": nodes.c.target_power_state.is_not(None),
@@ -131,7 +131,7 @@ def _changes(connection: sa.Connection) -> Changes:
 def _in_order(found: list[Finding]) -> list[Finding]:
     """Return findings with the worst first; those of a kind stay in their order."""
     unserved = any(one.kind == "no_conductor" for one in found)
-    kept = [one for one in found if not (unserved and one.kind == "unserved")]  # it is said already
+    kept = [one for one in found if not (unserved and one.kind == "unserved")]  # already reported
     return sorted(kept, key=lambda one: _ORDER.index(one.kind))
 
 

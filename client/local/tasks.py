@@ -1,7 +1,7 @@
 """Answers about periodic tasks.
 
-A task is run, enabled and disabled by the conductors that have it: what is asked is written down, and each of
-them writes down how it ended.
+A task is run, enabled and disabled by the conductors that have it: a command is stored in the database, and
+each of them stores its result.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -96,7 +96,7 @@ def _shown(row: ConductorTask, alive: set[str]) -> Task:
 
 
 def run_task(backend: Backend, call: RunTask) -> TaskAsked:
-    """Ask for a run, of all conductors or of the owner of a node."""
+    """Request a run, from all conductors or from the owner of a node."""
 
     def work(connection: sa.Connection) -> TaskAsked:
         running = _running(backend, connection, call.task, call.conductor)
@@ -145,7 +145,7 @@ def _asked_for_node(backend: Backend, connection: sa.Connection, call: RunTask, 
 
 
 def _switch(action: str) -> Callable[[Backend, EnableTask | DisableTask], TaskAsked]:
-    """Return what lets a task run, or keeps it from running, for all conductors or for one."""
+    """Return the function that enables or disables a task, for all conductors or for one."""
 
     def switch(backend: Backend, call: EnableTask | DisableTask) -> TaskAsked:
         def work(connection: sa.Connection) -> TaskAsked:
@@ -160,7 +160,7 @@ def _switch(action: str) -> Callable[[Backend, EnableTask | DisableTask], TaskAs
 
 
 def get_task_commands(backend: Backend, call: GetTaskCommands) -> TaskCommands:
-    """Return how commands ended, and whether those who were asked live."""
+    """Return the results of commands, and whether the conductors that received them are alive."""
     with backend.database.read() as connection:
         commands = task_commands.find(connection, call.numbers)
         hosts = {one.conductor for one in commands}

@@ -21,8 +21,8 @@ _SHORTEST_KEY: Final = 16
 def create_token(backend: Backend, call: CreateToken) -> CreatedToken:
     """Create a token.
 
-    Its secret is made of a random seed, which is kept for clients that send the call again, and of the
-    call's key, which is not: everybody who sends it gets the same secret, and the database does not have it.
+    Its secret is derived from a random seed, which is kept for clients that send the call again, and from the
+    call's key, which is not kept: every attempt gets the same secret, and the database does not have it.
 
     :raises podium.errors.BadRequest: the name is taken, or the key is so short that it can be guessed
     """
@@ -49,7 +49,7 @@ def _secret(seed: str, key: str) -> str:
 
 
 def list_tokens(backend: Backend, call: ListTokens) -> Page[Token]:
-    """Return all tokens, those that are no longer valid too."""
+    """Return all tokens, including those that are no longer valid."""
     with backend.database.read() as connection:
         found, now = tokens.all_tokens(connection), clock.now(connection)
     return page([_shown(one, now) for one in found], lambda one: one.name, call.limit, call.marker)

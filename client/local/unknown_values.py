@@ -1,4 +1,4 @@
-"""Conditions that no node meets because of a slip: their value is none that there is."""
+"""Detects conditions that no node meets because of a typing error: their value does not exist."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -17,9 +17,9 @@ _STATES: Final = (ENROLL, VERIFYING, MANAGEABLE, AVAILABLE, ACTIVE)
 
 
 def check(connection: sa.Connection, chosen: Filter) -> None:
-    """Refuse values that no node has, and that nothing else knows.
+    """Refuse values that no node has, and that are not known elsewhere.
 
-    :raises podium.errors.BadRequest: naming those that there are
+    :raises podium.errors.BadRequest: naming the existing values
     """
     if chosen.driver is not None:
         others = [driver for one in conductors.list_conductors(connection) for driver in one.drivers]

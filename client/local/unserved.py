@@ -1,4 +1,4 @@
-"""Warnings of nodes to which nothing happens for now, because no conductor serves them."""
+"""Warnings about nodes for which nothing happens for now, because no conductor serves them."""
 
 from collections.abc import Iterable
 

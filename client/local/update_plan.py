@@ -1,4 +1,4 @@
-"""What is to be done so that nodes are as in a list."""
+"""The plan of the changes that make nodes match a list."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -22,16 +22,16 @@ from podium.db import api, belongings, claims, credentials_given, node_list
 from podium.db.api import NodeRecord
 from podium.db.sealed import Sealing
 
-#: Reasons why nodes are busy that are told.
+#: Maximum reasons shown why nodes are busy.
 _MOST_BUSY: Final = 5
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Step:
-    """What is done in one transaction.
+    """The changes of one transaction.
 
     :ivar deleted: the nodes that are forgotten
-    :ivar gone: the names of all nodes that are not in the list; where they stay, only if they were looked for
+    :ivar gone: the names of all nodes that are not in the list; if they stay, only if they were looked for
     """
 
     new: list[Row]
@@ -43,9 +43,9 @@ class Step:
     changed_chassis: list[Row]
 
     def plan(self, *, everything: bool = False) -> Plan:
-        """Return it for people.
+        """Return it in a form for people.
 
-        :param everything: also what is left as it is
+        :param everything: include what is not changed
         """
         listed = [*self.changed, *self.unchanged] if everything else []
         found = Plan(
@@ -86,7 +86,7 @@ def _alike(found: Iterable[tuple[str, Sequence[str]]]) -> list[Fields]:
 
 
 class Wanted:
-    """Nodes and chassis as they are to be, and the nodes that are there.
+    """Nodes and chassis as they should be, and the existing nodes.
 
     :ivar given: the list
     """
@@ -105,7 +105,7 @@ class Wanted:
 
     @classmethod
     def read(cls, connection: sa.Connection, call: Listed, catalog: Catalog) -> "Wanted":
-        """Return what a call wants, with the nodes that are there."""
+        """Return what a call wants, with the existing nodes."""
         found = cls(call, catalog)
         if call.delete_missing and not call.nodes:
             raise errors.BadRequest("a list without nodes would have all nodes forgotten")
@@ -125,14 +125,14 @@ class Wanted:
 
     @property
     def nodes(self) -> list[NodeRecord]:
-        """The nodes of the list that are there."""
+        """The nodes of the list that exist."""
         return [one.node for one in self._changes.values()]
 
     def compare(self, sealing: Sealing | None) -> None:
-        """Find what is different, and what is wrong with the list by itself.
+        """Find the differences, and the faults in the list itself.
 
-        :param sealing: what encrypts secrets, so that this need not be done in the transaction
-        :raises podium.errors.InvalidNode: there are more different faults than anybody reads
+        :param sealing: encrypts secrets, so that this need not be done in the transaction
+        :raises podium.errors.InvalidNode: there are too many different faults
         """
         self._rows = check_rows("node", "s", self.given, lambda place, one: self._row(place, one, sealing))
 
@@ -173,11 +173,11 @@ class Wanted:
                 self._rows[place - 1] = self._row(place, self.given[place - 1], sealing)
 
     def step(self, connection: sa.Connection) -> Step:
-        """Return what is to be done.
+        """Return the changes to make.
 
-        :raises podium.errors.InvalidNode: with everything that is wrong
+        :raises podium.errors.InvalidNode: with every fault
         """
-        rows = [replace(row, faults=[*row.faults]) for row in self._rows]  # it may be asked several times
+        rows = [replace(row, faults=[*row.faults]) for row in self._rows]  # it may be called several times
         changes = [replace(one, row=rows[place - 1]) for place, one in self._changes.items()]
         places = self._chassis_rows(connection)
         changed = [one for one in changes if one.row.columns or any(one.ports)]
@@ -214,7 +214,7 @@ class Wanted:
         places: Sequence[Row],
         deleted: Sequence[NodeRecord],
     ) -> None:
-        """Add to the faults what others have, in the list or there."""
+        """Add faults that concern other rows or existing nodes."""
         first: dict[int, int] = {}
         for one in changes:
             if one.node.id in first:
@@ -241,7 +241,7 @@ class Wanted:
         import_rows.find_missing_chassis(connection, rows, {row.columns.get("uuid") for row in places})
 
     def _chassis_rows(self, connection: sa.Connection) -> list[Row]:
-        """Return the chassis of the list; of those that are there, only what is different."""
+        """Return the chassis of the list; of existing ones, only the differences."""
         listed = [one.get("uuid") if isinstance(one, dict) else None for one in self._call.chassis]
         uuids = [own.lower() for own in listed if isinstance(own, str)]
         known = {one["uuid"]: one for one in belongings.read_chassis(connection, uuids)}
@@ -262,7 +262,7 @@ class Wanted:
 
 
 def _keys(given: Any) -> dict[str, str | None]:
-    """Return uuid and name of a node of a list, where they are texts."""
+    """Return uuid and name of a node of a list, if they are texts."""
     found: dict[str, str | None] = {"uuid": None, "name": None}
     for key in found:
         value = given.get(key) if isinstance(given, dict) else None

@@ -1,4 +1,4 @@
-"""What a list says of the ports of a node that is enrolled."""
+"""Compares the ports in a list with those of an enrolled node."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,9 +11,9 @@ from podium.client.records import port_records
 class Ports(NamedTuple):
     """How ports of a node change.
 
-    :param new: columns of those that are not there yet
+    :param new: columns of those that do not exist yet
     :param changed: UUIDs, and the columns of each
-    :param gone: those that are there, and not in the list
+    :param gone: existing ports that are not in the list
     """
 
     new: list[dict[str, Any]]
@@ -27,8 +27,8 @@ class Ports(NamedTuple):
 def compare(given: Any, there: Sequence[Mapping[str, Any]]) -> tuple[Ports, list[str]]:
     """Return how the ports of a node change, and all faults of the values for them.
 
-    :param given: what a list says, which may be anything
-    :param there: the columns of those that are there
+    :param given: the ports in the list, which may be anything
+    :param there: the columns of the existing ports
     """
     known = {port[key]: port for key in ("address", "uuid") for port in there}
     if isinstance(given, list):
@@ -54,7 +54,7 @@ def compare(given: Any, there: Sequence[Mapping[str, Any]]) -> tuple[Ports, list
 
 
 def _restored(given: Any, known: Mapping[Any, Mapping[str, Any]]) -> Any:
-    """Return what a list says of a port, with the secrets that it has where the list has ``******``."""
+    """Return a port of a list, with the known secrets in place of ``******``."""
     if not isinstance(given, dict):
         return given
     theirs = known.get(_uuid(given.get("uuid"))) or known.get(_address(given.get("address")))

@@ -1,4 +1,4 @@
-"""What a list says of a node that is enrolled: which fields differ, and which columns change."""
+"""Compares a list with an enrolled node: which fields differ, and which columns change."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,21 +22,21 @@ from podium.db.provision_states import AVAILABLE, ENROLL
 _OF_DRIVER: Final = ("name", "driver", "conductor_group", "driver_info", "properties", "extra")
 #: Documents that may have secrets.
 _DOCUMENTS: Final = ("driver_info", "properties", "extra", "driver_internal_info", "record")
-#: Mappings, whose entries are named.
+#: Mappings whose entries are named individually.
 _ENTRIES: Final = ("driver_info", "properties", "extra", "instance_info", "network_data")
-#: What is no field of its own, and changes with others.
+#: Columns that are not fields of their own, and change with others.
 _DERIVED: Final = ("identity", "controller", "endpoint")
-#: What nobody misses who reads what is left as it is.
+#: Fields that need not be listed among those that stay as they are.
 _UNMISSED: Final = ("name", "uuid", "driver", "provision_state", "maintenance_reason")
 
 
 @dataclass(eq=False)
 class Change:
-    """A node of a list that is enrolled.
+    """An enrolled node of a list.
 
-    :param row: the columns that change, ports that are new, and what is wrong
+    :param row: the columns that change, new ports, and the faults
     :param fields: what changes, with the entries of mappings
-    :param left: what it has and the list does not name
+    :param left: what the node has and the list does not name
     """
 
     node: NodeRecord
@@ -47,9 +47,9 @@ class Change:
 
 
 class Comparison:
-    """Compares what a list says of nodes with the nodes.
+    """Compares nodes in a list with enrolled nodes.
 
-    :param columns: of a table, its fields and entries
+    :param columns: for a table: its fields and entries
     """
 
     def __init__(self, catalog: Catalog, columns: Sequence[str]) -> None:
@@ -60,7 +60,7 @@ class Comparison:
     def change(
         self, place: int, given: Mapping[str, Any], node: NodeRecord, ports: Sequence[Mapping[str, Any]]
     ) -> Change:
-        """Return what a list says of a node.
+        """Return the changes that a list makes to a node.
 
         :param ports: the node's
         """
@@ -68,7 +68,7 @@ class Comparison:
         node = node._replace(**{name: sealed.partly(its) for name, its in documents.items()})
         change = Change(node, Row(place, {}, [], is_there=True))
         shown = portable.of_node(self._catalog.masked(node._asdict()), [masking.mask(one) for one in ports])
-        if same(given, shown):  # as it was exported: no driver has to be asked, nor to be there
+        if same(given, shown):  # as exported: no driver is needed
             return change
         wanted = self._wanted(given, node)
         change.left += self._left(wanted, shown, node)
@@ -83,7 +83,7 @@ class Comparison:
         return change
 
     def _wanted(self, given: Mapping[str, Any], node: NodeRecord) -> dict[str, Any]:
-        """Return what the list names, without ``******`` where the node has a secret."""
+        """Return the fields in the list, without ``******`` where the node has a secret."""
         known = {**node._asdict(), **node_records.of_node(node._asdict())}
         secrets = self._catalog.secrets(node.driver)
         if isinstance(driver := given.get("driver"), str):
@@ -113,7 +113,7 @@ class Comparison:
             yield "provision_state"
 
     def _compare(self, change: Change, wanted: Mapping[str, Any]) -> None:
-        """Find the columns of a node that change, but for its ports, and what is wrong."""
+        """Find the columns of a node that change, except for its ports, and the faults."""
         node, faults = change.node, change.row.faults
         settled, wrong = enrolment.settle(
             _candidate(node, wanted), self._catalog, complete=node.provision_state != ENROLL
@@ -143,7 +143,7 @@ class Comparison:
 
 
 def _damaged(documents: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return the secrets that cannot be decrypted, and that a list does not give anew."""
+    """Return the secrets that cannot be decrypted, and that a list does not replace."""
     of_record = not wanted.keys().isdisjoint(name for name, one in RECORDS.items() if not one.is_column)
     needed = {}
     for name, document in documents.items():
@@ -164,7 +164,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _candidate(node: NodeRecord, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that a node is to have, but for its state and its records."""
+    """Return the new fields of a node, except for its state and its records."""
     found: dict[str, Any] = {"uuid": node.uuid}
     for name in _OF_DRIVER:
         value = wanted.get(name)
@@ -178,14 +178,14 @@ def _candidate(node: NodeRecord, wanted: Mapping[str, Any]) -> dict[str, Any]:
     for name in wanted:
         is_null = scalars.is_null(wanted[name])
         if name not in (*_OF_DRIVER, *RECORDS, "uuid", "ports") and not (name in FIELDS and is_null):
-            found[name] = wanted[name]  # or what there is not, which is refused
+            found[name] = wanted[name]  # or an unknown name, which is refused
     if "provision_state" in found:
         found.pop("provision_state")
     return found
 
 
 def _maintenance(node: NodeRecord, settled: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that change where a list says whether a node is in maintenance."""
+    """Return the columns that change if a list says whether a node is in maintenance."""
     if "maintenance" not in settled:
         return {}
     if not settled["maintenance"]:
@@ -199,7 +199,7 @@ def _maintenance(node: NodeRecord, settled: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _noted(wanted: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """Return the records that a list names, as they are kept; what is wrong is added to the faults."""
+    """Return the records in a list, as stored; faults are added."""
     noted: dict[str, Any] = {}
     for name in wanted:
         if name not in RECORDS:
@@ -224,7 +224,7 @@ def _noted(wanted: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
 def _fields(
     node: NodeRecord, values: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
-    """Return what changes, with the entries of mappings."""
+    """Return what changes, including the entries of mappings."""
     pairs = {name: (getattr(node, name), value) for name, value in values.items() if name in FIELDS}
     pairs |= {name: (before[name], after[name]) for name in RECORDS if not same(before[name], after[name])}
     found = []

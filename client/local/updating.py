@@ -1,7 +1,7 @@
-"""The answers to PlanUpdate and UpdateNodes: nodes become what a list says, all of them or none.
+"""The answers to PlanUpdate and UpdateNodes: nodes are made to match a list, all of them or none.
 
-Values are checked and secrets encrypted before the transaction, for which everybody else waits. In it only
-what others have changed meanwhile is compared again.
+Values are checked and secrets encrypted before the transaction, for which everybody else waits. The
+transaction only compares again what others have changed meanwhile.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def plan_update(backend: Backend, call: PlanUpdate) -> Plan:
 
 
 def update_nodes(backend: Backend, call: UpdateNodes) -> Updated:
-    """Do it."""
+    """Make the changes."""
     sealing = backend.database.sealing
     with backend.database.read() as connection:
         wanted = Wanted.read(connection, call, backend.catalog)
@@ -60,9 +60,9 @@ def update_nodes(backend: Backend, call: UpdateNodes) -> Updated:
 
 
 def _write(connection: sa.Connection, step: Step, call: Listed) -> Sequence[machines.Shared]:
-    """Write what is to be done; return which nodes are now machines of other nodes.
+    """Write the changes; return which nodes are now machines of other nodes.
 
-    :raises podium.errors.InvalidNode: for these, unless that is forced
+    :raises podium.errors.InvalidNode: for these, unless forced
     """
     if step.deleted:
         api.delete_nodes(connection, [node.id for node in step.deleted])

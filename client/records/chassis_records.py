@@ -1,4 +1,4 @@
-"""What people and their programs note about a chassis, by the names that Ironic's API has for it."""
+"""The records that people and their programs keep about a chassis, by their names in Ironic's API."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,7 @@ CHASSIS_RECORDS: Final[Mapping[str, Record]] = {
 def settle(given: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of a chassis, and all faults of the values for it.
 
-    :param given: what a file says of it, which may be anything
+    :param given: what a file has for it, of any type
     """
     values, faults = file_values.settle(given, CHASSIS_RECORDS, "uuid")
     return {"uuid": None, "description": None, **values, "extra": values.get("extra") or {}}, faults

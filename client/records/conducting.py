@@ -13,7 +13,7 @@ from podium.db.api import NodeRecord
 
 #: The first revision of the schema whose conductors leave nodes in enroll alone.
 _KNOWS_ENROLL: Final = "0009"
-#: What a driver checks of a node, and what says whose node it is.
+#: What a driver checks of a node, and what determines its owner.
 _SETTLED: Final = (
     "uuid",
     "name",
@@ -44,10 +44,10 @@ def begin(
     catalog: Catalog,
     move: Callable[[sa.Connection, int, Mapping[str, Any]], None],
 ) -> None:
-    """Take a node out of ``enroll``, which may be incomplete or a machine that there is already.
+    """Take a node out of ``enroll``; it may be incomplete, or a machine that is already enrolled.
 
-    :param move: to its next state, with the columns that say whose node it is
-    :raises podium.errors.PodiumError: it stays in ``enroll``
+    :param move: to its next state, with the columns that determine its owner
+    :raises podium.errors.PodiumError: the node stays in ``enroll``
     """
     check_fleet(connection)
     values = {name: getattr(node, name) for name in _SETTLED}

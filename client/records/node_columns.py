@@ -1,4 +1,4 @@
-"""The columns of a node that people are shown."""
+"""The columns of a node that are shown to people."""
 
 from typing import Final
 
@@ -13,5 +13,5 @@ COLUMNS: Final = tuple(
 )
 #: Seconds since power_checked_at, by the database's clock; not a column of the table.
 AGE: Final = "power_state_age"
-#: The worker that has the node, as the slots say; not a column of the table.
+#: The worker that has the node, according to the slots; not a column of the table.
 CONDUCTOR: Final = node_list.CONDUCTOR

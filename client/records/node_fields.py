@@ -1,4 +1,4 @@
-"""The fields with which a node is enrolled, but for its records, see podium.client.records.node_records."""
+"""The fields with which a node is enrolled, except its records, see podium.client.records.node_records."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What people and their programs note about a node, by the names that Ironic's API has for it."""
+"""The records that people and their programs keep about a node, by their names in Ironic's API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ INTERFACES: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that is noted.
+    """One record.
 
     :param is_column: whether it is a column of the table; the others are together in ``record``
-    :param default: what a node has that nobody noted anything of
+    :param default: the value of a node without this record
     """
 
     name: str
@@ -71,7 +71,7 @@ RECORDS: Final[Mapping[str, Record]] = {
 
 
 def of_node(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return everything that is noted of a node, by name.
+    """Return all records of a node, by name.
 
     :param node: its columns
     """
@@ -84,11 +84,11 @@ def of_node(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def columns(values: Mapping[str, Any], kept: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the columns of a node that is to have these values noted.
+    """Return the columns of a node with these records.
 
-    :param values: by name; None takes a value away
+    :param values: by name; None removes a value
     :param kept: the column ``record`` of the node as it is
-    :raises podium.errors.InvalidNode: naming each value that is not of its type
+    :raises podium.errors.InvalidNode: naming each value of a wrong type
     """
     found: dict[str, Any] = {}
     record = dict(kept or {})

@@ -1,4 +1,4 @@
-"""What people and their programs note about a port, by the names that Ironic's API has for it."""
+"""The records that people and their programs keep about a port, by their names in Ironic's API."""
 
 import re
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from podium.client.records.node_records import Record
 _ADDRESS: Final = re.compile(r"[0-9a-f]{2}(?:[:-]?[0-9a-f]{2}){5}")
 #: An OpenFlow datapath, by which some switches are known.
 _DATAPATH: Final = re.compile(r"(?:0x)?[0-9a-f]{16}")
-#: What a link may say of OVN.
+#: The keys of a link for OVN.
 VTEP: Final = frozenset({"vtep-logical-switch", "vtep-physical-switch"})
-#: What a link may say, and the sets of which it must have one, unless it says nothing.
+#: The keys of a link, and the sets of which it must have one, unless it is empty.
 _LINK_KEYS: Final = frozenset(
     {
         *("port_id", "switch_id", "hostname", "switch_info", "network_type"),
@@ -86,7 +86,7 @@ PORT_RECORDS: Final[Mapping[str, Record]] = {
 
 
 def check(values: Mapping[str, Any]) -> None:
-    """Check what the values of a port must be together.
+    """Check values of a port that depend on one another.
 
     :raises podium.errors.InvalidNode: naming what is wrong
     """
@@ -98,9 +98,9 @@ def check(values: Mapping[str, Any]) -> None:
 
 
 def columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a port that is to have these values.
+    """Return the columns of a port with these values.
 
-    :param values: by name; what is missing or None is not noted
+    :param values: by name; missing values and None are not recorded
     """
     own = {name: values.get(name) for name, one in PORT_RECORDS.items() if one.is_column}
     noted = {name: one for name, one in values.items() if name not in own and one is not None}
@@ -110,7 +110,7 @@ def columns(values: Mapping[str, Any]) -> dict[str, Any]:
 def settle(given: Any) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the columns of the ports of a node, and all faults of the values for them.
 
-    :param given: what a file says of them, which may be anything
+    :param given: what a file has for them, of any type
     """
     if scalars.is_null(given):
         return [], []

@@ -1,4 +1,4 @@
-"""When what is noted of a node may change, as Ironic has it, and what it must refer to."""
+"""When records of a node may change, by Ironic's rules, and what they must refer to."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,12 +12,12 @@ from podium.db.provision_states import ACTIVE, AVAILABLE, VERIFYING
 
 
 def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Change what follows from other changes.
+    """Apply the changes that follow from other changes.
 
-    :param before: what is noted, by name
-    :param after: the same as it is to be; changed where one follows from another
-    :raises podium.errors.NodeConflict: for what the node's state does not allow
-    :raises podium.errors.InvalidNode: for what never fits
+    :param before: the records, by name
+    :param after: the new records; changed where one follows from another
+    :raises podium.errors.NodeConflict: for changes that the node's state does not allow
+    :raises podium.errors.InvalidNode: for changes that are never valid
     """
     state = node.provision_state
     if after["protected"] and not before["protected"] and state != ACTIVE:
@@ -44,10 +44,10 @@ def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> N
 
 
 def check_deletion(node: NodeRecord) -> None:
-    """Refuse to forget a node that is in use; in maintenance it may be, for machines that are broken.
+    """Reject forgetting a node that is in use; in maintenance it is allowed, for machines that are broken.
 
-    :raises podium.errors.NodeConflict: for what its state does not allow
-    :raises podium.errors.NodeProtected: it is protected
+    :raises podium.errors.NodeConflict: the node's state does not allow it
+    :raises podium.errors.NodeProtected: the node is protected
     """
     if node.instance_uuid is not None and not node.maintenance:
         raise errors.NodeConflict(
@@ -69,11 +69,11 @@ def verifying(node: NodeRecord) -> errors.NodeConflict:
 
 
 def link(connection: sa.Connection, values: dict[str, Any], uuids: Collection[str]) -> None:
-    """Make sure that chassis and parent are there, and put the parent's UUID in the place of its name.
+    """Check that chassis and parent exist, and replace the parent's name by its UUID.
 
-    :param values: what is to be noted of nodes, by name
+    :param values: the new records of nodes, by name
     :param uuids: of these nodes
-    :raises podium.errors.InvalidNode: there is no such chassis or node, or it is one of these nodes itself
+    :raises podium.errors.InvalidNode: there is no such chassis or node, or the parent is one of these nodes
     """
     its = values.get("chassis_uuid")
     if its is not None and chassis.find(connection, its) is None:

@@ -1,13 +1,13 @@
-"""Traits of a node: what it is good for, in words that schedulers compare."""
+"""Traits of a node: its capabilities, in words that schedulers compare."""
 
 import re
 from typing import Any, Final
 
 from podium.client.enrolling.values import Kind
 
-#: Of one node.
+#: Maximum number of a node.
 _MOST: Final = 50
-#: Those of one's own, and the namespaces of the library os-traits.
+#: Custom traits, and the namespaces of the library os-traits.
 _FORM: Final = re.compile(r"(?:CUSTOM|COMPUTE|HW|MISC|OWNER|STORAGE)_[A-Z0-9_]{1,250}", re.ASCII)
 
 

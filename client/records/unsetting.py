@@ -1,4 +1,4 @@
-"""What can be taken away from nodes: what is noted of them, and single entries of mappings and lists."""
+"""What can be removed from nodes: records, and single entries of mappings and lists."""
 
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple
 from podium.client.records.node_records import RECORDS
 from podium.wording import nearest
 
-#: Records of several values.
+#: Records with several values.
 SEVERAL: Final = ("traits", "instance_info", "network_data")
-#: Fields from which single entries are taken, and whether they may be empty.
+#: Fields from which single entries are removed, and whether they may be empty.
 _ENTRIES: Final = {"driver_info": False, "properties": True, "extra": True, **dict.fromkeys(SEVERAL, True)}
 _FIELDS: Final = (*RECORDS, *(field for field in _ENTRIES if field not in RECORDS))
 
@@ -21,9 +21,9 @@ class Unset(NamedTuple):
 
 
 def parse(text: str) -> Unset:
-    """Return what ``FIELD`` or ``FIELD.KEY`` is.
+    """Parse ``FIELD`` or ``FIELD.KEY``.
 
-    :raises ValueError: with what is wrong, and what there is
+    :raises ValueError: with the fault, and the valid names
     """
     field, dot, key = text.partition(".")
     if field not in _FIELDS:

@@ -1,1 +1,1 @@
-"""Asks podium-api over HTTP, without the database and its libraries."""
+"""The client for podium-api over HTTP, without the database and its libraries."""

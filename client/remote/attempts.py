@@ -1,4 +1,4 @@
-"""When a request is sent again, and when no more. The same key goes with each attempt, so that it is one."""
+"""When a request is repeated. All attempts carry the same key, so that the server sees one request."""
 
 import math
 import time
@@ -11,16 +11,16 @@ from podium import errors
 
 #: Seconds between attempts.
 PAUSES: Final = (0.2, 1.0, 3.0)
-#: Seconds that a server may ask a client to wait.
+#: Maximum seconds that a server may ask a client to wait.
 _LONGEST_PAUSE: Final = 30.0
-#: Seconds for all attempts together, from the first on; the last is waited for as long as any.
+#: Seconds for all attempts together, from the first on; the last one may take as long as any.
 PATIENCE: Final = 120.0
 
 
 class TryAgain(Exception):
-    """There was no answer, or one that says that it will pass.
+    """There was no answer, or a temporary error.
 
-    :param error: to raise when it does not
+    :param error: to raise if the attempts end
     :param after: seconds that the server asks to wait; None if it does not say
     """
 
@@ -44,7 +44,7 @@ class Attempts:
     def pause(self, again: TryAgain) -> float:
         """Return for how many seconds to wait before the next attempt.
 
-        :raises podium.errors.ApiUnavailable: there is to be none
+        :raises podium.errors.ApiUnavailable: there is no further attempt
         """
         pause = max(next(self._pauses, math.inf), again.after or 0.0)
         if pause > _LONGEST_PAUSE or self._clock() + pause >= self._end:

@@ -16,7 +16,7 @@ _LONGEST: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What podium-api asks for.
+    """The login for podium-api.
 
     :param user: None with a token
     :param secret: the password, or the token
@@ -43,7 +43,7 @@ class Credentials:
         return cls(user, password)
 
     def auth(self) -> httpx.Auth:
-        """Return what httpx adds to each request."""
+        """Return the authentication that httpx adds to each request."""
         if self.user is not None:
             return httpx.BasicAuth(self.user, self.secret)
         return _Bearer(self.secret)

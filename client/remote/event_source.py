@@ -1,4 +1,4 @@
-"""Server-Sent Events: what a stream's lines say, and where it is resumed after it broke off.
+"""Server-Sent Events: parsing a stream, and resuming it after it broke off.
 
 The lines are those of the HTML standard, section "Server-sent events".
 """
@@ -14,17 +14,17 @@ from podium.client.remote import exchange
 from podium.client.remote.attempts import PAUSES
 from podium.client.remote.exchange import Warn
 
-#: Seconds without a line, of which the server sends one every 15 seconds, after which a stream is dead.
+#: Seconds without a line after which a stream is dead; the server sends a line every 15 seconds.
 _SILENCE: Final = 45.0
 _ACCEPTED: Final = "text/event-stream"
 _DECODER: Final = msgspec.json.Decoder(Message)
 
 
 class EventSource:
-    """A stream of changes over as many connections as it takes.
+    """A stream of changes over as many connections as needed.
 
-    :param where: the server, for people
-    :param warn: called when a connection broke off, which loses nothing, and when there is another one
+    :param where: the server's address, for people
+    :param warn: called when a connection broke off, which loses nothing, and when there is a new one
     """
 
     def __init__(self, call: FollowChanges, where: str, warn: Warn) -> None:
@@ -38,7 +38,7 @@ class EventSource:
         self._id: str | None = None
 
     def request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-        """Return the request for what follows the last message that was received."""
+        """Return the request for what follows the last message received."""
         self._data, self._id = [], None
         found = exchange.request(client, self._call, _ACCEPTED)
         found.extensions["timeout"] = {**found.extensions["timeout"], "read": _SILENCE}
@@ -47,10 +47,10 @@ class EventSource:
         return found
 
     def begin(self, response: httpx.Response) -> None:
-        """Look at the head of an answer.
+        """Check the head of an answer.
 
         :raises podium.errors.PodiumError: the one that the server raised
-        :raises podium.client.remote.attempts.TryAgain: for what may pass
+        :raises podium.client.remote.attempts.TryAgain: for a temporary error
         """
         exchange.check(response, self._where)
         if self._has_begun and self._failures:
@@ -58,9 +58,9 @@ class EventSource:
         self._has_begun, self._failures = True, 0
 
     def take(self, line: str) -> Change | None:
-        """Take a line, and return the change whose last line it is.
+        """Process a line, and return the change that it completes.
 
-        :raises podium.errors.ApiError: it cannot be understood
+        :raises podium.errors.ApiError: the line cannot be understood
         """
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
@@ -90,8 +90,8 @@ class EventSource:
     def pause(self, error: errors.PodiumError | None) -> float:
         """Return for how many seconds to wait before the next request.
 
-        :param error: why there is no stream any more; None where the server ended it in order
-        :raises podium.errors.ApiUnavailable: there never was one, and there were attempts enough
+        :param error: why the stream ended; None if the server ended it normally
+        :raises podium.errors.ApiUnavailable: there never was a stream, after all attempts
         """
         if error is None:
             return PAUSES[0]

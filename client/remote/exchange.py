@@ -1,4 +1,4 @@
-"""What is sent for a call, and what an answer says: the same with and without an event loop."""
+"""Requests for calls, and the meaning of answers: the same with and without an event loop."""
 
 import json
 import re
@@ -19,20 +19,20 @@ from podium.client.remote.server import check_private
 
 T = TypeVar("T")
 
-#: Characters of a URL's query, past which the parameters are sent as a body.
+#: Maximum characters of a URL's query; longer parameters are sent as a body.
 _LONGEST_QUERY: Final = 4000
-#: Statuses that pass: of podium-api without its database or with too much to do, and of proxies.
+#: Temporary statuses: of podium-api without its database or under too much load, and of proxies.
 _PASSING: Final = (429, 502, 503, 504)
-#: Characters of a refusal in plain text that are shown.
+#: Maximum characters of a refusal in plain text that are shown.
 _LONGEST_TEXT: Final = 300
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"podium/{__version__}"}
 
-#: How Python begins the text of an error of the system.
+#: The beginning of Python's text for a system error.
 _ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 
 #: OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
 _NAMES_DIFFER: Final = (62, 64)
-#: What OpenSSL says of an answer that is no TLS; the newest versions say the last.
+#: OpenSSL's errors for an answer that is not TLS; the newest versions use the last.
 _NO_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 _OTHER_NAME: Final = "the URL has to have the name, or the address, that the certificate is for"
 _UNTRUSTED: Final = "--cafile, or [client] cafile, names the certificates that its own must lead to"
@@ -42,7 +42,7 @@ Warn = Callable[[str], None]
 
 @contextmanager
 def naming(request: httpx.Request) -> Iterator[None]:
-    """Add the request to errors that are not about what was asked for."""
+    """Add the request to errors that are not about its contents."""
     try:
         yield
     except errors.ApiError as fault:
@@ -50,9 +50,9 @@ def naming(request: httpx.Request) -> Iterator[None]:
 
 
 def check_secrets(call: Call[Any], where: str) -> None:
-    """Make sure that nobody else can read a call that has something secret in it, or in its answer.
+    """Check that nobody else can read a call with a secret in it, or in its answer.
 
-    :raises podium.errors.ConfigError: somebody can
+    :raises podium.errors.ConfigError: somebody can read it
     """
     if call.has_secrets:
         check_private(where)
@@ -63,7 +63,7 @@ def check_secrets(call: Call[Any], where: str) -> None:
 
 
 def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: str) -> httpx.Request:
-    """Return the request that is a call, with a key of its own if it changes anything."""
+    """Return the request for a call, with a key of its own if it changes anything."""
     path, values = wire.target(call)
     headers = _HEADERS | {"Accept": accept}
     if not call.is_safe:
@@ -75,7 +75,7 @@ def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: s
         return client.build_request(call.method, path, json=values, headers=headers, timeout=timeout)
     query = wire.query(values)
     is_long = sum(len(name) + len(str(text)) for name, text in query) > _LONGEST_QUERY
-    # A query has no empty lists: there it would look as if nothing had been named, which means all.
+    # A query has no empty lists: an empty list would look as if nothing were named, which means all.
     is_empty = any(not value for name, value in values.items() if name in wire.LONG)
     if is_empty or (is_long and wire.LONG & values.keys()):
         return client.build_request("POST", f"{path}{wire.AS_BODY}", json=values, headers=headers)
@@ -84,9 +84,9 @@ def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: s
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Raise what httpx raises as Podium's errors.
+    """Translate httpx's exceptions to Podium's errors.
 
-    :raises TryAgain: for what may pass
+    :raises TryAgain: for a temporary error
     """
     try:
         yield
@@ -119,7 +119,7 @@ def _of_tls(fault: BaseException) -> str | None:
 
 
 def _is_plain(fault: BaseException) -> bool:
-    """Return whether the answer to a TLS greeting was no TLS at all."""
+    """Return whether the answer to a TLS greeting was not TLS at all."""
     return any(
         isinstance(one, ssl.SSLError) and getattr(one, "reason", None) in _NO_TLS for one in _reasons(fault)
     )
@@ -133,10 +133,10 @@ def _reasons(fault: BaseException) -> Iterator[BaseException]:
 
 
 def result(call: Call[T], response: httpx.Response, where: str, warn: Warn) -> T:
-    """Return the answer that was received as a whole.
+    """Return the answer, once received as a whole.
 
     :raises podium.errors.PodiumError: the one that the server raised
-    :raises TryAgain: for what may pass
+    :raises TryAgain: for a temporary error
     """
     check(response, where)
     for warning in warnings(response):
@@ -151,9 +151,9 @@ def result(call: Call[T], response: httpx.Response, where: str, warn: Warn) -> T
 
 
 def item(call: Call[Page[T]], line: bytes, where: str) -> T:
-    """Return the item of a list that is in one line.
+    """Return the item of a list in one line.
 
-    :raises podium.errors.ApiError: it is none
+    :raises podium.errors.ApiError: it is not an item
     """
     kind = answer_of(type(call)).__args__[0]
     try:
@@ -164,10 +164,10 @@ def item(call: Call[Page[T]], line: bytes, where: str) -> T:
 
 
 def check(response: httpx.Response, where: str) -> None:
-    """Raise the error that an answer stands for, if it is one.
+    """Raise the error that an answer stands for, if it is an error.
 
     :raises podium.errors.PodiumError: the one that the server raised
-    :raises TryAgain: for what may pass
+    :raises TryAgain: for a temporary error
     """
     if response.is_success:
         return
@@ -198,7 +198,7 @@ def check(response: httpx.Response, where: str) -> None:
 
 
 def _refusal(response: httpx.Response) -> tuple[str, str, dict[str, Any]]:
-    """Return the name and the text of an answer that is an error, and what else it says."""
+    """Return the name and the text of an answer that is an error, and its other details."""
     try:
         error = dict(response.json()["error"])
         return str(error["code"]), str(error["message"]), error
@@ -208,7 +208,7 @@ def _refusal(response: httpx.Response) -> tuple[str, str, dict[str, Any]]:
 
 
 def _said(response: httpx.Response) -> str:
-    """Return the plain text of an answer, as podium-api gives it before a request is read, in one line."""
+    """Return, in one line, an answer in plain text, which podium-api sends before it reads a request."""
     if not response.headers.get("Content-Type", "").startswith("text/plain"):
         return ""
     text = "".join(c if c.isprintable() else " " for c in response.text[:_LONGEST_TEXT])

@@ -1,7 +1,7 @@
-"""Makes sure that an address still leads to the fleet that was asked there before.
+"""Checks that an address still leads to the same fleet as before.
 
-Each request names the fleet that it is for, and a server of another one refuses it before it does anything;
-each answer names the server's.
+Each request names the fleet that it is for, and a server of another fleet refuses it before it does anything;
+each answer names the server's fleet.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,19 +14,19 @@ from podium.client.calls import wire
 
 
 class Fleets(Protocol):
-    """Remembers which fleet is where."""
+    """Remembers the fleet at each address."""
 
     def known(self, where: str) -> str | None:
-        """Return the fleet that was asked at an address; None if none was."""
+        """Return the fleet that was last seen at an address; None if there is none."""
 
     def saw(self, where: str, fleet: str) -> None:
         """Remember the fleet of an address."""
 
 
 class Guard:
-    """Looks at the requests to an address and their answers.
+    """Checks the requests to an address and their answers.
 
-    :param fleets: None to remember the fleet as long as this lives
+    :param fleets: None to remember the fleet only as long as this object
     """
 
     def __init__(self, where: str, fleets: Fleets | None) -> None:
@@ -40,9 +40,9 @@ class Guard:
             request.headers[wire.FLEET] = self._known
 
     def look(self, response: httpx.Response) -> None:
-        """Look at the head of an answer.
+        """Check the head of an answer.
 
-        :raises podium.errors.OtherFleet: it is of another fleet than those before
+        :raises podium.errors.OtherFleet: it is from another fleet than earlier answers
         """
         fleet = response.headers.get(wire.FLEET)
         if fleet is None or fleet == self._known:

@@ -1,4 +1,4 @@
-"""Answers, received whole and within bounds."""
+"""Receives whole answers within limits."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,16 +8,16 @@ import httpx
 
 from podium import errors
 
-#: Bytes of an answer that is not a list in lines, and of one line.
+#: Maximum bytes of an answer that is not a list in lines, and of one line.
 LARGEST: Final = 64 * 1024 * 1024
 #: Seconds for an answer, from its head on.
 _PATIENCE: Final = 120.0
-#: What says how the bytes travelled, and not what they are.
+#: Headers about the transport of the bytes.
 _OF_TRAVEL: Final = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class Body:
-    """The body of an answer, as it comes.
+    """The body of an answer, as it arrives.
 
     :param clock: seconds, monotonic
     """
@@ -33,7 +33,7 @@ class Body:
         self._size = 0
 
     def add(self, part: bytes) -> None:
-        """Take a part of it.
+        """Add a part of it.
 
         :raises podium.errors.ApiError: it is too large, or takes too long
         """
@@ -45,7 +45,7 @@ class Body:
         self._parts.append(part)
 
     def whole(self) -> httpx.Response:
-        """Return the answer, whose content is there."""
+        """Return the complete answer."""
         given = self._response
         headers = [(name, value) for name, value in given.headers.items() if name not in _OF_TRAVEL]
         return httpx.Response(
@@ -54,14 +54,14 @@ class Body:
 
 
 class Lines:
-    """The lines of an answer, as it comes."""
+    """The lines of an answer, as it arrives."""
 
     def __init__(self, where: str) -> None:
         self._where = where
         self._rest = b""
 
     def add(self, part: bytes) -> Iterator[bytes]:
-        """Take a part of the answer, and yield the lines that are complete with it.
+        """Add a part of the answer, and yield the lines that it completes.
 
         :raises podium.errors.ApiError: a line is too long
         """
@@ -71,9 +71,9 @@ class Lines:
         yield from lines
 
     def end(self) -> None:
-        """Make sure that nothing was cut off.
+        """Check that nothing was cut off.
 
-        :raises podium.errors.ApiUnavailable: the last line has no end
+        :raises podium.errors.ApiUnavailable: the last line is incomplete
         """
         if self._rest:
             raise errors.ApiUnavailable(f"{self._where} broke off in the middle of a list")

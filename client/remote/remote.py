@@ -24,12 +24,12 @@ LOG: Final = logging.getLogger(__name__)
 
 
 class Remote(Podium):
-    """Asks a podium-api.
+    """Uses a podium-api.
 
-    :param server: where it is, and who asks
+    :param server: its address, and the login
     :param warn: called with each warning; by default it is logged
-    :param fleets: remembers which fleet is where; None to forget it with this
-    :param transport: how httpx reaches it, by default as the server says
+    :param fleets: remembers the fleet at each address; None to forget it with this object
+    :param transport: how httpx reaches it; by default as the server specifies
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Remote(Podium):
                 response.close()
 
     def _begun(self, request: httpx.Request, attempts: Attempts) -> httpx.Response:
-        """Return an answer whose head is there, and good."""
+        """Return an answer whose head was received and is good."""
         while True:
             try:
                 with exchange.translated(self._where):
@@ -133,7 +133,7 @@ class Remote(Podium):
 
 
 async def _sleep(seconds: float) -> None:
-    import asyncio  # which takes long to import, and the command line has no event loop
+    import asyncio  # takes long to import, and the command line has no event loop
 
     await asyncio.sleep(seconds)
 

@@ -1,4 +1,4 @@
-"""Where a podium-api is, and who asks."""
+"""The address of a podium-api, and the login."""
 
 import ipaddress
 import ssl
@@ -12,7 +12,7 @@ import httpx
 from podium import errors
 from podium.client.remote.credentials import Credentials
 
-#: How an address begins that is a Unix socket's.
+#: The beginning of the address of a Unix socket.
 UNIX: Final = "unix:"
 
 
@@ -21,8 +21,8 @@ class Server:
     """A podium-api.
 
     :param url: ``https://HOST[:PORT]``, ``http://HOST[:PORT]``, or ``unix:/PATH`` of its socket
-    :param credentials: None for the Unix socket, where the kernel says who asks
-    :param cafile: the certificates that its own must lead to, in PEM; by default those of this host
+    :param credentials: None for the Unix socket, where the kernel identifies the user
+    :param cafile: the certificates that the server's must lead to, in PEM; by default those of this host
     :param timeout: seconds for each answer
     """
 
@@ -67,16 +67,16 @@ class Server:
         return {"base_url": base, "auth": auth, "timeout": self.timeout, "trust_env": False}
 
     def transport(self) -> httpx.HTTPTransport:
-        """Return how httpx reaches it."""
+        """Return the transport for httpx."""
         return httpx.HTTPTransport(**self._how())
 
     def async_transport(self) -> httpx.AsyncHTTPTransport:
-        """Return how httpx reaches it in an event loop."""
+        """Return the transport for httpx in an event loop."""
         return httpx.AsyncHTTPTransport(**self._how())
 
     def _how(self) -> dict[str, Any]:
         if not self.url.startswith("https:"):
-            # Nothing is encrypted, and to read the authorities' certificates takes 25 ms. This trusts nobody.
+            # Nothing is encrypted, and reading the authorities' certificates takes 25 ms. This trusts nobody.
             bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             return {"verify": bare, **({"uds": self._socket} if self.url.startswith(UNIX) else {})}
         try:
@@ -86,9 +86,9 @@ class Server:
 
 
 def check_private(url: str) -> None:
-    """Make sure that what is sent to an address can be read by nobody else.
+    """Check that nobody else can read what is sent to an address.
 
-    :raises podium.errors.ConfigError: it can
+    :raises podium.errors.ConfigError: somebody can
     """
     parts = urlsplit(url)
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):

@@ -1,1 +1,1 @@
-"""What clients do above calls: waiting, the same on the database and over HTTP."""
+"""Client operations above calls: waiting, the same on the database and over HTTP."""

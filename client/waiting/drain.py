@@ -1,4 +1,4 @@
-"""Waits until nothing is left with a conductor that was drained."""
+"""Waits until a drained conductor has nothing left."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,10 +8,10 @@ from podium.client.waiting.patience import Outage
 from podium.client.waiting.steps import AWAY, Steps
 from podium.clocks import boottime
 
-#: Seconds between two looks, short at first and then a fiftieth of what was waited.
+#: Seconds between two polls: short at first, later a fiftieth of the time waited.
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 1.0
-#: Seconds between two words about what is left.
+#: Seconds between two reports about what is left.
 _NEWS: Final = 10.0
 
 
@@ -25,9 +25,9 @@ def until_handed_over(
 ) -> Steps[bool]:
     """Wait until others have everything that a conductor had; return whether they do.
 
-    :param timeout: seconds after which it is not waited for any longer
-    :param left: called now and then with the number of nodes that are left with it
-    :param tell: called with a line when the database or podium-api goes away, which is waited for
+    :param timeout: seconds after which waiting ends
+    :param left: called from time to time with the number of nodes that it still has
+    :param tell: called with a line when the database or podium-api becomes unavailable; waiting continues
     """
     began = told = clock()
     outage = Outage(tell, clock)

@@ -8,13 +8,13 @@ from podium.client.calls.call import Nodes, Where
 from podium.client.calls.events import Event, FollowEvents, News
 from podium.clocks import boottime
 
-#: Seconds that a number that was passed over is looked for: events are not committed in the order of numbers.
+#: Seconds for which a skipped number is looked for: events are not committed in the order of numbers.
 _AWAITED: Final = 30.0
 _MOST_RANGES: Final = 100
 
 
 class _Range(NamedTuple):
-    """Numbers that were passed over, and when."""
+    """Numbers that were skipped, and when."""
 
     first: int
     last: int
@@ -22,7 +22,7 @@ class _Range(NamedTuple):
 
 
 class Following:
-    """Sees every event once, in the order in which they are committed.
+    """Returns every event once, in the order in which they are committed.
 
     :param nodes: whose events; None for all nodes
     :param cause: only events of this cause
@@ -47,14 +47,14 @@ class Following:
         self.more = False
 
     def look(self) -> FollowEvents:
-        """Return the call of the next look."""
+        """Return the call for the next look."""
         return self._next
 
     def take(self, news: News) -> list[Event]:
-        """Return the events that a look found; none of the first, which says where to begin."""
+        """Return the events that a look found; none for the first look, which returns where to begin."""
         now = self._clock()
         late = [self._noted(text, now) for text in news.late]
-        # What a look did not find so long after it was passed over was rolled back.
+        # An event that was not found for so long after its number was skipped was rolled back.
         self._late = [one for one in late if now - one.noted < _AWAITED][-_MOST_RANGES:]
         self._last, self.more = news.last, news.more
         self._next = FollowEvents(
@@ -72,5 +72,5 @@ class Following:
         return _Range(first, last, next(noted, now))
 
     def has_passed(self, number: int) -> bool:
-        """Return whether the event of that number does not come any more."""
+        """Return whether the event of a number will not come any more."""
         return number <= self._last and not any(one.first <= number <= one.last for one in self._late)

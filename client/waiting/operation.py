@@ -10,7 +10,7 @@ from podium.client.waiting.patience import Outage, Patience
 from podium.client.waiting.steps import AWAY, Steps
 from podium.clocks import boottime
 
-#: Seconds between two looks at the operation, short at first and then a fiftieth of what was waited.
+#: Seconds between two polls: short at first, later a fiftieth of the time waited.
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 1.0
 _NOTHING_ENDED: Final = "no node has finished for a long time; the operation goes on"
@@ -18,9 +18,9 @@ _NOTHING_ENDED: Final = "no node has finished for a long time; the operation goe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waited:
-    """How an operation was when the waiting for it ended.
+    """The state of an operation when the waiting ended.
 
-    :param given_up: why it was not waited for any longer; None if all of it has ended
+    :param given_up: why the waiting ended early; None if all of the operation has ended
     """
 
     operation: Operation
@@ -40,11 +40,11 @@ def until_ended(
     tell: Callable[[str], None],
     clock: Callable[[], float] = boottime,
 ) -> Steps[Waited]:
-    """Wait until all of an operation has ended, or nobody lives who can do the rest.
+    """Wait until all of an operation has ended, or no living conductor can do the rest.
 
-    :param timeout: seconds after which it is given up in any case
-    :param seen: called with the operation at every look
-    :param tell: called with a line when the database or podium-api goes away, which is waited for
+    :param timeout: seconds after which waiting ends in any case
+    :param seen: called with the operation each time it is read
+    :param tell: called with a line when the database or podium-api becomes unavailable; waiting continues
     """
     began, patience, owners = clock(), None, OwnersWatch(clock)
     outage = Outage(tell, clock)
@@ -57,7 +57,7 @@ def until_ended(
                 raise
             outage.goes_on(fault)
         else:
-            if outage.ends():  # nobody could do or say anything in that time
+            if outage.ends():  # no progress or report was possible in that time
                 patience, owners = None, OwnersWatch(clock)
             seen(found)
             if not found.unfinished:

@@ -1,4 +1,4 @@
-"""How long is waited for what makes no progress."""
+"""How long to wait without progress."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Patience:
 
 
 class Outage:
-    """Goes on in spite of a database or a podium-api that is away, but not for ever.
+    """Tolerates an unavailable database or podium-api, but not for ever.
 
     :param tell: called with a line when an outage begins
     :param longest: seconds, after which its error is raised
@@ -39,7 +39,7 @@ class Outage:
         self._since: float | None = None
 
     def goes_on(self, fault: Exception) -> None:
-        """Note that there was no answer.
+        """Record that there was no answer.
 
         :raises Exception: the fault, after a very long time
         """
@@ -51,6 +51,6 @@ class Outage:
             raise fault
 
     def ends(self) -> bool:
-        """Note that there was an answer; return whether there was an outage until now."""
+        """Record that there was an answer; return whether this ended an outage."""
         was_away, self._since = self._since is not None, None
         return was_away

@@ -1,4 +1,4 @@
-"""Waiting as a row of steps, which are carried out with an event loop or without."""
+"""Waiting as a sequence of steps, which are carried out with an event loop or without."""
 
 import time
 from collections.abc import Generator
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Yields calls, whose answers it is sent, and seconds to pause; returns what was waited for.
+#: Yields calls, whose answers it is sent, and seconds to pause; returns the result of the waiting.
 Steps: TypeAlias = Generator[Call[Any] | float, Any, T]
-#: What passes: a database or a podium-api that is away.
+#: Temporary errors: the database or podium-api is unavailable.
 AWAY: Final = (errors.DatabaseUnavailable, errors.ApiUnavailable)
 
 
 def run(podium: "Podium", steps: Steps[T]) -> T:
-    """Carry out steps; return what they return. Errors of calls are raised where the call was yielded."""
+    """Carry out steps; return their result. Errors of calls are raised where the call was yielded."""
     try:
         step = next(steps)
         while True:
@@ -40,7 +40,7 @@ def run(podium: "Podium", steps: Steps[T]) -> T:
 
 async def run_async(podium: "AsyncPodium", steps: Steps[T]) -> T:
     """As :func:`run`, in an event loop."""
-    from asyncio import sleep  # the command line starts quicker without
+    from asyncio import sleep  # the command line starts faster without
 
     try:
         step = next(steps)

@@ -1,4 +1,4 @@
-"""Waits for what conductors answer to a command to a task."""
+"""Waits for the answers of conductors to a command to a task."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +14,10 @@ _PAUSE: Final = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What came of a command.
+    """The result of a command.
 
     :param answers: of each worker, by conductor
-    :param missing: why other conductors were not waited for
+    :param missing: why waiting for other conductors ended
     """
 
     answers: Mapping[str, Sequence[TaskCommand]]
@@ -31,10 +31,10 @@ def until_answered(
     tell: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> Steps[Answered]:
-    """Wait until each conductor has answered, or does not live.
+    """Wait until each conductor has answered, or is no longer alive.
 
-    :param timeout: seconds after which the others are not waited for
-    :param tell: called with a line when the database or podium-api goes away, which is waited for
+    :param timeout: seconds after which waiting for the others ends
+    :param tell: called with a line when the database or podium-api becomes unavailable; waiting continues
     """
     watch, end, outage = _Watch(asked), clock() + timeout, Outage(tell, clock)
     while True:
@@ -46,7 +46,7 @@ def until_answered(
                 raise
             outage.goes_on(fault)
         else:
-            if outage.ends():  # nobody could say anything in that time
+            if outage.ends():  # no answer was possible in that time
                 watch.forgive()
             watch.look(found, f"not finished after {timeout:g} s" if is_late else None)
             if not watch.waits:
@@ -55,7 +55,7 @@ def until_answered(
 
 
 class _Watch:
-    """Watches those who were asked."""
+    """Watches the conductors that received the command."""
 
     def __init__(self, asked: TaskAsked) -> None:
         self._asked = asked.commands
@@ -65,7 +65,7 @@ class _Watch:
 
     @property
     def waits(self) -> list[str]:
-        """The conductors that are waited for."""
+        """The conductors that are still to answer."""
         return [host for host in self._asked if host not in self.answers and host not in self.missing]
 
     @property
@@ -74,13 +74,13 @@ class _Watch:
         return [number for host in self.waits for number in self._asked[host]]
 
     def forgive(self) -> None:
-        """Begin anew to measure for how long conductors have been silent."""
+        """Restart the measurement of how long conductors have been silent."""
         self._silences.clear()
 
     def look(self, found: TaskCommands, late: str | None) -> None:
-        """Take in who has answered, and who will not.
+        """Record who has answered, and who will not.
 
-        :param late: why nobody is waited for any longer
+        :param late: why all waiting has ended
         """
         known = {one.hostname: one for one in found.conductors}
         for host in self.waits:
@@ -95,10 +95,10 @@ class _Watch:
                 self.missing[host] = f"{late}; {host} goes on with it"
 
     def _reason(self, one: TaskConductor, limit: float) -> str | None:
-        """Why a conductor that has not answered is not waited for; None while it is."""
+        """Return why a silent conductor is not waited for; None while it is."""
         if not one.online:
             return f"failed: the conductor {one.hostname} ended before it answered"
-        # It was alive just now, and lives while its heartbeat goes on, however clocks are set.
+        # It was alive at the start, and is alive while its heartbeat advances, however clocks are set.
         if self._silences.setdefault(one.hostname, Patience(limit)).ends(one.heartbeat_at):
             return f"failed: the conductor {one.hostname} has not been heard of for {limit:g} s"
         return None

@@ -1,1 +1,1 @@
-"""The nodes of this worker, in memory: which it owns, and what it knows of them."""
+"""The nodes of this worker, in memory: which nodes it owns, and their state."""

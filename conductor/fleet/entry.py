@@ -1,4 +1,4 @@
-"""One owned node as the conductor knows it."""
+"""One owned node, as the conductor knows it."""
 
 import math
 import sys
@@ -16,30 +16,29 @@ from podium.db.sealed import Unreadable
 from podium.db.subnets import network_of
 from podium.drivers.base import Node
 
-#: The policies of nodes that are switched back, and of nodes that are not even read.
+#: The policies of nodes that are switched back, and of nodes that are not read at all.
 ENFORCE: Final = "enforce"
 IGNORE: Final = "ignore"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One owned node. Whatever changes makes another entry in the fleet, but for the record of its reads.
+    """One owned node. Every change makes a new entry in the fleet, except for the record of its reads.
 
-    :param version: the number of the change that the entry was made of: a person's or a power action's
+    :param version: the number of the change that the entry reflects: by a user or by a power action
     :param reads: changed by the room of the node's driver
     :param fare: changed by the recorder
     :param wanted: the power state that the last request reached
-    :param policy: what is done when the power is another: record, enforce, ignore; None for the usual
-    :param fault: who put the node into maintenance, where that was no person
-    :param enforcement: what was last written of why enforcement waits with the node
-    :param group: of conductors that may own it, and ``slot`` the slot that its owner has
-    :param network: around what is spoken to, see :func:`podium.db.subnets.network_of`; None where that is the
-        node itself
-    :param since: since when the node has been known with this driver and driver_info, in seconds of the
-        monotonic clock
+    :param policy: what to do if the power state differs: record, enforce, ignore; None for the default
+    :param fault: the cause of the maintenance, if no user put the node into it
+    :param enforcement: the last written reason why enforcement waits with the node
+    :param group: the group of conductors that may own the node; ``slot`` is the slot that its owner has
+    :param network: the network of the node's endpoint, see :func:`podium.db.subnets.network_of`; None if it
+        is the node itself
+    :param since: when this driver and driver_info of the node became known, in seconds of the monotonic clock
     :param switched_at: when its last power change ended, or as ``since``
-    :param is_verifying: whether the next read decides if the node can be conducted at all
-    :param stays_on: whether the node is never switched off
+    :param is_verifying: whether the next read decides if the node can be managed at all
+    :param stays_on: whether the node must never be switched off
     :param in_doubt: whether its credentials are unknown, so that it is left alone
     """
 
@@ -63,29 +62,29 @@ class Entry:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """The group and driver whose slots are shared out together."""
+        """The group and driver whose slots are distributed together."""
         return self.group, self.node.driver
 
     @property
     def is_watched(self) -> bool:
-        """Whether its changes and failures are judged.
+        """Whether the node's changes and failures count.
 
-        Those of a node that a person looks after, or that was never read, are not.
+        They do not count if a user maintains the node, or if it was never read.
         """
         return (not self.node.maintenance or self.unreadable) and not self.is_verifying
 
     @property
     def unreadable(self) -> bool:
-        """Whether the node is in maintenance because its power could not be read, and for nothing else."""
+        """Whether the node is in maintenance only because its power could not be read."""
         return self.node.maintenance and self.fault == POWER_FAILURE
 
     @property
     def is_password_in_doubt(self) -> bool:
-        """Whether another password than this may be right, because it is being changed, or that failed."""
+        """Whether another password may be right, because it is being changed, or because a change failed."""
         return self.in_doubt or self.node.target_power_state == states.CHANGE_CREDENTIALS
 
     def with_node(self, node: Node) -> "Entry":
-        """The entry with another node. (``dataclasses.replace`` takes three times as long.)"""
+        """A copy of the entry with another node. (``dataclasses.replace`` takes three times as long.)"""
         return Entry(
             self.number,
             self.version,
@@ -162,13 +161,13 @@ def _interned(text: str | None) -> str | None:
     return None if text is None else sys.intern(text)
 
 
-#: Texts that were met lately, so that a text that many nodes share is in memory once.
+#: Recently seen texts, so that a text that many nodes share is in memory only once.
 _texts: dict[str, str] = {}
 _MOST_TEXTS: Final = 4096
 
 
 def _shared(values: Any) -> Any:
-    """Copy a document, with the keys and texts that other nodes have too; one that is unreadable stays."""
+    """Copy a document, sharing keys and texts with other nodes; an unreadable document stays as it is."""
     if isinstance(values, Unreadable):
         return values
     if len(_texts) > _MOST_TEXTS:

@@ -1,4 +1,4 @@
-"""How a node fares: the health that was reported last, and until when it is true."""
+"""A node's last reported health, and until when it is valid."""
 
 import math
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from typing import Any
 class Fare:
     """The last report of one node's health.
 
-    Only the recorder changes it, one report at a time; any thread may look at it. It stays the same object in
-    all entries of a node.
+    Only the recorder changes it, one report at a time; any thread may read it. All entries of a node share
+    the same object.
 
-    :param health: None if none was reported, or none is known
+    :param health: the health; None if none was reported, or none is known
     :param until: seconds of podium.clocks.boottime, after which the report is outdated
     """
 
@@ -22,11 +22,11 @@ class Fare:
         self._until = until
 
     def at(self, now: float) -> Mapping[str, Any] | None:
-        """The health that is known at a moment of podium.clocks.boottime."""
+        """The health that is valid at a time of podium.clocks.boottime."""
         return self._health if now <= self._until else None
 
     def report(self, health: Mapping[str, Any] | None, until: float) -> bool:
-        """Take over a report; returns whether it differs from the last one."""
+        """Store a report; return whether it differs from the last one."""
         changed = self._health != health
         self._health, self._until = health, until
         return changed

@@ -28,7 +28,7 @@ from podium.db.worker import Worker
 from podium.drivers.base import Node
 from podium.drivers.node import held
 
-#: Called with a node and whether it is this member's: when it comes, changes or goes.
+#: Called with a node and whether it is this member's, when the node is added, changed or removed.
 Note = Callable[[Node, bool], None]
 
 #: A number that no change has.
@@ -36,14 +36,15 @@ _NEVER: Final = -1
 
 
 class Fleet:
-    """Entries by number. Any thread may look them up.
+    """The entries, by number. Any thread may look them up.
 
-    The conductor's loop alone replaces entries, under the lock; so do the threads of drivers that report a
+    Entries are replaced under the lock, only by the conductor's loop and by threads of drivers that report a
     health.
 
-    The nodes are those of the slots that this member has begun with, see podium.conductor.fleet.shares, but
-    for nodes in the provision state ``enroll``. One that another member has reserved is left out until that
-    ends. One that this member has taken stays when its slot is lost, until it is free again.
+    The nodes are those of the slots that this member has begun with, see podium.conductor.fleet.shares,
+    except for nodes in the provision state ``enroll``. A node that another member has reserved is left out
+    until the reservation ends. A node that this member has taken stays after its slot is lost, until it is
+    free again.
 
     :param member: whose nodes these are
     """
@@ -54,7 +55,7 @@ class Fleet:
         self.late = Late()
         #: Numbers of nodes that are read once for their owner, see podium.conductor.sweep.cross_checks.
         self.lent: set[int] = set()
-        #: Names of drivers that have reported the power of a node by themselves.
+        #: Names of drivers that have reported a node's power on their own.
         self.reporting: set[str] = set()
         #: Numbers of the nodes whose own policy is to be enforced.
         self.enforced: set[int] = set()
@@ -65,13 +66,13 @@ class Fleet:
         self._entries: dict[int, Entry] = {}
         self._numbers: dict[str, int] = {}  # by UUID
         self._by_driver: dict[str, tuple[Node, ...]] = {}
-        self._by_name: dict[str, int] | None = None  # made when a name is looked up
+        self._by_name: dict[str, int] | None = None  # built when a name is looked up
         self._notes: dict[str, Note] = {}
-        # By driver and the names that it declared as secret; good for one number of changes of driver_info.
+        # By driver and the names that it declared as secret; valid for one count of changes of driver_info.
         self._scrubbers: dict[tuple[str, frozenset[str]], tuple[int, Callable[[str], str]]] = {}
         self._info_changes = 0
         self._pulse = Pulse(0, 0, 0, 0, 0)
-        # May be taken twice: what the garbage collector finds may be logged at any step, without secrets.
+        # Reentrant: the garbage collector may trigger a log line at any step, whose secrets are then hidden.
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -84,25 +85,25 @@ class Fleet:
 
     @property
     def pulse(self) -> Pulse:
-        """How far the entries follow the database."""
+        """How far the entries have followed the database."""
         return self._pulse
 
     @property
     def begun(self) -> Mapping[Pair, Set[int]]:
-        """The slots of which the nodes are known, by group and driver."""
+        """The slots whose nodes are known, by group and driver."""
         return self._begun
 
     def get(self, number: int) -> Entry | None:
-        """The node with this row number, None when it is not owned."""
+        """The node with this row number; None if it is not owned."""
         return self._entries.get(number)
 
     def find(self, uuid: str) -> Entry | None:
-        """The node with this UUID, None when it is not owned."""
+        """The node with this UUID; None if it is not owned."""
         number = self._numbers.get(uuid)
         return None if number is None else self._entries.get(number)
 
     def named(self, name_or_uuid: str) -> Entry | None:
-        """The node with this UUID or name, None when it is not owned."""
+        """The node with this UUID or name; None if it is not owned."""
         if (entry := self.find(name_or_uuid)) is not None:
             return entry
         with self._lock:
@@ -111,13 +112,13 @@ class Fleet:
             return self._entries.get(self._by_name.get(name_or_uuid, _NEVER))
 
     def owns(self, entry: Entry) -> bool:
-        """Whether a node is this member's own, and not only read once for its owner."""
+        """Whether a node is this member's own, rather than read once for its owner."""
         return entry.slot in self._begun.get(entry.pair, ()) or entry.number in self._staying
 
     def tell(self, notes: Mapping[str, Note]) -> None:
-        """Tell of own nodes that come, change and go, from now on.
+        """Report own nodes that are added, changed and removed, from now on.
 
-        :param notes: what to call, by the node's driver, in the conductor's loop; it returns at once
+        :param notes: functions to call, by the node's driver, in the conductor's loop; they return at once
         """
         self._notes = dict(notes)
 
@@ -141,18 +142,18 @@ class Fleet:
         """
         changes, scrubbed = self._scrubbers.get((driver, secret), (_NEVER, str))
         if changes != self._info_changes:
-            changes = self._info_changes  # before the nodes are looked at
+            changes = self._info_changes  # read before the nodes
             infos = {"": [held(node) for node in self.nodes(driver)]}
             scrubbed = masking.scrubber(infos, secret)
             self._scrubbers[driver, secret] = changes, scrubbed
         return scrubbed(text)
 
     async def refresh(self, sql: Sql) -> list[Entry] | None:
-        """Take over what people and power changes have changed in the database.
+        """Load what users and power changes have changed in the database.
 
-        :returns: the entries that are new, whose driver or driver_info is, or that are to be verified; None
-            when nothing changed and no node became free
-        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        :returns: the entries that are new, that have a new driver or driver_info, or that are to be verified;
+            None if nothing changed and no node became free
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried
         """
         if await sql.pulse() == self._pulse:
             return [] if self.taken.note_seen(self.seen) else None
@@ -161,7 +162,7 @@ class Fleet:
         return fresh
 
     def doubt(self) -> None:
-        """Have the next refresh load every node anew: the database may be at an older change."""
+        """Have the next refresh reload every node: the database may be at an older change."""
         self.taken.count_anew()
         with self._lock:
             for number, entry in list(self._entries.items()):
@@ -169,19 +170,20 @@ class Fleet:
             self._pulse = Pulse(*[_NEVER] * len(Pulse._fields))
 
     async def wait_for_change(self, sql: Sql, *, every: float, most: float) -> bool:
-        """Wait until there is something to refresh; see :meth:`Sql.wait_for_change`.
+        """Wait until there is a change to load; see :meth:`Sql.wait_for_change`.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried
         """
         changed = await sql.wait_for_change(self._pulse, every=every, most=most)
-        # An outcome may be seen here before whoever wrote it hears of that: no other change need follow.
+        # An outcome may be seen here before its writer learns that it was written; no other change may
+        # follow.
         return changed or self.taken.has_ended
 
     async def begin(self, sql: Sql, slots: Mapping[Pair, Collection[int]]) -> list[Entry]:
         """Load the nodes of slots that this member has gained.
 
-        :returns: the new entries, those first that were not read for the longest time
-        :raises podium.errors.DatabaseUnavailable: when they cannot be loaded; nothing has begun
+        :returns: the new entries, starting with those that have not been read for the longest time
+        :raises podium.errors.DatabaseUnavailable: they cannot be loaded; nothing has begun
         """
         found = await sql.read(lambda connection: self._load(connection, sql.now, slots))
         for pair, numbers in slots.items():
@@ -191,10 +193,10 @@ class Fleet:
         return sorted(fresh, key=lambda entry: entry.reads.checked or -math.inf)
 
     async def borrow(self, sql: Sql, numbers: Collection[int]) -> list[Entry]:
-        """Load nodes that others have reserved for this member, which has them until they are free.
+        """Load nodes that others have reserved for this member, which keeps them until they are free.
 
         :returns: the new entries
-        :raises podium.errors.DatabaseUnavailable: when they cannot be loaded
+        :raises podium.errors.DatabaseUnavailable: they cannot be loaded
         """
 
         def load(connection: sa.Connection) -> "_Changes":
@@ -203,7 +205,7 @@ class Fleet:
         return self._apply(await sql.read(load))
 
     def lose(self, slots: Mapping[Pair, Collection[int]]) -> None:
-        """Drop the nodes of slots that another member has gained; those that are taken stay for now."""
+        """Drop the nodes of slots that another member has gained; nodes that are taken stay for now."""
         for pair, numbers in slots.items():
             self._begun[pair].difference_update(numbers)
         lost = [entry.number for entry in self._entries.values() if entry.slot in slots.get(entry.pair, ())]
@@ -216,11 +218,11 @@ class Fleet:
         return entry is not None and entry.slot in slots.get(entry.pair, ())
 
     def is_lost(self, number: int) -> bool:
-        """Whether a node's slot is another member's, which has the node when it is free."""
+        """Whether a node's slot belongs to another member, which gets the node when it is free."""
         return number in self._staying
 
     def take_dropped(self) -> list[Entry]:
-        """The nodes that were dropped since the last call: deleted, changed, or another member's."""
+        """The nodes that were dropped since the last call: deleted, changed, or now another member's."""
         free = [number for number in self._staying if number not in self.taken]
         self._staying.difference_update(free)
         with self._lock:
@@ -229,12 +231,12 @@ class Fleet:
         return dropped
 
     def _find(self, connection: sa.Connection, clock: DatabaseClock) -> "_Changes":
-        # The pulse first: what changes after it is asked for again, and never missed.
+        # The pulse first: later changes are read again, and never missed.
         pulse = changes.pulse(connection)
-        # Before it has nodes it need not look through the changes of all that there are.
+        # Without nodes there is no need to read the changes of all nodes.
         is_known = self._begun or self._entries
         rows = statements.changed(connection, self._pulse.changes) if is_known else []
-        if pulse.rosters != self._pulse.rosters:  # who held them may have ended
+        if pulse.rosters != self._pulse.rosters:  # their holders may have ended
             rows += statements.rows(connection, self._held)
         gone: list[int] = []
         if pulse.deletions != self._pulse.deletions:
@@ -244,7 +246,7 @@ class Fleet:
     def _load(
         self, connection: sa.Connection, clock: DatabaseClock, slots: Mapping[Pair, Collection[int]]
     ) -> "_Changes":
-        # What changed before is shown by the rows that follow. What else was begun may show less.
+        # The rows read below show all earlier changes; nodes of slots begun before may not show them yet.
         pulse = self._pulse if self._begun else changes.pulse(connection)
         rows = [row for pair in slots for row in statements.in_slots(connection, pair, slots[pair])]
         return self._sorted(connection, clock, pulse, rows, [], slots)
@@ -258,9 +260,9 @@ class Fleet:
         gone: list[int],
         gained: Mapping[Pair, Collection[int]] = MappingProxyType({}),
     ) -> "_Changes":
-        """Find out which rows are to be known, and load those that are not.
+        """Find out which rows belong to the fleet, and load those that are not known yet.
 
-        :param gone: numbers of nodes that are not to be known any more
+        :param gone: numbers of nodes that no longer belong to it
         :param gained: slots that begin now
         """
         unended: set[Worker] | None = None
@@ -281,11 +283,11 @@ class Fleet:
             if row.reservation is not None:
                 reserved.add(row.id)
             if known is None or known.version != row.version or gained:
-                differ.append(row.id)  # one that is known at the gain of its slot was another's until now
+                differ.append(row.id)  # a known node of a gained slot was another's until now
         entries: list[Entry] = []
-        for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
+        for chunk in chunks(differ):  # all rows of a large fleet at once take more memory than its entries
             loaded = statements.load(connection, chunk)
-            now = time.monotonic()  # what the rows show of the hardware is older
+            now = time.monotonic()  # the hardware's state in the rows is older
             entries += (entry_of(owned, clock, now) for owned in loaded)
         doubtful = (entry for entry in entries if entry.is_password_in_doubt)
         left_alone = {one.number for one in doubtful if one.in_doubt or one.number in reserved}
@@ -308,7 +310,7 @@ class Fleet:
                     fresh.append(entry)
                 else:
                     reads = entry.reads.following(old.reads, is_forgiven=old.node.maintenance)
-                    # A health that was reported may not be written yet either.
+                    # A reported health may not be written yet either.
                     was_switched = old.node.target_power_state not in (None, *states.BESIDE_POWER)
                     switched_at = entry.switched_at if was_switched else old.switched_at
                     entry = replace(
@@ -320,19 +322,20 @@ class Fleet:
                     self.enforced.discard(entry.number)
                 self._entries[entry.number] = entry
                 self._numbers[entry.node.uuid] = entry.number
-                # While its password changes the driver is not to log in by itself; it is told afterwards.
+                # While its password changes, the driver must not log in on its own; it is notified
+                # afterwards.
                 is_hidden = entry.is_password_in_doubt and entry.number in self.taken
                 note = None if is_hidden else self._notes.get(entry.node.driver)
                 if note is not None and self.owns(entry):
                     note(entry.node, True)
             self._by_driver.clear()
             self._info_changes += bool(fresh)
-            # Last: whoever reads "seen" and then an entry finds at least what "seen" stands for.
+            # Last: a reader of "seen" and then of an entry finds at least the changes up to "seen".
             self._pulse = found.pulse
         return fresh
 
     def _drop(self, numbers: Iterable[int]) -> None:
-        """Forget nodes; with the lock."""
+        """Forget nodes. The lock must be held."""
         numbers = list(numbers)
         self.taken.leave_alone((), numbers)
         for number in numbers:
@@ -351,7 +354,7 @@ class Fleet:
             note(entry.node, False)
 
     def note_columns(self, written: Mapping[int, Mapping[str, Any]]) -> None:
-        """Take over JSON columns that were written, by number and name."""
+        """Apply JSON columns that were written, by number and name."""
         with self._lock:
             for number, columns in written.items():
                 entry = self._entries.get(number)
@@ -359,7 +362,7 @@ class Fleet:
                     self._put_node(entry, replace(entry.node, **columns))
 
     def note_power(self, states: Iterable[tuple[int, int, str]]) -> None:
-        """Take over power states that were written: number, version and state of each."""
+        """Apply power states that were written: number, version and state of each."""
         with self._lock:
             for number, version, state in states:
                 entry = self._entries.get(number)
@@ -378,11 +381,11 @@ def _same_hardware(old: Node, new: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What a fleet does not know yet.
+    """Changes that a fleet has not applied yet.
 
     :param entries: changed nodes
-    :param gone: the numbers of those that are not its own
-    :param held: those among them that will be when their holder frees them or ends
+    :param gone: the numbers of changed nodes that are not its own
+    :param held: the nodes among these that become its own when their holder frees them or ends
     :param left_alone: the numbers of entries, see :meth:`Taken.leave_alone`
     """
 

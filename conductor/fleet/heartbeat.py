@@ -1,6 +1,6 @@
-"""The heartbeat of a member: a thread with a connection of its own, which nothing else can hold up.
+"""The heartbeat of a member: a thread with its own connection, which nothing else can delay.
 
-It renews the lease, looks at those of all others, and ends the members whose leases are over.
+It renews the lease, reads the leases of all others, and ends the members whose leases are over.
 """
 
 import threading
@@ -28,9 +28,9 @@ _WHY: Final = "its lease ran out"
 class Heartbeat:
     """Renews one lease until :meth:`stop`.
 
-    :param database: for this alone, with short limits
+    :param database: used by the heartbeat only, with short timeouts
     :param interval: seconds between two heartbeats
-    :param now: learns each time what time it is in the database
+    :param now: learns the database's time at each heartbeat
     :param works: whether this worker works; while it does not, its lease is not renewed
     :param ended: called once, from the thread, when the member has ended
     """
@@ -53,22 +53,22 @@ class Heartbeat:
         self._works = works
         self._ended = ended
         self._clock = clock
-        self._number = 1  # with which it entered
+        self._number = 1  # the number that it entered with
         self._observed = Observed(interval, clock)
         self._lengths: dict[int, float] = {}
         self._is_safe = True
         self._is_connected_anew = False
-        if not database.is_sqlite:  # which connects anew for each transaction
+        if not database.is_sqlite:  # SQLite reconnects for each transaction
             sa.event.listen(database.engine, "connect", self._note_connection)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to renew the lease."""
+        """Start renewing the lease."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after a heartbeat under way, and leave, unless the member has ended."""
+        """End the thread after the heartbeat under way, and leave, unless the member has ended."""
         self._stop.set()
         self._thread.join()
         try:
@@ -86,13 +86,13 @@ class Heartbeat:
             self._observed.restart()
             return
         began = self._clock()
-        self._number += 1  # also after a renewal that was not answered, and may be carried out later
+        self._number += 1  # even if the previous renewal was not answered, as it may still be carried out
         try:
             with self._database.write() as connection:
                 self._now.ask(connection)
                 numbers = members.renew(connection, self._lease.holder, self._number)
                 if numbers is None:
-                    members.guard(connection, self._lease.holder)  # which says why
+                    members.guard(connection, self._lease.holder)  # raises with the reason
                 else:
                     self._learn_lengths(connection, numbers)
         except errors.DatabaseUnavailable as error:
@@ -103,7 +103,7 @@ class Heartbeat:
             raise errors.MemberEnded(f"the member {self._lease.holder} has lost its lease")
         self._lease.renew(began)
         self._note_safety(None)
-        if self._is_connected_anew:  # perhaps to a server that took the place of the one before
+        if self._is_connected_anew:  # perhaps to a server that replaced the previous one
             self._is_connected_anew = False
             self._observed.restart()
         others = {member: number for member, number in numbers.items() if member in self._lengths}
@@ -120,7 +120,7 @@ class Heartbeat:
             self._lengths = {one.id: one.lease for one in members.unended(connection)}
 
     def _end(self, over: Mapping[int, int]) -> None:
-        """End members whose leases are over; when that fails, the next heartbeat tries again."""
+        """End members whose leases are over; if that fails, the next heartbeat tries again."""
         try:
             with self._database.write() as connection:
                 losses = members.losses(connection, over)
@@ -149,7 +149,7 @@ class Heartbeat:
                 )
 
     def _pause(self) -> float:
-        """Seconds until the next heartbeat, which comes early where a lease may be over before."""
+        """Seconds until the next heartbeat, which comes early if a lease may be over before."""
         return min(self._interval, max(self._observed.due - self._clock(), _SHORTEST))
 
     def _run(self) -> None:

@@ -1,9 +1,9 @@
-"""The lease of this member: until when it may switch nodes, and what that means for calls under way.
+"""The lease of this member: until when it may switch nodes, and how that limits calls under way.
 
-Nobody can take a node over before the lease of its holder is over, so nothing that switches may outlast it.
-From four fifths on no switching call begins, and those that can be cancelled are. Where a call cannot be
-stopped (a plain method in a thread, a loop that does not turn, a paused process), the master process, which
-sees both in shared memory, kills the worker at the end of its lease.
+Nobody can take over a node before its holder's lease is over, so no switching call may outlast the lease.
+After four fifths of the lease, no switching call begins, and calls that can be cancelled are. If a call
+cannot be stopped (a plain method in a thread, a blocked loop, a paused process), the master process, which
+sees the leases and the calls in shared memory, kills the worker at the end of its lease.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from podium.clocks import boottime
 from podium.conductor.rooms.places import NotAsked
 from podium.db.worker import Worker
 
-#: The part of a lease in which switching calls may begin and go on.
+#: The part of a lease in which switching calls may begin and continue.
 _SAFE: Final = 0.8
-#: Seconds between two looks of a switching call for whether it must end.
+#: Seconds between two checks of whether a switching call must end.
 _LOOK: Final = 0.5
 
 
 class SharedLeases:
-    """What the master process sees of its workers' leases. Each place has one writer, and is read whole.
+    """The workers' leases, in memory shared with the master process. Each field has one writer and is atomic.
 
-    :param workers: how many there are
-    :ivar pids: of each worker its process; 0 before it has a lease
-    :ivar until: of each worker the end of its lease, by :func:`podium.clocks.boottime`
-    :ivar calls: of each worker how many switching calls are under way
+    :param workers: the number of workers
+    :ivar pids: the process of each worker; 0 before it has a lease
+    :ivar until: the end of each worker's lease, by :func:`podium.clocks.boottime`
+    :ivar calls: the number of each worker's switching calls under way
     :ivar ended: when each worker learned that it has ended; 0 while it has not
     """
 
@@ -47,9 +47,9 @@ class Lease:
     """The lease of one member. The heartbeat renews it; any thread reads it.
 
     :param holder: the member
-    :param length: seconds that it promised, also an attribute
-    :param since: a moment of the clock before the lease was asked for; never that of the answer
-    :param shared: where the master process sees it, in the place of the holder's index
+    :param length: the lease's length in seconds, also an attribute
+    :param since: a time of the clock before the lease was requested; never the time of the answer
+    :param shared: where the master process sees the lease, at the holder's index
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Lease:
         self._lock = threading.Lock()
         self._since = since
         self._ended = False
-        self._shared.calls[self._index] = 0  # a process that was killed may have left some
+        self._shared.calls[self._index] = 0  # a killed process may have left a count
         self._shared.ended[self._index] = 0.0
         self._shared.until[self._index] = since + length
         self._shared.pids[self._index] = os.getpid()
@@ -85,13 +85,13 @@ class Lease:
         return float(self._shared.until[self._index])
 
     def is_safe(self) -> bool:
-        """Whether a switching call may begin or go on now."""
+        """Whether a switching call may begin or continue now."""
         return not self._ended and self._clock() < self._since + self.length * _SAFE
 
     def renew(self, since: float) -> None:
-        """Count the lease anew, because a renewal was answered.
+        """Restart the lease, because a renewal was answered.
 
-        :param since: a moment before that renewal was sent
+        :param since: a time before that renewal was sent
         """
         with self._lock:
             if not self._ended and since > self._since:
@@ -99,7 +99,7 @@ class Lease:
                 self._shared.until[self._index] = since + self.length
 
     def end(self) -> None:
-        """Note that the member has ended, which cannot be undone."""
+        """Note that the member has ended. That cannot be undone."""
         with self._lock:
             now = self._clock()
             self._shared.ended[self._index] = self._shared.ended[self._index] or now
@@ -108,11 +108,11 @@ class Lease:
 
     @contextlib.contextmanager
     def calling(self) -> Iterator[None]:
-        """Count a switching call as under way: the master process kills this one if the lease ends meanwhile.
+        """Count a switching call as under way; if the lease ends meanwhile, the master kills this process.
 
-        :raises podium.conductor.rooms.places.NotAsked: when it must not begin any more
+        :raises podium.conductor.rooms.places.NotAsked: no switching call may begin any more
         """
-        # Counted first: whoever pauses between the look and the call is under way.
+        # Counted first, so that a process that pauses between the check and the call counts as under way.
         self._count(1)
         try:
             if not self.is_safe():
@@ -122,9 +122,9 @@ class Lease:
             self._count(-1)
 
     def bounded(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        """A switching method of a driver, async or plain, within :meth:`calling`.
+        """Wrap a driver's switching method, async or plain, in :meth:`calling`.
 
-        What can be cancelled ends in a TimeoutError where the lease no longer allows it.
+        A call that can be cancelled ends with a TimeoutError when the lease no longer allows it.
         """
         if inspect.iscoroutinefunction(method):
 

@@ -16,12 +16,12 @@ from podium.db.members import Service
 
 
 class Membership:
-    """Made and used in the conductor's loop.
+    """The membership of this worker. Created and used in the conductor's loop.
 
-    :param entry: the way into the fleet
-    :param service: what this worker offers and promises
-    :param pause: seconds before it enters
-    :ivar ended: set when others have ended this member, or the database does not know it any more
+    :param entry: enters the fleet
+    :param service: the service that this worker offers
+    :param pause: seconds to wait before it enters
+    :ivar ended: set when others have ended this member, or the database no longer knows it
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class Membership:
         self.ended = asyncio.Event()
 
     async def enter(self, stopped: asyncio.Event) -> bool:
-        """Enter; return False when this worker is stopped before that, as it may wait for long.
+        """Enter, which may take long; return False if this worker is stopped before.
 
-        :raises podium.errors.ConductorAlreadyRunning: when another daemon of this host name lives
+        :raises podium.errors.ConductorAlreadyRunning: another daemon with this host name is running
         """
 
         async def enter() -> None:
@@ -54,7 +54,7 @@ class Membership:
     async def kept(self, database: Database, *signs: Sign) -> AsyncIterator[None]:
         """Renew the lease, and leave at the end.
 
-        :param signs: what shows that this worker works, apart from the conductor's loop
+        :param signs: signs that this worker works, in addition to the conductor's loop
         """
         vigil = Vigil(self._loop, self._service.lease, signs)
         heartbeat = Heartbeat(
@@ -72,15 +72,15 @@ class Membership:
             await asyncio.to_thread(heartbeat.stop)
 
     def check(self) -> None:
-        """Go on only while this member has not ended.
+        """Raise if this member has ended.
 
-        :raises podium.errors.MemberEnded: when it has
+        :raises podium.errors.MemberEnded: it has ended
         """
         if self._error is not None:
             raise self._error
 
     def note_end(self, error: errors.MemberEnded) -> None:
-        """Note that this member has ended, from any thread: it writes and sends nothing any more."""
+        """Note, from any thread, that this member has ended and must no longer write or send anything."""
         self.lease.end()
         if self._error is None:
             self._error = error
@@ -89,7 +89,7 @@ class Membership:
 
 
 async def _before(stopped: asyncio.Event, work: Awaitable[None]) -> bool:
-    """Wait for work, and cancel it when it is stopped; return whether it was done."""
+    """Wait for work, and cancel it when the worker is stopped; return whether the work was done."""
     working = asyncio.ensure_future(work)
     stop: asyncio.Task[Any] = asyncio.create_task(stopped.wait(), name="stop")
     await asyncio.wait([working, stop], return_when=asyncio.FIRST_COMPLETED)

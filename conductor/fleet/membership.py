@@ -1,7 +1,7 @@
-"""A worker among all others on the database: which process it is, and how it enters.
+"""A worker among all others on the database: the name of its process, and how it enters.
 
-No clock decides whether a member of the same name lives: its process is seen to be dead, or its lease is seen
-to stand still for as long as it promised.
+No wall clock decides whether a member with the same name is alive: either its process is seen to be dead, or
+its lease is seen unchanged for the length of the lease.
 """
 
 import asyncio
@@ -27,30 +27,30 @@ from podium.db.worker import Worker
 LOG = log.getLogger(__name__)
 
 _UNKNOWN: Final = "unknown"
-#: Seconds between two looks at the members that are in the way.
+#: Seconds between two checks of the members that block the entry.
 _LOOK: Final = 0.5
 
 
 def process_name(pid: int | None = None) -> str:
-    """A name that no other process on any machine has: boot, process namespace, number, start."""
+    """A name that is unique among the processes of all machines: boot, process namespace, number, start."""
     pid = pid or os.getpid()
     return f"{_boot()}:{pid}:{_started(pid)}"
 
 
 def worker_process(daemon: str) -> str:
-    """The name of this worker's process, after that of its daemon."""
+    """The name of this worker's process, which starts with that of its daemon."""
     return f"{daemon}/{os.getpid()}:{_started(os.getpid())}"
 
 
 def daemon_of(process: str) -> str:
-    """The name of the daemon's process in that of a worker's."""
+    """The name of the daemon's process, from the name of a worker's process."""
     return process.partition("/")[0]
 
 
 def is_dead(process: str) -> bool:
-    """Whether the process of this name has surely ended; False where that cannot be seen from here.
+    """Whether the process with this name has certainly ended; False if that cannot be seen from here.
 
-    :param process: a daemon's, or a worker's, which may outlive its daemon
+    :param process: the process of a daemon, or of a worker, which may outlive its daemon
     """
     daemon, _, own = process.partition("/")
     namespace, _, pid = daemon.rpartition(":")[0].rpartition(":")
@@ -77,21 +77,21 @@ def _started(pid: int) -> str:
 
 
 class _Others(NamedTuple):
-    """The members that are in the way, each with its lease, and the numbers of these."""
+    """The members that block the entry, and the numbers of their leases."""
 
     members: Sequence[Member]
     numbers: Mapping[int, int]
 
 
 class _Taken(Exception):
-    """Somebody has entered meanwhile."""
+    """Another member has entered meanwhile."""
 
 
 class Entry:
-    """The way of one worker into the fleet.
+    """Enters one worker into the fleet.
 
-    :param index: which of the workers of its daemon it is
-    :param workers: how many there are
+    :param index: the worker's index in its daemon
+    :param workers: the number of the daemon's workers
     """
 
     def __init__(
@@ -118,11 +118,11 @@ class Entry:
         self._drained_since: datetime | None = None
 
     async def enter(self) -> tuple[Worker, float]:
-        """Become a member, when none of the same name is left.
+        """Become a member once no other member of the same name is left.
 
-        :returns: the member, and a moment before its lease was asked for
-        :raises podium.errors.ConductorAlreadyRunning: when another daemon of this host name lives
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
+        :returns: the member, and a time before its lease was requested
+        :raises podium.errors.ConductorAlreadyRunning: another daemon with this host name is running
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried
         """
         while True:
             began = self._clock()
@@ -157,12 +157,12 @@ class Entry:
             for one in members.unended(connection)
             if one.host == self._me.host
             and (one.worker == self._me.index or daemon_of(one.process) != mine)
-            and one.id in numbers  # else it has ended between the two queries
+            and one.id in numbers  # otherwise it has ended between the two queries
         ]
         return _Others(found, numbers)
 
     def _over(self, others: _Others, began: float) -> tuple[Mapping[int, int], str]:
-        """Find out which members may be ended, at which numbers of their leases, and why."""
+        """Find out which members may be ended, with the numbers of their leases, and why."""
         numbers = {one.id: others.numbers[one.id] for one in others.members}
         dead = {one.id: numbers[one.id] for one in others.members if self._is_dead(one.process)}
         if dead:
@@ -173,14 +173,15 @@ class Entry:
         return self._observed.look(began, numbers, lengths), "its lease ran out"
 
     def _judge(self, other: Member, number: int) -> None:
-        # A worker may outlive its daemon a little: it finishes what it has begun.
+        # A worker may outlive its daemon a little: it finishes its changes.
         lives = self._observed.has_moved(other.id, number) and not self._is_dead(daemon_of(other.process))
         if lives:
             raise errors.ConductorAlreadyRunning(
                 f"a conductor with the host name {self._me.host} is alive on this database; stop it, or give"
                 " this one another [DEFAULT] host"
             )
-        # The first worker waits for all that the others wait for, but for earlier ones of their own daemon.
+        # The first worker waits for everything the others wait for, except earlier workers of their own
+        # daemon.
         is_ours = daemon_of(other.process) == daemon_of(self._service.process)
         if not self._is_told and (self._me.index == 0 or is_ours):
             self._is_told = True
@@ -194,7 +195,7 @@ class Entry:
             )
 
     def _compare(self, fleet: Sequence[Member]) -> None:
-        """Say which options are not as other hosts have them, though they should be."""
+        """Log which options differ from those of other hosts although they should be the same."""
         others = [one.fingerprint for one in fleet if one.host != self._me.host]
         differ = fingerprint.differences(fingerprint.usual(others), self._service.fingerprint)
         if others and differ:
@@ -213,7 +214,7 @@ class Entry:
 
     def _enter(self, connection: sa.Connection) -> Worker:
         now = self._sql.now.ask(connection)
-        conductors.begin(connection, self._me.host, self._workers)  # and nobody else of this host enters now
+        conductors.begin(connection, self._me.host, self._workers)  # nobody else of this host enters now
         if self._others(connection).members:
             raise _Taken
         member = members.enter(connection, self._me.host, self._me.index, self._service)

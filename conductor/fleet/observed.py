@@ -1,9 +1,9 @@
-"""What one process has seen of the leases of others: who may be ended.
+"""The leases of others as one process has seen them: decides who may be ended.
 
-Pure. A lease is a number that its holder raises. Its length is over for everybody once the number has been
-seen to stand still for that long, by a clock of whoever looks. What was not looked at is not known: after an
-outage of the database, or a pause of this process, all may have been kept from renewing, so the wait begins
-anew.
+Pure. A lease is a number that its holder raises. The lease is over once an observer has seen the number
+unchanged for the length of the lease, by the observer's own clock. Time without observations does not count:
+during an outage of the database or a pause of this process, members may have been unable to renew, so the
+wait starts again.
 """
 
 import math
@@ -19,9 +19,9 @@ class _Standing(NamedTuple):
 
 
 class Observed:
-    """The leases of others, as they were at each look.
+    """The leases of others, as they were at each check.
 
-    :param interval: seconds from one look to the next
+    :param interval: seconds from one check to the next
     """
 
     def __init__(self, interval: float, clock: Callable[[], float] = boottime) -> None:
@@ -29,22 +29,22 @@ class Observed:
         self._clock = clock
         self._standing: dict[int, _Standing] = {}
         self._last: float | None = None
-        #: The moment from which on a lease may be over that is not yet, at the earliest.
+        #: The earliest time at which another lease may be over.
         self.due = math.inf
 
     def restart(self) -> None:
-        """Note that a look failed: what was seen before counts for nothing."""
+        """Note that a check failed: earlier observations no longer count."""
         self._standing.clear()
         self._last = None
         self.due = math.inf
 
     def look(self, began: float, numbers: Mapping[int, int], lengths: Mapping[int, float]) -> dict[int, int]:
-        """Note what was seen just now.
+        """Note the present leases.
 
-        :param began: a moment before the database was asked
-        :param numbers: that of each lease, by its member
-        :param lengths: seconds that each of them promised
-        :returns: the numbers of those whose leases are over
+        :param began: a time before the database was queried
+        :param numbers: the number of each lease, by its member
+        :param lengths: the length of each lease in seconds
+        :returns: the numbers of the leases that are over
         """
         now = self._clock()
         gap = 0.0 if self._last is None else now - self._last
@@ -55,7 +55,7 @@ class Observed:
             is_known = (
                 known is not None and known.number == number and gap < self._length(lengths[member]) / 2
             )
-            # What stood there when the answer came was so at least until it is asked for again.
+            # A number that was there when the answer came counts from the answer, not from the query.
             standing[member] = known if known is not None and is_known else _Standing(number, now)
         self._standing = standing
         ends = {member: one.since + self._length(lengths[member]) for member, one in standing.items()}
@@ -63,10 +63,10 @@ class Observed:
         return {member: standing[member].number for member, end in ends.items() if end <= began}
 
     def has_moved(self, member: int, number: int) -> bool:
-        """Whether a lease is not at the number at which it was seen first."""
+        """Whether a lease has another number than when it was first seen."""
         known = self._standing.get(member)
         return known is not None and known.number != number
 
     def _length(self, promised: float) -> float:
-        """Whoever looks seldom waits longer than was promised: it could miss an outage of that length."""
+        """Rare checks wait longer than the lease: they could miss an outage of that length."""
         return max(promised, self._shortest)

@@ -1,4 +1,4 @@
-"""The keys of this worker: which it says it holds, and when the first of them begins to encrypt."""
+"""The keys of this worker: which keys it reports to hold, and when it starts to encrypt with the first."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks whether everybody holds a new key by now.
+#: Seconds between two checks of whether every member holds a new key.
 _LOOK: Final = 5.0
 
 
 class SecretKeys:
-    """Used in the conductor's loop.
+    """Puts new keys into use. Used in the conductor's loop.
 
-    :param sealing: of the worker's database
+    :param sealing: the sealing of the worker's database
     :param read: reads the key file again
     """
 
@@ -38,7 +38,7 @@ class SecretKeys:
         self._unsaid: Keyring | None = None
 
     async def run(self) -> None:
-        """Begin to use a new key as soon as every member holds it, and read the file again when asked to."""
+        """Start using a new key as soon as every member holds it, and read the file again on request."""
         while True:
             if self._reloaded.is_set():
                 self._reloaded.clear()
@@ -52,9 +52,9 @@ class SecretKeys:
                     await self._reloaded.wait()
 
     async def look(self) -> None:
-        """Begin to use the first key if every member holds it; log who does not.
+        """Start using the first key if every member holds it; log the members that do not.
 
-        :raises podium.errors.DatabaseUnavailable: the database cannot be asked
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried
         """
         keyring = self._sealing.keyring
         if not keyring.names or keyring.names[0] == self._sealing.writes_with:
@@ -75,7 +75,7 @@ class SecretKeys:
             LOG.warning("%s", secret_keys.words(begun, self._sealing.source))
 
     def reload(self) -> None:
-        """Ask for the key file to be read again; with a fault, or without a key in use, the old keys stay."""
+        """Have the key file read again; if it is faulty, or lacks a key in use, the old keys stay."""
         self._reloaded.set()
 
     async def _read_again(self) -> None:
@@ -89,13 +89,13 @@ class SecretKeys:
 
     async def _announce(self, new: Keyring) -> None:
         old = self._sealing.keyring
-        # What others encrypt with a new key as soon as they know of it can be read from now on.
+        # Others may encrypt with a new key as soon as they know it; from now on this worker can decrypt that.
         self._sealing.keyring = old.joined(new)
         self._unsaid = new
         try:
             await self._sql.write(lambda connection: members.hold_keys(connection, self._member, new.names))
         except errors.DatabaseUnavailable:
-            return  # and it may have been written all the same
+            return  # it may still have been written
         except errors.ConfigError as fault:
             LOG.error("The keys stay as they were: %s", fault)
             self._sealing.keyring = old
@@ -108,6 +108,6 @@ class SecretKeys:
 
 
 def _waits(connection: sa.Connection, keyring: Keyring) -> tuple[str | None, list[str]]:
-    """The key that is to be used next, and the members that do not hold it."""
+    """The key to be used next, and the members that do not hold it."""
     name = secret_keys.next_key(connection, keyring)
     return name, [] if name is None else secret_keys.lacking(connection, name)

@@ -1,4 +1,4 @@
-"""What the sensors of each node reported last. It is kept in memory alone; Prometheus keeps the history."""
+"""The last readings of each node's sensors. They are kept in memory only; Prometheus keeps the history."""
 
 import math
 import threading
@@ -10,17 +10,17 @@ from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.drivers.base import SENSOR_KINDS, Node, Sensor
 
-#: Sensors of one node that are kept, and letters of the name of one.
+#: The most sensors kept for one node, and the longest name of a sensor in characters.
 _MOST: Final = 256
 _LONGEST_NAME: Final = 128
-#: Seconds after which a report is forgotten that no other followed.
+#: Seconds after which a report is forgotten if no other followed.
 _LASTS: Final = 3600.0
 
 _STATES: Final = {"OK": 0, "Warning": 1, "Critical": 2}
 
 
 class Sample(NamedTuple):
-    """What one sensor reported.
+    """The reading of one sensor.
 
     :param kind: one of podium.drivers.base.SENSOR_KINDS
     :param value: None without a reading
@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 class _Report:
     """The last report of one node.
 
-    :param at: when, in seconds of the clock
+    :param at: the time of the report, in seconds of the clock
     """
 
     at: float
@@ -48,7 +48,7 @@ class _Report:
 class Sensors:
     """The last report of each node's sensors, for any thread.
 
-    :param clock: seconds, which nobody sets
+    :param clock: seconds, of a clock that nobody sets
     """
 
     def __init__(self, fleet: Fleet, clock: Callable[[], float] = boottime) -> None:
@@ -60,8 +60,8 @@ class Sensors:
     def report(self, node: Node, sensors: Sequence[Sensor], *, is_current: bool = True) -> None:
         """Replace the last report of a node.
 
-        :param is_current: whether it is of the hardware that the node has now; else it is ignored
-        :raises ValueError: for a kind or a status that there is not
+        :param is_current: whether it is from the node's present hardware; otherwise the report is ignored
+        :raises ValueError: the kind or the status of a sensor is unknown
         """
         report = _Report(self._clock(), node.driver, _samples(sensors))
         with self._lock:
@@ -99,6 +99,6 @@ def _samples(sensors: Sequence[Sensor]) -> tuple[Sample, ...]:
             raise ValueError(f"{sensor} is of no known kind or status: see podium.drivers.base.Sensor")
         name = sensor.name[:_LONGEST_NAME]
         value = None if sensor.value is None or not math.isfinite(sensor.value) else float(sensor.value)
-        # The first of those with one name: a second sample of a series makes readers drop both.
+        # Only the first sensor of a name: a second sample in a series makes readers drop both.
         found.setdefault((name, sensor.kind), Sample(name, sensor.kind, value, _STATES[sensor.status]))
     return tuple(found.values())

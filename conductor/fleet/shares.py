@@ -1,8 +1,9 @@
-"""This member's part of the fleet: the slots that it begins with, and those that it gives up.
+"""This member's part of the fleet: the slots that it begins with, and the slots that it gives up.
 
-Slots change hands by generations, see podium.db.slots. Whoever loses a slot ends its calls to the nodes, has
-their drivers release them, writes what it learned, and acknowledges the generation. Whoever gains one begins
-when all members have acknowledged. The rules, and why they hold, are in docs/conductors.md.
+Slots change hands by generations, see podium.db.slots. A member that loses a slot ends its calls to the
+nodes, has their drivers release them, writes its results, and acknowledges the generation. A member that
+gains a slot begins when all members have acknowledged. docs/conductors.md has the rules and the reasons for
+them.
 """
 
 import asyncio
@@ -29,14 +30,14 @@ from podium.drivers.base import Node
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which the start waits for others to give up what is this member's.
+#: Seconds for which the start waits for others to give up this member's slots.
 _START: Final = 5.0
-#: Seconds between two attempts while others have to do something, or the database is away.
+#: Seconds between two attempts while other members must act, or the database is unavailable.
 _PAUSE: Final = 0.05
 
 
 class _Look(NamedTuple):
-    """What the database says; in this order, see podium.db.slots.owned."""
+    """The state in the database; read in this order, see podium.db.slots.owned."""
 
     roster: slots.Roster
     settled: int
@@ -45,13 +46,13 @@ class _Look(NamedTuple):
 
 
 class Shares:
-    """What this member owns. For the conductor's loop alone.
+    """The slots that this member owns. Only the conductor's loop may use it.
 
-    :param flush: writes what was learned; False when the database does not take it
-    :param hand_over: hands to the recorder, in the room of a driver, what its sweeps have found
-    :param workers: processes of this daemon
-    :param patience: seconds that a call to a node which is lost may take to return
-    :param clock: seconds, which nobody sets
+    :param flush: writes pending results; returns False if the database does not accept them
+    :param hand_over: hands the results of a driver's sweeps to the recorder, in the driver's room
+    :param workers: the number of this daemon's processes
+    :param patience: seconds within which a call to a lost node must return
+    :param clock: seconds, of a clock that nobody sets
     """
 
     def __init__(
@@ -75,9 +76,9 @@ class Shares:
         self._patience = patience
         self._clock = clock
         self._turns = Turns(self._me, workers, clock())
-        self._seen = -1  # the rosters of the pulse at the last look
-        self._is_complete = False  # whether all that it owned at the last look has begun
-        self._known: Collection[Worker] = ()  # members at the last look
+        self._seen = -1  # the rosters of the pulse at the last check
+        self._is_complete = False  # whether all slots owned at the last check have begun
+        self._known: Collection[Worker] = ()  # members at the last check
         self._sharers: set[Worker] | None = None  # members at the newest generation
         self._left_over: int | None = None  # the generation after which to clean up
         self._generation = self._acknowledged = 0
@@ -87,9 +88,9 @@ class Shares:
         self._wake = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin with what this member owns; wait for others to give it up, but not for long.
+        """Begin with the slots that this member owns; wait a short time for others to give them up.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried
         """
         end = self._clock() + _START
         while True:
@@ -100,10 +101,10 @@ class Shares:
             await asyncio.sleep(_PAUSE)
 
     async def poll(self) -> list[Entry]:
-        """Look what was gained and lost, if that may have changed; to be called once a second or more often.
+        """Process gained and lost slots, if these may have changed; to be called at least once a second.
 
-        :returns: the nodes that begin, those first that were not read for the longest time
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked; the next call goes on
+        :returns: the nodes that begin, starting with those that have not been read for the longest time
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried; the next call continues
         """
         self._leave(self._fleet.take_dropped())
         self._note_history()
@@ -130,9 +131,9 @@ class Shares:
         return fresh
 
     async def run(self) -> None:
-        """Give up what was lost, for ever.
+        """Give up lost slots, forever.
 
-        :raises podium.errors.MemberEnded: when a call to a lost node does not return
+        :raises podium.errors.MemberEnded: a call to a lost node does not return
         """
         while True:
             await self._wake.wait()
@@ -150,7 +151,7 @@ class Shares:
             self._is_giving_up = False
 
     async def leave(self) -> None:
-        """Give all nodes to other members, if there are any; :meth:`run` goes on meanwhile."""
+        """Give all nodes to other members, if there are any; :meth:`run` continues meanwhile."""
         roster = await self._sql.read(slots.roster)
         if all(one.id == self._me.incarnation for one in roster.whom.able):
             return
@@ -162,7 +163,7 @@ class Shares:
             await asyncio.sleep(_PAUSE)
 
     def _note_history(self) -> None:
-        """Forget what is known of generations when another server has taken over: it may lack some."""
+        """Forget the known generations if another database server has taken over: it may lack some."""
         if self._history != self._sql.history.changes:
             self._history = self._sql.history.changes
             self._seen = -1
@@ -181,7 +182,7 @@ class Shares:
         return await self._sql.read(look)
 
     async def _make(self, look: _Look, now: float) -> None:
-        """Make a generation if one is due, and see to it that nothing is left of members that ended."""
+        """Make a generation if one is due, and plan the cleanup after members that ended."""
         made = None
         if not self._turns.is_planned(look.roster) or await self._sql.read(slots.is_due):
             made = await self._sql.write(slots.make_generation)
@@ -194,7 +195,7 @@ class Shares:
         self._known = look.living
 
     async def _clean_up(self) -> None:
-        """Take back some of what members that ended have left."""
+        """Clean up some of what members that ended have left."""
         generation = self._left_over
         if generation is None:
             return
@@ -207,7 +208,7 @@ class Shares:
             self._left_over = None
 
     def _lose(self, look: _Look) -> None:
-        """Drop the nodes of slots that are another's now."""
+        """Drop the nodes of slots that now belong to another member."""
         if self._sharers is None or look.roster.generation > self._generation:
             self._sharers = set(look.living)
         lost = {pair: its - look.owned.get(pair, {}).keys() for pair, its in self._fleet.begun.items()}
@@ -229,9 +230,9 @@ class Shares:
         self._acknowledged = generation
 
     async def _begin(self, look: _Look) -> list[Entry]:
-        """Begin with the slots of which the generation has settled."""
+        """Begin with the slots whose generation has settled."""
         gained: dict[Pair, set[int]] = {}
-        # Whoever owns something was given a share, perhaps before its first look.
+        # A member that owns slots was given a share, perhaps before its first check.
         self._is_complete = bool(look.owned) or self._turns.is_planned(look.roster)
         for pair, its in look.owned.items():
             new = its.keys() - self._fleet.begun.get(pair, set())
@@ -275,7 +276,7 @@ class Shares:
 
 
 def _changes(living: Collection[Worker], before: Collection[Worker]) -> str:
-    """Say which hosts have members that came and went."""
+    """Return in words which hosts have members that joined and left."""
     joined = sorted({one.host for one in {*living} - {*before}})
     left = sorted({one.host for one in {*before} - {*living}})
     words = (("joined", joined), ("left", left))

@@ -1,6 +1,7 @@
-"""Whether this worker works. One that does not must not go on renewing its lease, or its nodes have nobody.
+"""Checks whether this worker works. If it does not, it must not renew its lease, so that others get its
+nodes.
 
-One bad driver is no reason: its own nodes wait for it, in whatever worker it is loaded.
+A single bad driver does not count: its nodes would wait for it in any worker.
 """
 
 import asyncio
@@ -18,9 +19,9 @@ LOG = log.getLogger(__name__)
 class Sign(NamedTuple):
     """One sign of life.
 
-    :param fault: what it is that fails without it, in words
-    :param seconds: for which it may be missing
-    :param is_there: whether it is there now
+    :param fault: the failure without the sign, in words
+    :param seconds: for how long the sign may be missing
+    :param is_there: whether the sign is there now
     """
 
     fault: str
@@ -29,11 +30,11 @@ class Sign(NamedTuple):
 
 
 class Vigil:
-    """Looks for signs of life, from the thread of the heartbeat.
+    """Checks signs of life, in the thread of the heartbeat.
 
-    :param loop: the conductor's, which has to turn
-    :param patience: seconds in which it has to
-    :param signs: others
+    :param loop: the conductor's loop, which must respond
+    :param patience: seconds within which the loop must respond
+    :param signs: additional signs
     :param clock: seconds
     """
 
@@ -72,7 +73,7 @@ class Vigil:
         has = self._answered
         if has:
             self._answered = False
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it this worker
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and so has this worker
                 self._loop.call_soon_threadsafe(self._answer)
         return has
 

@@ -1,1 +1,1 @@
-"""Carrying out what was asked for."""
+"""Carrying out requested operations."""

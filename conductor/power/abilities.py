@@ -1,11 +1,11 @@
-"""Carries out what people ask of a node's hardware beside its power, inside of the driver's room.
+"""Carries out requests to a node's hardware other than power changes, inside the driver's room.
 
-What a machine boots from, its LED and its clock can be set twice without harm: the command is repeated when
-the hardware refuses for a while or is silent, and what it came to is read afterwards, but for the LED, which
-cannot be read. A log is cleared once, and an action of a driver's own is called once. If nobody knows what
-became of that, a log is read, and otherwise that is the result.
+Setting the boot device, the LED or the clock twice does no harm. The command is repeated while the hardware
+refuses or does not answer, and the result is read afterwards, except for the LED, which cannot be read. A log
+is cleared once, and a driver's own action is called once. If the outcome is unknown, the log is read; for an
+action, the request fails and reports that.
 
-None of it reads or changes the power.
+None of these requests reads or changes the power.
 """
 
 import contextlib
@@ -25,25 +25,25 @@ from podium.db.outcomes import SetClock
 from podium.drivers import actions, base
 from podium.wording import clock_off, line, printable, safe_repr, safe_str
 
-#: Seconds by which a clock that was just set may be off, beside half of the time that the answer took.
+#: Seconds by which a clock may be off right after it was set, plus half of the time that the answer took.
 _EXACT: Final = 5.0
-#: Characters of what an action of a driver's own returned, of an entry in an error, and of the message of an
-#: entry as people have seen it.
+#: Longest text of the result of a driver's own action, of a log entry in an error, and of a log entry's
+#: message as users have seen it, in characters.
 _LONGEST: Final = 2000
 _LONGEST_SHOWN: Final = 64
 _LONGEST_MESSAGE: Final = 1000
-#: Seconds in which a log is emptied.
+#: Seconds within which hardware empties its log.
 _CLEARING: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked of the hardware.
+    """The requested operation.
 
     :param action: one of podium.states.BESIDE_POWER
-    :param arguments: what it is given, see podium.client.calls.operations
-    :param timeout: seconds until it must be so
-    :param sent: whether a conductor that has ended had sent the command
+    :param arguments: its arguments, see podium.client.calls.operations
+    :param timeout: seconds within which it must succeed
+    :param sent: whether a conductor that has ended had already sent the command
     """
 
     action: str
@@ -53,11 +53,11 @@ class Wanted:
 
 
 class Done(NamedTuple):
-    """How it ended.
+    """The outcome of a request.
 
-    :param error: why it failed, if it did
-    :param result: what the hardware said, in words
-    :param clock: how the clock became right, if that was asked for
+    :param error: the reason of a failure
+    :param result: the result, as text
+    :param clock: how the clock was corrected, if the request was to set it
     """
 
     error: str | None
@@ -66,7 +66,7 @@ class Done(NamedTuple):
 
 
 class HardwareChange:
-    """One request under way. Used by the loop of its room alone.
+    """One request under way. Only the loop of its room may use it.
 
     :param wall_clock: seconds, as time.time
     """
@@ -106,7 +106,7 @@ class HardwareChange:
             return Done(sender.words(error))
 
     def _check_support(self) -> None:
-        able = {*base.actions(self._driver), states.DRIVER_ACTION}  # which has its own words
+        able = {*base.actions(self._driver), states.DRIVER_ACTION}  # which has its own error message
         if self._wanted.action not in able:
             raise errors.Unsupported(f"the driver {self._driver.name} cannot {self._wanted.action}")
 
@@ -118,8 +118,8 @@ class HardwareChange:
 
     async def _set_clock(self) -> Done:
         before = offset = None
-        with contextlib.suppress(Exception):  # it may be set all the same
-            if not self._wanted.sent:  # else it may be right already
+        with contextlib.suppress(Exception):  # setting the clock may still work
+            if not self._wanted.sent:  # otherwise the clock may already be correct
                 before = await self._offset()
 
         async def look() -> str | None:
@@ -142,7 +142,7 @@ class HardwareChange:
         return Done(None, f"it was {clock_off(before, self._wall_clock())}{corrected}", clock)
 
     async def _offset(self) -> float:
-        """Return how many seconds the clock is ahead, measured around the call."""
+        """Return how many seconds the clock is ahead of the middle of the call."""
         asked = self._wall_clock()
 
         async def begin() -> None:
@@ -157,7 +157,7 @@ class HardwareChange:
         return answer.timestamp() - (asked + answered) / 2
 
     async def _clear_log(self, seen: Mapping[str, Any]) -> str:
-        """Clear the log that ends with an entry that was seen, once."""
+        """Clear the log once, if it still ends with the entry that the user has seen."""
         sender, end = self._sender, self._end
         if self._wanted.sent:
             return await self._find_out(seen, f"{states.CLEAR_LOG} was sent when the conductor ended")
@@ -183,7 +183,7 @@ class HardwareChange:
         return "cleared"
 
     async def _find_out(self, seen: Mapping[str, Any], story: str) -> str:
-        """Read whether a log was cleared of which nobody knows that. Some are slow to empty theirs."""
+        """Read the log to find out whether it was cleared. Some hardware is slow to empty it."""
         pauses, soon = iter(PAUSES), min(self._sender.now() + _CLEARING, self._end)
         while True:
             try:
@@ -203,7 +203,7 @@ class HardwareChange:
             await self._sender.rest(next(pauses), self._end)
 
     def _newest(self, found: Any) -> base.LogEntry | None:
-        """Return the newest entry of a log, None if it has none."""
+        """Return the newest entry of a log, or None if the log is empty."""
         if not isinstance(found, base.Log) or not all(
             isinstance(one, base.LogEntry) for one in found.entries
         ):
@@ -211,7 +211,7 @@ class HardwareChange:
         return found.entries[-1] if found.entries else None
 
     async def _act(self, name: str, arguments: Mapping[str, Any]) -> str | None:
-        """Call an action of the driver's own, once."""
+        """Call one of the driver's own actions, once."""
         if self._wanted.sent:
             raise Failed(f"{name} was sent when the conductor ended; whether it happened is not known")
         known = base.driver_actions(self._driver)
@@ -224,9 +224,9 @@ class HardwareChange:
         except ValueError as wrong:
             raise Failed(str(wrong)) from None
         own = getattr(self._driver, action.method)
-        method = functools.update_wrapper(functools.partial(own, **given), own)  # by its name in errors
+        method = functools.update_wrapper(functools.partial(own, **given), own)  # errors show its name
         try:
-            # A refusal is this driver's last word: it may have done half of it.
+            # Not repeated after a refusal: the driver may have done part of the action.
             answer = await self._sender.patiently(
                 self._end, lambda: self._sender.send(name, self._end, method), on=NotSent
             )
@@ -243,7 +243,7 @@ class HardwareChange:
 
 
 def _is_seen(entry: base.LogEntry, seen: Mapping[str, Any]) -> bool:
-    """Whether an entry is the one that people have seen, by all that is known of that."""
+    """Whether an entry is the one that the user has seen, as far as that one is known."""
     clock_at, message = seen.get("clock_at"), seen.get("message")
     is_then = clock_at is None or entry.at == datetime.fromisoformat(clock_at)
     return (
@@ -254,7 +254,7 @@ def _is_seen(entry: base.LogEntry, seen: Mapping[str, Any]) -> bool:
 
 
 def _says(entry: base.LogEntry, seen: str) -> bool:
-    """Whether an entry has a message that people saw without secrets, and cut."""
+    """Whether an entry has the message that the user saw, which is without secrets and may be cut off."""
     text, (known, hidden, _) = printable(safe_str(entry.message)), seen.partition(masking.MASK)
     return text.startswith(known) if hidden or len(seen) >= _LONGEST_MESSAGE else text == seen
 

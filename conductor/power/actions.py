@@ -1,4 +1,4 @@
-"""Carries out the requested power changes: begins many at once, and writes down how each of them ended."""
+"""Carries out the requested power changes: begins many at once, and records the outcome of each."""
 
 import asyncio
 import concurrent.futures
@@ -37,20 +37,20 @@ LOG = log.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-#: The fewest requests that are listed at once: those that must wait may stand before those that need not.
+#: The fewest requests that are listed at once: requests that must wait may come before others that need not.
 _PAGE: Final = 2000
-#: Seconds that a call which was given up may take to return, before its node is handed to another member.
+#: Seconds that an abandoned call may take to return before its node is handed to another member.
 _RETURN: Final = 10.0
 
 
 class PowerActions:
-    """The requested power changes of every driver's nodes. Used by the conductor's loop alone.
+    """The requested power changes of every driver's nodes. Only the conductor's loop may use it.
 
-    :param worker: in whose name nodes are reserved
-    :param note_read: learns, in the driver's room, of each read that a change makes: the driver, the node's
-        number, and the answer or the error
-    :param limits: how many nodes of a domain all members together switch on within a time
-    :param lease: of this conductor, without which nothing is sent
+    :param worker: the worker that reserves the nodes
+    :param note_read: called in the driver's room for each read that a change makes, with the driver, the
+        node's number, and the answer or the error
+    :param limits: how many nodes of a domain all members together may switch on within a period
+    :param lease: this conductor's lease; without it nothing is sent
     :param clock: seconds, monotonic
     """
 
@@ -82,9 +82,9 @@ class PowerActions:
         self._staggers = Staggers(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished = True
-        self._next_due: float | None = None  # by the clock
+        self._next_due: float | None = None  # a time of the clock
         self._confirmations = Confirmations(sql, worker)
-        self._sent: dict[int, int] = {}  # the nodes of requests that were confirmed, by request
+        self._sent: dict[int, int] = {}  # the nodes of confirmed requests, by request
         self._carrying = Carrying(
             sql,
             fleet,
@@ -110,13 +110,13 @@ class PowerActions:
 
     @property
     def idle(self) -> bool:
-        """Whether no node is taken, and nothing will begin unless somebody asks for it."""
+        """Whether no node is taken, and nothing will begin unless somebody requests it."""
         return not (len(self._fleet.taken) or self._unfinished or self._next_due)
 
     async def poll(self) -> None:
         """Begin every request that is due and has room.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be read; the requests stay there
+        :raises podium.errors.DatabaseUnavailable: the database cannot be read; the requests stay in it
         """
         self._unfinished = True
         await self._promotion.settle()
@@ -126,7 +126,7 @@ class PowerActions:
         free = {name: room for name in self._rooms if (room := self._quotas.room(name))}
         is_full, more, last = len(free) < len(self._rooms), False, 0
         while open_ := [name for name in free if free[name]]:
-            # Those under way are among them.
+            # The list includes the requests under way.
             limit = max(sum(free.values()) + len(self._fleet.taken), _PAGE)
             find = functools.partial(self._due, drivers=open_, limit=limit, after=last)
             found, self._next_due, domains = await self._sql.read(find)
@@ -144,9 +144,9 @@ class PowerActions:
     def _due(
         self, connection: sa.Connection, drivers: Sequence[str], limit: int, after: int
     ) -> tuple[list[Due], float | None, Room]:
-        """Find the requests that can begin, the oldest first, and when the next of the others can.
+        """Find the requests that can begin, oldest first, and when the next of the others can.
 
-        :returns: these, and what power domains leave room for
+        :returns: both, and how many more nodes the power domains admit
         """
         staggered = beginning.staggered(connection)
         self._paces = power_limits.paces(connection, [one.operation_id for one in staggered], self._paces)
@@ -158,7 +158,7 @@ class PowerActions:
         return found, None if seconds is None else asked + seconds, room
 
     def _choose(self, found: Sequence[Due], free: dict[str, int], room: Room) -> tuple[list[Due], bool]:
-        """Choose requests with room in their driver and power domain; return also whether others wait."""
+        """Choose requests with room in their driver and power domain; also return whether others wait."""
         chosen: list[Due] = []
         more, ahead = False, Counter[Target]()
         accounts: set[tuple[int, Target]] = set()
@@ -172,10 +172,10 @@ class PowerActions:
                 continue
             target = row.driver, row.endpoint
             if row.action == states.CHANGE_CREDENTIALS and row.endpoint is not None:
-                if (row.operation_id, target) in accounts:  # it begins together with that one
+                if (row.operation_id, target) in accounts:  # it begins together with the other request
                     continue
                 accounts.add((row.operation_id, target))
-            # Feeds wait for each other: one that had to wait for another to end would never begin.
+            # Feeds wait for each other: a feed that waited for another one to end would never begin.
             if not row.at_feed and not self._quotas.admits(target, ahead[target]):
                 continue
             if row.state != operations.BEGUN and not room.admit(row.action, row.extra, row.operation_id):
@@ -188,13 +188,13 @@ class PowerActions:
         return chosen, more
 
     def _wait_for(self, room: Room) -> None:
-        """Look again when there is room for what was held back."""
+        """Poll again when there is room for the requests that were held back."""
         if room.wait:
             allowed = self._clock() + room.wait
             self._next_due = min(allowed, self._next_due or allowed)
 
     def _is_shown(self, row: Due) -> bool:
-        if row.reservation == self._worker:  # it is this member's, whoever owns the slot now
+        if row.reservation == self._worker:  # this member holds it, whoever owns the slot now
             return True
         entry = self._fleet.get(row.id)
         return entry is not None and (
@@ -227,19 +227,19 @@ class PowerActions:
             task.add_done_callback(self._tasks.discard)
 
     def _reserve(self, connection: sa.Connection, numbers: Sequence[int]) -> tuple[Sequence[Begun], Room]:
-        """Begin requests; return also what power domains leave room for after that."""
+        """Begin requests; also return how many more nodes the power domains admit after that."""
         limits = {**self._limits, **self._paces}
         room = power_limits.lock(connection, limits)
-        if self._promotion.holds():  # since this very connection was made
+        if self._promotion.holds():  # this connection may have revealed the new server
             return (), room
         begun = beginning.begin(connection, numbers, self._worker, self._now(), room if limits else None)
         power_limits.save(connection, limits, room)
         return begun, room
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the changes under way; the next run resumes those that take longer.
+        """Wait for the changes under way; the next run resumes the changes that take longer.
 
-        Feeds that are off are switched on, whatever they wait for.
+        Feeds that are off are switched on, even if they are waiting for other feeds.
         """
         self._carrying.is_stopping = True
         if self._tasks:
@@ -253,7 +253,7 @@ class PowerActions:
         try:
             found = await self._carrying.outcome(begun, context)
             if self._lease is not None and self._lease.ended:
-                return  # whoever owns the node now goes on
+                return  # the node's new owner continues
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
                 return
             action = _named(begun)
@@ -274,7 +274,7 @@ class PowerActions:
         except errors.DatabaseUnavailable:
             pass  # the recorder tries again
         except errors.MemberEnded:
-            pass  # the conductor hears of it by itself
+            pass  # the conductor notices that itself
         except concurrent.futures.CancelledError:
             LOG.warning(
                 "%s: %s was cut off with its driver's room, and stays asked for", node.name, begun.action
@@ -284,11 +284,11 @@ class PowerActions:
                 self._quotas.end(_target(begun))
             for request in nodes_of(begun):
                 self._sent.pop(request, None)
-            if not ended:  # otherwise it is released once the fleet shows the outcome
+            if not ended:  # otherwise the node is released once the fleet shows the outcome
                 self._fleet.taken.free(nodes_of(begun).values())
 
     async def _has_left(self, begun: Begun, context: RequestContext) -> bool:
-        """Wait until its next conductor will find no call to a node and no session of this one."""
+        """Wait until no call to a node and no session with it is left; return whether that succeeded."""
         room, now = self._rooms[begun.node.driver], time.monotonic()
         nodes = [node_of(one.node, now) for one in (begun, *begun.others)]
         left = asyncio.wrap_future(room.start(lambda: room.leave(nodes), context).future)
@@ -301,6 +301,6 @@ def _target(begun: Begun) -> Target:
 
 
 def _named(begun: Begun) -> str:
-    """What was asked for, and of an action of a driver's own which."""
+    """The requested action, with the name of a driver's own action."""
     own = (begun.arguments or {}).get("own")
     return begun.action if own is None else f"{begun.action} {own['name']}"

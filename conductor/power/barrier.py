@@ -1,8 +1,8 @@
-"""Where the feeds of machines wait for each other: all of them are off before any is on again.
+"""A barrier at which the feeds of machines wait for each other: all are off before any is switched on again.
 
-Each feed is a request of one operation, and may be another conductor's. A request that is under way says in
-its row whether its feed is off (``power off``), or is being switched on without all having been off
-(``power on``); the others read that.
+Each feed is a request of one operation, and may belong to another conductor. A request under way records in
+its row whether its feed is off (``power off``), or is being switched on although not all feeds were off
+(``power on``). The other requests read the row.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from podium.db.operations import PowerRequest
 from podium.db.worker import Worker
 from podium.pacing import Gaps
 
-#: Seconds beyond the timeout in which a feed must be where the others are: its conductor may be another.
+#: Seconds beyond the timeout within which a feed must catch up: another conductor may be switching it.
 GRACE: Final = 30.0
-#: Seconds to wait for an answer of the database.
+#: Seconds to wait for an answer from the database.
 _PATIENCE: Final = 30.0
-#: Seconds between two looks at the others.
+#: Seconds between two reads of the other requests.
 _LOOKS: Final = Gaps(0.1, 1.0, growth=1.5)
 _ENDED: Final[Mapping[str, str]] = {
     operations.REPLACED: "was replaced by a newer request",
@@ -36,12 +36,12 @@ _T = TypeVar("_T")
 
 
 class Barrier:
-    """The place of one feed among those that are switched together. Used by the loop of its room alone.
+    """One feed of those that are switched together. Only the loop of its room may use it.
 
-    :param loop: the conductor's
-    :param timeout: seconds in which each feed must show its new state
+    :param loop: the conductor's loop
+    :param timeout: seconds within which each feed must show its new state
     :param off_for: seconds for which all feeds are off
-    :param is_stopping: whether the conductor stops, so that nothing is waited for any more
+    :param is_stopping: whether the conductor is stopping; all waits end then
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class Barrier:
         self._is_stopping = is_stopping
 
     async def until_begun(self) -> None:
-        """Wait until all feeds are taken for this.
+        """Wait until all feeds are taken for the operation.
 
-        :raises Failed: one of them is not in time, and nothing was sent
+        :raises Failed: a feed was not taken in time; nothing was sent
         """
         problem = await self._until(_not_begun, f"could not be taken within {self._bound:g} s")
         if problem is not None:
             raise Failed(f"{problem}; nothing was sent")
 
     async def until_off(self) -> str | None:
-        """Say that this feed is off, and wait until all are; return why they are not together, if so."""
+        """Record that this feed is off, and wait until all are; return why they were not off together."""
         end = time.monotonic() + self._bound
         if not await self.note(states.POWER_OFF, end):
             return "the database did not answer while it was off, so that nobody knew of the others"
@@ -83,7 +83,7 @@ class Barrier:
         return None
 
     async def stay_off(self) -> None:
-        """Let the time go by for which all are off."""
+        """Wait for as long as all feeds are to be off, or until the conductor stops."""
         end = time.monotonic() + self._off_for
         while (left := end - time.monotonic()) > 0:
             if self._is_stopping():
@@ -91,9 +91,9 @@ class Barrier:
             await asyncio.sleep(min(left, 1.0))
 
     async def note(self, state: str, end: float | None = None) -> bool:
-        """Say what this feed is; return whether the others can read it.
+        """Record the state of this feed; return whether that worked.
 
-        :param end: until when that is tried, by the monotonic clock; once for None
+        :param end: when to give up, by the monotonic clock; None to try once
         """
 
         def write(connection: sa.Connection) -> None:
@@ -111,7 +111,7 @@ class Barrier:
         return True
 
     async def were_off(self) -> str | None:
-        """Return why it is not known that all feeds were off together, when a conductor has ended."""
+        """Return None if all feeds were off together when a conductor ended, or why that is unknown."""
         try:
             found = await self._in_conductor(self._sql.read(self._look))
             together = all(not any(_not_off(one)) for one in found)
@@ -125,7 +125,7 @@ class Barrier:
         late: str,
         end: float | None = None,
     ) -> str | None:
-        """Wait until nothing is missing of any feed; return of which something will be for ever."""
+        """Wait until no feed is missing; return which feeds are late or will never arrive, and why."""
         end = time.monotonic() + self._bound if end is None else end
         last = "the database did not answer"
         for pause in iter(_LOOKS):
@@ -157,12 +157,12 @@ class Barrier:
 
 
 def _not_begun(one: PowerRequest) -> tuple[str | None, bool]:
-    """Why a feed will not be taken any more, and whether it is not yet."""
+    """Why a feed will never be taken, and whether it is not taken yet."""
     return _over(one), one.state not in (operations.BEGUN, operations.DONE)
 
 
 def _not_off(one: PowerRequest) -> tuple[str | None, bool]:
-    """Why a feed was not off together with the others, and whether it is not yet. One that is done was."""
+    """Why a feed was not off together with the others, and whether it is not off yet. A done feed was off."""
     if one.state == operations.DONE:
         return None, False
     if one.state == operations.BEGUN and one.power_state == states.POWER_ON:

@@ -1,7 +1,7 @@
-"""Has a machine boot from something else, alone or before it is switched; inside of the driver's room.
+"""Sets a machine's boot device, alone or before a power change, inside the driver's room.
 
-What is chosen for the next boot waits in the hardware for whoever starts the machine, be it weeks later. So
-where a machine is not restarted after all, it is set back to what it was, or the words say what waits.
+The hardware keeps a device chosen for the next boot until somebody starts the machine, even weeks later. So
+if the machine is not restarted after all, the device is set back, or the result reports what is still set.
 """
 
 from collections.abc import Mapping
@@ -14,23 +14,23 @@ from podium.conductor.power.sending import Failed, Sender
 from podium.drivers import base
 from podium.wording import line, safe_repr
 
-#: Seconds for a look at what a machine boots from, and for setting it back.
+#: Seconds for reading the boot device, and for setting it back.
 _LOOK: Final = 10.0
 _SET_BACK: Final = 30.0
-#: Characters of the hardware's own word for a device.
+#: Longest name that hardware gives a device, in characters.
 _LONGEST: Final = 64
 
 
 def boot_of(arguments: Mapping[str, Any]) -> base.BootDevice:
-    """What machines are to boot from, of the arguments of an operation."""
+    """The requested boot device, from the arguments of an operation."""
     return base.BootDevice(**arguments["boot"])
 
 
 class Booting:
-    """What a machine is to boot from. Used by the loop of its room alone.
+    """The requested boot device of a machine. Only the loop of its room may use it.
 
-    :param wanted: what it is to boot from
-    :param seconds: until that must be read
+    :param wanted: the requested boot device
+    :param seconds: within which a read must show it
     """
 
     def __init__(self, sender: Sender, wanted: base.BootDevice, seconds: float) -> None:
@@ -45,9 +45,9 @@ class Booting:
         return str(self._wanted)
 
     async def choose(self) -> str:
-        """Have the machine boot from it; return that in words, with what is lost by it.
+        """Set the boot device; return it in words, with the earlier choice that it replaces.
 
-        :raises Failed: it was not, for the reason in the message
+        :raises Failed: it was not set, for the reason in the message
         """
         self._before = await self._found(self._seconds)
         await self._set(self._wanted, self._seconds)
@@ -56,13 +56,13 @@ class Booting:
         return f"{self._wanted} (was {before})" if is_lost else str(self._wanted)
 
     async def take_back(self) -> str:
-        """Set the machine back to what it booted from before; return in words what it boots from now.
+        """Set the boot device back to what it was; return in words what the machine boots from now.
 
-        :returns: ``""`` if nothing of what was chosen is left
+        :returns: ``""`` if nothing of the choice is left
         """
         before, found = self._before, await self._found(_LOOK)
         if not self._is_chosen and found is None and before is None:
-            return ""  # the reason why it was not chosen says that
+            return ""  # the error of the choice already reports that
         if found is not None and before is not None and _is_so(found, before):
             return self._from_next_start(found) if _is_so(found, self._wanted) else ""
         if before is not None and before.device in base.BOOT_DEVICES:
@@ -75,7 +75,7 @@ class Booting:
         return self._from_next_start(found)
 
     async def left(self) -> str:
-        """Return in words what waits for the machine's next start; ``""`` for nothing that was chosen."""
+        """Return in words what is set for the machine's next start; ``""`` if it is not what was chosen."""
         found = await self._found(_LOOK)
         return "" if found is not None and not _is_so(found, self._wanted) else self._from_next_start(found)
 
@@ -84,7 +84,7 @@ class Booting:
         return f"{words}, from its next start on"
 
     async def _found(self, seconds: float) -> base.BootDevice | None:
-        """What the machine boots from; None if that cannot be read."""
+        """The machine's boot device; None if it cannot be read."""
         try:
             return await self._read(self._sender.now() + min(seconds, _LOOK))
         except Exception:
@@ -101,7 +101,7 @@ class Booting:
         await make_so(self._sender, what, seconds, method, boot, look=look)
 
     async def _read(self, end: float) -> base.BootDevice:
-        """What the machine boots from, in words that can be shown.
+        """The machine's boot device, with texts that can be shown.
 
         :raises Exception: whatever the driver raised
         """
@@ -117,6 +117,6 @@ class Booting:
 
 def _is_so(found: base.BootDevice, wanted: base.BootDevice) -> bool:
     is_as_long = wanted.device == "default" or found.persistent == wanted.persistent
-    # Hardware that knows one mode need not name it.
+    # Hardware that has only one mode need not report it.
     is_mode = wanted.mode is None or found.mode in (None, wanted.mode)
     return found.device == wanted.device and is_as_long and is_mode

@@ -1,4 +1,4 @@
-"""Carries out what was asked of one node, in its driver's room: another kind of change for each action."""
+"""Carries out one node's request in its driver's room, with a different kind of change for each action."""
 
 import asyncio
 import concurrent.futures
@@ -39,12 +39,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds that a change may take unless its request says otherwise.
+    """Seconds that a change may take unless its request sets another limit.
 
-    :param change: of the power by hardware
-    :param soft: of the power by a clean shutdown
-    :param credentials: of credentials, also where the hardware reboots
-    :param feeds_off: for which all feeds are off of machines that are switched there
+    :param change: for a power change by the hardware
+    :param soft: for a power change by a clean shutdown
+    :param credentials: for a change of credentials, including a reboot of the hardware
+    :param feeds_off: for which all feeds of a machine are off when it is switched at its feeds
     """
 
     change: float
@@ -54,7 +54,7 @@ class Timeouts:
 
 
 class Found(NamedTuple):
-    """How a request ended, see podium.db.outcomes: the last state read, and why it failed."""
+    """The outcome of a request, see podium.db.outcomes: the last state read, why it failed, and so on."""
 
     state: str | None = None
     error: str | None = None
@@ -64,15 +64,15 @@ class Found(NamedTuple):
 
 
 class Carrying:
-    """Carries out what was begun, each request as its action needs it. Used by the conductor's loop alone.
+    """Carries out the requests that have begun. Only the conductor's loop may use it.
 
-    :param confirmations: of the requests that are about to be sent
-    :param sent: the nodes of requests that were confirmed, by request
-    :param note_read: learns, in the driver's room, of each read that a change makes: the driver, the node's
-        number, and the answer or the error
-    :param lease: of this conductor, without which nothing is sent
-    :param worker: of this conductor, whose log says more
-    :ivar is_stopping: whether the conductor stops; may be read in any thread
+    :param confirmations: confirm the requests that are about to be sent
+    :param sent: the nodes of confirmed requests, by request
+    :param note_read: called in the driver's room for each read that a change makes, with the driver, the
+        node's number, and the answer or the error
+    :param lease: this conductor's lease; without it nothing is sent
+    :param worker: this conductor's worker; errors refer to the log of its host
+    :ivar is_stopping: whether the conductor is stopping; may be read in any thread
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Carrying:
         self._now = sql.now
 
     async def outcome(self, begun: Begun, context: RequestContext) -> Found:
-        """As :meth:`_change`. A fault is an outcome too: else the request would begin again without end."""
+        """As :meth:`_change`. A fault is an outcome too: otherwise the request would begin again forever."""
         try:
             return await self._change(begun, context)
         except (errors.DatabaseUnavailable, errors.MemberEnded, concurrent.futures.CancelledError):
@@ -150,7 +150,7 @@ class Carrying:
         return Found(*ended, result=None if ended.error else change.result)
 
     def _timeout(self, begun: Begun) -> float:
-        """Seconds for a change of the power; feeds have at least the conductor's own."""
+        """Seconds for a power change; feeds get at least the conductor's configured timeout."""
         least = self._timeouts.change if operations.is_at_feed(begun.arguments) else 0.0
         return max(begun.timeout or self._timeouts.change, least)
 
@@ -166,7 +166,7 @@ class Carrying:
         )
 
     def _booting(self, begun: Begun, confirm: Callable[..., Awaitable[None]]) -> Booting | None:
-        """What a machine is to boot from when it is switched: whoever goes on may choose that again."""
+        """The boot device requested with a power change. The next conductor may set it again."""
         if begun.arguments is None:
             return None
         sender = self._sender(begun, functools.partial(confirm, repeatable=True))
@@ -200,10 +200,10 @@ class Carrying:
     async def _confirm(
         self, loop: asyncio.AbstractEventLoop, nodes: Mapping[int, int], *, repeatable: bool = False
     ) -> None:
-        """Have the database confirm requests right before something is sent; in the driver's room.
+        """Have the database confirm requests right before something is sent. Called in the driver's room.
 
-        :param loop: the conductor's
-        :param nodes: by request
+        :param loop: the conductor's loop
+        :param nodes: the nodes, by request
         :param repeatable: see :meth:`Confirmations.confirm`
         """
         confirm = functools.partial(self._confirmations.confirm, repeatable=repeatable)
@@ -218,7 +218,7 @@ class Carrying:
     async def _note_refused(
         self, loop: asyncio.AbstractEventLoop, requests: Sequence[int], count: int
     ) -> None:
-        """Write down how many logins were refused in a row; in the driver's room."""
+        """Record how many logins were refused in a row. Called in the driver's room."""
         note = functools.partial(credential_changes.note_refused, request_ids=requests, count=count)
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._sql.write(note), loop))
 
@@ -235,5 +235,5 @@ class Carrying:
 
 
 def nodes_of(begun: Begun) -> dict[int, int]:
-    """The nodes of a request, and of those that end with it, by request."""
+    """The nodes of a request and of the requests that end with it, by request."""
     return {one.request_id: one.node.id for one in (begun, *begun.others)}

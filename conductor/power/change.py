@@ -1,12 +1,13 @@
-"""Carries out one power change inside of the driver's room, and finds out whether it happened.
+"""Carries out one power change inside the driver's room, and finds out whether it happened.
 
-Switching on or off twice does no harm: the state is read first, the command is sent, the state is read
-again, and the command is repeated when the hardware refuses for a while, is silent, or forgets. Everything
-else (reboots, soft changes, NMIs) is sent once. If it is unknown whether the hardware heard it, the state is
-read and the command never repeated.
+Switching on or off twice does no harm. So the state is read, the command is sent, and the state is read
+again; the command is repeated if the hardware refuses for a while, does not answer, or forgets it. All other
+commands (reboots, soft changes, NMIs) are sent once. If it is unknown whether the hardware received such a
+command, the state is read and the command is never repeated.
 
-Before each command the database confirms that the request is still this conductor's, and keeps that something
-was sent: then nobody can cancel it, and whoever goes on with it reads first.
+Before each command the database confirms that the request still belongs to this conductor, and records that a
+command was sent. From then on nobody can cancel the request, and another conductor that takes it over reads
+the state first.
 """
 
 import asyncio
@@ -37,13 +38,13 @@ from podium.db.power import STAYS_ON, TAKES_POWER
 from podium.drivers.base import Node, actions
 from podium.wording import safe_repr
 
-#: Seconds in which a feed must be on again at least, and for which one is watched that may go off late.
+#: The least time to get a feed on again, and to watch a feed that may still go off, in seconds.
 _ON_AT_LEAST, _WATCH_AT_LEAST = 600.0, 30.0
 _REPEATABLE: Final = frozenset({states.POWER_ON, states.POWER_OFF})
 
 
 class Ended(NamedTuple):
-    """How a change ended: the last state read, None if that failed, and why the change failed, if it did."""
+    """How a change ended: the last state read (None if that failed), and why the change failed, if it did."""
 
     state: str | None
     error: str | None
@@ -54,11 +55,11 @@ class Request:
     """The requested change; times in seconds.
 
     :param action: one of podium.states.ACTIONS
-    :param timeout: until the hardware must show its new state, for each half of a power cycle
-    :param soft_timeout: until the operating system must have shut down
+    :param timeout: within which the hardware must show its new state, for each half of a power cycle
+    :param soft_timeout: within which the operating system must have shut down
     :param then_off: whether the machine is switched off if the operating system has not shut down by then
-    :param sent: whether a conductor that has ended had sent the command
-    :param stays_on: whether the machine is never switched off
+    :param sent: whether a conductor that has ended had already sent the command
+    :param stays_on: whether the machine must never be switched off
     """
 
     action: str
@@ -70,16 +71,16 @@ class Request:
 
 
 class PowerChange:
-    """One requested change under way. Used by the loop of its room alone.
+    """One requested change under way. Only the loop of its room may use it.
 
-    :param confirm: has the database confirm that the request is under way here, and note that it was sent
-    :param note_read: learns the answer or the error of each read: reads that fail show at once, and not only
-        when the change has failed
-    :param booting: what the machine is to boot from: chosen before the first command, if none was sent
-    :param barrier: where a feed waits for others that are switched together with it
-    :param lease: of this conductor, without which nothing is sent
+    :param confirm: has the database confirm that the request is under way here, and record that it was sent
+    :param note_read: called with the answer or the error of each read, so that failed reads show at once
+        rather than when the change has failed
+    :param booting: the requested boot device; set before the first command, unless a command was already sent
+    :param barrier: where a feed waits for the feeds that are switched together with it
+    :param lease: this conductor's lease; without it nothing is sent
     :param clock: seconds, monotonic
-    :param pause: waits for so many seconds
+    :param pause: waits for the given number of seconds
     """
 
     def __init__(
@@ -105,10 +106,10 @@ class PowerChange:
         self._note_read = note_read
         self._sender = Sender(room, node, confirm, lease=lease, clock=clock, pause=pause)
         self._clock = clock
-        self._tried = request.sent  # whether the hardware may have heard something
-        #: The state that the last command the hardware may have heard leads to, sooner or later.
+        self._tried = request.sent  # whether the hardware may have received a command
+        #: The state that the last command the hardware may have received leads to, sooner or later.
         self.late = states.REACHED.get(request.action) if request.sent else None
-        #: What a machine boots from that was to boot from something else, or how long a feed was off.
+        #: The machine's boot device if one was requested, or how long a feed was off.
         self.result: str | None = None
         self._state: str | None = None
         self._problem: str | None = None  # of the last read
@@ -131,7 +132,7 @@ class PowerChange:
         return Ended(self._state, None)
 
     async def _boot(self, booting: Booting) -> None:
-        """Choose what the machine boots from, and switch it; say what is left of that if it does not boot."""
+        """Set the boot device, and switch the machine; if that fails, report what is still set."""
         action, timeout = self._request.action, self._request.timeout
         self.result = f"boot device {booting}"
         if not self._request.sent:
@@ -145,7 +146,8 @@ class PowerChange:
             await self._go()
         except Exception as error:
             words = str(error) if isinstance(error, Failed | Refused) else self._sender.words(error)
-            # What may have been heard may yet restart the machine, which then boots as it was asked for.
+            # A command that may have been received can still restart the machine, which should then boot from
+            # the requested device.
             left = await (booting.left() if self._tried else booting.take_back())
             raise Failed("; ".join(filter(None, (words, left)))) from None
         if not self._tried:
@@ -159,7 +161,7 @@ class PowerChange:
                 f"driver {self._driver.name} cannot do {', '.join(sorted(needed - able))}, "
                 f"only {', '.join(sorted(able - states.BESIDE_POWER))}"
             )
-        # What was begun before the node was to stay on is ended: it may be off by now.
+        # A change that was already sent is completed even if the node is to stay on: the machine may be off.
         if self._request.stays_on and not self._request.sent and (needed & TAKES_POWER or self._by_halves):
             raise errors.UnsupportedPowerState(STAYS_ON)
 
@@ -212,7 +214,7 @@ class PowerChange:
             await self._sender.rest(next(pauses), end)
 
     async def _at_feed(self, barrier: Barrier) -> None:
-        """Switch a feed off and on, together with others. Whatever happens once it may be off: it is on."""
+        """Switch a feed off and on, together with others. Once it may be off, it is always switched on."""
         if self._request.sent:
             problem = await barrier.were_off()
             if problem is not None:
@@ -248,9 +250,9 @@ class PowerChange:
         self.result = f"off {self._clock() - start:.0f} s, on again"
 
     async def _on_again(self, *, watch: bool) -> None:
-        """Switch a feed on, whatever it says that it is, until it is on.
+        """Switch a feed on, whatever state it reports, and repeat that until it is on.
 
-        :param watch: whether it may still go off, because it was told to and was not seen off
+        :param watch: whether it may still go off, because it was sent the command and was not seen off
         """
         timeout, watched = self._request.timeout, 0.0
         if watch:
@@ -284,7 +286,7 @@ class PowerChange:
     async def _soft_off(self) -> None:
         """Have the operating system shut down; afterwards switch the machine off, if requested."""
         request = self._request
-        # A reboot that was cut off may be over already: wait only for a shutdown that is under way.
+        # An interrupted reboot may be over already: wait only for a shutdown that is under way.
         over = request.sent and request.action == states.SOFT_REBOOTING
         seconds = min(request.timeout, request.soft_timeout) if over else request.soft_timeout
         end = self._clock() + seconds
@@ -322,7 +324,7 @@ class PowerChange:
             raise Failed(self._unmet(action, seconds))
 
     async def _find_out(self, story: str) -> None:
-        """Find out what became of a command that may have been heard: off, a reboot is half done."""
+        """Find out whether a command took effect that may have been received; complete a half-done reboot."""
         timeout = self._request.timeout
         try:
             await self._until_answered(self._clock() + timeout)
@@ -334,7 +336,7 @@ class PowerChange:
             raise Failed(f"{story}; it is {self._state}; ask again if need be")
 
     async def _once(self, end: float, method: Callable[..., Any], *args: Any) -> str | None:
-        """Send a command until it is not refused; return None if it was accepted, or words about silence."""
+        """Send a command until it is not refused; return None if it was accepted, or the error if silent."""
         try:
             await self._sender.patiently(end, lambda: self._send(end, method, *args))
         except Unheard as unheard:
@@ -353,7 +355,7 @@ class PowerChange:
         self._tried, self.late = True, states.REACHED.get(action)
 
     async def _shows(self, state: str, end: float) -> bool:
-        """Read until the machine is in a state; return False when the time is over before that."""
+        """Read until the machine is in a state; return False if the time is over before that."""
         pauses = iter(PAUSES)
         while await self._read(end) != state:
             if self._clock() >= end:

@@ -1,4 +1,4 @@
-"""Has the database confirm each request right before a command is sent; many share a transaction."""
+"""Has the database confirm each request right before a command is sent; many requests share a transaction."""
 
 import asyncio
 from typing import Final
@@ -8,34 +8,35 @@ from podium.conductor.rooms.sql import Sql
 from podium.db import beginning
 from podium.db.worker import Worker
 
-#: Seconds in which confirmations are gathered for one transaction.
+#: Seconds for which confirmations are gathered for one transaction.
 _GATHER: Final = 0.01
 
 
 class Confirmations:
-    """Used by the conductor's loop alone.
+    """Confirms requests. Only the conductor's loop may use it.
 
-    :param worker: whose requests they are
+    :param worker: the worker that owns the requests
     """
 
     def __init__(self, sql: Sql, worker: Worker) -> None:
         self._sql = sql
         self._worker = worker
-        # By request: whether it is still under way, and whether it is repeatable.
+        # By request: the future answer whether it is still under way, and whether it is repeatable.
         self._to_confirm: dict[int, tuple[asyncio.Future[bool], bool]] = {}
         self._confirming = asyncio.Lock()
 
     async def confirm(self, request_id: int, *, repeatable: bool = False) -> None:
-        """Have the database confirm a request that is about to be sent; many share a transaction.
+        """Have the database confirm a request that is about to be sent; many requests share a transaction.
 
-        :param repeatable: whether whoever goes on may send the command again: then it does not count as sent
-        :raises podium.errors.NodeConflict: when the request is no longer this conductor's
+        :param repeatable: whether the next conductor may send the command again; it does not count as sent
+            then
+        :raises podium.errors.NodeConflict: the request no longer belongs to this conductor
         """
         mine: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         entry = self._to_confirm[request_id] = mine, repeatable
         try:
             async with self._confirming:
-                if not mine.done():  # otherwise the call before wrote it
+                if not mine.done():  # otherwise the previous caller wrote it
                     await asyncio.sleep(_GATHER)
                     await self._confirm_all()
         finally:

@@ -1,12 +1,13 @@
-"""Carries out one change of credentials inside of the driver's room, and proves which the hardware has.
+"""Carries out one change of credentials inside the driver's room, and proves which ones the hardware has.
 
-Where the hardware has the new ones already, one login with them decides: it is tried once, so that a wrong
-password costs one wrong login, and is not repeated by whoever goes on after a crash.
+If the hardware already has the new credentials, one login with them decides. The login is tried once, so that
+a wrong password costs one wrong login; it is not repeated after a crash either.
 
-Where it is to be given them, the old ones are proved, the password is sent once, and then a login says what
-the hardware has, whatever it answered. As long as that is unknown nobody else speaks to it. A login with the
-new ones is tried first; the old ones are tried when it is refused, and they count only when they are right a
-second time, some seconds later, as hardware may take a password that it has not used yet.
+If Podium is to change the password on the hardware, the old credentials are proved, the new password is sent
+once, and a login then shows which password is in force, whatever the hardware answered. Until that is known,
+nothing else talks to the hardware. The new credentials are tried first. If they are refused, the old ones are
+tried, and count only if they are accepted a second time some seconds later: hardware may have taken a new
+password without using it yet.
 """
 
 import asyncio
@@ -31,20 +32,20 @@ from podium.db.credential_changes import IN_FORCE, KEPT, SENT, UNKNOWN, Change, 
 from podium.drivers.base import Node, checks_login, sets_password
 from podium.pacing import Gaps
 
-#: Seconds before hardware that does not answer is asked again: it may reboot.
+#: Seconds before hardware that does not answer is tried again: it may be rebooting.
 _GAPS: Final = Gaps(5.0, 60.0)
-#: Seconds after which old credentials that are right are tried once more, before they count.
+#: Seconds after which old credentials that were accepted are tried again before they count.
 _AGAIN: Final = 10.0
-#: Errors that are no fault of the driver.
+#: Errors that are not faults of the driver.
 _PLAIN: Final = (errors.DriverError, errors.DatabaseError, errors.NodeConflict, TimeoutError)
 
 
 class _Answer(enum.Enum):
-    """What a login says about credentials."""
+    """What a login shows about credentials."""
 
     RIGHT = enum.auto()
     WRONG = enum.auto()
-    NOT_TRIED = enum.auto()  # the driver lets none be tried for a while
+    NOT_TRIED = enum.auto()  # the driver allows no login for a while
     SILENCE = enum.auto()
 
 
@@ -56,9 +57,9 @@ class _Failed(Exception):
 class Wanted:
     """The requested change.
 
-    :param timeout: seconds until the old credentials must be proved, and again until one of both must be
+    :param timeout: seconds to prove the old credentials, and again to prove either the old or the new ones
     :param tried: whether a conductor that has ended may have sent something
-    :param refused_ago: seconds since a login was refused, of which the change knows how many were
+    :param refused_ago: seconds since the last refused login; the change has their number
     """
 
     change: Change
@@ -68,7 +69,7 @@ class Wanted:
 
 
 class _Side(NamedTuple):
-    """The old or the new credentials, with the node as it is with them."""
+    """The old or the new credentials: the node with them."""
 
     node: Node
     state: str
@@ -77,7 +78,7 @@ class _Side(NamedTuple):
 class Became(NamedTuple):
     """How a change ended.
 
-    :param error: why it failed, if it did
+    :param error: the reason of a failure
     :param credentials: in force, kept or unknown, see podium.db.credential_changes
     """
 
@@ -86,14 +87,14 @@ class Became(NamedTuple):
 
 
 class CredentialChange:
-    """One requested change under way. Used by the loop of its room alone.
+    """One requested change under way. Only the loop of its room may use it.
 
-    :param others: nodes that have the same account; they are kept from visits too
-    :param confirm: has the database confirm that the request is under way here, and note that it was sent
-    :param note_refused: writes down how many logins were refused in a row
-    :param lease: of this conductor, without which nothing is sent
+    :param others: nodes that share the account; they are not visited meanwhile either
+    :param confirm: has the database confirm that the request is under way here, and record that it was sent
+    :param note_refused: records how many logins were refused in a row
+    :param lease: this conductor's lease; without it nothing is sent
     :param clock: seconds, monotonic
-    :param pause: waits for so many seconds
+    :param pause: waits for the given number of seconds
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class CredentialChange:
         count = change.refused_logins or 0
         self._refusals = Refusals(count, wanted.refused_ago, note_refused, clock, pause)
         self._hold: Hold | None = None
-        self._said = ""  # why the last thing that was tried failed
+        self._said = ""  # why the last attempt failed
 
     async def carry_out(self) -> Became:
         """Carry out the request, and find out which credentials the hardware has."""
@@ -146,9 +147,9 @@ class CredentialChange:
         return Became(text, UNKNOWN if is_sent else KEPT)
 
     def _open(self) -> None:
-        """Put together the node as it is with either credentials.
+        """Build the node with the old and with the new credentials.
 
-        :raises _Failed: what is encrypted cannot be opened
+        :raises _Failed: the passwords cannot be decrypted
         """
         node = self._nodes[0]
         try:
@@ -157,11 +158,11 @@ class CredentialChange:
         except errors.SecretUnreadable as damage:
             raise _Failed(f"the passwords of this change cannot be read: {damage}") from None
         self._sides = self._new, self._old
-        # In everything that is logged from here on the secrets of both are hidden.
+        # From here on the secrets of both are hidden in the log.
         hiding.note_call(self._room.secrets, self._old.node, self._new.node)
 
     def _check_refused(self) -> None:
-        """Make sure that a login may be tried."""
+        """Raise unless a login may be tried now."""
         if wait := self._refusals.wait:
             raise _Failed(
                 f"logins were refused in a row within minutes, and another one could lock the account: ask"
@@ -174,12 +175,12 @@ class CredentialChange:
             raise _Failed(f"the driver {name} cannot try a login")
         if self._change.on_bmc and not sets_password(self._driver):
             raise _Failed(f"the driver {name} cannot change the password on the BMC")
-        # The old ones are not needed to prove new ones, and may be lost.
+        # The old credentials are not needed to prove the new ones, and may be lost.
         for side in reversed(self._sides) if self._change.on_bmc else (self._new,):
             self._driver.validate(side.node)
 
     async def _take(self, stack: contextlib.AsyncExitStack) -> Hold:
-        """Keep others from the nodes, once their calls have returned."""
+        """Reserve the nodes for this change, once other calls to them have returned."""
         end, gaps = self._clock() + self._wanted.timeout, iter(_GAPS)
         while True:
             seconds = min(max(end - self._clock(), 1.0), LONGEST_CALL)
@@ -191,7 +192,7 @@ class CredentialChange:
             await self._rest(next(gaps), end)
 
     async def _verify(self) -> Became:
-        """Try credentials that the hardware is said to have already."""
+        """Try credentials that the hardware should already have."""
         if self._wanted.tried:
             raise _Failed(
                 "a conductor ended while it tried the new password, and it is not tried twice, because"
@@ -204,7 +205,7 @@ class CredentialChange:
         raise _Failed(self._said)
 
     async def _give(self) -> Became:
-        """Have the hardware change the password, unless the old one is not right to begin with."""
+        """Have the hardware change the password, after the old one was proved."""
         end = self._clock() + self._wanted.timeout
         gaps = iter(_GAPS)
         while (answer := await self._try(self._old, end)) is not _Answer.RIGHT:
@@ -217,7 +218,7 @@ class CredentialChange:
         return await self._prove(self._old, self._new)
 
     async def _send(self, end: float) -> bool:
-        """Send the new password once; return whether the hardware may have taken it.
+        """Send the new password once; return whether the hardware may have accepted it.
 
         :raises _Failed: it was not sent
         """
@@ -239,7 +240,7 @@ class CredentialChange:
         return True
 
     def _giving(self) -> Callable[[Node, Node], Any]:
-        """The driver's ``set_password``, for the node as it is and will be: no log shows what is in these."""
+        """The driver's ``set_password``, called with the old and new node, whose secrets no log shows."""
         login, method = self._driver.login, self._driver.set_password
         assert login is not None
         name = login.password
@@ -252,7 +253,7 @@ class CredentialChange:
         return give
 
     async def _first(self, end: float, node: Node, method: Callable[..., Any], *args: Any) -> None:
-        """Make the call that is made once, when the database has confirmed the request right before.
+        """Make the call that is made only once, right after the database has confirmed the request.
 
         :raises _Failed: it was not made
         """
@@ -278,9 +279,10 @@ class CredentialChange:
             await self._rest(next(gaps), end)
 
     async def _prove(self, first: _Side, second: _Side) -> Became:
-        """Find out which credentials the hardware has, with as few wrong logins as that takes.
+        """Find out which credentials the hardware has, with as few wrong logins as possible.
 
-        The old ones count when they are right twice, also where the hardware said that it keeps them.
+        The old credentials count once they were accepted twice, even if the hardware reported that it kept
+        them.
         """
         story, end = self._said, self._clock() + self._wanted.timeout
         gaps, was_right = iter(_GAPS), False
@@ -311,7 +313,7 @@ class CredentialChange:
 
     @property
     def _is_settling(self) -> bool:
-        """Whether nothing was sent for this request: a person waits who may know a third password."""
+        """Whether this request settles a change and sent nothing: users may know a third password."""
         return self._change.state == SENT and not self._wanted.tried
 
     def _not_proved(self) -> str:
@@ -347,7 +349,7 @@ class CredentialChange:
             self._said = self._words(silence)
             return _Answer.SILENCE
         except errors.DriverError:
-            return _Answer.RIGHT  # what failed came after the login
+            return _Answer.RIGHT  # the failure came after the login
         except Exception as fault:
             self._said = self._words(fault)
             return _Answer.SILENCE
@@ -368,7 +370,7 @@ class CredentialChange:
         await self._pause(min(seconds, max(end - self._clock(), 0.001)))
 
     def _words_of_it(self, error: Exception) -> str:
-        """What the hardware says of the new password, without it in whatever form."""
+        """The hardware's answer to the new password, with every form of the password hidden."""
         login, text = self._driver.login, self._words(error)
         new = self._new.node.driver_info.get(login.password) if login is not None else None
         return echoes.hidden(text, new, masking.MASK) if isinstance(new, str) else text

@@ -1,4 +1,4 @@
-"""Sends what does no harm twice until the hardware has done it, or the time is over."""
+"""Repeats commands that do no harm when sent twice, until the hardware has done them or the time is over."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,10 +14,10 @@ async def make_so(
     *args: Any,
     look: Callable[[], Awaitable[str | None]],
 ) -> None:
-    """Send what may be sent again, until a read shows that it is so.
+    """Send a repeatable command until a read shows that it took effect.
 
-    :param look: returns None if it is so, or what there is instead
-    :raises Failed: it is not
+    :param look: returns None if the command took effect, or what there is instead
+    :raises Failed: the command did not take effect in time
     """
     start = sender.now()
     end, send_at, accepted, failed = start + seconds, start, False, ""
@@ -47,9 +47,9 @@ async def make_so(
 
 
 async def insist(sender: Sender, what: str, end: float, method: Callable[..., Any], *args: Any) -> None:
-    """Send what may be sent again, until the hardware accepts it.
+    """Send a repeatable command until the hardware accepts it.
 
-    :raises Refused, Unheard: it does not
+    :raises Refused, Unheard: the hardware did not accept it
     """
     gaps = iter(GAPS)
     while True:

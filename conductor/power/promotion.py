@@ -1,4 +1,4 @@
-"""What a conductor does when a standby of its database has taken over, which may lack what came last."""
+"""What a conductor does when a standby of its database has taken over, which may lack the last writes."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -20,13 +20,13 @@ _AT_ONCE: Final = 1000
 
 
 class Promotion:
-    """Used by the conductor's loop, but for what is said otherwise.
+    """Handles a promoted standby. Used by the conductor's loop, unless a method's docstring says otherwise.
 
-    Others may know more than the database does. So nothing begins before each of them has written again what
-    it knows, or would be ended if it cannot.
+    Other conductors may know more than the database does. So nothing begins before each of them has either
+    written what it knows again, or lost its lease.
 
     :param lease: seconds for which nothing begins
-    :param sent: the nodes of requests under way of which something was sent, by the number of the request
+    :param sent: the nodes of requests under way for which something was sent, by the number of the request
     :param clock: seconds, monotonic
     """
 
@@ -51,7 +51,7 @@ class Promotion:
         self._settled = sql.history.changes
 
     def holds(self) -> bool:
-        """Whether nothing may begin; from any thread."""
+        """Whether nothing may begin yet. May be called from any thread."""
         return self._clock() < self._sql.history.changed_at + self._lease
 
     @property
@@ -60,9 +60,9 @@ class Promotion:
         return self._sql.history.changes != self._settled
 
     async def settle(self) -> None:
-        """Write again what the database may have lost, and have all nodes loaded anew.
+        """Write again what the database may have lost, and have all nodes reloaded.
 
-        :raises podium.errors.DatabaseUnavailable: the next call does it
+        :raises podium.errors.DatabaseUnavailable: the next call tries again
         """
         changes = self._sql.history.changes
         if changes == self._settled:

@@ -1,7 +1,7 @@
-"""How many power changes are under way at the same time: of a driver, and of what several nodes share.
+"""How many power changes are under way at the same time, for each driver and for each shared endpoint.
 
-A change waits most of its time. But the time it may take goes by, too, while it waits for its driver to be
-called, so that a driver with few calls at a time is given few changes. What hangs fills its own share only.
+A change spends most of its time waiting. But its timeout also runs while it waits for a call of its driver,
+so a driver that makes few calls at a time gets few changes. Changes that hang use up only their own quota.
 """
 
 import inspect
@@ -11,19 +11,19 @@ from typing import Final
 
 from podium.conductor.rooms.room import DriverRoom
 
-#: Of an async driver.
+#: Changes at a time for an async driver.
 _AT_ONCE: Final = 512
-#: For each call that is made at the same time, where the calls to an endpoint are limited.
+#: Changes for each concurrent call, where the calls to an endpoint are limited.
 _EACH: Final = 2
-#: One in so many must be free before waiting requests are listed again: listing many is expensive.
+#: One in this many must be free before waiting requests are listed again: listing many is expensive.
 _SHARE: Final = 8
 
-#: A driver's name and the endpoint that the node was enrolled with; None for the node itself.
+#: A driver's name and the endpoint that the node was enrolled with; None if the node shares no endpoint.
 Target = tuple[str, str | None]
 
 
 class Quotas:
-    """The changes under way and how many more may begin. Used by the conductor's loop alone."""
+    """The changes under way and how many more may begin. Only the conductor's loop may use it."""
 
     def __init__(self, rooms: Mapping[str, DriverRoom]) -> None:
         self._most = {name: _most(room) for name, room in rooms.items()}
@@ -33,22 +33,22 @@ class Quotas:
         self._drivers: Counter[str] = Counter()
         self._targets: Counter[Target] = Counter()
         self._held_back: set[Target] = set()
-        #: Whether there is room for something that was held back.
+        #: Whether there is now room for a change that was held back.
         self.has_room_again = False
 
     def look(self) -> None:
-        """Note that all waiting requests are looked at from now on."""
+        """Note that all waiting requests are about to be considered again."""
         self._held_back.clear()
         self.has_room_again = False
 
     def room(self, driver: str) -> int:
-        """How many more changes of a driver may begin; 0, too, while few could."""
+        """How many more changes of a driver may begin; also 0 while there is room for only a few."""
         most = self._most[driver]
         left = most - self._drivers[driver]
         return left if left * _SHARE >= most else 0
 
     def admits(self, target: Target, ahead: int) -> bool:
-        """Whether a change may begin as far as its endpoint goes.
+        """Whether a change may begin as far as its endpoint is concerned.
 
         :param ahead: how many others are about to begin there
         """

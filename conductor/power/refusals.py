@@ -1,9 +1,9 @@
-"""How many wrong logins a change of credentials may make, so that no hardware locks the account.
+"""Limits the wrong logins that a change of credentials may make, so that no hardware locks the account.
 
-Hardware counts the logins that it refuses in a row, whatever the password is. The strictest locks an account
-at the third within minutes, so two are made, and after that one in each pause. A login that is right starts
-the count anew. The count is in the database before the next login is made: the next request for the node,
-and whoever goes on after a crash, begin with it.
+Hardware counts the logins that it refuses in a row, whatever the password is. The strictest hardware locks an
+account at the third refusal within minutes, so two logins are made, and after that one after each pause. A
+successful login resets the count. The count is written to the database before the next login is made, so the
+next request for the node, or the next conductor after a crash, starts with it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from podium.pacing import Gaps
 
 #: Logins that may be refused in a row.
 _MOST: Final = 2
-#: Seconds before the count is written again, when the database is away.
+#: Seconds before the count is written again if the database is unavailable.
 _GAPS: Final = Gaps(5.0, 60.0)
 
 
@@ -25,10 +25,10 @@ class Refusals:
     """The logins of one account that were refused in a row.
 
     :param count: how many were refused before
-    :param ago: seconds since the last of them
-    :param note: writes the count down
+    :param ago: seconds since the last refusal
+    :param note: records the count
     :param clock: seconds, monotonic
-    :param pause: waits for so many seconds
+    :param pause: waits for the given number of seconds
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class Refusals:
 
     @property
     def wait(self) -> float:
-        """Seconds until another login may be tried; 0 for at once."""
+        """Seconds until another login may be tried; 0 if it may be tried now."""
         return max(self._until - self._clock(), 0.0)
 
     def leave_alone(self, seconds: float) -> None:
-        """Note that the driver tries no login for a while."""
+        """Note that the driver allows no login for a while."""
         self._until = max(self._until, self._clock() + seconds)
 
     async def add(self, end: float) -> None:
-        """Count a login that was refused, and write it down.
+        """Count a refused login, and record the count.
 
-        :param end: when it is given up to write it down, by the clock
+        :param end: when to give up recording it, by the clock
         """
         self._count += 1
         if self._count >= _MOST:
@@ -74,10 +74,10 @@ class Refusals:
             await self._pause(seconds)
 
     async def clear(self) -> None:
-        """Note that a login was right."""
+        """Note that a login succeeded."""
         if self._count:
             self._count, self._until = 0, -math.inf
             try:
                 await self._note(0)
             except (errors.DatabaseUnavailable, TimeoutError):
-                return  # the next one waits without need
+                return  # the next change waits needlessly, which does no harm

@@ -1,6 +1,6 @@
-"""Sends commands to one node inside of the driver's room, each confirmed by the database right before.
+"""Sends commands to one node inside the driver's room, each confirmed by the database right before.
 
-What the hardware said is one of three: it heard the command, it refused, or nobody knows.
+A command has one of three outcomes: the hardware accepted it, the hardware refused it, or nobody knows.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ from podium.pacing import Gaps
 from podium.wording import line
 
 LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
-#: The least seconds for a command, also at the end of the time. Drivers repeat what a busy BMC refuses for a
-#: second or two, and a refusal that is cut off would count as a command that may have been heard.
+#: The least seconds for a command, even if less time is left. Drivers repeat a command for a second or two if
+#: a busy BMC refuses it, and a refusal that is cut off would count as a command that may have been received.
 _LEAST: Final = 5.0
 PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
-GAPS: Final = Gaps(1.0, 5.0)  # before hardware that refused is asked again
+GAPS: Final = Gaps(1.0, 5.0)  # before a refused command is sent again
 PERMANENT: Final = (
     *(errors.Unsupported, errors.InvalidDriverInfo, errors.AuthenticationRefused),
     errors.LogChanged,
 )
 SILENCE: Final = (errors.BMCUnreachable, TimeoutError)
 
-#: Characters of what hardware that does not answer is called.
+#: Longest message about hardware that does not answer, in characters.
 _LONGEST_WORDS: Final = 500
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Failed(Exception):
 
 
 class Fault(Failed):
-    """The driver raised what no driver should: what it did before is not known."""
+    """The driver raised an exception that no driver should: what it did before that is unknown."""
 
 
 class Refused(Exception):
@@ -57,12 +57,12 @@ class Unheard(Exception):
 
 
 class Sender:
-    """The commands of one request, and the reads between them. Used by the loop of its room alone.
+    """Sends the commands of one request, and reads between them. Only the loop of its room may use it.
 
-    :param confirm: has the database confirm that the request is under way here, and note that it was sent
-    :param lease: of this conductor, without which nothing is sent
+    :param confirm: has the database confirm that the request is under way here, and record that it was sent
+    :param lease: this conductor's lease; without it nothing is sent
     :param clock: seconds, monotonic
-    :param pause: waits for so many seconds
+    :param pause: waits for the given number of seconds
     """
 
     def __init__(
@@ -93,13 +93,14 @@ class Sender:
         """Send one command; return the driver's answer.
 
         :param what: the command in words
-        :param end: by :attr:`now`, when it is given up
-        :param look: awaited right before, within the same visit to the node; what it raises keeps the command
-            from being sent
-        :raises Failed: it was not sent, or in vain, and will be
+        :param end: when to give up, by :attr:`now`
+        :param look: awaited right before the command, within the same visit to the node; if it raises, the
+            command is not sent
+        :raises Failed: the command was not sent or had no effect, and another attempt would not help
+        :raises Fault: the driver raised an exception that no driver should
         :raises Refused: the hardware refused
-        :raises NotSent: it was not sent
-        :raises Unheard: whether the hardware heard it is not known
+        :raises NotSent: the command was not sent
+        :raises Unheard: it is unknown whether the hardware received the command
         """
         is_confirmed = is_sent = False
 
@@ -135,10 +136,10 @@ class Sender:
     async def patiently(
         self, end: float, send: Callable[[], Awaitable[T]], *, on: type[Refused] = Refused
     ) -> T:
-        """Send a command again as long as it is refused; return what ``send`` returned.
+        """Repeat a command as long as it is refused; return the result of ``send``.
 
-        :param on: what it is sent again on
-        :raises Refused: it was refused to the end
+        :param on: the exception after which it is repeated
+        :raises Refused: it was still refused at the end
         """
         gaps = iter(GAPS)
         while True:
@@ -160,14 +161,14 @@ class Sender:
         return await self.room.command(self._left(end), self.node, method, *args, urgent=True, first=first)
 
     async def rest(self, seconds: float, end: float) -> None:
-        """Wait, but not for longer than until the end."""
+        """Wait, but no longer than until the end."""
         await self._pause(min(seconds, max(end - self.now(), 0.001)))
 
     def _left(self, end: float, least: float = 1.0) -> float:
         return min(max(end - self.now(), least), LONGEST_CALL)
 
     def words(self, error: Exception) -> str:
-        """What went wrong, in one line without secrets."""
+        """The error, in one line without secrets."""
         if isinstance(error, TimeoutError) and not isinstance(error, errors.PodiumError):
             return line(self.room.silence(self.node, error), _LONGEST_WORDS, self.scrubbed)
         text = errors.one_line(error, self.scrubbed)
@@ -176,5 +177,5 @@ class Sender:
         return text
 
     def scrubbed(self, text: str) -> str:
-        """Return a text of the driver's without secrets."""
+        """Return a text from the driver without secrets."""
         return masking.scrub(text, held(self.node), self.room.secret)

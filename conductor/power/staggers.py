@@ -1,4 +1,4 @@
-"""How far staggered operations have come, measured by a clock that nobody sets."""
+"""The progress of staggered operations, measured by a clock that nobody sets."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -11,22 +11,22 @@ from podium.db.clock import later
 class Staggers:
     """The staggered operations that are not over.
 
-    When the database's clock is set, an operation must neither stand still for an hour nor begin all at once.
-    So the clock is asked once for each operation, and believed only as far as the requests show that time has
-    passed.
+    If the database's clock is set, an operation must neither stand still for an hour nor begin all at once.
+    So the database's clock is read once for each operation, and trusted only as far as the requests show that
+    time has passed.
 
-    :param seconds: the clock
+    :param seconds: the monotonic clock
     """
 
     def __init__(self, seconds: Callable[[], float] = boottime) -> None:
         self._seconds = seconds
-        self._begun: dict[int, float] = {}  # by operation, when it was asked for
+        self._begun: dict[int, float] = {}  # by operation, when it was requested
 
     def reached(self, found: Iterable[Stagger], now: datetime) -> Reached:
-        """Up to which ``not_before`` the requests of each operation are due.
+        """For each operation, the ``not_before`` up to which its requests are due.
 
-        :param found: all operations of which something waits; others are forgotten
-        :param now: by the database's clock
+        :param found: all operations with waiting requests; others are forgotten
+        :param now: the time of the database's clock
         """
         moment = self._seconds()
         begun: dict[int, float] = {}

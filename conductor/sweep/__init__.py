@@ -1,1 +1,1 @@
-"""Reading the power of every node, in pace."""
+"""Reads the power of every node, at a controlled pace."""

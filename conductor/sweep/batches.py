@@ -1,8 +1,8 @@
-"""Reads the nodes of an endpoint in one call, where the driver has ``get_power_states``.
+"""Reads the nodes of an endpoint in one call, if the driver has ``get_power_states``.
 
-A batch has the visits of all of its nodes, so that no other call goes to them meanwhile. A person who wants
-one of the nodes waits until the call has ended, and comes first then. An async call that takes long is broken
-off for that, as the read of a single node is, and its other nodes are read again at once.
+A batch holds the visits of all its nodes, so that no other call is made to them meanwhile. A user's request
+for one of the nodes waits until the call has ended, and then comes first. An async call that takes long is
+cancelled for that, like the read of a single node, and its other nodes are read again at once.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ from podium.drivers.node import held
 
 #: Nodes that are read in one call.
 MOST: Final = 1000
-#: Why the read of a node has failed that is not among the answers.
+#: The error of a node that is missing in the answers.
 MISSING: Final = "the driver did not answer for it"
-#: Seconds after which an async call is broken off for a person who waits for one of its nodes.
+#: Seconds after which an async call is cancelled if a user's request waits for one of its nodes.
 _COURTESY: Final = 2.0
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 class _Shared:
-    """The task of a batch as the visits see it: it is cancelled once, however many of them do that.
+    """The task of a batch for its visits: however many of them cancel it, it is cancelled once.
 
-    A second time would end the wait for a plain method that is under way.
+    A second cancellation would end the wait for a plain method that is under way.
     """
 
     def __init__(self, task: "asyncio.Task[Any]") -> None:
@@ -57,11 +57,11 @@ class _Shared:
 class Batch:
     """A call for some nodes of an endpoint, as they were when it began.
 
-    :param task: makes the call
-    :ivar first: the node that stands for all, one that answers if there is any, and its visit; None if it is
-        without nodes
-    :ivar busy: numbers of nodes that other calls have, which are not part of it
-    :ivar refused: nodes to which an earlier call has not returned, which are not either
+    :param task: the task that makes the call
+    :ivar first: the node that represents the batch, preferably one that answers, and its visit; None if the
+        batch has no nodes
+    :ivar busy: numbers of nodes that other calls are using; they are not part of the batch
+    :ivar refused: nodes to which an earlier call has not returned; they are not part of the batch either
     """
 
     def __init__(self, room: DriverRoom, entries: Sequence[Entry], task: "asyncio.Task[Any]") -> None:
@@ -87,21 +87,21 @@ class Batch:
 
     @property
     def entries(self) -> list[Entry]:
-        """Its nodes."""
+        """The nodes of the batch."""
         return [entry for entry, _ in self._visits]
 
     @property
     def is_broken_off(self) -> bool:
-        """Whether it was cancelled because somebody claims one of its nodes."""
+        """Whether the batch was cancelled because somebody claims one of its nodes."""
         return not self.given_up and any(visit.yielded or visit.given_up for _, visit in self._visits)
 
     @property
     def unclaimed(self) -> list[Entry]:
-        """Those of its nodes that nobody claims."""
+        """The nodes of the batch that nobody claims."""
         return [entry for entry, visit in self._visits if not (visit.yielded or visit.given_up)]
 
     async def turn(self) -> None:
-        """Wait until its nodes are free, where it is a single one that another call has."""
+        """Wait until the node is free, if the batch is a single node that another call is using."""
         if self._waits:
             await self._visits[0][1].turn()
 
@@ -111,34 +111,34 @@ class Batch:
             visit.gives_way = len(self._visits) == 1
 
     def make_way(self) -> None:
-        """Have the call give way after all, if a person waits for one of its nodes, now or later."""
+        """Let the call give way again if a user's request waits for one of its nodes, now or later."""
         if not self._makes_way:
             self._makes_way = True
             for _, visit in self._visits:
                 visit.make_way()
 
     def give_up(self) -> None:
-        """Give up the call: its nodes are not called again until it has returned."""
+        """Give up the call: no further call is made to its nodes until it has returned."""
         self.given_up = True
         for _, visit in self._visits:
             visit.give_up()
 
     def end(self) -> None:
-        """Hand the nodes on: the call has returned."""
+        """Release the nodes: the call has returned."""
         for _, visit in self._visits:
             visit.end()
 
 
 class Batches(Sweeper[tuple[int, ...]]):
-    """Has ``get_power_states`` called once for each endpoint, with those of its nodes that are free.
+    """Calls ``get_power_states`` once for each endpoint, with the nodes there that are free.
 
-    A node that another call has is read by itself, in its turn.
+    A node that another call is using is read separately when it is free.
     """
 
     def __init__(self, room: DriverRoom, *parts: Any, **limits: Any) -> None:
         super().__init__(room, *parts, **limits)
         self._endpoints = Endpoints(room.endpoint)
-        self._batches: dict[int, Batch] = {}  # under way, by the number of the node that stands for all
+        self._batches: dict[int, Batch] = {}  # under way, by the number of the node that represents the batch
         self._called: set[int] = set()  # numbers of all of their nodes
 
     @staticmethod
@@ -170,7 +170,7 @@ class Batches(Sweeper[tuple[int, ...]]):
         super()._begin(numbers, spread, done)
 
     def _due_again(self, now: float) -> Sequence[tuple[int, ...]]:
-        """With a node that is due, the other failing nodes of its endpoint are retried too."""
+        """The nodes to retry: those that are due, each with the other failing nodes of its endpoint."""
         due = self._take_due(now)
         entries = [entry for number in due if (entry := self._fleet.get(number)) is not None]
         for endpoint in {self._endpoints.of(entry) for entry in entries}:
@@ -234,7 +234,7 @@ class Batches(Sweeper[tuple[int, ...]]):
                 self._end_sweep()
 
     def _next(self) -> list[Entry]:
-        """Take the next nodes from the queues that may be read; none if there are none."""
+        """Take the next nodes that may be read from the queues; empty if there are none."""
         while queue := self._queue or self._again:
             entries = [
                 entry
@@ -253,13 +253,13 @@ class Batches(Sweeper[tuple[int, ...]]):
         )
 
     def _put_back(self, batch: Batch) -> None:
-        """Queue nodes that another call has, and have those fail to which a call has not returned."""
+        """Queue the nodes that are in use; count nodes whose last call has not returned as failed."""
         self._queue.extend((number,) for number in batch.busy)
         for entry, error in batch.refused:
             self._take(entry, None, error)
 
     def _has_ended(self, number: int) -> bool:
-        """Drop a batch that has ended or was given up; True when it still held its slot."""
+        """Drop a batch that has ended or was given up; return whether it still held its slot."""
         batch = self._batches.pop(number)
         self._called.difference_update(entry.number for entry in batch.entries)
         return self._forget(number)
@@ -268,7 +268,7 @@ class Batches(Sweeper[tuple[int, ...]]):
         self, entries: Sequence[Entry], answers: Mapping[Any, Any], error: Exception | None
     ) -> None:
         infos = {"": [held(entry.node) for entry in entries]}
-        # Found when something has failed: what is raised may quote a secret of any node of the call.
+        # Built only after a failure: the error may quote a secret of any node of the call.
         scrubber = functools.cache(lambda: masking.scrubber(infos, self._room.secret))
         if error is not None:
             error = shared(error, scrubber())
@@ -283,9 +283,9 @@ class Batches(Sweeper[tuple[int, ...]]):
                 self._take(entry, answer, None)
 
     async def _breathe(self, nodes: int) -> None:
-        """Let other tasks of the loop run now and then.
+        """Let other tasks of the loop run from time to time.
 
-        :param nodes: that were read
+        :param nodes: the number of nodes that were read
         """
         self._burst += nodes
         if self._burst >= BURST:
@@ -301,9 +301,9 @@ class Batches(Sweeper[tuple[int, ...]]):
 
 
 def checked(answers: Any) -> Mapping[Any, Any]:
-    """What a driver answered for several nodes, as a mapping that is no longer the driver's.
+    """Copy a driver's answers for several nodes into a mapping of our own.
 
-    :raises TypeError: for what is none
+    :raises TypeError: it is not a mapping
     """
     if not isinstance(answers, Mapping):
         raise TypeError(f"get_power_states returned a {type(answers).__name__}, not a mapping by UUID")

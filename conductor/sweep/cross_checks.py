@@ -1,9 +1,9 @@
-"""Has another conductor read a node before it is given up, where it may be this one that cannot reach it.
+"""Has another conductor read a node before it is given up, if the fault may be this conductor's network.
 
-As long as one node of a network answers this conductor, nodes there that do not are the nodes' own trouble.
-Where none answers, a few of them are read once by members on other hosts, one host after the other. If one of
-these reads a node, this conductor cannot reach the network: that is told, and no node there is given up.
-docs/conductors.md says how a node changes hands for that.
+As long as one node of a network answers this conductor, the fault of nodes that do not answer is their own.
+If none answers, members on other hosts read a few of the nodes once, one host after the other. If one of
+these reads succeeds, this conductor cannot reach the network: that is reported, and no node there is given
+up. docs/conductors.md describes how a node changes hands for such a read.
 """
 
 import math
@@ -28,20 +28,20 @@ from podium.node_ranges import fold_for_log
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which the answers of others hold.
+#: Seconds for which the answers of others are valid.
 _HOLDS: Final = 600.0
-#: Seconds between two looks at nodes that are to be given up, at networks that may answer again, and at
-#: answers that nobody waits for.
+#: Seconds between two checks of nodes to be given up, of networks that may answer again, and of answers that
+#: nobody waits for.
 _PAUSE, _LOOK, _TIDY = 1.0, 10.0, 60.0
-#: Seconds without a poll after which nothing counts that should have happened meanwhile.
+#: Seconds without a poll after which deadlines that passed meanwhile do not count.
 _AWAY: Final = 10.0
 
 
 class _OutOfReach(NamedTuple):
-    """A network that others reach and this conductor does not.
+    """A network that other conductors can reach and this one cannot.
 
-    :param check: the read that shows it
-    :param since: when it was written down, and ``until`` when it has to be shown anew
+    :param check: the read that shows this
+    :param since: when it was recorded; ``until`` is when it must be shown again
     """
 
     check: CrossCheck
@@ -50,7 +50,7 @@ class _OutOfReach(NamedTuple):
 
 
 class _Condemned(NamedTuple):
-    """A node that is given up when it has failed once more, until some moment."""
+    """A node that is given up if it fails once more before a certain time."""
 
     place: Place
     suspect: Suspect
@@ -59,13 +59,13 @@ class _Condemned(NamedTuple):
 
 
 class CrossChecks:
-    """What this member asks of others.
+    """The reads that this member requests from others.
 
-    The rooms of the drivers report to it; all else is for the conductor's loop alone.
+    The drivers' rooms report to it; only the conductor's loop may use the rest.
 
     :param clock: the boot clock, in seconds
-    :ivar for_others: what others ask of this member
-    :ivar opinions: nodes that are given up, when their feeds have been asked; to be run as a task
+    :ivar for_others: the reads that others request from this member
+    :ivar opinions: nodes that are given up once their feeds have been read; to be run as a task
     """
 
     def __init__(
@@ -95,29 +95,29 @@ class CrossChecks:
 
     @property
     def out_of_reach(self) -> int:
-        """How many networks this member cannot reach, while others can."""
+        """The number of networks that others can reach and this member cannot."""
         return len(self._out_of_reach)
 
     def suspect(self, number: int, since: float, what: str, failure: str) -> None:
         """Have a node given up, unless another conductor can read it.
 
-        :param since: since when it does not answer, in seconds of the boot clock
-        :param what: how often and since when it could not be read
+        :param since: when it stopped answering, in seconds of the boot clock
+        :param what: how often and since when it could not be read, in words
         :param failure: why the last read failed
         """
         with self._lock:
             self._suspects[number] = Suspect(since, what, failure)
 
     async def poll(self) -> list[Entry]:
-        """Ask, answer and judge; to be called once a second or more often, after the fleet was refreshed.
+        """Request, answer and decide; to be called at least once a second, after the fleet was refreshed.
 
-        :returns: nodes that are to be read at once, for their owners
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked; the next call goes on
+        :returns: nodes to read at once for their owners
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried; the next call continues
         """
         if not self._sql.up:
             return []
         now, seen = self._clock(), self._fleet.seen
-        if _AWAY < now - self._polled < math.inf:  # the database was away, for others too
+        if _AWAY < now - self._polled < math.inf:  # the database was unavailable, for others too
             self.for_others.delay(now - self._polled)
             self._inquiries.delay(now - self._polled)
         if seen != self._seen:
@@ -134,7 +134,7 @@ class CrossChecks:
             self._looked = now
             await self._look_again()
         self._give_up(now)
-        self._polled = now  # only now: the database did what it was asked for
+        self._polled = now  # only now: the database has done its work
         return borrowed
 
     def _kept(self) -> set[int]:
@@ -146,7 +146,7 @@ class CrossChecks:
             return
         since = boottime() if known is None else known.since
         self._out_of_reach[place] = _OutOfReach(check, since, now + _HOLDS)
-        if self._confirmed.pop(place, None) is not None:  # it comes late, and in time for some
+        if self._confirmed.pop(place, None) is not None:  # it is late, but in time for some nodes
             self._condemned = {number: its for number, its in self._condemned.items() if its.place != place}
         if known is not None:
             return
@@ -178,7 +178,7 @@ class CrossChecks:
             await self._inquiries.forget([known.check.node_id])
 
     def _judge(self, now: float) -> None:
-        """Give up nodes in networks of which others answer, or of which others could not read either."""
+        """Give up nodes of networks where other nodes answer, or that other members could not read."""
         with self._lock:
             suspects, self._suspects = self._suspects, {}
         for number, suspect in suspects.items():
@@ -197,7 +197,7 @@ class CrossChecks:
                 del self._waiting[place]
 
     def _is_settled(self, place: Place, silent: Mapping[int, Suspect], now: float) -> bool:
-        """Decide about nodes of a network in which nothing answers; False when they have to wait."""
+        """Decide about nodes of a network in which nothing answers; return False if they must wait."""
         known = self._out_of_reach.get(place)
         if not silent or (known is not None and now < known.until):
             return True
@@ -214,7 +214,7 @@ class CrossChecks:
         return entry.reads.failing is not None and not entry.node.maintenance and self._fleet.owns(entry)
 
     async def _look_again(self) -> None:
-        """Find out which networks answer again, or are another conductor's by now."""
+        """Find out which networks answer again, or now belong to another conductor."""
         latest = self._latest(self._out_of_reach)
         over = {
             place: one.check
@@ -233,9 +233,9 @@ class CrossChecks:
             LOG.info("%s: answers this conductor again", fold_for_log(back))
 
     def _latest(self, places: Iterable[Place]) -> dict[Place, float]:
-        """When a node of each network has last answered this member; nothing where it has none.
+        """When a node of each network last answered this member; without networks in which it has no nodes.
 
-        Those that never have count as before all time.
+        A network that never answered has minus infinity.
         """
         latest: dict[Place, float] = {}
         wanted = set(places)
@@ -252,7 +252,7 @@ class CrossChecks:
             self._condemned[number] = _Condemned(place, one, also, now + LONGEST_WAIT)
 
     def _give_up(self, now: float) -> None:
-        """Give up nodes; those that others have read, when this member has read them once more in vain."""
+        """Give up nodes; nodes that others have read only after one more failed read by this member."""
         for number, (_, one, also, until) in list(self._condemned.items()):
             entry = self._fleet.get(number)
             failing = None if entry is None else entry.reads.failing
@@ -272,7 +272,7 @@ def _place(entry: Entry) -> Place:
 
 
 def _answered(entry: Entry, known_since: float) -> float:
-    """When a node was last read here; what others read before does not count, nor what its driver reports."""
+    """When a node was last read here; earlier reads by others and reports of its driver do not count."""
     checked, reported = entry.reads.checked, entry.reads.reported
     if checked is None or checked < known_since or checked == reported:
         return -math.inf

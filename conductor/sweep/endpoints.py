@@ -1,4 +1,4 @@
-"""Which nodes of a driver are behind one endpoint: a PDU, a chassis, a hypervisor."""
+"""The nodes of a driver that are behind one endpoint: a PDU, a chassis, a hypervisor."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -8,14 +8,14 @@ from podium.drivers import base
 
 
 class Endpoints:
-    """The endpoints of nodes that were asked for, by number. For the room's loop alone.
+    """The endpoints of nodes that were looked up, by number. Only the room's loop may use it.
 
-    :param endpoint: names that of a node
+    :param endpoint: returns the endpoint of a node
     """
 
     def __init__(self, endpoint: Callable[[base.Node], str]) -> None:
         self._endpoint = endpoint
-        self._known: dict[int, tuple[Mapping[str, Any], str]] = {}  # and the driver_info that it follows from
+        self._known: dict[int, tuple[Mapping[str, Any], str]] = {}  # with the driver_info it comes from
         self._nodes: dict[str, set[int]] = {}
 
     def of(self, entry: Entry) -> str:
@@ -31,7 +31,7 @@ class Endpoints:
         return endpoint
 
     def nodes(self, endpoint: str) -> Collection[int]:
-        """The numbers of the nodes that are known to be behind an endpoint."""
+        """The numbers of the nodes known to be behind an endpoint."""
         return self._nodes.get(endpoint, ())
 
     def keep(self, numbers: Collection[int]) -> None:

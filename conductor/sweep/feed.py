@@ -1,4 +1,4 @@
-"""Spreads the reads of one sweep over its time."""
+"""Spreads the reads of one sweep over its duration."""
 
 import asyncio
 import math
@@ -11,10 +11,10 @@ _Unit = TypeVar("_Unit")
 
 @dataclass(slots=True, eq=False)
 class Feed(Generic[_Unit]):
-    """Hands out what a sweep reads when it is due.
+    """Hands out the units of a sweep when they are due.
 
-    :param units: what is read in one call each, in the order of the reads
-    :param begun: seconds of the loop's clock
+    :param units: each is read in one call; in the order of the reads
+    :param begun: when the sweep began, in seconds of the loop's clock
     :param spread: seconds over which the reads are spread; 0 for all at once
     :param done: its result is set once all have been read
     """
@@ -26,7 +26,7 @@ class Feed(Generic[_Unit]):
     fed: int = 0
 
     def due(self, now: float) -> Sequence[_Unit]:
-        """Return what is due by now and was not returned before."""
+        """Return the units that are due by now and were not returned before."""
         count = len(self.units)
         if self.spread > 0:
             count = min(count, math.floor((now - self.begun) / self.spread * count) + 1)

@@ -1,6 +1,7 @@
-"""Takes in the results of power reads: compares them in memory, and hands over what is to be written.
+"""Processes the results of power reads: compares them in memory, and hands over the changes to be written.
 
-Most nodes are as they were. Of these only the number is handed over, with a time that many share.
+The state of most nodes has not changed. For these only the number is handed over, with a time that many
+share.
 """
 
 import functools
@@ -26,7 +27,7 @@ from podium.drivers.base import Node
 from podium.drivers.node import held
 from podium.wording import safe_repr, safe_str
 
-#: Seconds for which nodes whose power state did not change are gathered.
+#: Seconds for which nodes with an unchanged power state are gathered.
 HAND_OVER: Final = 0.5
 
 _KINDS: Final = (
@@ -39,7 +40,7 @@ _KINDS: Final = (
 
 
 def shared(error: Exception, scrubbed: Callable[[str], str]) -> Exception:
-    """An error of the same kind whose text has no secret of several nodes to which it may be given.
+    """Return an error of the same kind whose text contains no secret of the nodes that share it.
 
     :param scrubbed: returns a text without secrets
     """
@@ -49,18 +50,18 @@ def shared(error: Exception, scrubbed: Callable[[str], str]) -> Exception:
 
 def _line(error: Exception, scrubbed: Callable[[str], str]) -> str:
     if isinstance(error, TimeoutError):
-        error = errors.PodiumError(safe_str(error))  # whose kind says nothing
+        error = errors.PodiumError(safe_str(error))  # the class says nothing
     return errors.one_line(error, scrubbed)
 
 
 class Findings:
-    """The results of the reads of one driver's nodes. For the room's loop alone, but for the counts.
+    """The results of the reads of one driver's nodes. Only the room's loop may use it, except for the counts.
 
-    :param gate: hears of nodes that change, vanish or differ from what is wanted
+    :param gate: notified of nodes that change, vanish or differ from the wanted state
     :param now: the database's clock
     :param is_safe: see :class:`podium.conductor.sweep.notices.Notices`
-    :param checks: hears of nodes that fail for so long that they are to be given up, and of those that are
-        read for other members
+    :param checks: notified of nodes that have failed for so long that they should be given up, and of nodes
+        that are read for other members
     """
 
     def __init__(
@@ -89,17 +90,17 @@ class Findings:
         self.interval = 0.0
         self.request_id: str | None = None
         self.notices = Notices(is_safe)
-        #: Reads that ended, and those of them that failed, by kind.
+        #: Completed reads, and failed reads by kind.
         self.reads = 0
         self.failures: Counter[str] = Counter()
 
     @property
     def pending(self) -> bool:
-        """Whether anything waits to be handed over or logged."""
+        """Whether results wait to be handed over or logged."""
         return bool(self._same or self.notices)
 
     def tick(self, now: float) -> None:
-        """Set the time of all reads until the next tick, and hand over nodes that were gathered for long.
+        """Set the time of all reads until the next tick, and hand over the gathered nodes if it is time.
 
         :param now: seconds of the loop's clock
         """
@@ -108,17 +109,18 @@ class Findings:
             self.hand_over()
 
     def hand_over(self) -> None:
-        """Hand over the times of nodes whose power state did not change."""
+        """Hand over the times of nodes with an unchanged power state."""
         if self._same:
             self._recorder.add_checked(Checked(self._same_at, self._same_seen, self._same))
             self._same = []
 
     def take(self, asked: Entry, answer: Any, error: Exception | None) -> bool:
-        """Take in the result of a read; return whether it failed.
+        """Process the result of a read; return whether it failed.
 
-        :param asked: the node when the read began; if it has changed or is taken by now, the answer is void
+        :param asked: the node when the read began; if it has changed or was taken since, the answer is
+            ignored
         """
-        # In this order: what the fleet has taken over up to "seen" then shows in its entry.
+        # In this order: the entry then includes all changes up to "seen".
         seen = self._fleet.seen
         entry = self._fleet.get(asked.number)
         if entry is None or entry.version != asked.version or entry.number in self._fleet.taken:
@@ -149,13 +151,13 @@ class Findings:
     def take_of_change(
         self, number: int, answer: Any, error: Exception | None, now: float, *, is_early: bool
     ) -> int:
-        """Take in what a power change has read of its node, and return how many reads in a row have failed.
+        """Process a read that a power change made, and return how many reads in a row have failed.
 
-        The state that it read is written at the end of the change.
+        The state is written at the end of the change.
 
         :param now: seconds of the loop's clock
-        :param is_early: whether the sweep would not have read a failing node by now: the failure does not
-            count then, because a change reads more often, and would have nodes given up sooner
+        :param is_early: whether the sweep would not have read a failing node yet; the failure does not count
+            then, because a change reads more often, and nodes would be given up sooner
         """
         entry = self._fleet.get(number)
         if entry is None:
@@ -198,7 +200,7 @@ class Findings:
     def _count_failure(
         self, entry: Entry, answer: Any, error: Exception | None, *, is_early: bool = False
     ) -> tuple[Failing, str]:
-        """Count a failed read; return what has failed so far, and why this one did."""
+        """Count a failed read; return the failures so far, and the reason of this one."""
         kind, text = self._words(entry.node, answer, error)
         self.failures[kind] += 1
         failing = entry.reads.failing
@@ -209,7 +211,7 @@ class Findings:
         return failing, text
 
     def _words(self, node: Node, answer: Any, error: Exception | None) -> tuple[str, str]:
-        """The kind of a failed read, and why it failed."""
+        """The kind of a failed read, and the reason."""
         scrubbed = functools.partial(masking.scrub, values=held(node), secret=self._room.secret)
         if error is None:
             kind = "fault"
@@ -222,7 +224,7 @@ class Findings:
         return kind, text
 
     def _answer(self, entry: Entry, answer: Any, error: Exception | None) -> None:
-        """Tell the owner of a node what was read of it."""
+        """Send the result of a read to the node's owner."""
         assert self._checks is not None
         note = self._checks.for_others.note_answer
         if error is None and isinstance(answer, str) and answer in states.READINGS:
@@ -244,9 +246,9 @@ class Findings:
             self._note_fault(entry.number, failing, text)
 
     def _note_fault(self, number: int, failing: Failing, failure: str) -> None:
-        """Give up a node that failed often enough and for long enough, so that a hiccup gives up no fleet.
+        """Give up a node that has failed often and long enough that a short outage gives up no fleet.
 
-        If others can be asked, they are: it may be this conductor alone that cannot reach it.
+        Other members are asked first if possible: perhaps only this conductor cannot reach the node.
         """
         if failing.since is None:
             failing.since = self._time

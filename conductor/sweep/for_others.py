@@ -1,7 +1,7 @@
 """Reads nodes once for members that cannot reach them, see podium.conductor.sweep.cross_checks.
 
-Their owner has reserved them for this member. It has each until the node was read, no call to it is under way
-any more, and the answer is written down, or until that takes too long.
+The owner has reserved the nodes for this member. This member keeps a node until it was read, no call to it is
+under way, and the answer is stored, or until that takes too long.
 """
 
 import threading
@@ -19,16 +19,17 @@ from podium.db import cross_checks as statements
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that a read may take, longer than any other, and then until its call must have returned.
+#: Seconds that a read may take, longer than any other read, and further seconds within which its call must
+#: return.
 _LONGEST_READ, _PATIENCE = 90.0, 30.0
 
 _Answer = tuple[str | None, str | None]
 
 
 class ReadsForOthers:
-    """What this member reads for others.
+    """The reads that this member makes for others.
 
-    The rooms of the drivers report to it; all else is for the conductor's loop alone.
+    The drivers' rooms report to it; only the conductor's loop may use the rest.
     """
 
     def __init__(self, sql: Sql, fleet: Fleet, rooms: Mapping[str, DriverRoom]) -> None:
@@ -37,22 +38,22 @@ class ReadsForOthers:
         self._me = fleet.member
         self._rooms = rooms
         self._lock = threading.Lock()
-        self._until: dict[int, float] = {}  # of each node that is to be read
+        self._until: dict[int, float] = {}  # the deadline of each node to be read
         self._answers: dict[int, _Answer] = {}
         self._begun: set[int] = set()
 
     def note_answer(self, number: int, state: str | None, failure: str | None) -> None:
-        """Take in what was read of a node.
+        """Note the result of a node's read.
 
-        :param state: None when it could not be read, and ``failure`` says why
+        :param state: None if the read failed; ``failure`` is the reason
         """
         with self._lock:
             self._answers.setdefault(number, (state, failure))
 
     async def look(self, now: float) -> None:
-        """Learn which nodes are to be read, after the fleet has changed.
+        """Load the nodes to be read, after the fleet has changed.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried
         """
         found = set(await self._sql.read(lambda connection: statements.to_read(connection, self._me)))
         self._until = {number: self._until.get(number, now + _LONGEST_READ) for number in found}
@@ -60,16 +61,16 @@ class ReadsForOthers:
             self._answers = {number: its for number, its in self._answers.items() if number in found}
         self._begun &= found
         self._fleet.lent.update(found)
-        self._fleet.lent.intersection_update(found)  # at no time without those that stay
+        self._fleet.lent.intersection_update(found)  # nodes that stay are never missing
 
     def delay(self, seconds: float) -> None:
-        """Wait so much longer: for that long nothing could be done."""
+        """Extend all deadlines by a time in which nothing could be done."""
         self._until = {number: until + seconds for number, until in self._until.items()}
 
     async def poll(self, now: float) -> list[Entry]:
-        """Answer what was read; return the nodes that are to be read at once.
+        """Store the answers; return the nodes to read at once.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked; the next call goes on
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried; the next call continues
         """
         if not self._until:
             return []
@@ -86,7 +87,7 @@ class ReadsForOthers:
         return entries
 
     def _ready(self, now: float) -> dict[int, _Answer]:
-        """The answers that may be written: their nodes are taken, and no call has them any more."""
+        """The answers that may be stored: the nodes are taken, and no call to them is under way."""
         ready: dict[int, _Answer] = {}
         for number, until in self._until.items():
             entry = self._fleet.get(number)
@@ -98,7 +99,7 @@ class ReadsForOthers:
                 if now < until:
                     continue
                 answer = None, f"it was not read within {_LONGEST_READ:g} s"
-            self._fleet.taken.take(number)  # it is not read once more meanwhile
+            self._fleet.taken.take(number)  # so that it is not read again meanwhile
             if entry is not None and room is not None and room.is_visited(entry.node.uuid):
                 if now < until + _PATIENCE:
                     continue

@@ -18,24 +18,24 @@ from podium.db.cross_checks import CrossCheck, Question
 from podium.db.slots import Pair
 from podium.db.worker import Worker
 
-#: Nodes of a network that are read by others at a time.
+#: Nodes of a network that others read at a time.
 _SAMPLE: Final = 3
 #: Networks that others are asked about at a time.
 MOST: Final = 100
-#: Seconds after which a member that was asked counts as one that does not answer.
+#: Seconds after which a member counts as not answering.
 LONGEST_WAIT: Final = 150.0
-#: Seconds between two attempts to ask about a network of which no node is free.
+#: Seconds between two attempts to ask about a network in which no node is free.
 _RETRY: Final = 5.0
 
-#: A group and driver, and a network or, where there is none, the UUID of a node.
+#: A group and driver, and a network or, if there is none, the UUID of a node.
 Place = tuple[Pair, str]
 
 
 class Suspect(NamedTuple):
-    """A node that is to be given up.
+    """A node that should be given up.
 
-    :param since: since when it does not answer, in seconds of the boot clock
-    :param what: how often and since when it could not be read, and ``failure`` why
+    :param since: when it stopped answering, in seconds of the boot clock
+    :param what: how often and since when it could not be read, in words; ``failure`` is the reason
     """
 
     since: float
@@ -47,11 +47,11 @@ class Suspect(NamedTuple):
 class Case:
     """A network in which nothing answers.
 
-    :param suspects: by number
-    :param opened: when it was opened, in seconds of the boot clock
-    :ivar ask_at: when the next may be asked
-    :ivar asked: until when each node that is asked about is waited for
-    :ivar hosts: those that were asked, and ``failed`` those of them that could not read either
+    :param suspects: the nodes, by number
+    :param opened: when the case was opened, in seconds of the boot clock
+    :ivar ask_at: when the next host may be asked
+    :ivar asked: until when to wait for the answer about each node
+    :ivar hosts: the hosts that were asked; ``failed`` are the hosts among them that could not read either
     """
 
     network: str | None
@@ -63,14 +63,14 @@ class Case:
     failed: set[str] = field(default_factory=set)
 
     def is_late(self, now: float) -> bool:
-        """Whether all that were asked, and one more, could have answered."""
+        """Whether all hosts that were asked, and one more, have had time to answer."""
         return now - self.opened >= LONGEST_WAIT * (len(self.hosts) + 1)
 
 
 class Inquiries:
-    """Cases under way, by network. For the conductor's loop alone.
+    """Cases under way, by network. Only the conductor's loop may use it.
 
-    :param read: called with a network and a read of another member's, which ends the case
+    :param read: called with a network and another member's successful read, which closes the case
     """
 
     def __init__(
@@ -86,14 +86,14 @@ class Inquiries:
         self._rooms = rooms
         self._read = read
         self._cases: dict[Place, Case] = {}
-        self._awaited: dict[int, tuple[Place, float]] = {}  # nodes of which an answer may come, until when
+        self._awaited: dict[int, tuple[Place, float]] = {}  # nodes that may get an answer, until when
 
     def __contains__(self, place: Place) -> bool:
         return place in self._cases
 
     @property
     def room(self) -> int:
-        """How many more cases there may be."""
+        """How many more cases may be opened."""
         return MOST - len(self._cases)
 
     @property
@@ -107,16 +107,16 @@ class Inquiries:
         case.suspects.update(suspects)
 
     def delay(self, seconds: float) -> None:
-        """Wait so much longer: for that long nobody could answer."""
+        """Extend all deadlines by a time in which nobody could answer."""
         for case in self._cases.values():
             case.opened += seconds
             case.asked = {number: until + seconds for number, until in case.asked.items()}
 
     async def hear(self, kept: Callable[[], Collection[int]], now: float) -> None:
-        """Take in the answers of others, late ones too.
+        """Process the answers of others, including late ones.
 
-        :param kept: returns afterwards of which nodes the answers are to stay in the database
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked; the next call goes on
+        :param kept: called afterwards; returns the nodes whose answers stay in the database
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried; the next call continues
         """
         found = await self._sql.read(lambda connection: statements.answers(connection, self._me))
         for check in found:
@@ -138,16 +138,16 @@ class Inquiries:
         }
 
     async def forget(self, numbers: Collection[int]) -> None:
-        """Forget answers.
+        """Delete answers.
 
-        :raises podium.errors.DatabaseUnavailable: when the database does not
+        :raises podium.errors.DatabaseUnavailable: the database cannot be written
         """
         await self._sql.write(lambda connection: statements.forget(connection, numbers, self._me))
 
     async def poll(self, now: float) -> list[tuple[Place, Case]]:
-        """Ask the next hosts where no answer is awaited; return the cases that are closed: nobody could read.
+        """Ask the next hosts where no answer is awaited; return the cases closed because nobody could read.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked; the next call goes on
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried; the next call continues
         """
         for case in self._cases.values():
             for number in [number for number, until in case.asked.items() if now >= until]:
@@ -170,10 +170,10 @@ class Inquiries:
                 questions[entry.number] = case, place, question
         if questions:
             await self._ask(questions, now)
-        return [(place, self._cases.pop(place)) for place in closed]  # only now: an outage loses none
+        return [(place, self._cases.pop(place)) for place in closed]  # only now, so that an outage loses none
 
     async def _ask(self, questions: Mapping[int, tuple[Case, Place, Question]], now: float) -> None:
-        """Ask. The nodes are taken: no call to them begins before the fleet shows whose they are."""
+        """Ask. The nodes are taken, so that no call to them begins before the fleet shows who has them."""
         taken = [number for number in questions if self._fleet.taken.take(number)]
         wanted = [questions[number][2] for number in taken if self._is_idle(number)]
         refused = set(taken)
@@ -191,12 +191,12 @@ class Inquiries:
             self._awaited[number] = place, now + 10 * LONGEST_WAIT
 
     def _is_idle(self, number: int) -> bool:
-        """Whether no call to a node is under way, not even one that was given up."""
+        """Whether no call to a node is under way, not even an abandoned one."""
         entry = self._fleet.get(number)
         return entry is not None and not self._rooms[entry.node.driver].is_visited(entry.node.uuid)
 
     def _free(self, case: Case) -> list[Entry]:
-        """A few nodes of a network that fail still, and that nobody has."""
+        """A few nodes of a network that still fail and are not taken."""
         found: list[Entry] = []
         for number in case.suspects:
             entry = self._fleet.get(number)
@@ -209,7 +209,7 @@ class Inquiries:
         return found
 
     def _readers(self, connection: sa.Connection, places: Sequence[Place]) -> dict[Place, list[Worker]]:
-        """Members on hosts that were not asked yet, by network."""
+        """Members on hosts that have not been asked yet, by network."""
         roster = slots.roster(connection)
         found: dict[Place, list[Worker]] = {}
         for place in places:

@@ -1,4 +1,4 @@
-"""Log lines about power reads, gathered so that a rack that goes dark is one line."""
+"""Log lines about power reads, gathered so that a rack that loses power is one line."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from podium.node_ranges import by_reason, fold_for_log
 
 LOG = log.getLogger(__name__)
 
-#: Reasons that get a line of their own.
+#: The most reasons that get a line of their own.
 _MOST_REASONS: Final = 5
 
 
 class Notices:
-    """Names of nodes with news, until they are logged.
+    """Names of nodes with changes, until they are logged.
 
-    :param is_safe: whether no other member can have taken the nodes over; news are held until then, because
-        what looks like a change may be what another one was asked to do
+    :param is_safe: whether no other member can have taken over the nodes; changes are held back until then,
+        because another member may have made them on request
     """
 
     def __init__(self, is_safe: Callable[[], bool] = lambda: True) -> None:
         self._is_safe = is_safe
-        # Names as keys: what is held for long does not grow.
+        # Names as keys: held for long, this does not grow.
         self._changed: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
         self._failed: dict[str, str] = {}
         self._recovered: dict[str, None] = {}
@@ -34,7 +34,7 @@ class Notices:
     def changed(self, name: str, before: str, after: str, *, is_late: bool = False) -> None:
         """Note that a node's power state has changed.
 
-        :param is_late: whether that is the result of a request that had failed by then
+        :param is_late: whether the change is the late result of a failed request
         """
         why = "as a request asked that had failed by then" if is_late else "changed by someone else"
         self._changed[before, after, why][name] = None
@@ -48,7 +48,7 @@ class Notices:
         self._recovered[name] = None
 
     def log(self) -> None:
-        """Log the news, and forget them, while nobody else can have the nodes."""
+        """Log and forget the changes, unless somebody else may have the nodes."""
         if not self._is_safe():
             return
         for (before, after, why), changed in self._changed.items():

@@ -1,7 +1,7 @@
 """Sweeps: the power of every owned node is read once in an interval.
 
-Each driver's nodes are read in its own room and by its own clock: a driver that is late is left to finish,
-and the others' next sweep starts without it.
+Each driver's nodes are read in its own room and on its own schedule: a late driver continues its sweep, and
+the other drivers' next sweep starts without it.
 """
 
 import asyncio
@@ -58,12 +58,12 @@ class PowerSync:
     """Sweeps of the nodes of every driver.
 
     :param rooms: the drivers' rooms by name
-    :param in_flight: reads at the same time, by driver, if not the default
-    :param rate: greatest number of reads a second, by driver, if limited
-    :param intervals: seconds from one read of a node to the next, by driver, where that is longer than for
-        all others
-    :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
-    :param is_safe: whether no other member can have taken the nodes over
+    :param in_flight: concurrent reads, by driver, if not the default
+    :param rate: the most reads per second, by driver, if limited
+    :param intervals: seconds from one read of a node to the next, for drivers with a longer interval than all
+        others
+    :param gate: notified of nodes that change and vanish; its rules decide which nodes are read
+    :param is_safe: whether no other member can have taken over the nodes
     :param checks: see :class:`podium.conductor.sweep.findings.Findings`
     :param clock: seconds, monotonic
     """
@@ -110,14 +110,14 @@ class PowerSync:
 
     @property
     def intervals(self) -> dict[str, float]:
-        """The intervals of drivers whose nodes are read less often than all others."""
+        """The intervals of drivers whose nodes are read less often than others."""
         return {name: own for name, own in self._own_intervals.items() if own > self._interval}
 
     @property
     def round(self) -> float:
-        """The seconds in which every node is read: the interval, or more if a driver takes longer.
+        """The seconds within which every node is read: the interval, or more if a driver takes longer.
 
-        Nodes of drivers that have a longer interval are left out.
+        Nodes of drivers with a longer interval are left out.
         """
         reports, rare = list(self.reports.items()), self.intervals
         longest = max((report.duration for name, report in reports if name not in rare), default=0.0)
@@ -131,8 +131,8 @@ class PowerSync:
     async def sweep(self, interval: float, request: RequestContext, *, at_once: bool = False) -> None:
         """Read every owned node that may be read and has no change under way.
 
-        :param interval: seconds from this sweep to the next; the reads are spread over most of it, but for
-            the first sweep, which goes as fast as the limits allow
+        :param interval: seconds from this sweep to the next; the reads are spread over most of it, except in
+            the first sweep, which runs as fast as the limits allow
         :param at_once: read as fast as the limits allow
         """
         at_once = at_once or self._first
@@ -171,11 +171,11 @@ class PowerSync:
                 self._post(name, lambda sweeper, some: sweeper.read_now(some), numbers, request)
 
     def take_of_change(self, driver: str, number: int, answer: Any, error: Exception | None) -> None:
-        """Take in what a power change has read of its node, in the driver's room."""
+        """Process a read that a power change made. Called in the driver's room."""
         self.sweepers[driver].take_of_change(number, answer, error)
 
     def hand_over(self, driver: str) -> None:
-        """Hand to the recorder what was found so far, in the driver's room."""
+        """Hand the results so far to the recorder. Called in the driver's room."""
         self.sweepers[driver].hand_over()
 
     def _hurry(self, name: str, request: RequestContext) -> None:
@@ -202,12 +202,12 @@ class PowerSync:
     def _is_due(self, name: str) -> bool:
         """Whether it is time for the next sweep of a driver."""
         last, own = self._under_way.get(name), self.intervals.get(name)
-        # A sweep that comes a moment early would else be left out.
+        # Otherwise a sweep that comes a moment early would be left out.
         early = self._interval * (1 - _WAIT)
         return own is None or last is None or self._clock() - last.begun >= own - early
 
     def _start(self, name: str, request: RequestContext, *, at_once: bool) -> Run | None:
-        """Start a sweep of a driver's nodes, or hurry one that is to last longer than the interval of all."""
+        """Start a sweep of a driver's nodes, or hurry one that would outlast the common interval."""
         last, interval = self._under_way.get(name), self.intervals.get(name, self._interval)
         if last is not None and not last.run.future.done():
             if at_once and interval > self._interval:
@@ -254,7 +254,7 @@ class PowerSync:
 
 
 def _log_failure(name: str, sweep: "asyncio.Future[Any] | concurrent.futures.Future[Any]") -> None:
-    """Log what a sweep that nobody waits for has raised."""
+    """Log the exception of a sweep that nobody waits for."""
     error = None if sweep.cancelled() else sweep.exception()
     if error is not None and not isinstance(
         error, asyncio.CancelledError | concurrent.futures.CancelledError

@@ -1,8 +1,8 @@
-"""Asks the feeds of nodes that are given up what they deliver: a machine that draws power is on.
+"""Reads the feeds of nodes that are given up: a machine that draws power is on.
 
-The conductors of the feeds are asked, which may be others. Whatever they say, and whether they answer, a node
-is given up after a while. Where so many are given up at once that it is more than a rack or two, the others
-are given up without a second opinion.
+The conductors of the feeds are asked, which may be other conductors. Whatever they answer, and even if they
+do not answer, a node is given up after a while. If more nodes than a rack or two are given up at once, the
+rest are given up without a second opinion.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from podium.db import feeds
 from podium.db.feed_words import Feed, in_words, named
 from podium.db.feeds import Asked
 
-#: Nodes whose feeds are asked at the same time, and nodes that wait for that.
+#: Nodes whose feeds are read at the same time, and nodes that wait for that.
 _AT_ONCE: Final = 64
 _MOST: Final = 256
-#: Seconds for which one waits, and then seconds for which its feeds may take to answer.
+#: Seconds that a node waits, and then again seconds that its feeds may take to answer.
 _PATIENCE: Final = 10.0
-#: Seconds between two looks for nodes that are to be given up, and for answers.
+#: Seconds between two checks for nodes to give up, and for answers.
 _PAUSE: Final = 0.5
 
 
 class _Fault(NamedTuple):
     """A node that is given up.
 
-    :param what: how often and since when it could not be read, and ``failure`` why
-    :param until: when it is, at the latest, in seconds of the boot clock
+    :param what: how often and since when it could not be read, in words, in words; ``failure`` is the reason
+    :param until: the latest time to give it up, in seconds of the boot clock
     """
 
     what: str
@@ -45,7 +45,7 @@ class _Fault(NamedTuple):
 
 @dataclass(slots=True)
 class _Batch:
-    """Nodes whose feeds were asked together, until ``until``."""
+    """Nodes whose feeds are read together, until ``until``."""
 
     faults: dict[int, _Fault]
     asked: Mapping[int, Sequence[Asked]]
@@ -53,7 +53,7 @@ class _Batch:
 
 
 class SecondOpinions:
-    """Nodes that are given up as soon as their feeds have been asked. For the conductor's loop alone.
+    """Nodes that are given up as soon as their feeds have been read. Only the conductor's loop may use it.
 
     :param clock: the boot clock, in seconds
     """
@@ -67,9 +67,9 @@ class SecondOpinions:
         self._batches: list[_Batch] = []
 
     def add(self, entry: Entry, what: str, failure: str) -> None:
-        """Have a node given up, at once if it names no feeds.
+        """Have a node given up, at once if it has no feeds.
 
-        :param what: how often and since when it could not be read
+        :param what: how often and since when it could not be read, in words
         :param failure: why the last read failed
         """
         number = entry.number
@@ -81,16 +81,16 @@ class SecondOpinions:
             self._recorder.add_fault(number, what, failure)
 
     async def run(self) -> None:
-        """Poll for ever. To find out who else has a feed may take seconds, for which nothing else waits."""
+        """Poll forever. Finding out who else has a feed may take seconds, but nothing else waits for that."""
         while True:
             with contextlib.suppress(errors.DatabaseUnavailable):
                 await self.poll()
             await asyncio.sleep(_PAUSE)
 
     async def poll(self) -> None:
-        """Take in answers, and ask more.
+        """Process answers, and ask about more nodes.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked; the next call goes on
+        :raises podium.errors.DatabaseUnavailable: the database cannot be queried; the next call continues
         """
         if not self._sql.up:
             return
@@ -127,7 +127,7 @@ class SecondOpinions:
 
         for batch, found in zip(batches, await self._sql.read(heard), strict=True):
             for number in list(batch.faults):
-                its = found.get(number, [])  # it names none any more
+                its = found.get(number, [])  # empty if it has no feeds any more
                 if its is not None:
                     self._give_up(number, batch.faults.pop(number), in_words(its))
         self._batches = [batch for batch in batches if batch.faults]

@@ -1,4 +1,4 @@
-"""Reads nodes one by one, each with a call of its own."""
+"""Reads nodes one by one, with a call for each."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from podium.drivers import base
 
 
 class Singly(Sweeper[int]):
-    """Has ``get_power_state`` called for each node."""
+    """Calls ``get_power_state`` for each node."""
 
     @staticmethod
     def _reader(driver: base.Driver) -> Callable[..., Any]:
@@ -70,7 +70,7 @@ class Singly(Sweeper[int]):
             self._end_sweep()
 
     def _next(self) -> Entry | None:
-        """Take the next node from the queues that may be read."""
+        """Take the next node that may be read from the queues."""
         while queue := self._queue or self._again:
             number = queue.popleft()
             entry = self._fleet.get(number)

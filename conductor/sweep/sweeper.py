@@ -1,8 +1,8 @@
 """Paces the reads of one driver's nodes, inside its room.
 
-A read costs no task of its own: a few workers take what is to be read from a queue, one after the other. A
-worker whose read is not answered soon loses its slot to another worker, so that dead nodes cost a timer and
-not a slot.
+A read needs no task of its own: a few workers take the nodes from a queue, one after the other. A worker
+whose read is not answered soon loses its slot to another worker, so that a dead node costs a timer instead of
+a slot.
 """
 
 import asyncio
@@ -34,20 +34,20 @@ from podium.pacing import Allowance
 #: Seconds after which a read counts as failed, whatever the driver does meanwhile.
 READ_DEADLINE: Final = 60.0
 
-#: Reads of an async driver at the same time, those that wait for a slow or dead node not counted.
+#: Concurrent reads of an async driver, not counting those that wait for a slow or dead node.
 IN_FLIGHT: Final = 256
 
 _TICK: Final = 0.02  # seconds
 _LONGEST_TICK: Final = 1.0
 _PATIENCE: Final = 0.25  # seconds that a read keeps its slot; a tick, if the node failed before
-#: Nodes that may be read without waiting before other tasks of the loop run.
+#: Nodes that may be read in succession before other tasks of the loop run.
 BURST: Final = 256
 
 
 class SweepFigures(NamedTuple):
-    """How many reads are under way, of slow or dead nodes too, and how many nodes have still to be read.
+    """How many reads are under way, including those of slow or dead nodes, and how many nodes remain.
 
-    :param limit: how many may be under way that hold a slot
+    :param limit: how many reads with a slot may be under way
     """
 
     in_flight: int
@@ -57,24 +57,24 @@ class SweepFigures(NamedTuple):
     retrying: int
 
 
-#: What is read in one call, as it waits in the queues.
+#: The unit that is read in one call, as queued.
 Unit = TypeVar("Unit")
 
-#: A node as it was when its read began, the visit, and when it began in seconds of the loop's clock. Of nodes
-#: that are read in one call, one stands for all.
+#: A node as it was when its read began, the visit, and when the read began in seconds of the loop's clock.
+#: One node represents all nodes that are read in one call.
 Read = tuple[Entry, Visit, float]
 
 
 class Sweeper(ABC, Generic[Unit]):
-    """Reads a driver's nodes. For the room's loop alone, but for its figures.
+    """Reads a driver's nodes. Only the room's loop may use it, except for the figures.
 
-    What is read in one call is up to :class:`podium.conductor.sweep.singly.Singly` and
-    :class:`podium.conductor.sweep.batches.Batches`.
+    The subclasses :class:`podium.conductor.sweep.singly.Singly` and
+    :class:`podium.conductor.sweep.batches.Batches` determine which nodes are read in one call.
 
-    :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
-    :param in_flight: calls at the same time; of plain methods never more than the room has threads
-    :param rate: greatest number of calls a second, if limited
-    :param is_safe: whether no other member can have taken the nodes over
+    :param gate: notified of nodes that change and vanish; its rules decide which nodes are read
+    :param in_flight: concurrent calls; for plain methods never more than the room has threads
+    :param rate: the most calls per second, if limited
+    :param is_safe: whether no other member can have taken over the nodes
     :param checks: see :class:`podium.conductor.sweep.findings.Findings`
     """
 
@@ -106,12 +106,12 @@ class Sweeper(ABC, Generic[Unit]):
         self._retry_allowance = Allowance(rate, most=max(rate, 1.0)) if rate else None
         self._logged = 0.0
         self._queue: deque[Unit] = deque()
-        self._again: deque[Unit] = deque()  # failing nodes: only when no other node waits
+        self._again: deque[Unit] = deque()  # failing nodes, taken only when no other node waits
         self._retries = Retries()
         self._feed: Feed[Unit] | None = None
         self._slots = 0
         self._reading: dict[int, Read] = {}  # by row number, reads that have a slot; the oldest first
-        self._lingering: dict[int, Read] = {}  # and reads that lost theirs
+        self._lingering: dict[int, Read] = {}  # reads that lost their slot
         self._burst = 0
         self._findings = Findings(room, fleet, recorder, gate, recorder.now, is_safe, checks)
         self._context = contextvars.copy_context()
@@ -120,43 +120,43 @@ class Sweeper(ABC, Generic[Unit]):
     @staticmethod
     @abstractmethod
     def _reader(driver: base.Driver) -> Callable[..., Any]:
-        """The method that reads."""
+        """The driver's method that reads."""
 
     @abstractmethod
     def _units(self, numbers: Sequence[int]) -> Sequence[Unit]:
-        """What nodes are read in one call each; in the order of the nodes."""
+        """Divide nodes into units that are read in one call each, in the order of the nodes."""
 
     @abstractmethod
     def _unreported(self, units: Sequence[Unit], now: float) -> Iterable[Unit]:
-        """Leave out nodes of which :meth:`_is_reported`."""
+        """Leave out nodes whose power was reported, see :meth:`_is_reported`."""
 
     @abstractmethod
     def _count(self, feed: Feed[Unit] | None) -> int:
-        """The number of nodes in the queues, and of those that a sweep under way has not queued; from any
+        """The number of nodes in the queues and of those not yet queued by the sweep under way, from any
         thread.
         """
 
     @abstractmethod
     async def _work(self) -> None:
-        """Read one unit after another, until none is left or a call has lost its slot."""
+        """Read one unit after the other, until none is left or a call has lost its slot."""
 
     @abstractmethod
     def _give_up(self, entry: Entry, visit: Visit, error: Exception) -> None:
-        """Count a read as failed that has not ended. Its node is not called again until it has."""
+        """Count an unfinished read as failed. Its node is not called again until the read has ended."""
 
     @property
     def reads(self) -> int:
-        """How many reads have ended."""
+        """The number of completed reads."""
         return self._findings.reads
 
     @property
     def failures(self) -> Mapping[str, int]:
-        """How many of them failed, by kind."""
+        """The number of failed reads, by kind."""
         return self._findings.failures
 
     @property
     def figures(self) -> SweepFigures:
-        """What the sweep is doing now."""
+        """The present figures of the sweep."""
         return SweepFigures(
             in_flight=len(self._reading),
             limit=self._limit,
@@ -182,10 +182,10 @@ class Sweeper(ABC, Generic[Unit]):
         """Read each node once. Returns when each has answered, failed or lost its slot.
 
         :param numbers: their row numbers
-        :param spread: seconds over which the reads are spread; 0 for as fast as the limits allow, and then
-            failing nodes are read too, which otherwise are retried at times of their own, and those whose
-            power the driver has reported
-        :param interval: seconds from one sweep to the next, of drivers without an interval of their own
+        :param spread: seconds over which the reads are spread; 0 to read as fast as the limits allow,
+            including failing nodes, which are otherwise retried on their own schedule, and nodes whose power
+            the driver has reported
+        :param interval: seconds from one sweep to the next, for drivers without their own interval
         :param lasts: seconds for which a report counts as a read, by default the interval
         """
         loop = asyncio.get_running_loop()
@@ -215,11 +215,11 @@ class Sweeper(ABC, Generic[Unit]):
         self._tick()
 
     def hand_over(self) -> None:
-        """Hand to the recorder what was found so far."""
+        """Hand the results so far to the recorder."""
         self._findings.hand_over()
 
     def take_of_change(self, number: int, answer: Any, error: Exception | None) -> None:
-        """Take in what a power change has read of its node: the sweep leaves it alone meanwhile."""
+        """Process a read that a power change made: the sweep leaves the node alone meanwhile."""
         now = asyncio.get_running_loop().time()
         is_early = self._retries.waits(number, now)
         failures = self._findings.take_of_change(number, answer, error, now, is_early=is_early)
@@ -241,7 +241,7 @@ class Sweeper(ABC, Generic[Unit]):
         self._tick()
 
     def _tick(self) -> None:
-        """Do what is due, and plan the next tick while there is something to wait for."""
+        """Do the due work, and plan the next tick while there is something to wait for."""
         now = asyncio.get_running_loop().time()
         if self._timer is not None:
             self._timer.cancel()
@@ -259,26 +259,26 @@ class Sweeper(ABC, Generic[Unit]):
         self._plan(now)
 
     def _due(self, feed: Feed[Unit], now: float) -> Iterable[Unit]:
-        """What the sweep under way has to read by now, without what its driver has reported."""
+        """The units that the sweep under way must read by now, without nodes that the driver has reported."""
         due = feed.due(now)
         if self._is_paced and self._name in self._fleet.reporting:
             return self._unreported(due, boottime())
         return due
 
     def _is_reported(self, number: int, now: float) -> bool:
-        """Whether a node need not be read, because its driver has reported its power of late.
+        """Whether a node need not be read, because its driver has reported its power recently.
 
         :param now: seconds of the boot clock
         """
         entry = self._fleet.get(number)
         if entry is None or entry.reads.reported is None or entry.reads.failing is not None:
             return False
-        state = entry.node.power_state  # where it is not the wanted one, a read has to confirm that
+        state = entry.node.power_state  # if it is not the wanted state, a read must confirm it
         is_settled = state is not None and not self._gate.concerns(entry, state)
         return is_settled and now - entry.reads.reported < self._lasts
 
     def _due_again(self, now: float) -> Sequence[Unit]:
-        """What is retried in this tick."""
+        """The units to retry in this tick."""
         return self._units(self._take_due(now))
 
     def _take_due(self, now: float) -> list[int]:
@@ -291,7 +291,7 @@ class Sweeper(ABC, Generic[Unit]):
         delay = min(max(min(soonest, default=math.inf) - now, _TICK), _LONGEST_TICK)
         if self._again or len(self._queue) > self._slots - len(self._reading):
             delay = _TICK
-        elif self._slots:  # what is in the queue is taken at once
+        elif self._slots:  # queued units are taken at once
             delay = min(delay, _TICK if self._is_failing_read() else _PATIENCE)
         elif self._findings.pending:
             delay = min(delay, HAND_OVER)
@@ -300,12 +300,12 @@ class Sweeper(ABC, Generic[Unit]):
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _is_failing_read(self) -> bool:
-        """Whether a node that failed before is being read, and holds a slot."""
+        """Whether a read of a failing node holds a slot."""
         return any(entry.reads.failing for entry, _, _ in self._reading.values())
 
     def _lose_patience(self, now: float) -> None:
         for number, (entry, visit, begun) in list(self._reading.items()):
-            # Where threads are missing, more reads would only wait for them.
+            # If no thread is free, more reads would only wait for one.
             if now - begun > (_TICK if entry.reads.failing else _PATIENCE) and not visit.waits_for_thread:
                 self._lingering[number] = self._reading.pop(number)
                 self._slots -= 1
@@ -314,7 +314,7 @@ class Sweeper(ABC, Generic[Unit]):
                 number, (entry, visit, begun) = next(iter(reads.items()))
                 if now - begun <= READ_DEADLINE:
                     break
-                if visit.is_in_line(begun):  # it takes long because there are many
+                if visit.is_in_line(begun):  # it takes long because many reads wait
                     reads[number] = (*reads.pop(number)[:2], now)
                     continue
                 if self._forget(number):
@@ -322,14 +322,14 @@ class Sweeper(ABC, Generic[Unit]):
                 self._give_up(entry, visit, visit.overdue(READ_DEADLINE))
 
     def _forget(self, number: int) -> bool:
-        """Drop a read that has ended or was given up; True when it still held its slot."""
+        """Drop a read that has ended or was given up; return whether it still held its slot."""
         if self._reading.pop(number, None) is not None:
             return True
         self._lingering.pop(number, None)
         return False
 
     async def _take_place(self, entry: Entry, visit: Visit) -> None:
-        """Wait until the driver may be called; only then the time of the read begins."""
+        """Wait until the driver may be called; the time of the read starts only then."""
         doubtful = entry.reads.failing is not None
         place = self._room.place(self._method, entry.node, doubtful=doubtful)
         if place is not None:
@@ -339,14 +339,14 @@ class Sweeper(ABC, Generic[Unit]):
             reads[entry.number] = (*reads.pop(entry.number)[:2], asyncio.get_running_loop().time())
 
     def _pump(self) -> None:
-        """Start workers, at most as many as are reading: if reads end at once, one worker is enough."""
+        """Start workers, at most as many as are already reading: one is enough if reads end at once."""
         waiting = len(self._queue) + len(self._again)
         fewest = 0 if self._slots else 1
         count = min(self._limit - self._slots, max(len(self._reading), fewest), waiting)
         loop = asyncio.get_running_loop()
         for _ in range(count):
             self._slots += 1
-            # A context of its own: workers note in it which node they read.
+            # A separate context: workers note in it which node they read.
             loop.create_task(self._work(), name="power reads", context=self._context.copy())
         if count and count < waiting:
             loop.call_soon(self._pump)

@@ -1,1 +1,1 @@
-"""Periodic tasks: their kinds, when they run, commands to them, and what they may ask of the conductor."""
+"""Periodic tasks: their kinds, schedules and commands, and the services that drivers may use."""

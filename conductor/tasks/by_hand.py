@@ -1,4 +1,4 @@
-"""Runs of a task for single nodes, which people asked for. They go beside the task's own."""
+"""Runs of a task for single nodes that users requested. They run beside the task's scheduled runs."""
 
 import concurrent.futures
 import contextlib
@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol
 from podium import errors
 from podium.conductor.rooms.run import Run
 
-#: Called at the end of a run that a person asked for: with its error, or None, and the seconds that it took.
+#: Called at the end of a requested run, with its error (or None) and its duration in seconds.
 Done = Callable[[str | None, float], None]
 
-#: Runs at the same time; those that the task's max_in_flight has no room for wait.
+#: Concurrent runs; runs beyond the task's max_in_flight wait.
 _MOST: Final = 64
 
 
@@ -23,9 +23,10 @@ class _Timers(Protocol):
 
 
 class ByHand:
-    """The runs of one task for single nodes. For the conductor's loop alone.
+    """The runs of one task for single nodes. Only the conductor's loop may use it.
 
-    They are no runs of the task: its counts, its last run and its state are those of the runs for all nodes.
+    They do not count as runs of the task: its counts, its last run and its state are those of runs for all
+    nodes.
 
     :param name: the task's full name
     :param scrubbed: returns the text of an error without secrets
@@ -40,7 +41,8 @@ class ByHand:
     def start(self, node: str, start: Callable[[], Run], done: Done) -> None:
         """Start a run for a node.
 
-        :raises podium.errors.PodiumError: when one is under way for it, or too many for others
+        :raises podium.errors.PodiumError: a run for the node is under way, or too many runs for other nodes
+            are
         """
         if node in self._runs:
             raise errors.PodiumError(
@@ -55,7 +57,7 @@ class ByHand:
         run.future.add_done_callback(lambda future: self._post_end(node, began, done, future))
 
     def cancel(self) -> "list[concurrent.futures.Future[Any]]":
-        """Ask the runs under way to end; returns the futures of their ends."""
+        """Cancel the runs under way; return the futures of their ends."""
         runs = list(self._runs.values())
         for run in runs:
             run.cancel()

@@ -1,4 +1,4 @@
-"""Carries out people's commands to periodic tasks: run, enable, disable."""
+"""Carries out users' commands to periodic tasks: run, enable, disable."""
 
 import asyncio
 import functools
@@ -27,10 +27,10 @@ class Tasks(Protocol):
         """Enable or disable a task."""
 
     def obey(self, switched_off: Collection[str]) -> None:
-        """Run all tasks but those that people have disabled."""
+        """Run all tasks except those that users have disabled."""
 
     def record_tasks(self) -> None:
-        """Have changed reports of tasks written."""
+        """Have the changed task reports written."""
 
 
 class TaskCommands:
@@ -47,7 +47,7 @@ class TaskCommands:
     async def poll(self) -> None:
         """Begin every new command.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
+        :raises podium.errors.DatabaseUnavailable: the database cannot be read
         """
         commands, off = await self._sql.read(self._look)
         for command in commands:
@@ -62,9 +62,9 @@ class TaskCommands:
             self._has_looked = True
 
     def _look(self, connection: sa.Connection) -> tuple[list[TaskCommand], set[str] | None]:
-        """The new commands, and the tasks that people have disabled, where that may have changed.
+        """The new commands, and the tasks that users have disabled if these may have changed.
 
-        What was disabled before others knew of this worker's tasks is found at the first look.
+        The first call finds the tasks that were disabled before this worker's tasks were known.
         """
         commands = statements.unanswered(connection, self._worker, self._last)
         is_new = bool(commands) or not self._has_looked

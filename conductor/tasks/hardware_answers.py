@@ -1,4 +1,4 @@
-"""What conductors can read from hardware for people, and how the answers are written down."""
+"""The reads from hardware that users can request, and the form in which the answers are stored."""
 
 import functools
 import json
@@ -20,19 +20,19 @@ Scrubbed = Callable[[str], str]
 Arguments = Mapping[str, Any]
 Document = dict[str, Any]
 
-#: Letters of the name of a sensor, and of a word of the hardware's own.
+#: Longest name of a sensor, and longest term of the hardware's own, in characters.
 _LONGEST_NAME: Final = 128
 _LONGEST_WORD: Final = 32
-#: Letters of a text about a login, and how many remarks there are at the most.
+#: Longest text about a login, in characters, and the most remarks.
 _LONGEST_TEXT: Final = 300
 _MOST_REMARKS: Final = 10
-#: Entries of a page of a log, and letters and bytes of what one says.
+#: The most entries of a page of a log, and the longest message and raw data of an entry.
 _MOST_ENTRIES: Final = 1000
 _LONGEST_MESSAGE: Final = 1000
 _LONGEST_RAW: Final = 256
-#: Bytes of an answer that are not those of entries.
+#: Bytes of an answer in addition to its entries.
 _BESIDE_ENTRIES: Final = 200
-#: An id that is a number stays as it is: it is no secret, even where one has the same digits.
+#: An id that is a number is never masked: it is not a secret, even if a secret has the same digits.
 _NUMBERS: Final = re.compile(r"[0-9]{1,10}|0x[0-9a-fA-F]{1,8}")
 _ONLY_READ: Final = "the driver cannot try a login: this proves only that a read works"
 _THRESHOLDS: Final = tuple(base.Thresholds.__dataclass_fields__)
@@ -42,10 +42,10 @@ class Kind(NamedTuple):
     """Something that can be read.
 
     :param method: returns the driver's method, or raises DriverError if it has none
-    :param shown: returns what the method returned as an object of JSON without secrets
-    :param called: returns what the method is called with beside the node
-    :param repeats: whether it begins anew after it gave way to somebody who switches the node
-    :param offset: where the answer says how many seconds the clock of the hardware is ahead
+    :param shown: returns the method's result as a JSON object without secrets
+    :param called: returns the method's arguments other than the node
+    :param repeats: whether the read is repeated after it gave way to a power change of the node
+    :param offset: the part of the answer that is the number of seconds by which the hardware's clock is ahead
     """
 
     method: Callable[[base.Driver], Callable[..., Any]]
@@ -135,7 +135,7 @@ def _log(found: Any, arguments: Arguments, scrubbed: Scrubbed) -> Document:
         if not isinstance(one, base.LogEntry):
             raise errors.DriverError(f"get_log returned an entry {safe_repr(one, scrubbed)}, which is none")
     together = "\n".join(text for one in newest for text in _texts(one))
-    if scrubbed(together) == together:  # there may be secrets of 100,000 nodes to look for
+    if scrubbed(together) == together:  # there may be secrets of 100,000 nodes to search for
         scrubbed = str
     offset, size = _number(found.clock_offset), _BESIDE_ENTRIES
     shown: dict[str, Document] = {}  # by id, the newest first
@@ -148,7 +148,7 @@ def _log(found: Any, arguments: Arguments, scrubbed: Scrubbed) -> Document:
             break
         shown[line["id"]] = line
     more = bool(found.more) or len(newest) < len(found.entries) or size > MOST_BYTES
-    if more and not shown:  # whoever asks for them would ask for ever
+    if more and not shown:  # otherwise callers would ask for the rest forever
         raise errors.DriverError("get_log returned no entry, although there are more")
     return {"entries": [*reversed(shown.values())], "more": more, "clock_offset": offset}
 
@@ -171,14 +171,14 @@ def _log_line(entry: base.LogEntry, scrubbed: Scrubbed) -> Document:
 
 
 def _raw(found: bytes | str, text: str, scrubbed: Scrubbed) -> str | None:
-    """Return what the hardware sent as text; None for nothing, and for bytes that hold a secret."""
+    """Return what the hardware sent as text; None if it is empty, or if the bytes contain a secret."""
     if isinstance(found, bytes):
         return found[:_LONGEST_RAW].hex() if found and scrubbed(text) == text else None
     return _line(text, _LONGEST_MESSAGE, scrubbed) or None
 
 
 def _time(found: Any) -> str | None:
-    """Return a time as text; None for what is none."""
+    """Return a time as text; None if the value is not a time."""
     try:
         return found.astimezone(UTC).isoformat() if isinstance(found, datetime) else None
     except (AttributeError, ValueError, OverflowError):
@@ -186,7 +186,7 @@ def _time(found: Any) -> str | None:
 
 
 def _clock_of(driver: base.Driver) -> Callable[..., Any]:
-    """Return what reads the clock, and how far it is ahead of that of this host halfway through the call."""
+    """Return a function that reads the clock, and how far it is ahead of this host's in mid-call."""
     _able(driver, "clock", "a clock")
     method: Callable[..., Any] = driver.get_clock
 
@@ -221,7 +221,7 @@ def _login_of(driver: base.Driver) -> Callable[..., Any]:
 
 
 def _login(found: Any, _: Arguments, scrubbed: Scrubbed) -> Document:
-    if isinstance(found, str):  # of a driver that cannot try a login
+    if isinstance(found, str):  # the driver cannot try a login
         found = base.LoginReport(None, None, found, remarks=(_ONLY_READ,))
     if not isinstance(found, base.LoginReport) or found.power_state not in states.READINGS:
         raise errors.DriverError(f"the answer to a login is {safe_repr(found, scrubbed)}, which is none")
@@ -255,6 +255,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "boot device": Kind(_boot_device_of, _boot_device),
     "log": Kind(_log_of, _log, _page, offset="clock_offset"),
     "clock": Kind(_clock_of, _clock, offset="offset"),
-    # Begun anew, a login that is refused would count twice with the hardware.
+    # If it were repeated, the hardware would count a refused login twice.
     "login": Kind(_login_of, _login, repeats=False),
 }

@@ -1,4 +1,4 @@
-"""Reads from hardware what people asked for, and writes the answers down."""
+"""Carries out the reads from hardware that users requested, and stores the answers."""
 
 import asyncio
 import contextlib
@@ -26,23 +26,23 @@ from podium.wording import line
 
 LOG = log.getLogger(__name__)
 
-#: Reads at the same time, of all drivers, and seconds that a read waits for its turn among them.
+#: Concurrent reads of all drivers, how many of them may be reads of logs, and the longest wait for a turn.
 _AT_ONCE: Final = 64
 _LOGS_AT_ONCE: Final = 32
 _PATIENCE: Final = 60.0
-#: Seconds that one read may take, and after which a room is left alone that does not even say so.
+#: Seconds that a read may take, and additional seconds after which a room that does not answer is given up.
 _SECONDS: Final = 30.0
 _GRACE: Final = 5.0
 _LOG: Final = "log"
-#: Characters of who it is that does not answer.
+#: Longest message about hardware that does not answer, in characters.
 _LONGEST: Final = 500
 
 
 class HardwareReads:
-    """What one worker is asked to read, in the conductor's own loop.
+    """The requested reads of one worker. Runs in the conductor's loop.
 
-    :param recorder: learns how far clocks are off
-    :param seconds: that one read may take
+    :param recorder: records how far clocks are off
+    :param seconds: the most seconds that one read may take
     """
 
     def __init__(
@@ -59,16 +59,16 @@ class HardwareReads:
         self._rooms = rooms
         self._recorder = recorder
         self._seconds = seconds
-        self._seen = -1  # of the reads that the pulse counts
+        self._seen = -1  # the pulse's count of reads at the last poll
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._logs = asyncio.Semaphore(_LOGS_AT_ONCE)
         self._of_nodes: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._tasks: dict[int, asyncio.Task[None]] = {}  # by the number of the read
 
     async def poll(self) -> None:
-        """Begin every read that is new.
+        """Begin every new read.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
+        :raises podium.errors.DatabaseUnavailable: the database cannot be read
         """
         count, known = self._fleet.pulse.reads, {*self._tasks}
         if count == self._seen:
@@ -81,7 +81,7 @@ class HardwareReads:
         self._seen = count
 
     def cancel(self) -> None:
-        """Give up what is under way: this member ends, which answers it."""
+        """Cancel the reads under way: this member ends, and that answers them."""
         for task in self._tasks.values():
             task.cancel()
 
@@ -110,10 +110,10 @@ class HardwareReads:
                 await self._write(read, lambda connection: statements.answer(connection, read.id, found))
 
     def _turns_of(self, read: HardwareRead) -> Iterator[asyncio.Lock | asyncio.Semaphore]:
-        """What a read waits for, in this order: so many pages of logs leave room for what is short.
+        """The locks that a read waits for, in order. The limit for pages of logs leaves room for short reads.
 
-        A node has one turn at a time, or one that does not answer would have all of them, and one page of its
-        log waits with its other reads.
+        A node has one read at a time, so that a node that does not answer cannot take all places; a page of
+        its log also waits for its other reads.
         """
         if read.kind == _LOG:
             yield self._of_node(read, _LOG)
@@ -129,9 +129,9 @@ class HardwareReads:
         return read.node_uuid if entry is None else entry.node.name
 
     async def _read(self, read: HardwareRead) -> dict[str, Any]:
-        """Return what was read.
+        """Return the answer to a read.
 
-        :raises podium.errors.PodiumError: without secrets
+        :raises podium.errors.PodiumError: the read failed; the message has no secrets
         """
         entry, kind = self._fleet.find(read.node_uuid), KINDS.get(read.kind)
         if entry is None or entry.number in self._fleet.lent:
@@ -166,7 +166,7 @@ class HardwareReads:
         def scrubbed(text: str) -> str:
             return self._fleet.scrubbed(text, node.driver, room.secret)
 
-        async def shown() -> dict[str, Any]:  # in the room, whose driver may return very much
+        async def shown() -> dict[str, Any]:  # runs in the room: the driver may return a lot
             reading = room.read(self._seconds, node, method, *arguments, repeats=kind.repeats)
             found = kind.shown(await reading, given, scrubbed)
             if (size := len(json.dumps(found))) > MOST_BYTES:
@@ -196,7 +196,7 @@ class HardwareReads:
     def _told(
         self, node: Node, room: DriverRoom, error: BaseException, scrubbed: Callable[[str], str]
     ) -> errors.PodiumError:
-        """Return the error that people are told, of a class that they can find in podium.errors."""
+        """Return the error for the user, of a class of podium.errors."""
         name = node.name
         text = f"{name}: {errors.one_line(error, scrubbed)}"
         match error:

@@ -1,4 +1,4 @@
-"""How the runs of a periodic task went: counts, the last error, and how much a failing task is slowed down.
+"""The history of a periodic task's runs: counts, the last error, and how far a failing task is slowed down.
 
 An error is logged when it is new, and once more when the task succeeds again.
 """
@@ -18,7 +18,7 @@ from podium.pacing import Gaps
 
 LOG = log.getLogger(__name__)
 
-#: Failures in a row from which a task is slowed down, and how many times its spacing it waits then.
+#: The number of consecutive failures after which a task is slowed down, and the factors for its spacing.
 _PATIENCE: Final = 3
 _SLOWER: Final = Gaps(2, 10)
 
@@ -38,7 +38,7 @@ class TaskHistory:
         self._name = name
         self._scrubbed = scrubbed
         self._slows_down = slows_down
-        #: Whether the report differs from the one that was written last.
+        #: Whether the report differs from the last one written.
         self.changed = True
         #: Whether the run under way is past its deadline.
         self.late = False
@@ -52,7 +52,7 @@ class TaskHistory:
 
     @property
     def slowed(self) -> int:
-        """How many times its spacing the task waits: 1 unless it keeps failing."""
+        """The factor by which the task's spacing is extended: 1 unless it keeps failing."""
         if not self._slows_down or self.failures_in_a_row < _PATIENCE:
             return 1
         return int(_SLOWER[self.failures_in_a_row - _PATIENCE])
@@ -86,7 +86,7 @@ class TaskHistory:
         )
 
     def reschedule(self) -> None:
-        """Note that the task's schedule was set anew: a slowed task runs at its spacing again."""
+        """Note that the task's schedule was set again: a slowed task returns to its spacing."""
         self.failures_in_a_row = 0
         self.changed = True
 
@@ -101,7 +101,7 @@ class TaskHistory:
         self.changed = True
 
     def begin_anew(self, at: datetime) -> None:
-        """Note that the run under way now counts as one that begins."""
+        """Note that the run under way counts as a new run from now on."""
         self._last_run = at
 
     def miss(self, error: TimeoutError) -> None:
@@ -122,10 +122,10 @@ class TaskHistory:
         self.changed = True
         if self.late:
             self._fail()
-            if isinstance(error, NotAsked):  # at the deadline that was not known
+            if isinstance(error, NotAsked):  # not known yet at the deadline
                 self._complain(error, NotAsked)
         elif isinstance(error, concurrent.futures.CancelledError):
-            pass  # the daemon stops: no fault of the task
+            pass  # the daemon is stopping: not a failure of the task
         elif error is not None:
             self._fail()
             place = traceback.extract_tb(error.__traceback__)[-1:]
@@ -139,7 +139,7 @@ class TaskHistory:
                 LOG.info("Periodic task %s succeeds again", self._name)
 
     def note_partial(self, partial: str | None) -> None:
-        """Note what calls outside of a run have changed in the error of a run that has succeeded."""
+        """Note how calls outside a run have changed the partial error of a successful run."""
         if self._complaint is None:
             self.last_error = partial
             self.changed = True
@@ -149,7 +149,7 @@ class TaskHistory:
         self.failures_in_a_row += 1
 
     def _complain(self, error: BaseException, kind: object) -> None:
-        """Keep an error, and log it unless the last one was of the same kind."""
+        """Keep an error, and log it unless the previous error was of the same kind."""
         self.last_error = errors.one_line(error, self._scrubbed)
         if kind == self._complaint:
             return

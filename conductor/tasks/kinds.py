@@ -17,7 +17,7 @@ from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
 from podium.drivers.context import RunContext
 
-#: The deadline, in seconds, of runs that bound each of their waits themselves.
+#: The deadline, in seconds, of runs that limit each of their waits themselves.
 UNBOUNDED: Final = 86400.0
 
 _SHORTEST_DEADLINE: Final = 10.0
@@ -27,18 +27,18 @@ Start = Callable[[object, RunContext, float], Run]
 
 
 class Kind(ABC):
-    """A periodic task, as a PeriodicJob runs it.
+    """A periodic task that a PeriodicJob runs.
 
     :param owner: the driver's name, or ``conductor``
     :param task: what the task's author declared
-    :param schedule: what the config file says, until :meth:`apply`
+    :param schedule: the values of the config file, until :meth:`apply`
     """
 
-    #: Whether a cancelled run can end by itself; a plain method is left alone in its thread.
+    #: Whether a cancelled run can end; a plain method continues in its thread.
     hears_cancel = True
     #: Whether the task runs less often while it keeps failing.
     slows_down = False
-    #: Whether a person disabled the task.
+    #: Whether a user disabled the task.
     switched_off = False
 
     def __init__(self, owner: str, task: base.PeriodicTask, schedule: Schedule) -> None:
@@ -47,12 +47,12 @@ class Kind(ABC):
         self.schedule = schedule
 
     def apply(self, schedule: Schedule) -> None:
-        """Put new values of the config file into force, for runs under way too."""
+        """Apply new values of the config file, also to runs under way."""
         self.schedule = schedule
 
     @property
     def enabled(self) -> bool:
-        """Whether its author, the config file and people let the task run."""
+        """Whether the task's author, the config file and users all allow it to run."""
         declared = self.task.enabled or self.name in self.schedule.enabled
         return declared and self.name not in self.schedule.disabled and not self.switched_off
 
@@ -72,33 +72,33 @@ class Kind(ABC):
         """Start a run that is due."""
 
     def by_hand(self) -> Start:
-        """What starts a run that a person asked for."""
+        """The function that starts a requested run."""
         return self.start
 
     def for_node(self, node: str) -> Start:
-        """What starts a run for a single node, which may go beside the task's own.
+        """The function that starts a run for a single node, which may run beside the task's scheduled run.
 
         :param node: its UUID
-        :raises podium.errors.PodiumError: when the task does not run for this node
+        :raises podium.errors.PodiumError: the task does not run for this node
         """
         raise errors.PodiumError(f"{self.name} does not run for single nodes; leave out --node")
 
     def note_new(self, entries: Iterable[Entry], manager: object, spacing: float) -> None:  # noqa: B027
-        """Note that this conductor has got nodes of the task's driver.
+        """Note that this conductor has gained nodes of the task's driver.
 
         :param spacing: seconds from one run of the task to the next
         """
 
     def hurry(self) -> bool:
-        """Turn the run under way into the one that a person asked for; False when that is impossible."""
+        """Turn the run under way into the requested run; return False if that is impossible."""
         return False
 
     def scrubbed(self, text: str) -> str:
-        """Return the text of an error of a run without the secrets of the task's nodes."""
+        """Return the text of a run's error without the secrets of the task's nodes."""
         return text
 
     def partial(self) -> str | None:
-        """What went wrong in parts of the last run, in one line; None when nothing did."""
+        """The partial failures of the last run, in one line; None if there were none."""
         return None
 
     def take_news(self) -> bool:
@@ -107,7 +107,7 @@ class Kind(ABC):
 
 
 class DriverTask(Kind):
-    """A task that a driver has for all of its nodes, run in the driver's room."""
+    """A driver's task for all of its nodes, run in the driver's room."""
 
     slows_down = True
 

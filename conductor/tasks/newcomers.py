@@ -1,4 +1,4 @@
-"""Nodes for which a task is to be called the first time, soon after this conductor got them."""
+"""Nodes that wait for the first call of a task, soon after this conductor gained them."""
 
 import math
 import time
@@ -10,22 +10,23 @@ from podium.clocks import boottime
 from podium.conductor.fleet.entry import IGNORE, Entry
 from podium.conductor.fleet.fleet import Fleet
 
-#: Nodes that one look looks at, or this part of those that wait for their first read if that is more.
+#: Nodes that are checked at a time, or this share of the nodes that wait for their first read if that is
+#: more.
 _LOOK: Final = 512
 _PART: Final = 1 / 16
-#: Seconds after which a node is due that was not read, if no other was read meanwhile either.
+#: Seconds after which an unread node is due, if no other node was read meanwhile either.
 _PATIENCE: Final = 60.0
 
-#: In the place of what was known of a node: it was read.
+#: Stands for a node that was read.
 _READ: Final = (-math.inf, -1)
 
 
 class Newcomers:
-    """The nodes that wait for the first call of one task. For the room's loop alone.
+    """The nodes that wait for the first call of one task. Only the room's loop may use it.
 
-    A node is due once its power was read, or could not be: tasks build upon the session that the first read
-    opens. A node that the task must not be called for then, because it is in maintenance, say, or off, waits
-    on until it may. No look at the nodes goes through all of them.
+    A node is due once its power was read or the read failed, because tasks use the session that the first
+    read opens. If the task must not be called for the node then, for example because the node is in
+    maintenance or off, the node waits until the task may. No check goes through all nodes.
 
     :param driver: the name of the task's driver
     :param may_call: whether the task may be called for a node now
@@ -46,7 +47,7 @@ class Newcomers:
         # By number: since when each waits, and how many reads had failed then.
         self._unread: dict[int, tuple[float, int]] = {}
         self._unfit: dict[int, None] = {}
-        self._last_read = -math.inf  # when one was last found to be read
+        self._last_read = -math.inf  # when a node was last found to be read
 
     def __len__(self) -> int:
         return len(self._unread) + len(self._unfit)
@@ -63,7 +64,7 @@ class Newcomers:
         return bool(numbers)
 
     def add(self, numbers: Iterable[int]) -> None:
-        """Have the task called for nodes of these numbers."""
+        """Have the task called for the nodes with these numbers."""
         now = self._clock()
         alike: dict[int, tuple[float, int]] = {}  # one object for many nodes
         for number in numbers:
@@ -74,19 +75,19 @@ class Newcomers:
                 self._unread[number] = alike.setdefault(failures, (now, failures))
 
     def discard(self, number: int) -> None:
-        """Forget a node: the task is called for it."""
+        """Forget a node, because the task is called for it."""
         self._unread.pop(number, None)
         self._unfit.pop(number, None)
 
     @property
     def part(self) -> int:
-        """How many nodes :meth:`due` looks at."""
+        """How many nodes :meth:`due` checks."""
         return max(_LOOK, int(len(self._unread) * _PART))
 
     def due(self) -> list[Entry]:
-        """The nodes that are due, of a part of those that wait to be read.
+        """The nodes that are due, from a part of those that wait to be read.
 
-        Until it is called, each counts as one that the task must not be called for.
+        Until the task is called for it, each of them counts as a node that the task must not be called for.
         """
         due = []
         now = self._clock()
@@ -105,7 +106,7 @@ class Newcomers:
         return due
 
     def look_again(self) -> bool:
-        """See whether the task may be called by now, for a part of the others; returns whether any is due."""
+        """Check for a part of the other nodes whether the task may be called; return whether any is due."""
         for number in _first(self._unfit, _LOOK):
             del self._unfit[number]
             entry = self._entry(number)
@@ -120,7 +121,7 @@ class Newcomers:
         return entry if entry is not None and entry.node.driver == self._driver else None
 
     def _is_read(self, entry: Entry, waiting: tuple[float, int], now: float, known_since: float) -> bool:
-        """Whether a node was read here, or is not to be waited for.
+        """Whether a node was read here, or should not be waited for.
 
         :param known_since: since when this conductor has known it, by the boot clock
         """

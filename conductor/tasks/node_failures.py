@@ -1,4 +1,4 @@
-"""The nodes for which a task fails: what is logged of them, and what `podium task list` shows."""
+"""The nodes for which a task fails: the log lines about them, and what `podium task list` shows."""
 
 from collections.abc import Callable, Collection
 
@@ -12,14 +12,14 @@ from podium.node_ranges import anonymous, by_reason, fold_for_log
 
 LOG = log.getLogger(__name__)
 
-#: Reasons that get a line of the log each at the end of a run.
+#: The most reasons that get a log line of their own at the end of a run.
 _MOST_REASONS = 5
 
 
 class NodeFailures:
-    """The failures of one task, by node. For the room's loop alone, but for :meth:`summary`.
+    """The failures of one task, by node. Only the room's loop may use it, except for :meth:`summary`.
 
-    Calls of several runs may end in any order; what counts is a node's last one.
+    Calls of several runs may end in any order; a node's last call counts.
 
     :param name: the task's full name
     :param secret: names in driver_info whose values are never shown
@@ -29,13 +29,13 @@ class NodeFailures:
         self._name = name
         self._fleet = fleet
         self._secret = secret
-        self._failing: dict[str, str] = {}  # by UUID, the last error; replaced and never changed
+        self._failing: dict[str, str] = {}  # by UUID, the last error; replaced, never changed
         self._ended: dict[str, tuple[Node, str | None]] = {}  # calls that are not logged yet
         self._faults: dict[str, tuple[Exception, Node]] = {}  # of the driver, until they are logged
         self._changed = False
 
     def note(self, node: Node, error: Exception | None) -> str | None:
-        """Note how a call ended; returns its error in one line."""
+        """Note the outcome of a call; return its error in one line."""
         if error is None:
             if node.uuid in self._failing or node.uuid in self._ended:
                 self._ended[node.uuid] = node, None
@@ -47,9 +47,9 @@ class NodeFailures:
         return text
 
     def log_changes(self, uuids: Collection[str] | None = None) -> None:
-        """Log which nodes fail now and did not before, and which do not any more.
+        """Log the nodes that have begun to fail and those that no longer fail.
 
-        :param uuids: the only nodes that are meant
+        :param uuids: limits this to these nodes
         """
         its = self._ended.keys() if uuids is None else self._ended.keys() & uuids
         ended = {uuid: self._ended.pop(uuid) for uuid in list(its)}
@@ -71,14 +71,14 @@ class NodeFailures:
         self._changed = self._changed or bool(ended)
 
     def summary(self) -> str | None:
-        """The nodes that failed in their last call, and one of their errors; None when none did."""
+        """The nodes whose last call failed, and one of the errors; None if none failed."""
         failing = self._failing
         entries = (self._fleet.find(uuid) for uuid in failing)
         names = [entry.node.name for entry in entries if entry is not None]
         return f"failed for {fold_for_log(names)}: {next(iter(failing.values()))}" if names else None
 
     def take_changed(self) -> bool:
-        """Whether the summary may have changed since the last call; from any thread."""
+        """Whether the summary may have changed since the last call. May be called from any thread."""
         changed, self._changed = self._changed, False
         return changed
 

@@ -21,11 +21,11 @@ from podium.drivers.context import RunContext
 
 #: The share of the spacing over which the calls of a run are spread.
 _SPREAD: Final = 0.8
-#: The shortest wait before a call, in seconds: thousands of nodes are not waited for one by one.
+#: The shortest wait before a call, in seconds, so that there is no wait for each of thousands of nodes.
 _TICK: Final = 0.02
 #: Bounds of a call's deadline in seconds, when neither the driver nor the config file has one.
 _SHORTEST, _LONGEST = 10.0, 60.0
-#: Seconds between two looks at nodes that wait for their first call: until they are read, and later.
+#: Seconds between two checks of nodes that wait for their first call: until they are read, and later.
 _LOOK, _LOOK_AGAIN = 0.25, 2.0
 
 
@@ -34,12 +34,13 @@ class AllNodesFailed(LoggedBefore):
 
 
 class NodeTask(DriverTask):
-    """A task that runs for each node by itself, in the room of the nodes' driver.
+    """A task that is called for each node separately, in the room of the nodes' driver.
 
-    One that runs immediately makes a first call for each node that this conductor gets, as fast as it may.
+    A task that runs immediately makes a first call for each node that this conductor gains, as fast as it
+    may.
     """
 
-    #: A run bounds itself. The deadline of the config file is that of the call for one node.
+    #: A run limits itself. The deadline of the config file applies to the call for one node.
     deadline = UNBOUNDED
 
     def __init__(
@@ -52,18 +53,18 @@ class NodeTask(DriverTask):
     ) -> None:
         super().__init__(room, fleet, task, method, schedule)
         self._failures = NodeFailures(self.name, fleet, room.secret)
-        # Of all runs together: what the driver allows holds for those of people, too.
+        # Shared by all runs: the driver's limit also applies to requested runs.
         self._gate = asyncio.Semaphore(
             task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
         )
-        self.hears_cancel = True  # the run is a coroutine, whatever the method is
+        self.hears_cancel = True  # the run is a coroutine even if the method is not
         self._has_begun = False
         self._newcomers = Newcomers(fleet, room.driver.name, self._may_call)
         self._feeding = False
         self._next_look: asyncio.TimerHandle | None = None
 
     def start(self, manager: object, request: RunContext, spacing: float) -> Run:
-        """Start the calls for all nodes, spread over the spacing; the first ones at once."""
+        """Start the calls for all nodes, spread over the spacing; first calls are made at once."""
         if self.task.run_immediately and not self._has_begun:
             self._has_begun = True
             entries = self._fleet.entries(self._room.driver.name)
@@ -75,7 +76,7 @@ class NodeTask(DriverTask):
         return lambda manager, request, _spacing: self._start_all(0.0, manager, request)
 
     def for_node(self, node: str) -> Start:
-        """Start the call for a single node, in spite of the filters."""
+        """Start the call for a single node, regardless of the filters."""
         entry = self._fleet.find(node)
         if entry is None or entry.node.driver != self._room.driver.name:
             raise errors.PodiumError(
@@ -90,7 +91,7 @@ class NodeTask(DriverTask):
             self._start_first(entries, manager, contexts.new(task=self.name, spacing=spacing))
 
     def partial(self) -> str | None:
-        """The nodes that failed in their last call, and one of their errors; None when none failed."""
+        """The nodes whose last call failed, and one of the errors; None if none failed."""
         return self._failures.summary()
 
     def take_news(self) -> bool:
@@ -109,19 +110,19 @@ class NodeTask(DriverTask):
         )
 
     def is_for(self, node: base.Node) -> bool:
-        """Whether a run that is due calls the method for a node."""
+        """Whether a scheduled run calls the method for a node."""
         if not self.task.all_nodes and (node.maintenance or node.target_power_state):
             return False
         return all(getattr(node, field) == value for field, value in self.task.filters.items())
 
     def _may_call(self, entry: Entry) -> bool:
-        """Whether the task may be called for a node now, as far as no person asks for that."""
+        """Whether the task may be called for a node now without a user's request."""
         if entry.number in self._fleet.lent or not self.is_for(entry.node):
             return False
         return not self._is_taken(entry)
 
     def _is_taken(self, entry: Entry) -> bool:
-        """Whether others have the node; a task for all nodes visits it beside them, but for its password."""
+        """Whether a node is taken; a task for all nodes minds that only if the password is in doubt."""
         if entry.number not in self._fleet.taken:
             return False
         return entry.is_password_in_doubt or not self.task.all_nodes
@@ -129,21 +130,21 @@ class NodeTask(DriverTask):
     async def _make_first_calls(
         self, numbers: Sequence[int], manager: object, request: RunContext, *, is_own: bool
     ) -> None:
-        """Make the first calls for these nodes and for all that are due meanwhile.
+        """Make the first calls for these nodes and for all nodes that become due meanwhile.
 
-        :param is_own: whether this is a run of the task's own: it ends with its own nodes, because others may
-            come for ever
+        :param is_own: whether this is a run of the task itself: it ends with its own nodes, because new nodes
+            may keep coming forever
         """
         self._newcomers.add(numbers)
-        if not self._feeding:  # a run that does makes these calls, too
+        if not self._feeding:  # otherwise the run under way makes these calls, too
             await self._run(self._due(list(numbers) if is_own else None, manager, request), manager, request)
 
     async def _due(
         self, own: list[int] | None, manager: object, request: RunContext
     ) -> AsyncGenerator[base.Node, None]:
-        """The nodes that are due for their first call, until none waits for its first read.
+        """The nodes that are due for their first call, until no node waits for its first read.
 
-        :param own: numbers of the nodes that matter for that; None for all
+        :param own: numbers of the nodes that are waited for; None for all
         """
         self._feeding = True
         try:
@@ -160,7 +161,7 @@ class NodeTask(DriverTask):
             self._plan_look(manager, request)
 
     def _plan_look(self, manager: object, request: RunContext) -> None:
-        """Look later at the nodes that are left, if there are any and nobody else does."""
+        """Plan a later check of the remaining nodes, if there are any and no check is planned."""
         if self._newcomers and self._next_look is None and not self._feeding:
             loop = asyncio.get_running_loop()
             self._next_look = loop.call_later(_LOOK_AGAIN, self._look_again, manager, request)
@@ -188,14 +189,14 @@ class NodeTask(DriverTask):
         async with asyncio.TaskGroup() as group, contextlib.aclosing(nodes):
             async for node in nodes:
                 await self._gate.acquire()
-                # Not in the call itself: one that is cancelled before it begins would keep its place.
+                # Not in the call itself: a call that is cancelled before it begins would keep its place.
                 group.create_task(one(node)).add_done_callback(lambda _: self._gate.release())
         self._failures.log_changes()
         if called and failed == called:
             raise AllNodesFailed(self.partial() or "failed for every node")
 
     async def _run_for(self, asked: Entry, manager: object, request: RunContext) -> None:
-        """Run for the only node that a person asked for, as soon as a place and the node are free."""
+        """Run for the one requested node, as soon as a place and the node are free."""
         async with self._gate:
             entry = self._fleet.find(asked.node.uuid)
             if entry is None:
@@ -219,9 +220,9 @@ class NodeTask(DriverTask):
     async def _call(
         self, entry: Entry, manager: object, request: RunContext, *, urgent: bool = False
     ) -> str | None:
-        """Run for one node and return its error in one line.
+        """Call the task for one node and return its error in one line.
 
-        :param urgent: whether a person waits for it
+        :param urgent: whether a user waits for it
         """
         self._newcomers.discard(entry.number)
         failure: Exception | None = None
@@ -235,7 +236,7 @@ class NodeTask(DriverTask):
 
 
 async def _spread(nodes: Sequence[base.Node], seconds: float) -> AsyncGenerator[base.Node, None]:
-    """The nodes, each in its time."""
+    """Yield the nodes, spread over some seconds."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     for place, node in enumerate(nodes):

@@ -45,18 +45,18 @@ _PRUNE_SPACING: Final = 3600.0
 #: Seconds for which commands to tasks, and answers to reads of the hardware, are kept.
 _COMMANDS_MAX_AGE: Final = 86_400.0
 _READS_MAX_AGE: Final = 3600.0
-#: How many times as fast as it was measured time goes on for retention, where it is behind.
+#: How many times as fast as measured the time for retention may go to catch up.
 _CATCHING_UP: Final = 2
-#: Seconds by which the database's clock may differ from what was measured between two runs.
+#: Seconds by which the database's clock may differ from the measured time between two runs.
 _STEP: Final = 60.0
-#: Seconds after which it is believed, if it does not.
+#: Seconds after which the clock is trusted if it did not differ by more.
 _BELIEVED: Final = 7 * 86_400.0
 
 _T = TypeVar("_T")
 
 
 class ConductorTask(Kind):
-    """A task of the conductor's own, which runs in the conductor's loop."""
+    """One of the conductor's own tasks, which runs in the conductor's loop."""
 
     def __init__(
         self,
@@ -91,8 +91,8 @@ class ConductorTask(Kind):
 class SweepTask(ConductorTask):
     """The sweep over the power states of all nodes.
 
-    A sweep is spread over the interval, so one is nearly always under way. What a person asks for makes it
-    begin anew, as fast as the limits allow.
+    A sweep is spread over the interval, so one is nearly always under way. A requested run makes it start
+    again, as fast as the limits allow.
     """
 
     def __init__(self, schedule: Schedule, loop: asyncio.AbstractEventLoop, sync: PowerSync) -> None:
@@ -120,11 +120,11 @@ class SweepTask(ConductorTask):
 
 
 class MeasuredTime:
-    """The time by which the past is deleted: the database's, but no faster than it was measured.
+    """The time that retention uses to delete old rows: the database's time, but no faster than measured.
 
-    So a clock that leaps ten years ahead makes nothing ten years old. It may go twice as fast, to catch up
-    with the time in which no conductor ran, and the database's clock is believed once it has gone right for a
-    week.
+    So if the clock jumps ten years ahead, nothing becomes ten years old. The time may go twice as fast to
+    catch up with a period in which no conductor ran, and the database's clock is trusted once it has been
+    consistent for a week.
 
     :param seconds: a clock that nobody sets
     """
@@ -134,13 +134,14 @@ class MeasuredTime:
         self._looked = seconds()
         self._measured: datetime | None = None
         self._last: tuple[datetime, float] | None = None
-        self._set_at = 0.0  # when the database's clock may have been set, at the latest
+        self._set_at = 0.0  # the last time the database's clock may have been set
 
     def now(self, reached: datetime | None, now: datetime) -> datetime:
-        """How late it is.
+        """Return the time to use for retention.
 
-        :param reached: how far any conductor has come; None the first time, when the clock is believed
-        :param now: by the database's clock
+        :param reached: the time that any conductor has reached; None the first time, when the clock is
+            trusted
+        :param now: the time of the database's clock
         """
         seconds = self._seconds()
         if self._last is None or abs((now - self._last[0]).total_seconds() - seconds + self._last[1]) > _STEP:
@@ -151,13 +152,13 @@ class MeasuredTime:
             max(self._measured or reached, reached), _CATCHING_UP * (seconds - self._looked)
         )
         found = now if seconds - self._set_at >= _BELIEVED else min(now, measured)
-        self._measured = found if found >= reached else measured  # the latter while the clock is set back
+        self._measured = found if found >= reached else measured  # the latter if the clock was set back
         self._looked = seconds
         return found
 
 
 class PruneTask(ConductorTask):
-    """Keeps the tables of the past within the limits of the config file; only the first member does so.
+    """Keeps the tables of past events within the limits of the config file; only the first member does so.
 
     :param worker: this member
     """
@@ -169,9 +170,9 @@ class PruneTask(ConductorTask):
         self._time = MeasuredTime()
 
     def _look(self, connection: sa.Connection) -> datetime | None:
-        """What time it is for retention, which is written down; None where that is another's task.
+        """Store and return the time for retention; None if another member prunes.
 
-        The others measure it all the same, so that none begins with a long time that it did not.
+        The other members measure the time too, so that none of them starts without a measurement.
         """
         reached = retention.reached(connection)
         now = self._time.now(reached, clock.now(connection))
@@ -181,7 +182,7 @@ class PruneTask(ConductorTask):
         return now
 
     async def run(self, request: RequestContext, spacing: float) -> None:
-        """Delete the power events and operations that are too old or too many, and yesterday's commands."""
+        """Delete power events and operations that are too old or too many, and yesterday's commands."""
         now = await self._sql.write(self._look)
         if now is None:
             return
@@ -206,7 +207,7 @@ class PruneTask(ConductorTask):
             LOG.info("%d power events were deleted, from before %s or more than %d", count, before, most)
 
     async def _prune(self, statement: Callable[[sa.Connection], _T]) -> _T | None:
-        """Delete some of the past, unless another member has become the first meanwhile."""
+        """Delete some old rows, unless another member has become the first meanwhile."""
         return await self._sql.write(
             lambda connection: statement(connection) if members.is_first(connection, self._worker) else None
         )

@@ -1,7 +1,7 @@
-"""Starts the runs of a periodic task when PeriodicTasks calls it, never two at once, and ends late ones.
+"""Starts the runs of a periodic task when PeriodicTasks calls it, never two at once, and ends late runs.
 
-oslo.service calls the due tasks one after another in one thread. A PeriodicJob returns at once: its run goes
-on elsewhere, such as the driver's room. The job itself belongs to the thread of the conductor's loop, so it
+oslo.service calls the due tasks one after another in one thread. A PeriodicJob returns at once: its run
+continues elsewhere, such as in the driver's room. Only the thread of the conductor's loop uses the job, so it
 needs no lock.
 """
 
@@ -53,11 +53,11 @@ class LoopTimers:
 
 
 class PeriodicJob(OwnTask):
-    """A periodic task as PeriodicTasks knows it.
+    """A periodic task for PeriodicTasks.
 
-    :param kind: what the task is
+    :param kind: the task
     :param now: the database's clock
-    :param manager: what the task receives, by default the manager that calls it
+    :param manager: the manager that the task receives, by default the one that calls the job
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class PeriodicJob(OwnTask):
     ) -> None:
         self.kind = kind
         self.name = kind.name
-        # PeriodicTasks measures with this clock.
+        # PeriodicTasks uses this clock.
         self.first_run = None if kind.task.run_immediately else periodic_task.now()
         self._history = TaskHistory(kind.name, kind.scrubbed, slows_down=kind.slows_down)
         self._by_hand = ByHand(kind.name, timers, kind.scrubbed)
@@ -85,11 +85,11 @@ class PeriodicJob(OwnTask):
         self._done: Done | None = None
 
     def configure(self, schedule: Schedule, *, switched_off: bool = False) -> None:
-        """Put new values of the config file into force.
+        """Apply new values of the config file.
 
         A run under way keeps its deadline.
 
-        :param switched_off: whether a person disabled the task
+        :param switched_off: whether a user disabled the task
         """
         self.kind.apply(schedule)
         self.kind.switched_off = switched_off
@@ -106,7 +106,7 @@ class PeriodicJob(OwnTask):
         return self.kind.spacing * self._history.slowed
 
     def __call__(self, manager: Any, context: RequestContext) -> None:
-        """Start a run, unless the last one is still under way; never raises."""
+        """Start a run, unless the last run is still under way; never raise."""
         if self._is_busy:
             self._history.skip()
             return
@@ -115,11 +115,11 @@ class PeriodicJob(OwnTask):
         self._timers.call_soon(lambda: self._begin(manager, self.kind.start))
 
     def run_now(self, manager: Any, done: Done, node: str | None = None) -> None:
-        """Start a run out of turn, enabled or not. Its context is ``on_demand``.
+        """Start a run outside the schedule, even if the task is disabled. Its context is ``on_demand``.
 
-        :param done: called at the run's end with its error, or None, and the seconds that it took
+        :param done: called at the end of the run with its error (or None) and its duration in seconds
         :param node: the UUID of the only node to run for, beside a run under way
-        :raises podium.errors.PodiumError: when the task does not run for this node, or is running already
+        :raises podium.errors.PodiumError: the task does not run for this node, or is already running
         """
         if node is not None:
             start = self.kind.for_node(node)
@@ -138,7 +138,7 @@ class PeriodicJob(OwnTask):
         self._begin(manager, self.kind.by_hand(), on_demand=True)
 
     def note_new(self, manager: Any, entries: Iterable[Entry]) -> None:
-        """Note that this conductor has got nodes of the task's driver."""
+        """Note that this conductor has gained nodes of the task's driver."""
         self.kind.note_new(entries, self._manager or manager, self.interval)
 
     @property
@@ -168,7 +168,7 @@ class PeriodicJob(OwnTask):
         self._history.resume(report)
 
     def report(self) -> TaskReport:
-        """State and counts of the task."""
+        """The state and counts of the task."""
         return self._history.report(self.state, self.kind.spacing)
 
     def take_change(self) -> TaskReport | None:
@@ -186,7 +186,7 @@ class PeriodicJob(OwnTask):
         return self._history.state if self.kind.enabled else "disabled"
 
     def cancel(self) -> "list[concurrent.futures.Future[Any]]":
-        """Ask the runs under way to end; returns the futures of their ends."""
+        """Cancel the runs under way; return the futures of their ends."""
         ends = self._by_hand.cancel()
         if self._run is not None:
             self._run.cancel()
@@ -228,5 +228,5 @@ class PeriodicJob(OwnTask):
             )
 
     def _within_run(self, call: Callable[..., None], *args: Any) -> None:
-        """Call something so that the lines it logs have the request id of the run."""
+        """Call a function so that its log lines have the request id of the run."""
         contexts.carrying(self._request).run(call, *args)

@@ -1,4 +1,4 @@
-"""What the config file says about periodic tasks."""
+"""The options of the config file for periodic tasks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from oslo_config import cfg
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The options of periodic tasks; by the task's full name, times in seconds.
+    """The options of periodic tasks, by the task's full name; times are in seconds.
 
     :param sync_interval: from one sweep to the next
     :param events_max_age: how long power events are kept
-    :param events_max_count: how many power events are kept at the most
+    :param events_max_count: the most power events that are kept
     """
 
     sync_interval: float
@@ -26,7 +26,7 @@ class Schedule:
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> "Schedule":
-        """The values in force now."""
+        """The current values."""
         return cls(
             sync_interval=float(conf.conductor.sync_power_state_interval),
             events_max_age=timedelta(days=min(conf.conductor.power_events_max_age, timedelta.max.days)),

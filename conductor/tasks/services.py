@@ -1,4 +1,4 @@
-"""What drivers may ask of the conductor: the methods of podium.drivers.base.Manager, for any thread.
+"""The conductor's services for drivers: the methods of podium.drivers.base.Manager, for any thread.
 
 podium.testing.FakeManager does the same in memory; one suite of tests runs over both.
 """
@@ -39,13 +39,13 @@ _PATIENCE: Final = 90.0
 
 
 class DriverServices:
-    """The drivers' side of the conductor.
+    """The conductor's services for drivers.
 
-    :param gate: where changes that nobody asked for are counted
-    :param worker: in whose name nodes are reserved
+    :param gate: counts changes that nobody requested
+    :param worker: the worker that reserves the nodes
     """
 
-    #: Of the driver that has received this manager.
+    #: The room of the driver that has received this manager.
     _room: DriverRoom | None = None
 
     def __init__(
@@ -71,12 +71,12 @@ class DriverServices:
         self.sensors = Sensors(fleet)
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
-        """The nodes of this conductor that are enrolled with this very driver."""
+        """The nodes of this conductor that are enrolled with this driver."""
         nodes = self._fleet.nodes(driver.name)
         return [node for node in nodes if self._own(node)] if self._fleet.lent else nodes
 
     def node(self, name_or_uuid: str) -> base.Node | None:
-        """The driver's node with this name or UUID, None when this conductor has none."""
+        """The driver's node with this name or UUID; None if this conductor has no such node."""
         entry = self._fleet.named(name_or_uuid)
         if entry is None or not self._fleet.owns(entry):
             return None
@@ -86,8 +86,8 @@ class DriverServices:
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> base.Spawned:
         """Start a task in the driver's room.
 
-        :raises TypeError: for what is no coroutine
-        :raises RuntimeError: when the driver is being closed, or has too many tasks
+        :raises TypeError: it is not a coroutine
+        :raises RuntimeError: the driver is being closed, or has too many tasks
         """
         if (room := self._room) is None:
             raise RuntimeError("only the manager that a driver receives can spawn tasks")
@@ -98,7 +98,7 @@ class DriverServices:
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         """Treat a power state as if a sweep had read it.
 
-        :raises ValueError: for a state that no read returns, or a time that is none or still to come
+        :raises ValueError: no read returns such a state, or the time is not a number or is in the future
         """
         base.check_report(state, observed_at)
         entry = self._current(node)
@@ -124,23 +124,23 @@ class DriverServices:
         self._recorder.add_reading(Reading(entry.number, entry.version, at, state, late=late))
 
     def report_health(self, node: base.Node, health: base.Health | None) -> None:
-        """Save a node's health, and for how long it is true.
+        """Save a node's health, and for how long it is valid.
 
-        :raises TypeError: for what is no Health
+        :raises TypeError: it is not a Health
         """
         base.check_health(health)
         if self._current(node) is not None:
             if health is not None and health.reasons:
                 texts = map(self._scrubber(node), health.reasons)
-                # Not before: half of a secret would not be found.
+                # Only now: half of a secret would not be found.
                 health = replace(health, reasons=tuple(text[:LONGEST_REASON] for text in texts))
             self._recorder.add_health(node.uuid, health, self._lifetimes.of(node.driver, contexts.current()))
 
     def report_clock(self, node: base.Node, clock: datetime.datetime) -> None:
         """Save how far the clock of a node's controller is off.
 
-        :raises TypeError: for what is no time
-        :raises ValueError: for a time without an offset from UTC
+        :raises TypeError: it is not a time
+        :raises ValueError: the time has no offset from UTC
         """
         offset = base.clock_offset(clock)
         if self._current(node) is not None:
@@ -149,7 +149,7 @@ class DriverServices:
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         """Serve a node's sensors as metrics, until the next report or for an hour.
 
-        :raises ValueError: for an unknown kind or status
+        :raises ValueError: the kind or status of a sensor is unknown
         """
         scrubbed = self._scrubber(node)
         names = "\n".join(str(getattr(one, "name", "")) for one in sensors)
@@ -158,7 +158,7 @@ class DriverServices:
         self.sensors.report(node, sensors, is_current=self._current(node) is not None)
 
     def _scrubber(self, node: base.Node) -> Callable[[str], str]:
-        """Return what hides a node's secrets in texts that its driver writes for people."""
+        """Return a function that hides a node's secrets in texts that its driver writes for users."""
         return masking.scrubber(held(node), frozenset() if self._room is None else self._room.secret)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
@@ -168,28 +168,28 @@ class DriverServices:
     def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
         """Put values into the node's ``driver_internal_info``; None removes one.
 
-        :raises ValueError: when it has no room for them; where that shows only later, it is logged
+        :raises ValueError: the values are too large; if that shows only later, it is logged
         """
         self._save(node, "driver_internal_info", info)
 
     def _save(self, node: base.Node, column: str, values: Mapping[str, Any]) -> None:
-        # A copy, and an error for what is no JSON now, where the driver can be blamed.
+        # A copy. Values that are not JSON raise now, while the driver is known to be at fault.
         copied = json.loads(json.dumps(dict(values), allow_nan=False))
         if self._current(node) is not None:
             self._recorder.add_values(node.uuid, column, copied)
 
     def set_maintenance(self, node: base.Node, reason: str) -> None:
-        """Put a node into maintenance, for a reason in words."""
+        """Put a node into maintenance, with a reason."""
         if self._current(node) is not None:
             self._recorder.add_maintenance(node.uuid, node.driver, self._scrubber(node)(reason))
 
     def clear_maintenance(self, node: base.Node) -> None:
-        """Take a node out of maintenance that this driver put it into."""
+        """End a node's maintenance if this driver put the node into it."""
         if self._current(node) is not None:
             self._recorder.add_maintenance(node.uuid, node.driver, None)
 
     def reserve(self, node: base.Node, purpose: str) -> base.Reservation:
-        """Keep everybody else from changing a node's power, inside of ``with`` or ``async with``."""
+        """Keep all others from changing a node's power, inside ``with`` or ``async with``."""
         return _Reservation(self, node, purpose)
 
     def run_command(
@@ -208,10 +208,10 @@ class DriverServices:
         )
 
     async def take(self, node: base.Node, purpose: str) -> int:
-        """Reserve a node and return its row number; runs in the conductor's loop.
+        """Reserve a node and return its row number. Runs in the conductor's loop.
 
-        :raises podium.errors.NodeConflict: when the node is reserved or its power is to change
-        :raises podium.errors.NodeNotFound: when the node is no longer this conductor's or driver's
+        :raises podium.errors.NodeConflict: the node is reserved or its power is to change
+        :raises podium.errors.NodeNotFound: the node no longer belongs to this conductor or driver
         """
         entry = self._own(node)
         if entry is None:
@@ -224,7 +224,7 @@ class DriverServices:
         try:
             held = await self._sql.write(lambda sql: statements.hold(sql, number, self._worker, purpose))
         except BaseException:
-            self.give_back(number)  # it may have been written all the same
+            self.give_back(number)  # it may still have been written
             raise
         if not held:
             self._fleet.taken.free([number])
@@ -233,18 +233,18 @@ class DriverServices:
         return number
 
     def _current(self, node: base.Node) -> Entry | None:
-        """As :meth:`_own`; None, too, for a snapshot that shows another driver_info than the node has now."""
+        """As :meth:`_own`; also None if the snapshot's driver_info differs from the node's present one."""
         entry = self._own(node)
         return entry if entry is not None and node.as_of >= entry.since else None
 
     def _own(self, node: base.Node) -> Entry | None:
-        """The entry of a node; None when it is not this conductor's, or has another driver now."""
+        """The entry of a node; None if it is not this conductor's, or has another driver now."""
         entry = self._fleet.find(node.uuid)
         is_own = entry is not None and entry.node.driver == node.driver and self._fleet.owns(entry)
         return entry if is_own else None
 
     def give_back(self, number: int) -> None:
-        """Give up a reservation. The node is free once the database has taken that."""
+        """Give up a reservation. The node is free once that is written to the database."""
         self._recorder.add_release(number)
 
 
@@ -262,7 +262,7 @@ class _Reservation:
         try:
             self._number = taking.result(_PATIENCE)
         finally:
-            taking.cancel()  # once it is done, this does nothing
+            taking.cancel()  # does nothing if it is done
 
     def __exit__(self, *_: object) -> None:
         if self._number is not None:

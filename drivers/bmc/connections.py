@@ -1,4 +1,4 @@
-"""Who holds which connection: one for each node that is in use, shared where nodes name the same target."""
+"""One connection for each node in use, shared between nodes that name the same target."""
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from podium.drivers.base import Node
 from podium.drivers.bmc.closing import paced
 
-_DISUSE: Final = 1800.0  # seconds; a node that nobody used for once to twice as long is forgotten
+_DISUSE: Final = 1800.0  # seconds; a node that is not used for one to two times as long is forgotten
 
 _Connection = TypeVar("_Connection")
 
@@ -22,12 +22,12 @@ _Value = TypeVar("_Value", bound=_Counted)
 
 
 class Shared(dict[_Key, _Value]):
-    """What several users hold together under one key, until the last of them gives it back."""
+    """Values that several users share under one key, until the last of them gives the value back."""
 
     def take(self, key: _Key, make: Callable[[], _Value]) -> _Value:
-        """What is held under the key, which counts another user.
+        """Return the value under the key, and count one more user.
 
-        :param make: makes it for the first user
+        :param make: creates the value for the first user
         """
         value = self.get(key)
         if value is None:
@@ -36,7 +36,7 @@ class Shared(dict[_Key, _Value]):
         return value
 
     def give_back(self, key: _Key) -> bool:
-        """Count one user less; returns whether that was the last one, so that it can be closed."""
+        """Count one user less; return whether it was the last one, so that the value can be closed."""
         value = self[key]
         value.users -= 1
         if value.users:
@@ -47,19 +47,19 @@ class Shared(dict[_Key, _Value]):
 
 @dataclass(slots=True)
 class _Known(Generic[_Connection]):
-    """A node that was used lately."""
+    """A node that was used recently."""
 
     driver_info: Mapping[str, Any] = field(repr=False)
     connection: _Connection
-    used: bool = True  # since disuse was looked for last
+    used: bool = True  # since the last search for unused nodes
 
 
 class Connections(Generic[_Connection]):
-    """One connection for each node; made inside the event loop that it runs in.
+    """One connection for each node; created inside the event loop that it runs in.
 
-    :param connect: makes a node's connection of its ``driver_info``, without any I/O
-    :param release: takes one back
-    :param corrected: learns of one that takes the place of another, because ``driver_info`` has changed
+    :param connect: creates a node's connection from its ``driver_info``, without any I/O
+    :param release: takes a connection back
+    :param corrected: receives a connection that replaces another because ``driver_info`` has changed
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Connections(Generic[_Connection]):
         )
 
     def of(self, node: Node) -> _Connection:
-        """The node's connection, a new one when its driver_info changed.
+        """Return the node's connection, a new one if its driver_info has changed.
 
         :raises podium.errors.InvalidDriverInfo: whatever ``connect`` raises
         """
@@ -88,17 +88,17 @@ class Connections(Generic[_Connection]):
         return known.connection
 
     def find(self, node: Node) -> _Connection | None:
-        """The connection that the node has already; asking for it does not count as use."""
+        """Return the connection that the node already has; this does not count as use."""
         known = self._known.get(node.uuid)
         return None if known is None else known.connection
 
     def take(self, node: Node) -> _Connection | None:
-        """Forget a node. Its connection, if it has one, is the caller's to give back."""
+        """Forget a node. Its connection, if there is one, is returned for the caller to give back."""
         known = self._known.pop(node.uuid, None)
         return None if known is None else known.connection
 
     def close(self) -> None:
-        """Forget all nodes; the connections are left to whoever owns what is under them."""
+        """Forget all nodes; the owner of what the connections use closes them."""
         self._forgetting.cancel()
         self._known.clear()
 
@@ -114,7 +114,7 @@ class Connections(Generic[_Connection]):
         return known
 
     async def _forget_unused(self) -> None:
-        """Forget nodes that nobody uses; slowly, because each may have a session to close."""
+        """Forget unused nodes; slowly, because each may have a session to close."""
         while True:
             await asyncio.sleep(_DISUSE)
             unused = [uuid for uuid, known in self._known.items() if not known.used]

@@ -1,8 +1,8 @@
-"""When to stop waiting for answers: one timer for all waits, because one for each costs more than a request.
+"""Timeouts of waits for answers: one timer for all, because a timer for each costs more than a request.
 
-Thousands of waits begin each second and nearly all of them end with an answer, so what ends early is not
-taken out: it is found over when its time comes. The timer passes over times at which nobody waits any more,
-so that a client with few BMCs sleeps between two reads.
+Thousands of waits begin each second and nearly all of them end with an answer. A wait that ends early is not
+removed; it is found to be over when its time comes. The timer skips times at which nobody waits any more, so
+that a client with few BMCs sleeps between two reads.
 """
 
 import asyncio
@@ -10,13 +10,13 @@ import heapq
 from collections.abc import Callable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-_TICK: Final = 0.02  # seconds; waits end up to that much late
+_TICK: Final = 0.02  # seconds; waits end up to this much late
 
 _Wait = TypeVar("_Wait")
 
 
 class Timers(Protocol):
-    """What is needed of an event loop."""
+    """The methods of an event loop that are needed here."""
 
     def time(self) -> float: ...
     def call_at(self, when: float, callback: Callable[[], Any], /) -> asyncio.TimerHandle: ...
@@ -26,8 +26,8 @@ class Deadlines(Generic[_Wait]):
     """Waits, each with a time at which it is given up unless it is over by then.
 
     :param give_up: called with a wait whose time has come; it may add the wait again for a later time
-    :param is_over: whether a wait has ended; by default that is left to ``give_up``
-    :param before: called before any are given up, to take in answers that have come but were not looked at
+    :param is_over: whether a wait has ended; by default ``give_up`` finds out
+    :param before: called before any wait is given up, to process answers that arrived but were not read
     """
 
     __slots__ = ("_before", "_give_up", "_is_over", "_order", "_planned", "_timer", "_timers", "_waits")
@@ -50,7 +50,7 @@ class Deadlines(Generic[_Wait]):
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, when: float, wait: _Wait) -> None:
-        """:param when: by the loop's clock"""
+        """:param when: in the loop's clock"""
         tick = int(when / _TICK) + 1
         waits = self._waits.get(tick)
         if waits is not None:
@@ -62,7 +62,7 @@ class Deadlines(Generic[_Wait]):
             self._plan(tick)
 
     def close(self) -> None:
-        """Give up all at once."""
+        """Give up all waits at once."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

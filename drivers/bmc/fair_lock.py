@@ -1,4 +1,4 @@
-"""A lock that is had in the order in which it was asked for, and costs nothing where nobody waits."""
+"""A lock that is granted in the order of the requests, and costs nothing if nobody waits."""
 
 import asyncio
 from collections import deque
@@ -14,9 +14,9 @@ class FairLock:
         self._queue: deque[asyncio.Future[None]] | None = None  # few BMCs ever have one
 
     async def turn(self, seconds: float) -> None:
-        """Wait for this caller's turn, after all who came before.
+        """Wait for this caller's turn, after all earlier callers.
 
-        :raises TimeoutError: when that takes longer
+        :raises TimeoutError: when it takes longer
         """
         if self._queue is None:
             self._queue = deque()
@@ -31,7 +31,7 @@ class FairLock:
             raise
 
     def release(self) -> None:
-        """Hand the lock to the next who waits, or leave it free."""
+        """Pass the lock to the next waiter, or leave it free."""
         while self._queue:
             following = self._queue.popleft()
             if not following.done():

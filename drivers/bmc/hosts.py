@@ -1,10 +1,10 @@
-"""Which texts can be the host of a BMC: an IPv4 address or a name; IPv6 addresses are for ipaddress."""
+"""Which texts can be the host of a BMC: an IPv4 address or a name; ipaddress handles IPv6 addresses."""
 
 import re
 import socket
 from typing import Final
 
-#: What the resolver takes for an IPv4 address: also 10.1, 0x0a000001 and the like (inet_aton(3)).
+#: What the resolver accepts as an IPv4 address: also 10.1, 0x0a000001 and the like (inet_aton(3)).
 _IPV4: Final = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+))*\.?", re.IGNORECASE)
 _OCTAL: Final = re.compile(r"(?:^|\.)0[0-9]")
 #: A label of a host name (RFC 1123, 2.1), with the underscore that many have.
@@ -13,9 +13,9 @@ _LONGEST: Final = 253  # characters
 
 
 def checked(host: str) -> str:
-    """Return the host as it is, if it can be one.
+    """Return the host unchanged, if it can be a host.
 
-    :raises ValueError: what looks like an IPv4 address is none, or no name can be like this
+    :raises ValueError: what looks like an IPv4 address is not valid, or no name can be like this
     """
     if looks_like_ipv4(host):
         _check_ipv4(host)
@@ -25,7 +25,7 @@ def checked(host: str) -> str:
 
 
 def looks_like_ipv4(host: str) -> bool:
-    """Whether the resolver takes a text for an IPv4 address, or would if its numbers were not too large."""
+    """Whether the resolver takes a text for an IPv4 address, or would if its numbers were smaller."""
     return _IPV4.fullmatch(host) is not None
 
 
@@ -40,7 +40,7 @@ def _check_ipv4(host: str) -> None:
 
 def _is_name(host: str) -> bool:
     try:
-        text = host if host.isascii() else host.encode("idna").decode()  # as the resolver gets it
+        text = host if host.isascii() else host.encode("idna").decode()  # as passed to the resolver
     except UnicodeError:
         return False
     labels = text.removesuffix(".").split(".")

@@ -1,4 +1,4 @@
-"""What is at the address of a BMC and behind it, however people write it; no names are looked up."""
+"""Identities of BMCs and of what is behind them, however people write addresses; resolves no names."""
 
 import contextlib
 import ipaddress
@@ -13,7 +13,7 @@ def of_bmc(protocol: str, host: str, port: int, usual: tuple[int, ...], part: st
     At their usual ports, IPMI and Redfish of one address are the same BMC. At other ports they may be
     different BMCs, such as those behind a gateway or in a simulator.
 
-    :param usual: the ports at which the protocol is spoken by default
+    :param usual: the default ports of the protocol
     :param part: one of several machines behind the BMC
     """
     place = f"{'bmc' if port in usual else protocol}:{endpoint_of(host, port, usual)}"
@@ -21,19 +21,19 @@ def of_bmc(protocol: str, host: str, port: int, usual: tuple[int, ...], part: st
 
 
 def endpoint_of(host: str, port: int, usual: tuple[int, ...]) -> str:
-    """Return what is spoken to: a BMC, at its usual port or at another one.
+    """Return the endpoint: a BMC, at its usual port or at another one.
 
-    :param usual: the ports at which the protocol is spoken by default
+    :param usual: the default ports of the protocol
     """
     return canonical_host(host) if port in usual else f"{canonical_host(host)}:{port}"
 
 
 def canonical_host(host: str) -> str:
-    """Return the one form of an address or host name."""
+    """Return the canonical form of an address or host name."""
     text = host.strip().lower().rstrip(".")
     if not text.isascii():
         with contextlib.suppress(UnicodeError):
-            text = text.encode("idna").decode()  # as the resolver gets it
+            text = text.encode("idna").decode()  # as passed to the resolver
     if ":" in text:
         address = ipaddress.IPv6Address(text)
         return str(address.ipv4_mapped or f"[{address}]")

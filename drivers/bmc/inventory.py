@@ -1,18 +1,19 @@
-"""What a machine is made of, in the same words for every protocol."""
+"""The parts of a machine, in the same words for every protocol."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
-#: In driver_internal_info: when an inventory was collected (ISO 8601, UTC), and the fingerprint of what.
+#: In driver_internal_info: when an inventory was collected (ISO 8601, UTC), and the fingerprint of the
+#: machine.
 COLLECTED_AT: Final = "inventory_collected_at"
 _COLLECTED_OF: Final = "inventory_of"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What hardware reports of itself; None, or nothing, for what it does not report.
+    """What hardware reports about itself; None, or empty, for what it does not report.
 
     :param processors: how many are fitted
     :param cpus: how many logical processors they make, as Ironic counts them
@@ -34,7 +35,7 @@ class Inventory:
     bmc_mac_address: str | None = None
 
     def properties(self) -> dict[str, Any]:
-        """What goes into the node's ``properties``: only what is known, so that people's own entries stay."""
+        """Return the entries for the node's ``properties``: only what is known, so that people's own stay."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         if self.mac_addresses:
             known["mac_addresses"] = sorted({address.lower() for address in self.mac_addresses})
@@ -42,11 +43,11 @@ class Inventory:
 
 
 def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interval: float) -> bool:
-    """Whether an inventory is to be collected: there is none, it is old, or it is of something else.
+    """Whether to collect an inventory: there is none, it is old, or it is of other hardware.
 
     :param internal: the node's driver_internal_info
-    :param fingerprint: of the machine when it was last seen; empty while it is not known
-    :param now: with its time zone; clocks may have been set since the last time, or be another host's
+    :param fingerprint: of the machine when last seen; empty if not known
+    :param now: with its time zone; clocks may have been set since the last time, or another host's was used
     :param interval: seconds
     """
     try:
@@ -57,6 +58,6 @@ def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interva
 
 
 def collected(fingerprint: str, now: datetime) -> dict[str, str]:
-    """The entries of driver_internal_info by which :func:`is_due` knows this inventory."""
+    """Return the entries of driver_internal_info by which :func:`is_due` recognises this inventory."""
     at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return {COLLECTED_AT: at, _COLLECTED_OF: fingerprint}

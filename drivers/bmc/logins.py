@@ -1,4 +1,4 @@
-"""Logins that a BMC refuses: after a few in a row it is left alone, because BMCs lock accounts."""
+"""Logins that a BMC refuses: after a few in a row no more are tried, because BMCs lock accounts."""
 
 import math
 from collections.abc import Callable, Hashable
@@ -11,14 +11,14 @@ from podium import errors
 
 LOG = log.getLogger(__name__)
 
-#: In a row and within minutes: the strictest BMCs lock accounts, or shut out an address, at the third.
+#: In a row and within minutes: the strictest BMCs lock accounts, or block an address, at the third.
 _MOST: Final = 2
-_KEPT: Final = 100_000  # accounts that are remembered for the logins that were refused
+_KEPT: Final = 100_000  # accounts whose refused logins are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLogins:
-    """The logins of a user that a BMC refused in a row, whatever the password; a value.
+    """The logins of a user that a BMC refused in a row, whatever the password; an immutable value.
 
     Times are in seconds of one clock.
     """
@@ -33,15 +33,15 @@ class RefusedLogins:
 
     @property
     def in_quick_succession(self) -> bool:
-        """Whether the last login was refused, and the next ones are not yet as far apart as the interval."""
+        """Whether the last login was refused, and the next logins are closer together than the interval."""
         return 0 < self.count < _MOST
 
     def check(self, now: float, interval: float) -> None:
-        """Make sure that a login may be tried.
+        """Check that a login may be tried.
 
-        The error is the same for as long as the BMC is left alone, so that it is saved and logged once.
+        The error stays the same while the BMC is left alone, so that it is saved and logged once.
 
-        :param interval: as it was given to :meth:`one_more`
+        :param interval: the same as for :meth:`one_more`
         :raises podium.errors.AuthenticationRefused: while the BMC is left alone
         """
         if self.is_left_alone(now):
@@ -56,7 +56,7 @@ class RefusedLogins:
     ) -> "RefusedLogins":
         """Count another refused login.
 
-        :param bmc: stands in the log as the BMC's name
+        :param bmc: the BMC's name in the log
         :param interval: seconds for which the BMC is left alone if it has refused too many
         """
         count, reason = self.count + 1, errors.one_line(refusal)
@@ -71,7 +71,7 @@ class RefusedLogins:
         return RefusedLogins(count, now + interval, reason)
 
     def once_more(self) -> "RefusedLogins":
-        """What is known of a BMC that is left alone, once a person has corrected something."""
+        """Return the state of a BMC that is left alone, once a person has corrected something."""
         return RefusedLogins(_MOST - 1, -math.inf, self.reason) if self.count >= _MOST else self
 
 
@@ -81,7 +81,7 @@ NONE_REFUSED: Final = RefusedLogins()
 class Refusals:
     """The refused logins of all BMCs, by account: the BMC and the user.
 
-    What holds a session and what only tries a login count together, because a BMC counts them together.
+    Logins for a session and logins that are only tried count together, because a BMC counts them together.
 
     :param clock: seconds
     :param interval: seconds for which a BMC is left alone if it has refused too many
@@ -93,15 +93,15 @@ class Refusals:
         self._accounts: dict[Hashable, RefusedLogins] = {}
 
     def of(self, account: Hashable) -> RefusedLogins:
-        """How the last logins with an account went."""
+        """Return the last refused logins of an account."""
         return self._accounts.get(account, NONE_REFUSED)
 
     def is_left_alone(self, account: Hashable) -> bool:
-        """Whether no login is tried for a while."""
+        """Whether no login is tried for now."""
         return self.of(account).is_left_alone(self._clock())
 
     def check(self, account: Hashable) -> None:
-        """Make sure that a login may be tried.
+        """Check that a login may be tried.
 
         :raises podium.errors.AuthenticationRefused: while the BMC is left alone
         """
@@ -110,7 +110,7 @@ class Refusals:
     def count(self, account: Hashable, bmc: object, refusal: errors.AuthenticationRefused) -> None:
         """Count a login that was refused.
 
-        :param bmc: as of :meth:`RefusedLogins.one_more`
+        :param bmc: as for :meth:`RefusedLogins.one_more`
         """
         before = self._accounts.pop(account, NONE_REFUSED)
         self._accounts[account] = before.one_more(bmc, self._clock(), self._interval, refusal)
@@ -118,10 +118,10 @@ class Refusals:
             del self._accounts[next(iter(self._accounts))]
 
     def clear(self, account: Hashable) -> None:
-        """Note that a login was accepted."""
+        """Record that a login was accepted."""
         self._accounts.pop(account, None)
 
     def once_more(self, account: Hashable) -> None:
-        """Let one login be tried although the BMC is left alone: a person has corrected ``driver_info``."""
+        """Allow one login although the BMC is left alone: a person has corrected ``driver_info``."""
         if account in self._accounts:
             self._accounts[account] = self._accounts[account].once_more()

@@ -1,4 +1,4 @@
-"""How patient the drivers of BMCs are, and the options in which all of them say so."""
+"""How long the drivers of BMCs wait, and the options for it that all of them have."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,10 +25,10 @@ OPTIONS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How patient a client of BMCs is, in seconds.
+    """How long a client of BMCs waits, in seconds.
 
-    :param command: how long one command may take, with all that it needs
-    :param authentication_retry: how long a BMC that refused two logins in a row is left alone
+    :param command: how long one command may take, including all that it needs
+    :param authentication_retry: how long no login is tried after a BMC refused two in a row
     :param close: how long closing the client may take
     """
 

@@ -1,4 +1,4 @@
-"""Passwords that are being replaced on the hardware: nobody logs in with one that may be wrong by now."""
+"""Passwords that are being replaced on the hardware: no login uses a password that may be wrong by now."""
 
 from collections.abc import Hashable, Iterable
 from typing import Final
@@ -9,29 +9,29 @@ _MOST: Final = 10_000
 
 
 class Withheld:
-    """The accounts that nobody logs in with, each a BMC with user and password.
+    """Accounts that are not used for logins; an account is a BMC with user and password.
 
     An account is withheld from right before its password is changed. It is free again when the hardware has
-    refused the change, when a login that was tried on purpose has worked, or when no node has the old
-    password any more. Sessions that are open go on.
+    refused the change, when a deliberate test login has worked, or when no node has the old password any
+    more. Open sessions continue.
     """
 
     def __init__(self) -> None:
         self._accounts: dict[Hashable, None] = {}
 
     def hold(self, account: Hashable) -> None:
-        """Let nobody log in with an account from now on."""
+        """Prevent logins with an account from now on."""
         self._accounts.pop(account, None)
         self._accounts[account] = None
         if len(self._accounts) > _MOST:
             del self._accounts[next(iter(self._accounts))]
 
     def free(self, account: Hashable) -> None:
-        """Let everybody log in with an account again."""
+        """Allow logins with an account again."""
         self._accounts.pop(account, None)
 
     def leave(self, account: Hashable, others: Iterable[Hashable]) -> None:
-        """Free an account with the last connection that has it: the password may be given back by hand.
+        """Free an account with the last connection that has it: the password may be set again by hand.
 
         :param others: the accounts of all other connections
         """
@@ -39,7 +39,7 @@ class Withheld:
             self.free(account)
 
     def check(self, account: Hashable, bmc: object) -> None:
-        """Make sure that an account may be used for a login.
+        """Check that an account may be used for a login.
 
         :param bmc: its name, for the error
         :raises podium.errors.DriverError: it is withheld

@@ -1,4 +1,4 @@
-"""What a machine boots from, with Set and Get System Boot Options.
+"""Reads and sets what a machine boots from, with Set and Get System Boot Options.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -17,7 +17,7 @@ _ACKNOWLEDGED: Final = 4
 _FLAGS: Final = 5
 
 _BEGUN, _COMPLETE = b"\x01", b"\x00"
-_FOR_BIOS: Final = b"\x01\x01"  # mask and bits: the BIOS has not looked at the flags yet
+_FOR_BIOS: Final = b"\x01\x01"  # mask and bits: the BIOS has not read the flags yet
 #: The flags stay valid if no Chassis Control follows within 60 s.
 _NOT_AFTER_A_MINUTE: Final = 0x08
 
@@ -44,9 +44,9 @@ _DEVICES: Final = {selector: device for device, selector in _SELECTORS.items()} 
 
 
 async def read(connection: Connection) -> base.Boot:
-    """What the boot flags say; IPMI has no way to ask which devices there are.
+    """Return what the boot flags say; IPMI cannot list the devices of a machine.
 
-    :raises podium.errors.Unsupported: the BMC does not have them
+    :raises podium.errors.Unsupported: the BMC does not have the flags
     :raises podium.errors.DriverError: as :meth:`Connection.command`
     """
     try:
@@ -61,11 +61,11 @@ async def read(connection: Connection) -> base.Boot:
 
 
 async def choose(connection: Connection, boot: base.BootDevice) -> None:
-    """Set the boot flags, with what keeps a BMC from clearing them and a BIOS from passing over them.
+    """Set the boot flags, and prevent the BMC from clearing them and the BIOS from ignoring them.
 
-    Only the flags themselves have to be taken: many BMCs do not have the parameters around them.
+    Only the flags themselves must be accepted: many BMCs do not have the other parameters.
 
-    :param boot: without a mode, the flag for EFI stays as it is
+    :param boot: without a mode, the flag for EFI is not changed
     :raises podium.errors.Unsupported: the BMC does not have the flags, or refuses device or mode
     :raises podium.errors.DriverError: as :meth:`Connection.command`
     """
@@ -80,14 +80,14 @@ async def choose(connection: Connection, boot: base.BootDevice) -> None:
         await _set(connection, _FLAGS, flags)
     except commands.CommandFailed as failure:
         refused = failure
-    if begun:  # also what others have left so
+    if begun:  # also if others have left it so
         await _attempt(connection, _PROGRESS, _COMPLETE)
     if refused is not None:
         raise _meaning(refused, boot)
 
 
 def _chosen(flags: bytes) -> base.BootDevice:
-    """What an answer says whose parameter begins with its third byte (table 28-13)."""
+    """Decode an answer whose parameter begins with its third byte (table 28-13)."""
     if flags[1] & 0x80 or not flags[2] & _VALID:
         return base.BootDevice("default")
     return base.BootDevice(
@@ -98,25 +98,25 @@ def _chosen(flags: bytes) -> base.BootDevice:
 
 
 async def _keep(connection: Connection) -> None:
-    """Have the flags stay for longer than 60 s; the other bits of the parameter stay as they are."""
+    """Keep the flags for longer than 60 s; the other bits of the parameter are not changed."""
     kept = await _first(connection, _CLEARING) & 0x1F
     if not kept & _NOT_AFTER_A_MINUTE:
         await _attempt(connection, _CLEARING, bytes((kept | _NOT_AFTER_A_MINUTE,)))
 
 
 async def _first(connection: Connection, parameter: int) -> int:
-    """The first byte of a parameter; 0 where the BMC has no such parameter to show."""
+    """Return the first byte of a parameter; 0 if the BMC has no such parameter to show."""
     try:
         answer = await _get(connection, parameter)
     except commands.CommandFailed as refused:
-        if refused.code in commands.NOT_NOW:  # it has: what is written next keeps what that says
+        if refused.code in commands.NOT_NOW:  # it exists: the next write keeps its value
             raise
         return 0
     return answer[2] if len(answer) > 2 else 0
 
 
 async def _get(connection: Connection, parameter: int) -> bytes:
-    """Version, parameter and its data, section 28.13."""
+    """Return version, parameter and its data, section 28.13."""
     return await connection.command(
         packet.GET_SYSTEM_BOOT_OPTIONS, bytes((parameter, 0, 0)), privilege=packet.PRIVILEGE_OPERATOR
     )
@@ -130,7 +130,7 @@ async def _set(connection: Connection, parameter: int, data: bytes) -> None:
 
 
 async def _attempt(connection: Connection, parameter: int, data: bytes) -> int:
-    """Set what a BMC need not have; returns its completion code."""
+    """Set a parameter that a BMC need not have; return the completion code."""
     try:
         await _set(connection, parameter, data)
     except commands.CommandFailed as refused:

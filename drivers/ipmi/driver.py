@@ -33,14 +33,14 @@ _PRIVILEGES: Final = {
     "OPERATOR": packet.PRIVILEGE_OPERATOR,
     "USER": packet.PRIVILEGE_USER,
 }
-#: Records and sensors per second, of all BMCs together: about a tenth of a core. Checking 10,000 machines
-#: with 45 sensors takes all of it; where it is not enough, it takes several runs to read all.
+#: Records and sensors per second, for all BMCs together: about a tenth of a core. Checking 10,000 machines
+#: with 45 sensors uses all of it; if it is not enough, reading everything takes several runs.
 _READS_PER_SECOND: Final = 1500
 _INVENTORIES_PER_SECOND: Final = 50  # about a twentieth of a core
 
 
 def _bytes(limit: int) -> Callable[[Any], bytes]:
-    @functools.lru_cache(maxsize=1024)  # most nodes of a fleet share theirs
+    @functools.lru_cache(maxsize=1024)  # most nodes of a fleet have the same
     def encode(text: str) -> bytes:
         encoded = text.encode()
         if len(encoded) > limit:
@@ -59,7 +59,7 @@ def _address(value: Any) -> str:
     return _host(as_text(value).strip())
 
 
-@functools.lru_cache(maxsize=1024)  # enrolment asks three times for each
+@functools.lru_cache(maxsize=1024)  # enrolment uses it three times for each
 def _host(address: str) -> str:
     if ":" not in address and "]" not in address:
         return checked(address)
@@ -129,18 +129,18 @@ class IPMIDriver(base.Driver):
     )
     login: ClassVar[base.Login | None] = base.Login("ipmi_password", "ipmi_username")
     supported_power_states: ClassVar[Sequence[str]] = power.TARGETS
-    #: Seconds after which a task leaves a BMC to others.
+    #: Seconds after which a task lets others use a BMC.
     inquiry_seconds: ClassVar[float] = 3.0
     reads_per_second: ClassVar[float] = _READS_PER_SECOND
     inventories_per_second: ClassVar[float] = _INVENTORIES_PER_SECOND
 
     def identity(self, node: base.Node) -> str:
-        """The BMC, which has one machine behind it."""
+        """Return the BMC, which has one machine behind it."""
         host, port = self._place(node)
         return of_bmc("ipmi", host, port, usual=(_PORT,))
 
     def endpoint(self, node: base.Node) -> str:
-        """The BMC: its address, and its port if that is not the usual one."""
+        """Return the BMC: its address, and its port if that is not the usual one."""
         host, port = self._place(node)
         return endpoint_of(host, port, usual=(_PORT,))
 
@@ -148,7 +148,7 @@ class IPMIDriver(base.Driver):
         return parse_some(self.properties, node.driver_info, "ipmi_address", "ipmi_port")
 
     async def start(self) -> None:
-        """Make the client, in the event loop that it runs in."""
+        """Create the client, in the event loop that it runs in."""
         options = self.options
         client = self._client = Client(
             Timing(
@@ -197,7 +197,7 @@ class IPMIDriver(base.Driver):
             await self._client.leave(connection)
 
     def statistics(self) -> Mapping[str, float]:
-        """Counts of datagrams and logins, and of the sessions that are held."""
+        """Return counts of datagrams and logins, and of open sessions."""
         return self._client.statistics()
 
     async def get_power_state(self, node: base.Node) -> str:
@@ -214,7 +214,7 @@ class IPMIDriver(base.Driver):
         return await check_login(self._client, self._target(node), self._connections.find(node))
 
     async def set_password(self, node: base.Node, password: str) -> None:
-        """Change it with Set User Password, see :func:`podium.drivers.ipmi.passwords.set_password`."""
+        """Send Set User Password, see :func:`podium.drivers.ipmi.passwords.set_password`."""
         try:
             given = _PASSWORD(password)
         except ValueError as wrong:
@@ -240,7 +240,7 @@ class IPMIDriver(base.Driver):
         await boot_options.choose(self._connections.of(node), boot)
 
     async def identify(self, node: base.Node, seconds: float | None) -> None:
-        """Have the LED blink, see :mod:`podium.drivers.ipmi.identify`."""
+        """Blink the LED, see :mod:`podium.drivers.ipmi.identify`."""
         await self._identifier.identify(node, self._connections.of(node), seconds)
 
     async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
@@ -264,17 +264,17 @@ class IPMIDriver(base.Driver):
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
     async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Report as the node's health what chassis, self test and sensors say is wrong."""
+        """Report faults of chassis, self test and sensors as the node's health."""
         await self._health_check.run(node, manager)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=64)
     async def collect_inventory(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Save what the machine is as the node's properties: once a day, when it changed, or when asked."""
+        """Save the inventory as the node's properties: once a day, when it changed, or on request."""
         await self._inventory_collector.run(node, manager, asked=getattr(context, "on_demand", False))
 
     @base.node_periodic_task(spacing=60, deadline=10, max_in_flight=128, enabled=False)
     async def collect_sensors(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Report what the sensors measure; a BMC with many of them takes several runs for all."""
+        """Report the readings of the sensors; a BMC with many sensors takes several runs for all."""
         await self._sensor_collector.run(node, manager)
 
     def _target(self, node: base.Node) -> Target:

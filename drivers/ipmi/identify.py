@@ -1,6 +1,6 @@
 """The LED by which people find a machine in its rack, with Chassis Identify (IPMI v2.0, section 28.5).
 
-A BMC has it blink for at most 255 s, or until that is ended. For a longer time the driver asks anew.
+A BMC blinks it for at most 255 s, or until it is stopped. For a longer time the driver repeats the command.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ LOG = log.getLogger(__name__)
 
 _LONGEST: Final = 255  # seconds, as they are one byte
 _UNTIL_ENDED: Final = b"\x00\x01"  # byte 2: force identify on, which IPMI v1.5 did not have
-_AHEAD: Final = 75.0  # seconds that are left when it is renewed, for a BMC that is silent for a while
-_GAP: Final = 15.0  # seconds before that is tried again
+_AHEAD: Final = 75.0  # seconds left when it is renewed, for a BMC that is silent for a while
+_GAP: Final = 15.0  # seconds until a failed renewal is repeated
 
 
 class Identifier:
-    """The LEDs of machines, and what keeps those blinking that do so for longer than a BMC has them blink.
+    """The LEDs of machines; repeats the command for LEDs that blink longer than a BMC can make them.
 
-    :param find: the connection of a node that is in use
+    :param find: returns the connection of a node that is in use
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class Identifier:
         self._renewed: dict[str, asyncio.Task[None]] = {}  # by UUID
 
     async def identify(self, node: Node, connection: Connection, seconds: float | None) -> None:
-        """Have the LED blink for so many seconds, rounded up; 0 ends it, None is until it is ended.
+        """Blink the LED for this many seconds, rounded up; 0 stops it, None blinks it until it is stopped.
 
-        :raises podium.errors.Unsupported: the BMC has none; then all is as it was
+        :raises podium.errors.Unsupported: the BMC has no LED; then nothing has changed
         :raises podium.errors.DriverError: the BMC does not answer, or refuses
         """
         end = self._clock() + (seconds or 0.0)
@@ -54,7 +54,7 @@ class Identifier:
             self._renewed[node.uuid] = asyncio.create_task(self._renew(node, end), name=f"LED of {node.name}")
 
     def leave(self, node: Node) -> None:
-        """Renew it no more: it goes out within 255 s."""
+        """Stop repeating: the LED goes out within 255 s."""
         if (task := self._renewed.pop(node.uuid, None)) is not None:
             task.cancel()
 

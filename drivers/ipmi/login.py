@@ -1,4 +1,4 @@
-"""Tries a login at a BMC beside the session that is held with it, and says what the login is good for.
+"""Tries a login at a BMC beside the open session, and reports what the login may do.
 
 Section numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -22,10 +22,10 @@ _CLOSING: Final = 1.0  # seconds for the BMC to close the session
 async def check(client: Client, target: Target, held: Connection | None) -> LoginReport:
     """Log in once, read the power, and log out.
 
-    What is tried after a refusal is only that with which the same user and password may be right, see
+    After a refusal, only variants are tried with which the same user and password may be right, see
     :mod:`podium.drivers.ipmi.lan.refusals`.
 
-    :param held: the node's connection, which may know in which manner the BMC is asked
+    :param held: the node's connection, which may know in which manner to ask the BMC
     :raises podium.errors.AuthenticationRefused: wrong user, password, key or privilege level, or the BMC is
         left alone, because it refused this user before
     :raises podium.errors.BMCUnreachable: it is not known whether they are right
@@ -49,9 +49,9 @@ async def check(client: Client, target: Target, held: Connection | None) -> Logi
 
 @asynccontextmanager
 async def _endpoint(client: Client, target: Target) -> AsyncIterator[Endpoint]:
-    """The BMC as the network sees it.
+    """Return the BMC as the network sees it.
 
-    :raises podium.errors.BMCUnreachable: there is no way to it, or it does not answer
+    :raises podium.errors.BMCUnreachable: there is no route to it, or it does not answer
     """
     network, allowed = client.network, client.timing.command
     try:
@@ -77,7 +77,7 @@ def _manner(target: Target, held: Connection | None) -> refusals.Manner:
 async def _log_in(
     client: Client, endpoint: Endpoint, target: Target, manner: refusals.Manner, deadline: float
 ) -> tuple[Session, refusals.Manner]:
-    """Open a session, and count what the BMC says to the login."""
+    """Open a session, and count the BMC's answer to the login."""
     spare = client.refusals.of(target.who).in_quick_succession
     try:
         opened = await opening.open_session(
@@ -97,7 +97,7 @@ async def _log_in(
 async def _report(
     session: Session, target: Target, manner: refusals.Manner, gap: float, deadline: float
 ) -> LoginReport:
-    """What the BMC grants in a session, and the power. If they are not to be had, the session is closed."""
+    """Return what the BMC grants in a session, and the power. Without an answer, the session is closed."""
     try:
         await _raise(session, gap, deadline)
         session.prepare(packet.GET_CHASSIS_STATUS, b"")
@@ -121,16 +121,16 @@ async def _report(
 
 
 async def _raise(session: Session, gap: float, deadline: float) -> None:
-    """Raise the session as far as the BMC lets this user (Set Session Privilege Level, section 22.18)."""
+    """Raise the privilege as far as the BMC lets this user (Set Session Privilege Level, section 22.18)."""
     for level in range(session.limit, packet.PRIVILEGE_USER, -1):
         if await session.raise_privilege(level, gap, deadline, UNLIMITED) == 0:
             return
 
 
 def _remarks(granted: int, wanted: int) -> tuple[str, ...]:
-    """What the level does not allow.
+    """Return what the level does not allow.
 
-    :param wanted: what ipmi_priv_level asks for
+    :param wanted: the level in ipmi_priv_level
     """
     remarks = []
     if granted < wanted:

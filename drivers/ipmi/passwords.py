@@ -1,7 +1,7 @@
-"""Giving a user another password with Set User Password.
+"""Changes a user's password with Set User Password.
 
-A command that was sent and not answered is not repeated in another session: the caller finds out by a login
-which password counts. Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
+A command that was sent and not answered is not repeated in another session: the caller finds out with a login
+which password is valid. Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from podium.drivers.ipmi.lan import commands, packet
 from podium.drivers.ipmi.lan.client import Connection
 from podium.drivers.ipmi.lan.commands import CommandFailed
 
-_CHANNEL: Final = 0x0E  # the one that the command comes through
+_CHANNEL: Final = 0x0E  # the channel that the command comes through
 _IDS: Final = 0x3F
 _STATUS: Final = 0xC0  # the bits for whether a user is enabled (table 22-32)
 _DISABLED: Final = 0x80
@@ -22,18 +22,18 @@ _LONG: Final = 20
 _LONG_FORM: Final = 0x80
 
 _WRONG_SIZE: Final = 0x81
-#: How BMCs refuse the form of a password, or the password for its length.
+#: Completion codes that reject the form of a password, or its length.
 _OF_FORM: Final = frozenset({_WRONG_SIZE, 0xC6, 0xC7, 0xC8, 0xC9, commands.INVALID_DATA_FIELD})
-#: The BMC cannot say whether it carried the command out, or did so the first time.
+#: The BMC does not know whether it carried out the command, or did so the first time.
 _UNCERTAIN: Final = frozenset({0xC3, 0xCE, 0xCF, 0xFF})
-#: Passwords are not changed over IPMI here, whatever they are.
+#: This BMC never changes passwords over IPMI.
 _NEVER: Final = frozenset({commands.INVALID_COMMAND, 0xC2, commands.NOT_IN_PRESENT_STATE, 0xD6})
 
 
 async def set_password(connection: Connection, withheld: Withheld, password: bytes) -> None:
-    """Give the user that the connection logs in as another password.
+    """Change the password of the user that the connection logs in as.
 
-    :param withheld: holds the account from then on, unless the BMC certainly has the old password still
+    :param withheld: holds the account from then on, unless the BMC certainly still has the old password
     :param password: at most 20 bytes
     :raises podium.errors.PasswordRefused, podium.errors.BMCUnreachable, podium.errors.DriverError: as
         :meth:`podium.drivers.base.Driver.set_password`
@@ -55,7 +55,7 @@ async def set_password(connection: Connection, withheld: Withheld, password: byt
 
 
 async def _user_id(connection: Connection) -> int:
-    """The ID of the user, which is enabled if several have the name (sections 22.27 and 22.29)."""
+    """Return the ID of the user; of several with the name, the enabled one (sections 22.27 and 22.29)."""
     wanted, disabled = connection.target.user, 0
     most = (await _access(connection, 1))[0] & _IDS
     for user in range(1, most + 1):
@@ -74,7 +74,7 @@ async def _user_id(connection: Connection) -> int:
 
 
 async def _access(connection: Connection, user: int) -> bytes:
-    """The answer to Get User Access, section 22.27."""
+    """Return the answer to Get User Access, section 22.27."""
     data = bytes((_CHANNEL, user))
     access = await connection.command(packet.GET_USER_ACCESS, data, privilege=packet.PRIVILEGE_ADMINISTRATOR)
     if len(access) < 2:
@@ -83,7 +83,7 @@ async def _access(connection: Connection, user: int) -> bytes:
 
 
 async def _name(connection: Connection, user: int) -> bytes | None:
-    """The name that a user ID has, section 22.29; None where the BMC does not say."""
+    """Return the name of a user ID, section 22.29; None if the BMC does not report it."""
     try:
         name = await connection.command(
             packet.GET_USER_NAME, bytes((user,)), privilege=packet.PRIVILEGE_ADMINISTRATOR
@@ -91,12 +91,12 @@ async def _name(connection: Connection, user: int) -> bytes | None:
     except CommandFailed as failure:
         if failure.code in (commands.INSUFFICIENT_PRIVILEGE, commands.INVALID_COMMAND):
             raise
-        return None  # as many answer for an ID without a user
+        return None  # many BMCs answer so for an ID without a user
     return name[:_SHORT].partition(b"\0")[0]
 
 
 async def _set(connection: Connection, user: int, password: bytes) -> None:
-    """Section 22.30. Some BMCs take only one of the two forms of a password that fits into both."""
+    """Section 22.30. Some BMCs accept only one of the two forms of a password that fits into both."""
     sizes = (_SHORT, _LONG) if len(password) <= _SHORT else (_LONG,)
     for size in sizes:
         form = _LONG_FORM if size == _LONG else 0
@@ -121,7 +121,7 @@ async def _set(connection: Connection, user: int, password: bytes) -> None:
 
 
 def _meaning(refused: CommandFailed, was_repeated: bool) -> errors.DriverError:
-    """What a completion code of Set User Password amounts to.
+    """Return the error for a completion code of Set User Password.
 
     :param was_repeated: whether the command was sent more than once: then the BMC may have carried out the
         first one, and refused the second because of the password that it had by then

@@ -10,7 +10,7 @@ from podium.drivers.ipmi.lan import commands, packet
 from podium.drivers.ipmi.lan.client import Connection
 from podium.drivers.ipmi.lan.session import Target
 
-#: What :func:`switch` can reach.
+#: The targets of :func:`switch`.
 TARGETS: Final = (states.POWER_ON, states.POWER_OFF, states.REBOOTING, states.SOFT_POWER_OFF)
 _CONTROLS: Final = {
     states.POWER_ON: commands.POWER_UP,
@@ -23,7 +23,7 @@ _UNSUPPORTED: Final = frozenset(
 
 
 def state(target: Target, status: bytes) -> str:
-    """The power state that a Get Chassis Status answer of a BMC reports.
+    """Return the power state that a Get Chassis Status answer of a BMC reports.
 
     :raises podium.errors.DriverError: when it is too short
     """
@@ -33,9 +33,9 @@ def state(target: Target, status: bytes) -> str:
 
 
 async def chassis_status(connection: Connection, patience: float = 0.0) -> bytes:
-    """The answer to Get Chassis Status, section 28.2.
+    """Return the answer to Get Chassis Status, section 28.2.
 
-    :param patience: seconds that it may take; by default the client's
+    :param patience: seconds that it may take; by default the client's value
     :raises podium.errors.DriverError: when it is too short, and as :meth:`Connection.command`
     """
     status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
@@ -52,7 +52,7 @@ async def switch(connection: Connection, target: str) -> None:
     """Start a power change with Chassis Control, section 28.3.
 
     A reboot is a hard reset rather than a power cycle, which is optional for BMCs and leaves the machine off
-    when something goes wrong in between; a machine that is off is switched on.
+    if something fails in between. A machine that is off is switched on.
 
     :param target: one of :data:`TARGETS`
     :raises podium.errors.UnsupportedPowerState: the BMC does not have that control, or not in this state

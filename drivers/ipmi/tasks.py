@@ -1,7 +1,7 @@
-"""What the periodic tasks of the ``ipmi`` driver do for one node: health, inventory and sensors.
+"""The periodic tasks of the ``ipmi`` driver for one node: health, inventory and sensors.
 
-They use the session that reading the power state opened, and open none themselves unless a person asks: a BMC
-that cannot be logged into is already reported as such.
+They use the session that the read of the power state opened, and open none themselves unless a person asks: a
+failed login to a BMC is already reported.
 """
 
 import time
@@ -26,7 +26,7 @@ LOG = log.getLogger(__name__)
 
 
 class HealthCheck:
-    """Reports what chassis, self test and sensors say is wrong, and now and then what time the BMC has."""
+    """Reports faults of chassis, self test and sensors, and from time to time the BMC's clock."""
 
     def __init__(self, inquiries: Inquiries) -> None:
         self._inquiries = inquiries
@@ -39,7 +39,7 @@ class HealthCheck:
         try:
             watch = SensorWatch.of(held.connection)
             async with watch.lock:
-                inquiry = self._inquiries.begin(held.connection)  # not before: its time runs
+                inquiry = self._inquiries.begin(held.connection)  # not earlier: its time runs
                 manager.report_health(node, await _health(inquiry, watch))
                 if not inquiry.late and watch.clock_is_due(time.monotonic()):
                     manager.report_clock(node, await clock.read(inquiry))
@@ -48,11 +48,11 @@ class HealthCheck:
 
 
 class InventoryCollector:
-    """Saves what a machine is: once in an interval, when it changed, or when a person asks.
+    """Saves the inventory of a machine: once in an interval, when it changed, or when a person asks.
 
     :param interval: seconds
     :param patience: seconds that one command may take
-    :param allowance: inventories; those that it has no room for are collected in a later run
+    :param allowance: limits inventories; those beyond it are collected in a later run
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class InventoryCollector:
 
 
 class SensorCollector:
-    """Reads and reports what the sensors measure.
+    """Reads and reports the sensors.
 
-    :param patience: seconds that one command may take when a person waits for its answer
+    :param patience: seconds that one command may take while a person waits for the answer
     """
 
     def __init__(
@@ -144,11 +144,11 @@ async def _health(inquiry: Inquiry, watch: SensorWatch) -> base.Health:
     status = await chassis_status(inquiry.connection, inquiry.patience)
     self_test = await _self_test(inquiry)
     try:
-        # A BMC that took so long for these two is not asked for more.
+        # A BMC that took so long for these two receives no further commands.
         found = watch.known if inquiry.late else await _faults(inquiry, watch, commands.is_powered(status))
     except errors.BMCUnreachable:
         raise
-    except errors.DriverError as failure:  # chassis and self test are still worth a report
+    except errors.DriverError as failure:  # still report chassis and self test
         watch.note(str(failure))
         found = []
     else:
@@ -157,14 +157,14 @@ async def _health(inquiry: Inquiry, watch: SensorWatch) -> base.Health:
 
 
 async def _faults(inquiry: Inquiry, watch: SensorWatch, powered: bool) -> list[commands.Fault]:
-    """What sensors say is wrong; notes on the way which machine it is."""
+    """Return the faults that sensors show; also records which machine it is."""
     device, version = await identity.device_id(inquiry), await repository.version(inquiry)
     watch.fingerprint = identity.fingerprint(device, version)
     return await watch.faults(inquiry, version, powered)
 
 
 async def _self_test(inquiry: Inquiry) -> bytes:
-    """The answer to Get Self Test Results, section 20.4; empty from a BMC without that command."""
+    """Return the answer to Get Self Test Results, section 20.4; empty if the BMC lacks the command."""
     try:
         result = await inquiry.ask(packet.GET_SELF_TEST_RESULTS)
     except commands.CommandFailed as failure:

@@ -9,8 +9,9 @@ from podium.drivers.redfish.http.client import BMC, Refused, Response
 from podium.drivers.redfish.paging import pages
 
 _SERVICE: Final = "/redfish/v1/AccountService"  # its standard place
-_MOST: Final = 64  # accounts that are looked at; BMCs have up to 16 or so, most of them empty
-#: What a role needs to reset a system (DSP2046, ``ComputerSystem``; DSP8010, the registry of privileges).
+_MOST: Final = 64  # accounts that are read; BMCs have up to 16 or so, most of them empty
+#: The privilege that a role needs to reset a system (DSP2046, ``ComputerSystem``; DSP8010, privilege
+#: registry).
 RESET: Final = "ConfigureComponents"
 #: The privileges of the roles that every service has (DSP0266, "Roles").
 _STANDARD: Final = {
@@ -22,7 +23,7 @@ _STANDARD: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What an account may do.
+    """The permissions of an account.
 
     :param privileges: None if they are not known
     """
@@ -32,7 +33,7 @@ class Role:
 
 
 async def find(bmc: BMC, username: str) -> tuple[str, Response] | None:
-    """The path of a user's account, and the account; None if the BMC shows none of that name.
+    """Return the path of a user's account, and the account; None if the BMC shows none of that name.
 
     :raises podium.errors.DriverError: the accounts cannot be read
     """
@@ -51,7 +52,7 @@ async def find(bmc: BMC, username: str) -> tuple[str, Response] | None:
                 return None
             try:
                 found = await bmc.get(account)
-            except Refused:  # of a user that this one must not see
+            except Refused:  # of a user that this one may not see
                 continue
             if resources.member(found.body, "UserName", str) == username:
                 return account, found
@@ -59,9 +60,9 @@ async def find(bmc: BMC, username: str) -> tuple[str, Response] | None:
 
 
 async def role(bmc: BMC, account: dict[str, Any]) -> Role | None:
-    """The role of an account; None if it does not say.
+    """Return the role of an account; None if it does not name one.
 
-    :param account: as of :func:`find`
+    :param account: as returned by :func:`find`
     """
     name = resources.text(account, "RoleId")
     if name is None:

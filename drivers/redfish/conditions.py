@@ -1,4 +1,4 @@
-"""Requests that a BMC carries out only with the ETag of what they change (RFC 9110, If-Match)."""
+"""Requests that a BMC carries out only with the ETag of the resource they change (RFC 9110, If-Match)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -7,13 +7,14 @@ from podium.drivers.redfish import power, resources
 from podium.drivers.redfish.http import answers
 from podium.drivers.redfish.http.client import Refused, Response
 
-_ANY: Final = "*"  # whatever the resource is like, as long as there is one (RFC 9110, 13.1.1)
+_ANY: Final = "*"  # any state of the resource, provided that it exists (RFC 9110, 13.1.1)
 
 
 def etags(response: Response) -> tuple[str, ...]:
-    """What a request may have to name as the ETag of the resource that was just read, the best first.
+    """Return the ETags that a change of the resource just read may have to name, the best first.
 
-    A weak ETag, as many BMCs have it, matches no condition (RFC 9110, 8.8.3.2): so without its mark, too.
+    A weak ETag, as many BMCs have, matches no condition (RFC 9110, 8.8.3.2), so it is also tried without its
+    mark.
     """
     etag = response.etag or resources.member(response.body, "@odata.etag", str)
     if not etag or not answers.is_etag(etag):
@@ -24,11 +25,11 @@ def etags(response: Response) -> tuple[str, ...]:
 async def send(
     request: Callable[[str | None], Awaitable[object]], etags: Sequence[str | None]
 ) -> Refused | None:
-    """Send a request with the first of these ETags; with the next while the BMC demands another one.
+    """Send a request with the first of these ETags, and with the next while the BMC demands another one.
 
-    What it refuses for want of the right ETag it has not carried out, so it may be sent again.
+    A request refused for want of the right ETag was not carried out, so it may be sent again.
 
-    :returns: the last refusal before it was taken, if there was one
+    :returns: the last refusal before the request was accepted, if there was one
     :raises podium.errors.DriverError: it is refused for another reason, or with each ETag, or not answered
     """
     refusal: Refused | None = None

@@ -43,7 +43,7 @@ def _credential(value: Any) -> str:
 
 
 def _origin(value: Any) -> tuple[str, str, int]:
-    """Scheme, host and port of an address."""
+    """Return scheme, host and port of an address."""
     text = as_text(value).strip()
     if "@" in text or " " in text or not text.isprintable():
         raise ValueError("neither an address nor a host name; who logs in goes into redfish_username")
@@ -183,7 +183,7 @@ class RedfishDriver(base.Driver):
         ),
     )
     login: ClassVar[base.Login | None] = base.Login("redfish_password", "redfish_username")
-    # No soft reboot: the conductor makes one of its halves, each of which shows in the power state.
+    # No soft reboot: the conductor makes one from its halves, each of which shows in the power state.
     # GracefulRestart is over only when the operating system says so, which Podium cannot see.
     supported_power_states: ClassVar[Sequence[str]] = (
         states.POWER_ON,
@@ -193,19 +193,19 @@ class RedfishDriver(base.Driver):
     )
 
     def identity(self, node: base.Node) -> str:
-        """The system behind the BMC; without redfish_system_id it is the only one."""
+        """Return the system behind the BMC; without redfish_system_id it is the only one."""
         info = self.parse_driver_info(node)
         _, host, port = info["redfish_address"]
         path = re.sub("/+", "/", urllib.parse.unquote(info["redfish_system_id"] or "")).rstrip("/")
         return of_bmc("redfish", host, port, usual=(*_PORTS.values(),), part=path)
 
     def endpoint(self, node: base.Node) -> str:
-        """The host of the service root, which may have many systems, and its port if that is not usual."""
+        """Return the host of the service root, which may have many systems, and its port if unusual."""
         ((_, host, port),) = parse_some(self.properties, node.driver_info, "redfish_address")
         return endpoint_of(host, port, usual=(*_PORTS.values(),))
 
     async def start(self) -> None:
-        """Make the client and what uses it, in the event loop that they run in."""
+        """Create the client and its users, in the event loop that they run in."""
         self._client = Client(
             Timing(
                 connect=self.options.connect_timeout,
@@ -226,28 +226,28 @@ class RedfishDriver(base.Driver):
         self._follower = Follower(self, self._health_check.run)
 
     async def close(self) -> None:
-        """Put out LEDs that are lit for a time, end all streams and sessions, and close the connections."""
+        """Switch off LEDs that are lit for a time, end streams and sessions, and close the connections."""
         await self._indicators.close()
         self._connections.close()
         await self._follower.close()
         await self._client.close()
 
     async def release(self, node: base.Node) -> None:
-        """End the stream of events and the session of the node's BMC, unless other nodes share them.
+        """End the event stream and the session of the node's BMC, unless other nodes share them.
 
-        An LED that is lit for a time is put out: nobody else knows of it.
+        An LED that is lit for a time is switched off, because no other conductor knows of it.
         """
         await self._indicators.leave(node)
         system = self._connections.take(node)
         if system is not None and (ending := self._release(system)) is not None:
-            await asyncio.wait({ending}, timeout=_LEAVING)  # it goes on if that is too short
+            await asyncio.wait({ending}, timeout=_LEAVING)  # it continues if that is too short
 
     def statistics(self) -> Mapping[str, float]:
-        """Counts of requests, logins and events, and of the connections and sessions that are held."""
+        """Return counts of requests, logins and events, and of open connections and sessions."""
         return {**self._client.statistics(), **self._follower.statistics()}
 
     def parse_driver_info(self, node: base.Node) -> dict[str, Any]:
-        """As in :class:`podium.drivers.base.Driver`, and make sure of a user name where the login needs one.
+        """As in :class:`podium.drivers.base.Driver`; also require a user name where the login needs one.
 
         :raises podium.errors.InvalidDriverInfo: for the first property that is missing, unknown or wrong
         """
@@ -277,12 +277,12 @@ class RedfishDriver(base.Driver):
         await self._connections.of(node).change_power(target)
 
     async def check_login(self, node: base.Node) -> base.LoginReport:
-        """Log in with a session of its own, see :mod:`podium.drivers.redfish.login`."""
+        """Log in with a separate session, see :mod:`podium.drivers.redfish.login`."""
         held = self._connections.find(node)
         return await check_login(self._client, *self._target(node), None if held is None else held.bmc)
 
     async def set_password(self, node: base.Node, password: str) -> None:
-        """Change it with a PATCH, see :func:`podium.drivers.redfish.passwords.set_password`."""
+        """Change the password with a PATCH, see :func:`podium.drivers.redfish.passwords.set_password`."""
         try:
             given = _credential(password)
         except ValueError as wrong:
@@ -303,7 +303,7 @@ class RedfishDriver(base.Driver):
         await boot_device.choose(self._connections.of(node), boot)
 
     async def identify(self, node: base.Node, seconds: float | None) -> None:
-        """Light the LED, or put it out, see :mod:`podium.drivers.redfish.abilities.indicator`."""
+        """Switch the LED on or off, see :mod:`podium.drivers.redfish.abilities.indicator`."""
         await self._indicators.show(node, self._connections.of(node), seconds)
 
     async def get_log(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
@@ -311,7 +311,7 @@ class RedfishDriver(base.Driver):
         return await log.read(self._connections.of(node), before, after, limit)
 
     async def clear_log(self, node: base.Node, last: str) -> None:
-        """Empty it with the action LogService.ClearLog."""
+        """Clear the log with the action LogService.ClearLog."""
         await log.clear(self._connections.of(node), last)
 
     async def get_clock(self, node: base.Node) -> datetime.datetime:
@@ -328,23 +328,23 @@ class RedfishDriver(base.Driver):
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=128)
     async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Report what the BMC says of the system's health, and once an hour what its clock shows."""
+        """Report the system's health as its BMC does, and the BMC's clock once an hour."""
         await self._health_check.run(node, manager)
         await self._clock_check.run(node, manager)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=60, max_in_flight=32)
     async def collect_inventory(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Save what the machine is as the node's properties: once a day, when it changed, or when asked."""
+        """Save the inventory as the node's properties: once a day, when it changed, or on request."""
         await self._inventory_collector.run(node, manager, asked=getattr(context, "on_demand", False))
 
     @base.node_periodic_task(spacing=60, deadline=30, max_in_flight=64, enabled=False)
     async def collect_sensors(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Report what the machine's sensors measure."""
+        """Report the readings of the machine's sensors."""
         await self._sensor_collector.run(node, manager)
 
     @base.node_periodic_task(spacing=60, run_immediately=True, max_in_flight=64)
     async def follow_events(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        """Follow the events of the node's BMC, where it offers any."""
+        """Follow the events of the node's BMC, if it offers any."""
         system = self._connections.of(node)
         if self.options.events:
             self._follower.follow(node, system, manager)
@@ -354,7 +354,7 @@ class RedfishDriver(base.Driver):
         return System(self._client.connect(target), path, self.options.events_confirm_interval)
 
     def _target(self, node: base.Node) -> tuple[Target, str]:
-        """The BMC with the login, and the path of the system, which may be empty."""
+        """Return the BMC with the login, and the path of the system, which may be empty."""
         info = self.parse_driver_info(node)
         scheme, host, port = info["redfish_address"]
         login = info["redfish_auth_type"]

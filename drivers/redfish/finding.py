@@ -1,4 +1,4 @@
-"""Finds the system of a node on its BMC, where the node does not name one, and how it can be read."""
+"""Finds the system of a node on its BMC, if the node does not name one, and how to read it."""
 
 from typing import Any, Final
 
@@ -9,17 +9,17 @@ from podium.drivers.redfish.http.client import BMC, Refused
 from podium.drivers.redfish.paging import pages
 
 _SYSTEMS: Final = "/redfish/v1/Systems"  # its standard place (DSP0266, section on resource URIs)
-_NAMED: Final = 8  # systems named when the choice is not clear
+_NAMED: Final = 8  # systems named in the error when the choice is not clear
 
 
 async def only_system(bmc: BMC) -> str:
-    """The path of a BMC's system.
+    """Return the path of a BMC's system.
 
-    :raises podium.errors.InvalidDriverInfo: it has several
-    :raises podium.errors.DriverError: it has none, or does not list all that it has
+    :raises podium.errors.InvalidDriverInfo: the BMC has several systems
+    :raises podium.errors.DriverError: it has none, or does not list all of them
     """
     path, first = await _collection(bmc)
-    found: dict[str, str] = {}  # by the path without the slash that some firmware adds now and then
+    found: dict[str, str] = {}  # by path without the slash that some firmware adds now and then
     told, unnamed = 0.0, 0
 
     async def read(path: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _count(page: dict[str, Any]) -> float:
 async def located(bmc: BMC, known: str) -> str:
     """As :func:`only_system`, for a BMC that may show its systems one by one while it starts.
 
-    :param known: the path that was found before, which stands where the BMC cannot say; may be empty
+    :param known: the path found before, which stays valid if the BMC cannot answer; may be empty
     """
     try:
         return await only_system(bmc)
@@ -72,9 +72,9 @@ async def located(bmc: BMC, known: str) -> str:
 
 
 async def renamed(bmc: BMC, path: str, refused: Refused, *, is_configured: bool) -> str:
-    """The path of a system that is not where it was: new firmware may have given it another name.
+    """Return the new path of a system that has moved: new firmware may have given it another name.
 
-    :param refused: raised if it has none
+    :param refused: raised if there is no new path
     """
     if is_configured:
         raise errors.DriverError(
@@ -102,7 +102,7 @@ async def _root(bmc: BMC, needed: str = "") -> dict[str, Any]:
 
 
 async def _collection(bmc: BMC) -> tuple[str, dict[str, Any]]:
-    """The collection of systems: its path, and its first page."""
+    """Return the path of the collection of systems, and its first page."""
     root = await _root(bmc, "Systems")
     linked = resources.link(root, "Systems", bmc=bmc.target) or resources.link(
         root, "Links", "Systems", bmc=bmc.target

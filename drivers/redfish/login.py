@@ -1,4 +1,4 @@
-"""Tries a login at a BMC beside the session that is held with it, and says what the login is good for."""
+"""Tries a login at a BMC beside the open session, and reports what the login may do."""
 
 import asyncio
 import contextlib
@@ -14,14 +14,14 @@ from podium.drivers.redfish.http.client import BMC, Client, Target
 _T = TypeVar("_T")
 
 _CLOSING: Final = 3.0  # seconds for the BMC to close the session
-_ROLE: Final = 8.0  # seconds for the role, of which most BMCs can be asked only account by account
+_ROLE: Final = 8.0  # seconds for the role; most BMCs can only be asked for it account by account
 
 
 async def check(client: Client, target: Target, system: str, held: BMC | None) -> LoginReport:
     """Log in once, read the power, and log out.
 
     :param system: the path of the node's system; empty to find it on a BMC that has only one
-    :param held: what the node has, from which is known that the BMC has sessions
+    :param held: the node's connection, which shows that the BMC has sessions
     :raises podium.errors.AuthenticationRefused: wrong user or password, or the BMC is left alone, because it
         refused this user before
     :raises podium.errors.BMCUnreachable: it is not known whether they are right
@@ -44,7 +44,7 @@ async def check(client: Client, target: Target, system: str, held: BMC | None) -
 
 
 def _as_held(target: Target, held: BMC | None) -> Target:
-    """Ask for a session at once if the BMC is known to give one."""
+    """Request a session at once if the BMC is known to have sessions."""
     places = [(one.scheme, one.host, one.port) for one in (target, *([held.target] if held else []))]
     if target.auth == "auto" and held is not None and held.has_session and places[0] == places[1]:
         return replace(target, auth="session")
@@ -52,9 +52,9 @@ def _as_held(target: Target, held: BMC | None) -> Target:
 
 
 class _Check:
-    """One login, and what is asked with it.
+    """One login, and the requests made with it.
 
-    :param target: that is counted with if it is refused
+    :param target: the target for which a refusal is counted
     :param bmc: which logs in once
     """
 
@@ -87,12 +87,12 @@ class _Check:
         )
 
     def _accepted(self) -> None:
-        """Note that the login was accepted."""
+        """Record that the login was accepted."""
         self._client.network.refusals.clear(self._target.who)
         self._client.network.withheld.free(self._target.account)
 
     async def _prove(self, asking: Awaitable[_T]) -> _T:
-        """Return what was asked for; until then it is not known whether the login is right."""
+        """Return the awaited answer; until it arrives it is not known whether the login is right."""
         try:
             return await asking
         except errors.AuthenticationRefused as refusal:
@@ -108,11 +108,11 @@ class _Check:
         try:
             return await self._read(system)
         except (errors.AuthenticationRefused, errors.BMCUnreachable) as failure:
-            # Neither says anything about the password any more.
+            # From here on no failure depends on the password.
             raise errors.DriverError(f"the login was accepted, and then: {failure}") from None
 
     async def _read(self, system: str) -> tuple[str, str]:
-        """The path of the system, and its power state."""
+        """Return the path of the system, and its power state."""
         path = system or await finding.located(self._bmc, system)
         body = (await self._bmc.get(path)).body
         word = power.known(body.get("PowerState"))
@@ -121,7 +121,7 @@ class _Check:
         return path, power.SETTLED.get(word) or power.PASSING[word]
 
     async def _allowed(self) -> tuple[str | None, list[str]]:
-        """The role, if the BMC says it in time, and what is not as it should be with the account."""
+        """Return the role, if the BMC reports it in time, and anything unusual about the account."""
         with contextlib.suppress(errors.DriverError, TimeoutError):
             async with asyncio.timeout(_ROLE):
                 found = await accounts.find(self._bmc, self._target.username)
@@ -149,7 +149,7 @@ class _Check:
 
 
 def _remarks(role: accounts.Role | None, account: dict[str, object]) -> list[str]:
-    """What somebody who relies on an account should know."""
+    """Return remarks for people who rely on an account."""
     remarks = []
     if role is not None and role.privileges is not None and accounts.RESET not in role.privileges:
         remarks.append(f"{role.name} may not switch the power; that takes {accounts.RESET}")

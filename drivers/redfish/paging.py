@@ -16,7 +16,7 @@ async def pages(
     first: dict[str, Any],
     bmc: object = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """The pages of a collection, one after another.
+    """Yield the pages of a collection, one after another.
 
     :param read: returns the resource at a path
     :param first: the first page, which is at ``path``
@@ -38,6 +38,6 @@ async def pages(
 
 def _next(page: dict[str, Any], bmc: object) -> str | None:
     given = next(filter(None, (page.get(key) for key in _NEXT)), None)
-    if isinstance(given, dict):  # as all other links are
+    if isinstance(given, dict):  # like all other links
         given = given.get("@odata.id")
     return None if given is None else resources.path(given, bmc)

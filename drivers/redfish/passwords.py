@@ -1,7 +1,7 @@
-"""Giving an account another password, with a PATCH of its ManagerAccount (DMTF DSP2046).
+"""Changes the password of an account, with a PATCH of its ManagerAccount (DMTF DSP2046).
 
-A PATCH that was sent and not answered is not repeated, and after it nobody logs in with the old password: the
-caller finds out by a login which of the two counts.
+A PATCH that was sent and not answered is not repeated, and after it no login uses the old password: the
+caller finds out with a login which of the two is valid.
 """
 
 from typing import Final
@@ -16,16 +16,16 @@ from podium.drivers.redfish.http.doubts import NOBODY
 _DEMAND: Final = "PasswordChangeRequired"  # a message of the registry Base (DSP8011)
 _ANNOTATION: Final = "Password@Message.ExtendedInfo"
 _MISSING: Final = frozenset({404, 405, 410, 501})
-#: The BMC says of these what is wrong with the request, and has done nothing.
+#: With these, the BMC reports what is wrong with the request, and has changed nothing.
 _OF_VALUE: Final = frozenset({400, 409, 422})
 _NOT_DONE: Final = frozenset({501, 503})
 _NOT_ALLOWED: Final = frozenset({403, 405, 501})
 
 
 async def set_password(bmc: BMC, withheld: Withheld, password: str) -> None:
-    """Give the account that the BMC is used with another password.
+    """Change the password of the account with which the BMC is used.
 
-    :param withheld: holds the account from then on, unless the BMC certainly has the old password still
+    :param withheld: holds the account from then on, unless the BMC certainly still has the old password
     :raises podium.errors.PasswordRefused, podium.errors.BMCUnreachable, podium.errors.DriverError: as
         :meth:`podium.drivers.base.Driver.set_password`
     """
@@ -45,9 +45,9 @@ async def set_password(bmc: BMC, withheld: Withheld, password: str) -> None:
 async def _change(
     bmc: BMC, withheld: Withheld, path: str, password: str, etag: str | None
 ) -> errors.DriverError | None:
-    """Change the password once; returns why the BMC did not, as :class:`Refused` if it demands another ETag.
+    """Change the password once; return why the BMC did not, as :class:`Refused` if it demands another ETag.
 
-    :raises podium.errors.BMCUnreachable: it is not known whether it did
+    :raises podium.errors.BMCUnreachable: it is not known whether the password was changed
     """
     account, was_sent = bmc.target.account, False
     error: errors.DriverError | None
@@ -75,7 +75,7 @@ async def _change(
 
 
 def _of_property(bmc: BMC, response: Response) -> errors.PasswordRefused | None:
-    """Why this very property was not changed, if an answer that claims success says so (DSP0266, "PATCH")."""
+    """Return why this property was not changed, if an answer of success says so (DSP0266, "PATCH")."""
     note = {"@Message.ExtendedInfo": response.body.get(_ANNOTATION)}
     if _ANNOTATION not in response.body or not answers.is_failure(note):
         return None
@@ -85,9 +85,9 @@ def _of_property(bmc: BMC, response: Response) -> errors.PasswordRefused | None:
 
 
 def _meaning(refused: Refused) -> errors.DriverError:
-    """What a refusal amounts to, if it is certain that the BMC has the old password still.
+    """Return the error for a refusal, if it is certain that the BMC still has the old password.
 
-    :raises podium.errors.BMCUnreachable: it is not
+    :raises podium.errors.BMCUnreachable: it is not certain
     """
     if power.is_conditional(refused.status, refused.messages):
         return refused
@@ -95,7 +95,7 @@ def _meaning(refused: Refused) -> errors.DriverError:
     if any(name.startswith("PropertyValue") for name in names) or refused.status in _OF_VALUE:
         return errors.PasswordRefused(str(refused))
     failed = refused.status >= 500 and refused.status not in _NOT_DONE
-    # "You are nobody" may be said because the password has just changed.
+    # The answer "you are nobody" may be a consequence of the changed password.
     if failed or refused.status in NOBODY or refused.status < 300:
         raise _unknown(refused)
     hint = (
@@ -109,9 +109,9 @@ def _unknown(failure: errors.DriverError) -> errors.BMCUnreachable:
 
 
 async def _account(bmc: BMC) -> tuple[str, tuple[str | None, ...]]:
-    """The path of the account, and what a change of it may have to name as its ETag, nothing first.
+    """Return the account's path, and the ETags that a change of it may have to name, none first.
 
-    :raises podium.errors.DriverError: the BMC does not show it
+    :raises podium.errors.DriverError: the BMC does not show the account
     """
     try:
         return await _find(bmc)
@@ -130,7 +130,7 @@ def _conditions(account: Response) -> tuple[str | None, ...]:
 
 
 def _demanded(refused: Refused) -> str | None:
-    """Where the password must be changed before anything else, if that is why the BMC refuses.
+    """Return where the password must be changed before anything else, if that is why the BMC refuses.
 
     DSP0266, section "Password change required handling": the message has the account's URI.
     """

@@ -1,4 +1,4 @@
-"""Which reset brings about what is asked for, and what a PowerState means.
+"""Which reset achieves a requested power state, and what a PowerState means.
 
 Source: DMTF DSP2046, schema ``Resource``: PowerState and ResetType; ``ComputerSystem``: action Reset.
 """
@@ -15,17 +15,17 @@ PAUSED: Final = "Paused"
 POWERING_ON: Final = "PoweringOn"
 POWERING_OFF: Final = "PoweringOff"
 
-#: The meaning of a PowerState that stays. A paused machine holds its memory and takes power.
+#: The meaning of a lasting PowerState. A paused machine keeps its memory and consumes power.
 SETTLED: Final = {ON: states.POWER_ON, OFF: states.POWER_OFF, PAUSED: states.POWER_ON}
 
-#: The state before a PowerState that passes.
+#: The state before a transitional PowerState.
 PASSING: Final = {POWERING_ON: states.POWER_OFF, POWERING_OFF: states.POWER_ON}
 
-#: Resets that do no harm when a BMC hears them twice.
+#: Resets that do no harm when a BMC receives them twice.
 REPEATABLE: Final = frozenset({"On", "ForceOn", "ForceOff", "Resume"})
 
-# A hard reboot does not rely on the operating system. A power button is never pressed: for a machine that is
-# off in truth, or when pressed twice, it does the opposite.
+# A hard reboot does not rely on the operating system. A power button is never pressed: if the machine is off
+# in truth, or if it is pressed twice, it does the opposite.
 _RESETS: Final = {
     states.POWER_ON: ("On", "ForceOn"),
     states.POWER_OFF: ("ForceOff", "GracefulShutdown"),
@@ -72,7 +72,7 @@ _PRECONDITION_REQUIRED: Final = 428
 
 
 def known(value: Any) -> str | None:
-    """The PowerState that a BMC means, in whichever case it writes it; None for what is none.
+    """Return the PowerState that a BMC means, in whichever case it writes it; None for any other value.
 
     :param value: any JSON value
     """
@@ -82,7 +82,7 @@ def known(value: Any) -> str | None:
 
 
 def missing(bmc: object, path: str, body: dict[str, Any]) -> errors.DriverError:
-    """The error for a resource without a power state, with what the BMC says of that.
+    """Return the error for a resource without a power state, with the BMC's own explanation.
 
     :param bmc: its name, and ``path`` the resource's
     """
@@ -95,17 +95,17 @@ def missing(bmc: object, path: str, body: dict[str, Any]) -> errors.DriverError:
 
 
 def _shown(value: Any) -> str:
-    """A JSON value as the BMC may have written it, as far as people need it."""
+    """Return a JSON value as the BMC may have written it, shortened for people."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f'"{resources.line(value, 40)}"' if isinstance(value, str) else "not a text"
 
 
 def resets(action: str, power: str | None) -> tuple[str, ...]:
-    """The ResetTypes that do what is asked for, the usual one first.
+    """Return the ResetTypes that carry out an action, the usual one first.
 
     :param action: one of podium.states.TARGETS or INJECT_NMI
-    :param power: the PowerState that was just read; None for what is none
+    :param power: the PowerState that was just read; None if it was not valid
     :raises podium.errors.UnsupportedPowerState: no reset does that
     """
     if action == states.REBOOTING and power == OFF:
@@ -120,12 +120,12 @@ def resets(action: str, power: str | None) -> tuple[str, ...]:
 
 
 def is_under_way(action: str, power: str | None) -> bool:
-    """Whether a machine is, or is about to be, where an action leads, whoever brought it there."""
+    """Whether a machine is in the state that an action leads to, or about to be, whatever the cause."""
     return power in _UNDER_WAY.get(action, ())
 
 
 def is_unsupported(status: int, messages: tuple[str, ...]) -> bool:
-    """Whether a refused reset is one that the BMC does not have, in any state of the machine.
+    """Whether the BMC refused a reset because it does not have it, in any state of the machine.
 
     :param status: of the HTTP answer
     :param messages: MessageIds, ``Base.1.8.ActionNotSupported`` (DSP0266, section on message registries)
@@ -136,17 +136,17 @@ def is_unsupported(status: int, messages: tuple[str, ...]) -> bool:
 
 
 def may_be_unsupported(status: int, messages: tuple[str, ...]) -> bool:
-    """Whether a refused reset may be one that the BMC does not have: it takes the request for a wrong one."""
+    """Whether the BMC may lack a refused reset: it calls the request invalid."""
     return status == _BAD_REQUEST and not is_passing(messages)
 
 
 def is_passing(messages: tuple[str, ...]) -> bool:
-    """Whether a refusal depends on the moment, or on who asks."""
+    """Whether a refusal depends on the moment, or on the user."""
     return not _names(messages).isdisjoint(_NOT_NOW)
 
 
 def is_conditional(status: int, messages: tuple[str, ...]) -> bool:
-    """Whether a request was not carried out because it needs another ETag, or one at all."""
+    """Whether a request was not carried out because it needs another ETag, or needs one at all."""
     return status in (_PRECONDITION_FAILED, _PRECONDITION_REQUIRED) or (
         not _names(messages).isdisjoint(_CONDITIONS)
     )

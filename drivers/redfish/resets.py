@@ -1,4 +1,4 @@
-"""The action ComputerSystem.Reset of one system (DSP2046): where it is, what it takes, and how it is sent."""
+"""The action ComputerSystem.Reset of one system (DSP2046): its place, its values, and how it is sent."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PUSH: Final = "PushPowerButton"
 class Kind:
     """A ResetType.
 
-    :param spelled: as the BMC writes it
+    :param spelled: the BMC's spelling
     """
 
     name: str
@@ -24,20 +24,20 @@ class Kind:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it does no harm when the BMC hears it twice."""
+        """Whether it does no harm when the BMC receives it twice."""
         return self.name in power.REPEATABLE
 
     @property
     def is_button(self) -> bool:
-        """Whether it presses the power button, which does the opposite when it is pressed too often."""
+        """Whether it presses the power button, which does the opposite if pressed too often."""
         return self.name == _PUSH
 
 
 def target(reset: dict[str, Any], path: str, own: str | None) -> str:
-    """Where a reset is posted to.
+    """Return where a reset is posted to.
 
     :param reset: the action, from the system's resource
-    :param path: the system's, and ``own`` the one that its resource names, which may be another name
+    :param path: the system's, and ``own`` the path that its resource names, which may differ
     :raises podium.errors.DriverError: it would reset another system
     """
     given = resources.member(reset, "target", str)
@@ -50,7 +50,7 @@ def target(reset: dict[str, Any], path: str, own: str | None) -> str:
 
 
 async def allowed(bmc: BMC, reset: dict[str, Any]) -> tuple[str, ...]:
-    """The ResetTypes that the BMC allows; empty when it does not list them."""
+    """Return the ResetTypes that the BMC allows; empty if it does not list them."""
     listed = _words(reset, "ResetType@Redfish.AllowableValues")
     info = resources.member(reset, "@Redfish.ActionInfo", str)
     if listed or not info:
@@ -64,9 +64,9 @@ async def allowed(bmc: BMC, reset: dict[str, Any]) -> tuple[str, ...]:
 
 
 def choices(wanted: tuple[str, ...], allowed: tuple[str, ...]) -> list[Kind]:
-    """The resets that do what is asked for and that the BMC lists; none of them where it lists none that do.
+    """Return the resets that achieve the goal and that the BMC lists; none of these if it lists none.
 
-    The others follow, for a BMC that refuses what it lists: then its list says nothing.
+    The others follow, for a BMC that refuses what it lists: then its list is of no use.
     """
     if not allowed:
         return [Kind(name, name) for name in wanted]
@@ -81,11 +81,11 @@ async def attempt(
     send: Callable[[Kind], Awaitable[None]],
     is_under_way: Callable[[], Awaitable[bool]],
 ) -> Refused | None:
-    """Try one reset after another, until the BMC takes one, or refuses one that it has.
+    """Try one reset after another, until the BMC accepts one, or refuses one that it has.
 
-    :param is_under_way: whether what the resets are for happens already
-    :returns: why the BMC took none; None once it took one
-    :raises podium.errors.DriverError: a refusal for another reason, or for none that is certain, or no answer
+    :param is_under_way: whether the goal of the resets is reached or under way already
+    :returns: why the BMC accepted none; None once it accepted one
+    :raises podium.errors.DriverError: a refusal for another or an uncertain reason, or no answer
     """
     refusal = doubtful = None
     for kind in kinds:
@@ -108,7 +108,7 @@ async def attempt(
 
 
 async def send(bmc: BMC, target: str, kind: Kind, etags: Sequence[str | None]) -> Refused | None:
-    """Post a reset with the first of these ETags that the BMC takes.
+    """Post a reset with the first of these ETags that the BMC accepts.
 
     :returns: as :func:`podium.drivers.redfish.conditions.send`
     :raises podium.errors.DriverError: the same
@@ -126,7 +126,7 @@ def _words(body: dict[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _parameter_values(info: dict[str, Any]) -> tuple[str, ...]:
-    """What an ActionInfo allows for ResetType (DSP0266, section on the ActionInfo resource)."""
+    """Return what an ActionInfo allows for ResetType (DSP0266, section on the ActionInfo resource)."""
     for parameter in resources.objects(info, "Parameters"):
         if parameter.get("Name") == "ResetType":
             return _words(parameter, "AllowableValues")

@@ -1,4 +1,4 @@
-"""Read the JSON that a BMC sends: whatever its shape, functions return a value or None, or raise DriverError.
+"""Reads the JSON of BMCs: whatever its shape, functions return a value or None, or raise DriverError.
 
 The names of resources and properties are those of DMTF DSP0268, the Redfish data model.
 """
@@ -9,14 +9,14 @@ from typing import Any, Final, TypeVar
 from podium import errors
 from podium.drivers.redfish.http import requests
 
-#: Entries of an array that are looked at; more than any of the arrays read here has on real hardware.
+#: Maximum entries of an array that are read; real arrays of these kinds have fewer.
 MAX_ENTRIES: Final = 256
-#: Characters of a text that is kept.
+#: Maximum characters of a text that is kept.
 MAX_TEXT: Final = 200
 _MAX_COUNT: Final = 10**9
 _MAX_NUMBER: Final = 10**15
 
-# What firmware reports where its maker has not filled in anything.
+# What firmware reports if the maker has not filled in anything.
 _NO_TEXT: Final = frozenset(
     {"to be filled by o.e.m.", "default string", "not specified", "not available", "unknown", "n/a", "null"}
 )
@@ -25,7 +25,7 @@ _Kind = TypeVar("_Kind", str, bool, dict[str, Any], list[Any])
 
 
 def member(body: Any, key: str, kind: type[_Kind]) -> _Kind | None:
-    """A property's value; None when it is missing, null or of another kind.
+    """Return a property's value; None when it is missing, null or of another kind.
 
     :param body: any JSON value, of which only an object has properties
     """
@@ -34,20 +34,20 @@ def member(body: Any, key: str, kind: type[_Kind]) -> _Kind | None:
 
 
 def part(body: Any, *keys: str) -> dict[str, Any]:
-    """The object under these properties, one within the other; an empty one when there is none."""
+    """Return the object under these properties, one within the other; empty if there is none."""
     for key in keys:
         body = body.get(key) if isinstance(body, dict) else None
     return body if isinstance(body, dict) else {}
 
 
 def objects(body: Any, key: str) -> list[dict[str, Any]]:
-    """The objects in an array, at most :data:`MAX_ENTRIES`; none when it is missing."""
+    """Return the objects in an array, at most :data:`MAX_ENTRIES`; none when it is missing."""
     entries = member(body, key, list) or []
     return [entry for entry in entries[:MAX_ENTRIES] if isinstance(entry, dict)]
 
 
 def number(body: Any, key: str) -> float | None:
-    """A number; None for anything else, NaN, infinity and what no sensor measures."""
+    """Return a number; None for anything else, NaN, infinity and values that no sensor can have."""
     value = body.get(key) if isinstance(body, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -56,15 +56,15 @@ def number(body: Any, key: str) -> float | None:
 
 
 def count(body: Any, key: str) -> int | None:
-    """How many there are, at least one."""
+    """Return a count of at least one."""
     value = number(body, key)
     return math.floor(value) if value is not None and 1 <= value <= _MAX_COUNT else None
 
 
 def line(value: Any, limit: int = MAX_TEXT) -> str:
-    """A text on one printable line of at most so many characters; empty for what is no text.
+    """Return a text on one printable line of at most this many characters; empty for anything else.
 
-    Numbers and truth values, which some firmware puts in the place of text, are written out.
+    Numbers and booleans, which some firmware uses in place of text, are written out.
     """
     if isinstance(value, int | float):
         try:
@@ -79,13 +79,13 @@ def line(value: Any, limit: int = MAX_TEXT) -> str:
 
 
 def text(body: Any, key: str, limit: int = MAX_TEXT) -> str | None:
-    """A property's text; None when it is missing, blank or a placeholder of the firmware's."""
+    """Return a property's text; None when it is missing, blank or a placeholder of the firmware's."""
     words = line(body.get(key), limit) if isinstance(body, dict) else ""
     return None if not words or words.lower() in _NO_TEXT else words
 
 
 def link(body: Any, *keys: str, bmc: object = None) -> str | None:
-    """The path that the object under these properties leads to; None when there is none.
+    """Return the path that the object under these properties links to; None when there is none.
 
     :param bmc: its name, for the error
     :raises podium.errors.DriverError: it is not a path on the BMC itself (DSP0266, section on ``@odata.id``)
@@ -95,18 +95,18 @@ def link(body: Any, *keys: str, bmc: object = None) -> str | None:
 
 
 def links(body: Any, *keys: str, bmc: object = None) -> list[str]:
-    """The paths in an array of links, as of ``Members``; at most :data:`MAX_ENTRIES`.
+    """Return the paths in an array of links, as of ``Members``; at most :data:`MAX_ENTRIES`.
 
     :param keys: those of the objects around the array, and last its own
     :param bmc: its name, for the error
-    :raises podium.errors.DriverError: one is not a path on the BMC itself
+    :raises podium.errors.DriverError: a link is not a path on the BMC itself
     """
     entries = objects(part(body, *keys[:-1]), keys[-1])
     return [found for entry in entries if (found := link(entry, bmc=bmc)) is not None]
 
 
 def path(value: Any, bmc: object = None) -> str:
-    """A value that is a path on the BMC.
+    """Return a value that is a path on the BMC.
 
     :param bmc: its name, for the error
     :raises podium.errors.DriverError: anything else

@@ -1,7 +1,7 @@
-"""The computer system of one node: what its power was, and how it is reset.
+"""The computer system of one node: its last known power, and how it is reset.
 
-A read costs one request, and less where the BMC allows: ``$select`` leaves out all but the power, an ETag the
-whole body, and a stream of events the request itself. What does not work is done without for a while.
+A read costs one request, and less if the BMC allows: ``$select`` leaves out all but the power, an ETag the
+whole body, and an event stream the request itself. A feature that fails is not used for a while.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from podium.drivers.redfish.machine.walk import Places
 LOG = log.getLogger(__name__)
 
 _SELECT: Final = "?$select=PowerState"
-_WITHOUT: Final = 3600.0  # seconds for which something that failed is done without, or not looked for again
+_WITHOUT: Final = 3600.0  # seconds for which a feature that failed is not used, or not looked for again
 _LYING: Final = 86400.0  # the same for ETags that hid a change of the power
 _ETAG_TRUST: Final = 600.0  # seconds after which an ETag must show again that it follows the power
 _SETTLING: Final = 60.0  # seconds after a reset in which the power may still pass through other states
-_AWAITED: Final = 600.0  # seconds after which a reset that did not lead where it should is given up
+_AWAITED: Final = 600.0  # seconds after which a reset that did not have its effect is given up
 _GONE: Final = (404, 410)
 _NOT_MODIFIED: Final = 304
 _NAMED: Final = 8  # ResetTypes named in an error
@@ -37,9 +37,9 @@ _NAMED: Final = 8  # ResetTypes named in an error
 class System:
     """The computer system of one node, on a BMC that other nodes may share.
 
-    :param path: the system's; empty to find it on a BMC that has only one
-    :param confirm_interval: seconds for which a reading stands while events report every change
-    :param clock: seconds, which nobody sets
+    :param path: the system's path; empty to find it on a BMC that has only one
+    :param confirm_interval: seconds for which a reading is valid while events report every change
+    :param clock: seconds of a clock that is never set
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class System:
     ) -> None:
         self.bmc = bmc
         self.path = path
-        #: Whether the last attempt to read the power succeeded: the BMC answers, and takes the login.
+        #: Whether the last attempt to read the power succeeded: the BMC answers, and accepts the login.
         self.was_read = False
         self.fingerprint = ""  #: of the machine, when its health was looked at last
         self.places = Places()
@@ -65,22 +65,22 @@ class System:
         self._configured = bool(path)
         self._stream_alive = False
         self._read_path = ""
-        self._find_at = -math.inf  # when what the BMC has and offers is to be looked at again
-        self._state: str | None = None  # of the last PowerState that stays
+        self._find_at = -math.inf  # when to find out again what the BMC has and offers
+        self._state: str | None = None  # of the last lasting PowerState
         self._fresh_until = 0.0
         self._etag: str | None = None
         self._etag_word = ""  # the PowerState that came with it
         self._etag_until = 0.0
-        self._select_from = self._etags_from = -math.inf  # until when they are done without
+        self._select_from = self._etags_from = -math.inf  # until when they are not used
         self._select_worked = self._etag_worked = False  # since the last failure
         self._conditions_until = -math.inf  # until when a reset names an ETag without being asked to
-        self._logged: tuple[str, ...] = ()  # what was done without, or is demanded
-        self._expected: str | None = None  # where the last reset leads
+        self._logged: tuple[str, ...] = ()  # the features not used, or demanded
+        self._expected: str | None = None  # the goal of the last reset
         self._settling_until = self._awaited_until = 0.0
 
     @property
     def stream_alive(self) -> bool:
-        """Whether events report every change; set by whoever follows them."""
+        """Whether events report every change; set by the follower of the events."""
         return self._stream_alive
 
     @stream_alive.setter
@@ -89,7 +89,7 @@ class System:
         self._distrust()  # nobody watched until now
 
     async def read_power(self, node: base.Node, *, force: bool = False) -> str:
-        """Read the power state. For one that only passes, return the last that stayed.
+        """Read the power state. For a transitional state, return the last lasting one.
 
         :param force: ask the BMC for the power itself, whatever events and ETags say
         :raises podium.errors.DriverError: the BMC does not answer, or gives no power state
@@ -114,15 +114,15 @@ class System:
         before, self._state = self._state, state
         if now < self._awaited_until and (now < self._settling_until or state != self._expected):
             self._distrust()
-        elif alive and state == before:  # what is new is read twice before it stands
+        elif alive and state == before:  # a new state is read twice before it is accepted
             self._fresh_until = now + self._confirm_interval
         return state
 
     async def change_power(self, action: str) -> None:
-        """Have the BMC reset the system in a way that it allows.
+        """Reset the system in a way that the BMC allows.
 
         :param action: one that podium.drivers.redfish.power.resets knows
-        :raises podium.errors.UnsupportedPowerState: it allows none that does this
+        :raises podium.errors.UnsupportedPowerState: the BMC allows no reset that does this
         :raises podium.errors.DriverError: it refuses or does not answer
         """
         response = await self.resource()
@@ -147,7 +147,7 @@ class System:
         raise errors.UnsupportedPowerState(f"{refused or listed}; asked for {action}{remedy}")
 
     async def resource(self) -> Response:
-        """The system's resource as it is now, wherever that is.
+        """Return the system's resource as it is now, wherever it is.
 
         :raises podium.errors.DriverError: the BMC does not answer, or refuses
         """
@@ -156,14 +156,14 @@ class System:
         return await self._get_system()
 
     async def _read(self, etag: str | None, now: float, *, is_renamed: bool = False) -> str:
-        """Ask for the resource that has the power, and for nothing else of it where the BMC can select.
+        """Read the resource with the power, and only that part of it if the BMC can select.
 
         :returns: the PowerState
         """
         path = self._read_path
         if now >= self._find_at:
             path = await self._find(now)
-            etag = etag and self._etag  # that of another path says nothing
+            etag = etag and self._etag  # that of another path is of no use
         try:
             response = await self.bmc.get(path, etag=etag, links=False)
             if etag is not None and response.status == _NOT_MODIFIED:
@@ -174,7 +174,8 @@ class System:
                 return self._learn(response, word, now)
             failure: errors.DriverError = power.missing(self.bmc.target, self.path, response.body)
         except errors.BMCUnreachable as silence:
-            # A BMC may be silent because of what it says it can do; one that did it before is gone.
+            # A BMC may be silent because of a feature that it offers; if the feature worked before, the BMC
+            # is down.
             if self._select_worked if etag is None else self._etag_worked:
                 raise
             failure = silence
@@ -193,9 +194,9 @@ class System:
     async def _read_plainly(
         self, path: str, etag: str | None, now: float, failure: errors.DriverError
     ) -> str:
-        """Read again without what may have failed, and do without it for a while if that helps.
+        """Read again without the features that may have failed, and avoid them for a while if that helps.
 
-        :param failure: raised when nothing helps, unless a later one is
+        :param failure: raised if nothing helps, unless a later failure is raised
         """
         without = [("conditional requests", path)] if etag is not None else []
         if path != self.path:
@@ -222,7 +223,7 @@ class System:
         raise failure
 
     async def _find(self, now: float) -> str:
-        """Find out where the power is read, and with what."""
+        """Find out where the power is read, and with which features."""
         if not self._configured:
             self.path = await finding.located(self.bmc, self.path)
         selects = await finding.selects(self.bmc)
@@ -247,7 +248,7 @@ class System:
         return await self.bmc.get(self.path)
 
     async def _reset(self, target: str, kind: resets.Kind, etags: tuple[str, ...]) -> None:
-        """Post a reset, with the ETag of the system where the BMC demands that."""
+        """Post a reset, with the ETag of the system if the BMC demands it."""
         demanded = self._clock() < self._conditions_until
         refused = await resets.send(self.bmc, target, kind, etags if demanded else (None, *etags))
         if refused is not None:
@@ -255,7 +256,7 @@ class System:
             self._log_once("demands the ETag of a system for a reset", refused)
 
     def _learn(self, response: Response, word: str, now: float) -> str:
-        """Take over the PowerState of a whole answer; also learn whether ETags can be trusted with it."""
+        """Record the PowerState of a whole answer, and whether ETags can be trusted with it."""
         self._select_worked = True
         if now >= self._etags_from:
             etag = response.etag
@@ -275,11 +276,11 @@ class System:
             LOG.info("BMC %s %s: %s: %s", self.bmc.target, what, self.path, errors.one_line(failure))
 
     def _distrust(self) -> None:
-        """Have the next read ask the BMC for the power itself."""
+        """Make the next read ask the BMC for the power itself."""
         self._fresh_until = self._etag_until = 0.0
 
     def _expect(self, action: str) -> None:
-        """Have all reads ask the BMC for the power itself until the action has led where it should."""
+        """Make all reads ask the BMC for the power itself until the action has had its effect."""
         now = self._clock()
         self._expected = states.REACHED.get(action, self._state)
         self._settling_until, self._awaited_until = now + _SETTLING, now + _AWAITED

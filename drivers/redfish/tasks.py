@@ -1,6 +1,6 @@
-"""What the periodic tasks of the ``redfish`` driver do for one node: health, clock, inventory and sensors.
+"""The periodic tasks of the ``redfish`` driver for one node: health, clock, inventory and sensors.
 
-They skip a node whose power could not be read: reading it logs in, and reports why that fails.
+They skip a node whose power could not be read: the read logs in, and reports why that fails.
 """
 
 import time
@@ -20,15 +20,15 @@ from podium.drivers.redfish.system import System
 
 LOG = log.getLogger(__name__)
 
-# Requests that one run may make of a BMC, and seconds after which it begins no other.
+# Requests that one run may send to a BMC, and seconds after which it begins no other.
 _HEALTH: Final = (24, 8.0)
 _INVENTORY: Final = (96, 40.0)
 _SENSORS: Final = (64, 20.0)
-_CLOCK: Final = 3600.0  # seconds between two looks at a clock
+_CLOCK: Final = 3600.0  # seconds between two reads of a clock
 
 
 class HealthCheck:
-    """Reports what the BMC says of the system's health, and notices when the machine is another one."""
+    """Reports the system's health as its BMC does, and notices when the machine was replaced."""
 
     def __init__(self, connections: Connections[System]) -> None:
         self._connections = connections
@@ -48,13 +48,13 @@ class HealthCheck:
 
 
 class ClockCheck:
-    """Reports once an hour what the BMC's clock shows."""
+    """Reports the BMC's clock once an hour."""
 
     def __init__(self, connections: Connections[System]) -> None:
         self._connections = connections
 
     async def run(self, node: base.Node, manager: base.Manager) -> None:
-        """Report the clock of one node's BMC, if it is time; nothing where it has none, or is silent."""
+        """Report the clock of one node's BMC, if due; nothing if it has none, or is silent."""
         system, now = _answering(self._connections, node), time.monotonic()
         if system is None or now < system.clock_due:
             return
@@ -69,7 +69,7 @@ class ClockCheck:
 
 
 class InventoryCollector:
-    """Saves what a machine is: once in an interval, when it changed, or when a person asks.
+    """Saves the inventory of a machine: once in an interval, when it changed, or when a person asks.
 
     :param interval: seconds
     """
@@ -99,7 +99,7 @@ class InventoryCollector:
 
 
 class SensorCollector:
-    """Reads and reports what the machine's sensors measure."""
+    """Reads and reports the machine's sensors."""
 
     def __init__(self, connections: Connections[System]) -> None:
         self._connections = connections
@@ -130,6 +130,6 @@ async def _measured(system: System) -> list[base.Sensor]:
 
 
 def _answering(connections: Connections[System], node: base.Node) -> System | None:
-    """The node's system, if its power could be read the last time."""
+    """Return the node's system, if the last read of its power succeeded."""
     system = connections.find(node)
     return system if system is not None and system.was_read else None

@@ -1,7 +1,7 @@
-"""Commands to many BMCs, each over a session that is opened when needed and held for the next time.
+"""Sends commands to many BMCs, each over a session that is opened when needed and kept open.
 
-One event loop, no threads but those that resolve names. A BMC's session is opened at its first command,
-opened again when the BMC forgot it, and closed when its target is released or the client closes.
+It uses one event loop, and threads only to resolve names. A BMC's session is opened at its first command,
+opened again when the BMC has forgotten it, and closed when its target is released or the client closes.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from podium.drivers.ipmi.lan.transport import NoAnswer
 
 LOG = log.getLogger(__name__)
 
-_HELD_TRANSMISSIONS: Final = 4  # into a held session; real BMCs meet a session that they forgot with silence
-_IDLE_TRANSMISSIONS: Final = 3  # into one that has been idle so long that it may be forgotten
+_HELD_TRANSMISSIONS: Final = 4  # into a held session; BMCs do not answer in a session that they forgot
+_IDLE_TRANSMISSIONS: Final = 3  # into a session idle for so long that it may be forgotten
 _IDLE: Final = 55.0  # seconds; a BMC forgets a session after 60 without a packet, give or take 3 (6.12.15)
-_MANNER_KEPT: Final = 86400.0  # seconds; a BMC may have got better
+_MANNER_KEPT: Final = 86400.0  # seconds; a BMC may have been repaired
 _LEAVING: Final = 1.0  # seconds for BMCs to close their sessions before another conductor logs in
 _GATHER: Final = 0.02  # seconds in which these are gathered
-_BUSY_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds before a command is repeated that met "node busy"
+_BUSY_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds before a command that met "node busy" is repeated
 LEVELS: Final = {
     packet.PRIVILEGE_USER: "USER",
     packet.PRIVILEGE_OPERATOR: "OPERATOR",
@@ -41,9 +41,9 @@ _Said = tuple[int, bytes]  # completion code and data
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing(timing.Timing):
-    """How patient a client is, in seconds.
+    """How long a client waits, in seconds.
 
-    :param command: with all its retransmissions and a new session
+    :param command: including all its retransmissions and a new session
     :param retransmit: the first gap between two transmissions; each further one is longer
     """
 
@@ -63,7 +63,7 @@ class _Order:
 
 
 class Connection:
-    """What is kept for one target: its address and its session."""
+    """The state of one target: its address and its session."""
 
     __slots__ = (
         "_client", "_endpoint", "_manner_until", "_moved", "_session", "_under_way", "_used", "learned",
@@ -77,10 +77,10 @@ class Connection:
         self.was_repeated = False  #: whether the last command of those that are not repeatable was sent again
         self._client = client
         self._endpoint: transport.Endpoint | None = None
-        self._moved = False  # a name may lead elsewhere by now
+        self._moved = False  # a name may resolve differently by now
         self._session: Session | None = None
         self.manner = refusals.usual(target.suite, target.privilege)  #: in which the last session was opened
-        self._manner_until = 0.0  # when it is asked again in the usual manner
+        self._manner_until = 0.0  # when the usual manner is tried again
         self._under_way = 0  # commands
         self._used = 0.0  # when the last command that was answered began
 
@@ -90,7 +90,7 @@ class Connection:
         return self._session is not None
 
     def give_up_session(self) -> Session | None:
-        """The session that is held, for the caller to close."""
+        """Return the open session, for the caller to close."""
         session, self._session = self._session, None
         self._client.sessions -= session is not None
         return session
@@ -104,17 +104,18 @@ class Connection:
         repeatable: bool = True,
         patience: float = 0.0,
     ) -> bytes:
-        """Carry out one command, and return the data that the BMC answers.
+        """Carry out one command, and return the data of the BMC's answer.
 
         :param command: netFn and command
         :param privilege: the level that it needs (appendix G), one of packet.PRIVILEGE_*
-        :param repeatable: whether it may be sent again in a new session when the held one meets silence:
-            there the BMC cannot know that it is the same command
-        :param patience: seconds for everything; by default the client's
+        :param repeatable: whether it may be sent again in a new session if the held one meets silence: there
+            the BMC cannot know that it is the same command
+        :param patience: seconds for everything; by default the client's value
         :raises podium.errors.BMCUnreachable: no answer within that time
-        :raises podium.errors.AuthenticationRefused: the BMC refuses the login, or is left alone for that
+        :raises podium.errors.AuthenticationRefused: the BMC refuses the login, or no login is tried because
+            it did
         :raises podium.drivers.ipmi.lan.commands.CommandFailed: a completion code other than 00h
-        :raises podium.errors.DriverError: no session to be had
+        :raises podium.errors.DriverError: no session can be opened
         """
         client = self._client
         allowed = patience or client.timing.command
@@ -135,7 +136,7 @@ class Connection:
             ):
                 order = _Order(command, data, privilege, repeatable, deadline)
                 code, answer = await self._run(order, allowed)
-            else:  # nearly always, so it is done here: another coroutine would cost as much as the encryption
+            else:  # nearly always, so done here: another coroutine would cost as much as the encryption
                 endpoint.busy = True
                 try:
                     session.prepare(command, data)
@@ -163,13 +164,13 @@ class Connection:
         return answer
 
     def abandon(self) -> None:
-        """Close the session, if one is held, without waiting for the BMC."""
+        """Close the session, if there is one, without waiting for the BMC."""
         session = self.give_up_session()
         if session is not None:
             session.abandon()
 
     def end(self) -> None:
-        """Keep nothing of the target; a command under way is finished first."""
+        """Drop everything about the target; a command under way is finished first."""
         if self._under_way:
             return
         self.abandon()
@@ -178,7 +179,7 @@ class Connection:
             self._endpoint = None
 
     async def _run(self, order: _Order, allowed: float) -> _Said:
-        """Carry out a command with all that may have to be done before: resolve, wait, log in."""
+        """Carry out a command after the necessary steps: resolve, wait, log in."""
         endpoint = self._endpoint
         if endpoint is None or self._moved:
             endpoint = await self._resolve(allowed)
@@ -192,7 +193,7 @@ class Connection:
             endpoint.release()
 
     async def _ask(self, endpoint: transport.Endpoint, order: _Order) -> _Said:
-        """Carry out a command in the session that is held, or else a new one; the caller has the turn."""
+        """Carry out a command in the open session, or else in a new one; the caller has the turn."""
         client, session = self._client, self._session
         if session is not None and (session.endpoint is not endpoint or self._is_too_low(session, order)):
             self.abandon()
@@ -220,16 +221,16 @@ class Connection:
         return await self._ask(endpoint, order)
 
     def _is_too_low(self, session: Session, order: _Order) -> bool:
-        """Whether a session of less than the usual level is not enough; the BMC may give more by now."""
+        """Whether a session below the usual level is not enough; the BMC may grant more by now."""
         too_low = session.limit < min(order.privilege, self.target.privilege)
         if too_low:
             self._manner_until = 0.0
         return too_low
 
     async def _go_on(self, session: Session, said: _Said | None, order: _Order) -> _Said:
-        """Go on after the first transmission into a held session.
+        """Continue after the first transmission into a held session.
 
-        :param said: None when it met silence
+        :param said: None if there was no answer
         """
         gap = self._client.timing.retransmit
         try:
@@ -241,12 +242,12 @@ class Connection:
         return await self._ask(session.endpoint, order)
 
     async def _settle(self, session: Session, said: _Said, order: _Order, transmissions: int) -> _Said:
-        """Ask again after an answer that says that the command was not carried out, but may be."""
+        """Ask again after an answer that says that the command was not carried out, but may be later."""
         gap = self._client.timing.retransmit
         if said[0] == NODE_BUSY:
             said = await self._ask_again(session, order)
         if said[0] == INSUFFICIENT_PRIVILEGE and session.limit > session.privilege:
-            # It asks for more than appendix G says.
+            # The BMC requires more than appendix G says.
             least = session.privilege + 1
             await self._raise(session, least, gap, order.deadline, transmissions)
             session.prepare(order.command, order.data)
@@ -270,7 +271,7 @@ class Connection:
     ) -> None:
         """Raise the session's privilege level as far as the BMC lets this user.
 
-        :param least: the level that would do
+        :param least: the level that is enough
         """
         code = 0
         for level in range(session.limit, max(least, session.privilege + 1) - 1, -1):
@@ -286,19 +287,19 @@ class Connection:
             )
 
     async def _login(self, endpoint: transport.Endpoint, deadline: float) -> Session:
-        """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
+        """Open a session and count the BMC's answer to the login; the caller has the endpoint's turn."""
         client, target = self._client, self.target
         client.withheld.check(target.account, target)
         now = client.clock()
         client.refusals.check(target.who)
-        # What was learned of a BMC counts until the next failure.
+        # What was learned about a BMC is valid until the next failure.
         usual, learned = refusals.usual(target.suite, target.privilege), self.manner
         manner = learned if now < self._manner_until else usual
         self.manner = usual
         gap, spare = client.timing.retransmit, client.refusals.of(target.who).in_quick_succession
         try:
             found = await opening.open_session(endpoint, target, manner, gap, deadline, spare=spare)
-        except refusals.CutOff as cut:  # where the next login goes on
+        except refusals.CutOff as cut:  # where the next login continues
             self.manner, self._manner_until = cut.manner, now + _MANNER_KEPT
             raise
         except errors.AuthenticationRefused as refusal:
@@ -323,7 +324,7 @@ class Connection:
 
 
 class Client:
-    """All connections and the sockets under them; made inside of the event loop that it runs in.
+    """All connections and their sockets; created inside the event loop that it runs in.
 
     :param clock: seconds, for how long BMCs are left alone and sessions idle
     """
@@ -347,21 +348,21 @@ class Client:
         await self.close()
 
     def connect(self, target: Target) -> Connection:
-        """The connection to a target, shared by all who ask for it; each gives it back to :meth:`release`."""
+        """Return the connection to a target, shared by all users; each gives it back to :meth:`release`."""
         return self._connections.take(target, lambda: Connection(target, self))
 
     def corrected(self, connection: Connection) -> None:
-        """Note that a connection is another one than before, because the ``driver_info`` has changed."""
-        if connection.users == 1:  # of all nodes behind the BMC the first
+        """Record that a connection replaces another one, because the ``driver_info`` has changed."""
+        if connection.users == 1:  # the first of all nodes behind the BMC
             self.refusals.once_more(connection.target.who)
 
     def release(self, connection: Connection) -> None:
-        """Give back a connection; with its last user the session ends and nothing of the target is kept."""
+        """Give back a connection; with its last user the session ends and the target is forgotten."""
         if self._give_back(connection):
             connection.end()
 
     async def leave(self, connection: Connection) -> None:
-        """As :meth:`release`, and have the BMC confirm that its session is closed, unless that takes long."""
+        """As :meth:`release`, and wait a while for the BMC to confirm that its session is closed."""
         if not self._give_back(connection):
             return
         session = connection.give_up_session()
@@ -375,7 +376,7 @@ class Client:
             connection.end()
 
     def _give_back(self, connection: Connection) -> bool:
-        """Count one user less; returns whether it was the last one."""
+        """Count one user less; return whether it was the last one."""
         target = connection.target
         if not self._connections.give_back(target):
             return False
@@ -383,7 +384,7 @@ class Client:
         return True
 
     async def _close_leaving(self) -> None:
-        """Close what is left together, which costs a fraction of closing it one by one."""
+        """Close the gathered sessions together, which costs a fraction of closing them one by one."""
         while self._leaving:
             await asyncio.sleep(_GATHER)
             sessions, self._leaving = self._leaving, []
@@ -391,7 +392,7 @@ class Client:
             await closing.close_sessions(sessions, self.timing.retransmit, deadline)
 
     def statistics(self) -> dict[str, float]:
-        """Counts and sizes by name; may be called from any thread."""
+        """Return counts and sizes by name; may be called from any thread."""
         return {"logins": self.logins, "sessions": self.sessions, **self.network.statistics()}
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How a hundred thousand sessions are closed in seconds: the next is closed before the last one's answer."""
+"""Closes a hundred thousand sessions in seconds: the next is closed before the answer of the last one."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -7,14 +7,14 @@ from typing import Any, Final
 from podium.drivers.bmc.closing import paced
 from podium.drivers.ipmi.lan.session import Session
 
-_ROUNDS: Final = 2  # a BMC that closed the session and whose answer was lost is silent from then on
+_ROUNDS: Final = 2  # a BMC that closed the session, and whose answer was lost, is silent from then on
 
 
 async def close_sessions(sessions: Iterable[Session], gap: float, deadline: float) -> int:
-    """Close all, and once more those that did not answer; returns how many never did.
+    """Close all sessions, and again those that did not answer; return how many never answered.
 
-    :param gap: seconds that the last ones of a round have to answer
-    :param deadline: by the loop's clock
+    :param gap: seconds for the last answers of a round
+    :param deadline: in the loop's clock
     """
     left = list(sessions)
     for _ in range(_ROUNDS):
@@ -24,7 +24,7 @@ async def close_sessions(sessions: Iterable[Session], gap: float, deadline: floa
 
 
 async def _close_once(sessions: Sequence[Session], gap: float, deadline: float) -> list[Session]:
-    """Returns those that did not answer."""
+    """Return those that did not answer."""
     loop = asyncio.get_running_loop()
     asked: list[tuple[Session, asyncio.Future[Any]]] = []
     left: list[Session] = []

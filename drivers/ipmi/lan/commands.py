@@ -24,13 +24,13 @@ NOT_PRESENT: Final = 0xCB
 INVALID_DATA_FIELD: Final = 0xCC
 INSUFFICIENT_PRIVILEGE: Final = 0xD4
 NOT_IN_PRESENT_STATE: Final = 0xD5
-#: The BMC does not have the command, or does not let it be used.
+#: The BMC does not have the command, or does not allow it.
 NEVER: Final = frozenset({INVALID_COMMAND, NOT_IN_PRESENT_STATE, 0xC2, 0xD6})
-#: It has the command, but not for this.
+#: The BMC has the command, but not for this purpose.
 NOT_FOR_THIS: Final = frozenset({0xC6, 0xC7, 0xC8, 0xC9, NOT_PRESENT, INVALID_DATA_FIELD})
 #: Busy, out of time, or on its way up: the same may succeed later.
 NOT_NOW: Final = frozenset({NODE_BUSY, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2})
-#: How BMCs say that they cannot return so many bytes at once.
+#: Codes that mean that the BMC cannot return so many bytes at once.
 TOO_MANY_BYTES: Final = frozenset({0xC7, 0xC8, 0xC9, 0xCA, 0xFF})
 
 _TOO_LOW: Final = "; check ipmi_priv_level, and the level that the user has at the BMC"
@@ -153,14 +153,14 @@ def _meaning(code: int) -> str:
 
 
 def is_powered(status: bytes) -> bool:
-    """Whether a Get Chassis Status answer says that the power is on."""
+    """Whether a Get Chassis Status answer reports that the power is on."""
     return bool(status[0] & 0x01)
 
 
 def health(status: bytes, self_test: bytes, found_by_sensors: Sequence[Fault] = ()) -> base.Health:
-    """What a Get Chassis Status and a Get Self Test Results answer say together, and what sensors add.
+    """Combine a Get Chassis Status and a Get Self Test Results answer with the faults of sensors.
 
-    Only what is wrong now counts: the causes of the last power-down and a locked front panel do not.
+    Only present faults count: the causes of the last power-down and a locked front panel do not.
 
     :param status: at least 3 bytes
     :param self_test: at least 2 bytes, or none when the BMC does not have the command

@@ -1,7 +1,7 @@
-"""How a session is authenticated, made confidential and kept from replay: RAKP with HMAC, and AES-CBC-128.
+"""Authentication, confidentiality and replay protection of sessions: RAKP with HMAC, and AES-CBC-128.
 
-One pair of contexts per session does the work of all its packets: making AES and HMAC contexts anew for each
-packet would cost more than everything else that a read takes.
+One pair of contexts per session handles all its packets: creating AES and HMAC contexts for each packet would
+cost more than everything else in a read.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 #: The constants from which K1 and K2 derive are 20 bytes long with SHA256 as well: section 13.32 leaves that
-#: open, and this is what BMCs, ipmitool and FreeIPMI agree on.
+#: open, and BMCs, ipmitool and FreeIPMI agree on it.
 _CONSTANT_SIZE: Final = 20
 _SEALED: Final = packet.ENCRYPTED | packet.AUTHENTICATED | packet.PAYLOAD_IPMI
 _RMCP: Final = b"\x06\x00\xff\x07"
 _KIND: Final = bytes((packet.AUTH_RMCP_PLUS, _SEALED))
-#: The RMCP+ session header (section 13.6), with which begins what is authenticated.
+#: The RMCP+ session header (section 13.6), with which the authenticated part begins.
 _COVERED_HEADER: Final = struct.Struct("<2sIIH")
-#: All of a datagram with two encrypted blocks, by the size of its authentication code.
+#: A whole datagram with two encrypted blocks, by the size of its authentication code.
 _USUAL: Final = {size: struct.Struct(f"<10sIH32s4s{size}s") for size in (12, 16)}
 _CONFIDENTIALITY_PADS: Final = tuple(bytes(range(1, pad + 1)) + bytes((pad,)) for pad in range(16))
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
@@ -43,17 +43,17 @@ _TRAILER_END: Final = packet.SESSION_HEADER_SIZE + len(_TRAILER)  # and the leng
 
 
 def padded(message: bytes) -> bytes:
-    """A message as it is encrypted: behind a block of zeros, with the confidentiality pad of table 13-20.
+    """Return a message ready for encryption: after a block of zeros, with the pad of table 13-20.
 
-    CBC goes on from packet to packet: the block of zeros becomes the encryption of the block before it (of
-    zeros at first), which nobody foresees without the key and which does not come again. That is the IV (NIST
-    SP 800-38A, appendix C), in its place.
+    CBC continues from packet to packet: the block of zeros becomes the encryption of the block before it (of
+    zeros at first), which nobody can predict without the key and which does not repeat. It takes the place of
+    the IV (NIST SP 800-38A, appendix C).
     """
     return _ZEROS + message + _CONFIDENTIALITY_PADS[-(len(message) + 1) & 15]
 
 
 def usual_header(session_id: int) -> bytes:
-    """The first bytes, as most senders write them, of each sealed datagram to a session.
+    """Return the first bytes, as most senders write them, of each sealed datagram to a session.
 
     :param session_id: that of the receiver
     """
@@ -61,7 +61,7 @@ def usual_header(session_id: int) -> bytes:
 
 
 def _keyed(hash: Callable[..., "_Hash"], key: bytes) -> "tuple[_Hash, _Hash]":
-    """The inner and the outer hash of HMAC (RFC 2104), which have taken in the key, at most 64 bytes."""
+    """Return the inner and the outer hash of HMAC (RFC 2104), fed with the key, at most 64 bytes."""
     block = key.ljust(64, b"\0")
     return hash(block.translate(_INNER_PAD)), hash(block.translate(_OUTER_PAD))
 
@@ -70,7 +70,7 @@ _keyed_usual: Final = functools.lru_cache(maxsize=1024)(_keyed)
 
 
 def _mac(inner: "_Hash", outer: "_Hash", message: bytes) -> bytes:
-    # From hashes that have the key already: half the cost of hmac.digest.
+    # Copies of hashes that have the key already: half the cost of hmac.digest.
     inner = inner.copy()
     inner.update(message)
     outer = outer.copy()
@@ -83,9 +83,9 @@ class CipherSuite:
     """One cipher suite of table 22-20.
 
     :param number: its id
-    :param algorithms: what it is made of
+    :param algorithms: its algorithms
     :param hash: the hash of its HMACs
-    :param code_size: bytes of an integrity check value, to which the HMAC is cut
+    :param code_size: bytes of an integrity check value, to which the HMAC is truncated
     """
 
     number: int
@@ -94,7 +94,7 @@ class CipherSuite:
     code_size: int
 
     def mac(self, key: bytes, message: bytes) -> bytes:
-        """The whole HMAC with a key that comes again, as the passwords of a fleet do."""
+        """Return the whole HMAC with a key that is used again, as the passwords of a fleet are."""
         return _mac(*_keyed_usual(self.hash, key), message)
 
 
@@ -105,10 +105,10 @@ SUITES: Final = {suite.number: suite for suite in (SUITE_3, SUITE_17)}
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What both sides know after RAKP message 2, and the codes that follow from it, section 13.31.
+    """What both sides know after RAKP message 2, and the codes derived from it, section 13.31.
 
     :param role: byte 25 of RAKP message 1, the lookup bit included
-    :param user_key: the password, at most 20 bytes; zeros at its end change nothing
+    :param user_key: the password, at most 20 bytes; trailing zeros change nothing
     :param bmc_key: Kg, 20 bytes; empty when the BMC has none, and the user key takes its place
     """
 
@@ -127,23 +127,23 @@ class Exchange:
         return bytes((self.role, len(self.user))) + self.user
 
     def rakp_2_code(self) -> bytes:
-        """The key exchange authentication code of the BMC."""
+        """Return the key exchange authentication code of the BMC."""
         ids = self.console_id.to_bytes(4, "little") + self.bmc_id.to_bytes(4, "little")
         randoms = self.console_random + self.bmc_random + self.guid
         return self.suite.mac(self.user_key, ids + randoms + self._role_and_name())
 
     def rakp_3_code(self) -> bytes:
-        """The key exchange authentication code of the console."""
+        """Return the key exchange authentication code of the console."""
         console_id = self.console_id.to_bytes(4, "little")
         return self.suite.mac(self.user_key, self.bmc_random + console_id + self._role_and_name())
 
     def session_key(self) -> bytes:
-        """The session integrity key (SIK)."""
+        """Return the session integrity key (SIK)."""
         randoms = self.console_random + self.bmc_random
         return self.suite.mac(self.bmc_key or self.user_key, randoms + self._role_and_name())
 
     def rakp_4_code(self, session_key: bytes) -> bytes:
-        """The integrity check value of the BMC."""
+        """Return the integrity check value of the BMC."""
         message = self.console_random + self.bmc_id.to_bytes(4, "little") + self.guid
         return _mac(*_keyed(self.suite.hash, session_key), message)[: self.suite.code_size]
 
@@ -168,7 +168,7 @@ class SessionKeys:
         self._decryptor = cipher.decryptor()
 
     def seal(self, session_id: int, sequence: int, message: bytes) -> bytes:
-        """A datagram with an IPMI message, encrypted (table 13-20) and authenticated (section 13.28.4).
+        """Return a datagram of an IPMI message, encrypted (table 13-20) and authenticated (section 13.28.4).
 
         :param session_id: that of the receiver
         """
@@ -187,10 +187,10 @@ class SessionKeys:
     def open_usual(
         self, datagram: bytes, header: bytes, begin: bytes
     ) -> tuple[int, tuple[int, bytes]] | None:
-        """Session sequence number, and completion code and data, of a datagram that is as nearly all are.
+        """Return sequence number, and completion code and data, of a datagram in the usual form.
 
-        None for any other, which :meth:`open` then opens or refuses: it makes the same demands, of all forms
-        that a datagram and a response may have.
+        For any other datagram it returns None, and :meth:`open` opens or refuses it. That method makes the
+        same checks, for all forms that a datagram and a response may have.
 
         :param header: as :func:`usual_header` returns it
         :param begin: the first six bytes of the response
@@ -213,18 +213,19 @@ class SessionKeys:
         return sequence, (plain[22], plain[23 : end - 1])
 
     def open(self, datagram: bytes) -> tuple[int, bytes]:
-        """Session sequence number and IPMI message of a datagram of this session.
+        """Return session sequence number and IPMI message of a datagram of this session.
 
         :raises Malformed: when it is not encrypted and authenticated with the keys of this session
         """
         payload_type, _, sequence, length = packet.unpack_header(datagram)
         if payload_type != _SEALED or length < 32 or length & 15:
             raise Malformed("not an encrypted and authenticated IPMI message")
-        # The code covers the trailer, whatever is in it. Without the usual one, bytes follow behind the code.
+        # The code covers the trailer, whatever it contains. With an unusual one, bytes follow the code.
         ends = len(datagram) - self._code_size, _TRAILER_END + length
         if not any(end >= 16 + length and self._is_authentic(datagram, end) for end in ends):
             raise Malformed("wrong authentication code")
-        # The first block comes out as noise, the IV being for the next: so no new context here either.
+        # The first block decrypts to noise, because the IV is for the next one: no new context is needed
+        # here.
         plain = self._decryptor.update(datagram[16 : 16 + length])
         pad = plain[-1]
         if pad > 15:
@@ -240,8 +241,8 @@ class SessionKeys:
 class SequenceWindow:
     """Which of the other side's session sequence numbers are new, section 6.12.13.
 
-    Older ones count while they are less than 32 behind the highest. Only authenticated packets come here, so
-    one that is far ahead means loss, not an attack, and is taken.
+    Older ones are accepted while they are less than 32 behind the highest. Only authenticated packets come
+    here, so a number far ahead means loss, not an attack, and is accepted.
     """
 
     __slots__ = ("_highest", "_seen")
@@ -251,7 +252,7 @@ class SequenceWindow:
         self._seen = 0
 
     def accept(self, sequence: int) -> bool:
-        """Whether this number comes for the first time; 0 is not used inside of a session."""
+        """Whether this number arrives for the first time; 0 is not used inside a session."""
         if sequence == self._highest + 1:
             self._seen = (self._seen << 1 | 1) & 0xFFFFFFFF
             self._highest = sequence
@@ -260,7 +261,7 @@ class SequenceWindow:
         if sequence == 0:
             return False
         if 0 < ahead < 0x80000000 or self._highest == 0:
-            # Bit n says that the number n below the highest was seen.
+            # Bit n is set if the number n below the highest was seen.
             self._seen = ((self._seen << ahead) | 1) & 0xFFFFFFFF if ahead < 32 else 1
             self._highest = sequence
             return True

@@ -213,8 +213,8 @@ Answer = OpenSessionResponse | Rakp2 | Rakp4 | Refusal
 def decode_answer(payload_type: int, payload: bytes) -> Answer:
     """What a BMC answers to Open Session Request, RAKP message 1 or RAKP message 3.
 
-    Bytes behind the end are left alone, as are the headers of the algorithms in an Open Session Response. A
-    RAKP message 2 or 4 that ends too early has no code, or too short a one, which nobody takes for right.
+    Bytes after the end are ignored, as are the headers of the algorithms in an Open Session Response. A RAKP
+    message 2 or 4 that ends too early has no code, or too short a code, which is never taken for right.
 
     :raises Malformed: for other payload types, and for what is too short
     """

@@ -1,4 +1,4 @@
-"""Asking a BMC several questions within a short time, as power commands and reads of the same BMC wait."""
+"""Asks a BMC several questions within a short time, because power commands and reads of the same BMC wait."""
 
 import time
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from podium.drivers.ipmi.lan import packet
 from podium.drivers.ipmi.lan.client import Connection
 from podium.pacing import Allowance
 
-_PATIENCE: Final = 3.0  # seconds for one command; health and sensors are not worth a longer wait
+_PATIENCE: Final = 3.0  # seconds for one command; health and sensors do not justify a longer wait
 
 
 class Inquiry:
-    """A task's commands to one BMC, one after the other, until its time is over.
+    """A task's commands to one BMC, one after another, until its time is over.
 
-    :param seconds: after which it should ask no more; what is not done by then is left to the next inquiry
+    :param seconds: after which it should stop; the next inquiry does the rest
     :param patience: seconds that one command may take
     :param allowance: shared by all inquiries
     """
@@ -42,7 +42,7 @@ class Inquiry:
         return self._clock() >= self._end
 
     def more(self) -> bool:
-        """Count one more record or sensor to read, if that is allowed; returns whether it is."""
+        """Count one more record or sensor to read, if that is allowed; return whether it is."""
         return not self.late and self._allowance.take(self._clock())
 
     async def ask(
@@ -56,7 +56,7 @@ class Inquiries:
     """Begins the inquiries of all tasks with the BMCs of nodes.
 
     :param seconds: of each inquiry
-    :param longest: seconds that one command may take, whatever the task has patience for
+    :param longest: maximum seconds of one command, whatever patience the task has
     :param allowance: records and sensors that all inquiries together may read
     """
 
@@ -69,14 +69,14 @@ class Inquiries:
         self._allowance = allowance
 
     def held(self, node: Node, patience: float = _PATIENCE) -> Inquiry | None:
-        """An inquiry over the session that is held with the node's BMC; None when there is none."""
+        """Return an inquiry over the open session with the node's BMC; None if there is none."""
         connection = self._connections.find(node)
         if connection is None or not connection.has_session:
             return None
         return self.begin(connection, patience)
 
     def begin(self, connection: Connection, patience: float = _PATIENCE) -> Inquiry:
-        """An inquiry over a connection, which opens a session when it has none."""
+        """Return an inquiry over a connection, which opens a session if it has none."""
         return Inquiry(
             connection,
             seconds=self._seconds,

@@ -1,9 +1,9 @@
-"""How a session is opened: Open Session and RAKP messages 1 to 4, also with BMCs that bend the rules.
+"""Opens a session: Open Session and RAKP messages 1 to 4, also with BMCs that do not follow the rules.
 
-Nothing in these answers is authenticated but the codes in RAKP messages 2 and 4, so they count by what they
-carry. A right code, or the session id that was drawn for this exchange, comes from the BMC: that counts at
-once, whatever the tag is. What anybody could have sent, above all a refusal whose tag and session id are 0,
-is held: it counts when the gap to the next transmission is over and the BMC has said nothing better.
+Nothing in these answers is authenticated except the codes in RAKP messages 2 and 4, so answers are judged by
+their content. A right code, or the session id that was drawn for this exchange, comes from the BMC: it counts
+at once, whatever the tag is. What anybody could have sent, above all a refusal whose tag and session id are
+0, is held: it counts if the BMC has sent nothing better when the gap to the next transmission is over.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -28,10 +28,10 @@ LOG = log.getLogger(__name__)
 # Statuses of ours in RAKP message 3, table 13-15.
 _INVALID_ALGORITHM: Final = 0x04
 _INVALID_INTEGRITY_CHECK: Final = 0x0F
-#: Bytes at the end of a code, which are all the same by chance in one code of 2 ** 56.
+#: Bytes at the end of a code, which are all the same by chance in one of 2 ** 56 codes.
 _TAIL: Final = 8
 _SHORT_PASSWORD: Final = 16  # bytes, the longest one of IPMI 1.5
-_SLACK: Final = 1.5  # times as long as the last answer, the next one may take
+_SLACK: Final = 1.5  # the next answer may take this many times as long as the last one
 
 
 async def open_session(
@@ -43,13 +43,13 @@ async def open_session(
     *,
     spare: bool = False,
 ) -> tuple[Session, Manner]:
-    """Open a session, in other manners too where the BMC's refusal may be explained by the first one.
+    """Open a session, also in other manners if these may explain the BMC's refusal.
 
-    Returns the manner that it was opened in as well.
+    It also returns the manner in which the session was opened.
 
     :param gap: seconds from the first transmission of each message to the next
-    :param deadline: by the loop's clock
-    :param spare: whether to spare the BMC attempts that it counts against the user
+    :param deadline: in the loop's clock
+    :param spare: whether to avoid attempts that the BMC counts against the user
     :raises podium.errors.AuthenticationRefused: wrong user, password, key or privilege level
     :raises podium.drivers.ipmi.lan.session.SuiteRefused: the BMC has no cipher suite that may be used
     :raises podium.drivers.ipmi.lan.refusals.CutOff: the deadline came before all manners were tried
@@ -64,10 +64,10 @@ async def open_session(
             session = await attempt.run()
         except Refused as refused:
             failures.append(refused.error)
-            # A slow BMC's further refusals of this manner would else be held against the next one.
+            # Otherwise a slow BMC's further refusals of this manner would be attributed to the next one.
             gap = max(gap, attempt.waited)
             if not (refused.costly and spare):
-                # Only the same is worth a second attempt, as a BMC may forget a set-up halfway.
+                # Only the same manner is worth a second attempt, because a BMC may forget a set-up halfway.
                 known += (one for one in refused.others if known.count(one) < 1 + (one == manner))
         except transport.NoAnswer:
             if not failures:
@@ -83,11 +83,11 @@ async def open_session(
 class _Step:
     """One message of the set-up and its answer.
 
-    Each transmission up to RAKP message 1 has a tag of its own and no answer to an earlier one counts: a BMC
-    that makes a new session id or random number for each would be held to one that it replaced.
+    Each transmission up to RAKP message 1 has its own tag, and answers to earlier ones do not count: a BMC
+    that creates a new session id or random number for each would be held to a value that it has replaced.
 
-    :param bmc_id: the BMC's session id; 0 while it is not known
-    :param understand: returns what an answer amounts to, and whether it proves that the BMC sent it
+    :param bmc_id: the BMC's session id; 0 if not known yet
+    :param understand: returns the result of an answer, and whether it proves that the BMC sent it
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class _Step:
         self._build = build
         self._understand = understand
         self._clock = clock
-        self._sent: list[float] = []  # when, by the place of its tag
+        self._sent: list[float] = []  # times, by the index of the tag
         self.tags: list[int] = []
         self.latency = 0.0  #: seconds between a transmission and its answer; 0 while there is none
         self.held: Any = None  #: the best of what anybody may have sent
@@ -159,7 +159,7 @@ class _SetUp:
         try:
             session_key = await self._confirm(exchange)
         except (asyncio.CancelledError, transport.NoAnswer):
-            # The BMC may have opened it all the same, and has few.
+            # The BMC may have opened it nevertheless, and has few.
             self._session(exchange.session_key()).abandon()
             raise
         return self._session(session_key)
@@ -214,7 +214,7 @@ class _SetUp:
         if isinstance(found, crypto.Exchange):
             return found
         impossible = _is_impossible(found.code, self._suite.hash().digest_size)
-        # The BMC need not keep the slot until it gives up waiting.
+        # The BMC need not keep the slot until its own timeout.
         status = _INVALID_ALGORITHM if impossible else _INVALID_INTEGRITY_CHECK
         refusal = handshake.Rakp3(0, status, bmc_id, b"").encode()
         self._endpoint.send(packet.wrap_plain(packet.RAKP_3, refusal))
@@ -266,8 +266,8 @@ class _SetUp:
         def slow() -> float:
             return _SLACK * step.latency
 
-        # A BMC that is slower than the gap would be asked again before it answers, over and over, and each
-        # time begin another session: what one login finds out is where the next one begins.
+        # A BMC slower than the gap would be asked again before it answers, again and again, and would begin
+        # another session each time: the result of one login is the starting point of the next.
         try:
             answer = await endpoint.ask(step, gap, self._deadline, held=lambda: step.held, slow=slow)
             self.waited = clock() - begun
@@ -284,11 +284,11 @@ class _SetUp:
 
 
 def _readings(exchange: crypto.Exchange) -> Iterator[crypto.Exchange]:
-    """How BMCs understand an exchange, as the specification has it first.
+    """Yield how BMCs understand an exchange, the specification's reading first.
 
     Some take the privilege level of the Open Session Request for byte 25 of RAKP message 1, or drop its
     lookup bit (FreeIPMI's workaround opensesspriv, ipmitool's i82571spt). Some keep only 16 bytes of a
-    password, as IPMI 1.5 does, and ipmitool sets no more of it unless it is told to.
+    password, as IPMI 1.5 does, and ipmitool sets no more by default.
     """
     roles = exchange.role, exchange.role ^ packet.NAME_ONLY_LOOKUP
     keys = dict.fromkeys((exchange.user_key, exchange.user_key[:_SHORT_PASSWORD]))

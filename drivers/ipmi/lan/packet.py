@@ -1,9 +1,9 @@
-"""What goes over the wire between a remote console and a BMC, from either side of it.
+"""The datagrams between a remote console and a BMC, for either side.
 
-Pure functions without any I/O, so that the client, the simulator and the tests share one reading of the
-specification. This is what runs for every read of every BMC, so it takes and returns plain values; the few
-messages that open a session are records, in :mod:`podium.drivers.ipmi.lan.handshake`. Whatever cannot be
-decoded is :class:`Malformed`.
+These are pure functions without any I/O, so that the client, the simulator and the tests share one
+implementation of the specification. They run for every read of every BMC, so they take and return plain
+values; the few messages that open a session are records, in :mod:`podium.drivers.ipmi.lan.handshake`. Data
+that cannot be decoded raises :class:`Malformed`.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -87,7 +87,7 @@ class Malformed(ValueError):
 
 
 def auth_type(datagram: bytes) -> int:
-    """The authentication type that says which session header follows, section 13.6.
+    """Return the authentication type that determines the session header, section 13.6.
 
     :raises Malformed: when this is no RMCP datagram of class IPMI, or too short for one
     """
@@ -97,7 +97,7 @@ def auth_type(datagram: bytes) -> int:
 
 
 def wrap_sessionless(message: bytes) -> bytes:
-    """An IPMI message in the v1.5 session header, outside of any session, table 13-8.
+    """Return an IPMI message in the v1.5 session header, outside of any session, table 13-8.
 
     :param message: at most 255 bytes
     """
@@ -105,7 +105,7 @@ def wrap_sessionless(message: bytes) -> bytes:
 
 
 def unwrap_sessionless(datagram: bytes) -> bytes:
-    """The IPMI message of a v1.5 datagram outside of any session.
+    """Return the IPMI message of a v1.5 datagram outside of any session.
 
     :raises Malformed: for anything else, and for a wrong length
     """
@@ -119,7 +119,7 @@ def unwrap_sessionless(datagram: bytes) -> bytes:
 
 
 def pack_header(payload_type: int, session_id: int, sequence: int, length: int) -> bytes:
-    """RMCP header and RMCP+ session header, section 13.6.
+    """Return the RMCP header and RMCP+ session header, section 13.6.
 
     :param payload_type: with the bits ENCRYPTED and AUTHENTICATED
     :param length: bytes of payload that follow
@@ -128,9 +128,9 @@ def pack_header(payload_type: int, session_id: int, sequence: int, length: int) 
 
 
 def unpack_header(datagram: bytes) -> tuple[int, int, int, int]:
-    """Payload type with its two bits, session id, session sequence number and payload length in bytes.
+    """Return payload type with its two bits, session id, sequence number and payload length in bytes.
 
-    The payload starts at SESSION_HEADER_SIZE, and is known to be as long as it says.
+    The payload starts at SESSION_HEADER_SIZE; it is checked to be as long as the header says.
 
     :raises Malformed: when the datagram is not RMCP+ or shorter than its header says
     """
@@ -147,12 +147,12 @@ def unpack_header(datagram: bytes) -> tuple[int, int, int, int]:
 
 
 def wrap_plain(payload_type: int, payload: bytes) -> bytes:
-    """A payload outside of any session: neither encrypted nor authenticated, session id and sequence 0."""
+    """Return a payload outside of any session: not encrypted or authenticated, session id and sequence 0."""
     return pack_header(payload_type, 0, 0, len(payload)) + payload
 
 
 def unwrap_plain(datagram: bytes) -> tuple[int, bytes]:
-    """Payload type and payload of an RMCP+ datagram outside of any session.
+    """Return payload type and payload of an RMCP+ datagram outside of any session.
 
     :raises Malformed: also for a datagram of a session
     """
@@ -163,10 +163,10 @@ def unwrap_plain(datagram: bytes) -> tuple[int, bytes]:
 
 
 def unwrap_answer(datagram: bytes) -> tuple[int, bytes]:
-    """Payload type and payload of an answer to a message that opens a session.
+    """Return payload type and payload of an answer to a message that opens a session.
 
-    Takes more forms than :func:`unwrap_plain`: bytes behind the payload, and a length that counts bytes that
-    are not there. What counts in such an answer is its code, or the session id that the console drew.
+    It accepts more forms than :func:`unwrap_plain`: bytes after the payload, and a length that counts missing
+    bytes. Only the code in such an answer, or the session id that the console drew, is relied on.
 
     :raises Malformed: when the datagram is not RMCP+
     """
@@ -180,7 +180,7 @@ def unwrap_answer(datagram: bytes) -> tuple[int, bytes]:
 
 
 def encode_request(command: tuple[int, int], sequence: int, data: bytes = b"") -> bytes:
-    """A request from the remote console to the BMC, table 13-8 (LAN message).
+    """Return a request from the remote console to the BMC, table 13-8 (LAN message).
 
     :param command: netFn and command
     :param sequence: the rqSeq, 0 to 63
@@ -191,7 +191,7 @@ def encode_request(command: tuple[int, int], sequence: int, data: bytes = b"") -
 
 
 def decode_request(message: bytes) -> tuple[int, int, int, bytes]:
-    """netFn, rqSeq, command and data of a request.
+    """Return netFn, rqSeq, command and data of a request.
 
     :raises Malformed: for wrong checksums and for what is shorter than a request
     """
@@ -201,7 +201,7 @@ def decode_request(message: bytes) -> tuple[int, int, int, bytes]:
 
 
 def encode_response(netfn: int, sequence: int, command: int, code: int, data: bytes = b"") -> bytes:
-    """A response of the BMC.
+    """Return a response of the BMC.
 
     :param netfn: that of the request
     :param sequence: the rqSeq of the request
@@ -214,7 +214,7 @@ def encode_response(netfn: int, sequence: int, command: int, code: int, data: by
 
 
 def decode_response(message: bytes) -> tuple[int, int, int, int, bytes]:
-    """netFn (that of the request, plus one), rqSeq, command, completion code and data of a response.
+    """Return netFn (that of the request, plus one), rqSeq, command, completion code and data of a response.
 
     :raises Malformed: for wrong checksums and for what is shorter than a response
     """
@@ -226,7 +226,7 @@ def decode_response(message: bytes) -> tuple[int, int, int, int, bytes]:
 def decode_authentic_response(message: bytes) -> tuple[int, int, int, int, bytes]:
     """As :func:`decode_response`, for a message whose authentication code was right.
 
-    Some Supermicro BMCs (X9) miscalculate the checksums, FreeIPMI's workaround nochecksumcheck. Then the
+    Some Supermicro BMCs (X9) calculate the checksums wrongly, FreeIPMI's workaround nochecksumcheck. Then the
     addresses show that the message was decrypted with the right key.
 
     :raises Malformed: for wrong checksums together with other addresses, and for what is too short

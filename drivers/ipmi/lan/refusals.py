@@ -1,8 +1,7 @@
-"""What it means that a BMC opens no session, and in which other manner it may open one.
+"""Why a BMC refuses a session, and in which other manner it may open one.
 
-A BMC that refuses for a reason with another explanation than the password is asked once with that
-explanation before the refusal counts. Section and table numbers are those of the IPMI v2.0 specification,
-revision 1.1.
+If a refusal may have another reason than the password, the BMC is asked once more accordingly before the
+refusal counts. Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
 
 import functools
@@ -14,7 +13,7 @@ from podium import errors
 from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.drivers.ipmi.lan.session import SuiteRefused, Target
 
-# Statuses, table 13-15. What is in none of these has no meaning that helps.
+# Statuses, table 13-15. Any other status has no meaning that helps.
 _LEVEL: Final = frozenset({0x09, 0x0A, 0x0B})
 _AUTHENTICATION: Final = frozenset({0x09, 0x0A, 0x0C, 0x0D, 0x0E, 0x0F})
 _RESOURCES: Final = frozenset({0x01, 0x0B})
@@ -25,7 +24,7 @@ _INVALID_INTEGRITY_CHECK: Final = 0x0F
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a BMC is asked for a session; nearly all of a fleet share one.
+    """The form of a session request; nearly all BMCs of a fleet share one.
 
     :param privilege: one of packet.PRIVILEGE_*
     :param flips_lookup: whether the code in RAKP message 3 has the other lookup bit than message 1
@@ -38,9 +37,9 @@ class Manner:
 
 @functools.lru_cache(maxsize=64)
 def usual(suite: int | None, privilege: int) -> Manner:
-    """How a BMC is asked at first.
+    """Return the manner that is tried first.
 
-    :param suite: as of a :class:`Target`
+    :param suite: as in :class:`Target`
     """
     return Manner(crypto.SUITES[suite or crypto.SUITE_17.number], privilege)
 
@@ -48,7 +47,7 @@ def usual(suite: int | None, privilege: int) -> Manner:
 class Refused(Exception):
     """No session in this manner.
 
-    :param error: what to raise when no other manner helps
+    :param error: the error to raise if no other manner helps
     :param others: manners that may help
     :param costly: whether the BMC counts the attempt, or logs it, as one with a wrong user or password
     """
@@ -63,7 +62,7 @@ class Refused(Exception):
 
 
 class CutOff(errors.DriverError):
-    """A refusal that may have another reason, which there was no time to find out.
+    """A refusal that may have another reason, with no time left to find out.
 
     :param manner: in which the BMC was asked last
     """
@@ -74,9 +73,9 @@ class CutOff(errors.DriverError):
 
 
 def by_status(target: Target, manner: Manner, request: int, status: int, *, ambiguous: bool) -> Refused:
-    """The BMC answered with a status other than 0.
+    """Return the refusal for a status other than 0.
 
-    :param request: the payload type of the message that met it
+    :param request: the payload type of the message that was refused
     :param ambiguous: whether RAKP message 1 was sent more than once
     """
     meaning = handshake.STATUS_MEANINGS.get(status, "a reserved status")
@@ -97,7 +96,7 @@ def by_status(target: Target, manner: Manner, request: int, status: int, *, ambi
         f"BMC {target} refused the login: {reason}; check ipmi_username, ipmi_password and ipmi_priv_level"
     )
     if status in _LEVEL:
-        # In the first message there is no user yet: the level is too high for the suite.
+        # The first message has no user yet: the level is too high for the suite.
         less, other = _one_level_less(manner), _in_other_suite(target, manner)
         if request == packet.OPEN_SESSION_REQUEST:
             return Refused(error, other + less)
@@ -111,13 +110,13 @@ def by_status(target: Target, manner: Manner, request: int, status: int, *, ambi
 
 
 def without_suite(target: Target, manner: Manner, reason: str) -> Refused:
-    """The cipher suite does not work, which says nothing of the password."""
+    """Return the refusal for a cipher suite that does not work, which shows nothing about the password."""
     error = SuiteRefused(target, {manner.suite.number: reason})
     return Refused(error, _in_other_suite(target, manner))
 
 
 def verdict(target: Target, failures: Sequence[errors.DriverError]) -> errors.DriverError:
-    """What to tell after several manners have failed, of which a missing cipher suite says least."""
+    """Return the error after several manners have failed; a missing cipher suite is the least informative."""
     logins = [one for one in failures if isinstance(one, errors.AuthenticationRefused)]
     if logins:
         return logins[-1]
@@ -130,7 +129,7 @@ def verdict(target: Target, failures: Sequence[errors.DriverError]) -> errors.Dr
 
 
 def _in_other_suite(target: Target, manner: Manner) -> tuple[Manner, ...]:
-    """The first manner is in suite 17, or in suite 3 if that was learned before."""
+    """Return the manner in suite 17, or in suite 3 if that was learned before."""
     if target.suite is not None:
         return ()
     other = crypto.SUITE_3 if manner.suite is crypto.SUITE_17 else crypto.SUITE_17
@@ -138,6 +137,6 @@ def _in_other_suite(target: Target, manner: Manner) -> tuple[Manner, ...]:
 
 
 def _one_level_less(manner: Manner) -> tuple[Manner, ...]:
-    """A user with less than was asked for may still read, and perhaps switch."""
+    """Return the manner with one level less: a user with less may still read, and perhaps switch."""
     level = manner.privilege
     return (replace(manner, privilege=level - 1),) if level > packet.PRIVILEGE_USER else ()

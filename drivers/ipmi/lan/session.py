@@ -1,4 +1,4 @@
-"""One session with one BMC: what is said in it, how it ends.
+"""One session with one BMC: its messages and its end.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -17,7 +17,7 @@ _EMPTY_ID: Final = bytes(4)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a BMC is and how to log in.
+    """The address of a BMC and the login.
 
     :param address: IPv4 or IPv6 address, or a name
     :param user: at most 16 bytes
@@ -37,12 +37,12 @@ class Target:
 
     @property
     def account(self) -> tuple[str, int, bytes, bytes]:
-        """What a login is tried with, whatever level and cipher suite it asks for."""
+        """The credentials of a login, whatever level and cipher suite it requests."""
         return self.address, self.port, self.user, self.password
 
     @property
     def who(self) -> tuple[str, int, bytes]:
-        """Whose refused logins the BMC counts, whatever the password is."""
+        """The account whose refused logins the BMC counts, whatever the password is."""
         return self.address, self.port, self.user
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Target:
 
 
 class SuiteRefused(errors.DriverError):
-    """The BMC does not have the cipher suites that it was asked for, or not in working order.
+    """The BMC does not have the requested cipher suites, or they do not work.
 
     :param reasons: by the numbers of the suites
     """
@@ -100,19 +100,20 @@ class Session:
 
     @property
     def sent(self) -> int:
-        """How many datagrams were sent in it."""
+        """The number of datagrams sent in it."""
         return self._sequence
 
     def prepare(self, command: tuple[int, int], data: bytes) -> None:
-        """Begin a command; this session is then the step that the endpoint asks.
+        """Begin a command; the endpoint then asks this session as its step.
 
         The answer is a completion code and data.
 
-        Retransmissions carry the same rqSeq, by which a BMC knows that it did this already (section 6.12.12),
-        and each a session sequence number of its own.
+        Retransmissions carry the same rqSeq, by which a BMC recognises a command that it has already carried
+        out (section 6.12.12), and each has a session sequence number of its own.
         """
         self._rq = rq = (self._rq + 1) & 0x3F
-        # What carries data is said to one sensor or record of many: it would crowd out what is said often.
+        # Commands with data go to one sensor or record of many, and would displace frequent commands in the
+        # cache.
         self._request = _encode(command, rq, data) if data else _encode_usual(command, rq)
 
     async def raise_privilege(self, level: int, gap: float, deadline: float, transmissions: int) -> int:
@@ -128,13 +129,13 @@ class Session:
         return int(code)
 
     def encode(self) -> bytes:
-        """The datagram of the next transmission of the command under way."""
+        """Return the datagram of the next transmission of the command under way."""
         # Section 6.12.9: numbers start at 1, and 0 stays reserved when they wrap.
         self._sequence = self._sequence % 0xFFFFFFFF + 1
         return self._keys.seal_padded(self._bmc_id, self._sequence, self._request[0])
 
     def accept(self, datagram: bytes) -> tuple[int, bytes] | None:
-        """Completion code and data when this answers the command under way.
+        """Return completion code and data if this answers the command under way.
 
         :raises podium.drivers.ipmi.lan.packet.Malformed: when it cannot be decoded, or is not authentic
         """
@@ -159,7 +160,7 @@ class Session:
         self._request = _encode(packet.CLOSE_SESSION, rq, self._bmc_id.to_bytes(4, "little"))
 
     def abandon(self) -> None:
-        """Close Session without waiting: if the BMC has not forgotten it, its slot becomes free.
+        """Send Close Session without waiting: unless the BMC has forgotten it, its slot becomes free.
 
         A command under way may still be answered.
         """
@@ -173,11 +174,11 @@ class Session:
 def _encode(
     command: tuple[int, int], rq: int, data: bytes = b""
 ) -> tuple[bytes, bytes, tuple[int, int, int]]:
-    """A request, padded; how its answer usually begins; and what it carries in any case."""
+    """Return a request, padded; the usual beginning of its answer; and what the answer always contains."""
     netfn, number = command
     begin = packet.encode_response(netfn, rq, number, 0)[:6]
     return crypto.padded(packet.encode_request(command, rq, data)), begin, (netfn | 1, rq, number)
 
 
-_encode_usual: Final = functools.lru_cache(maxsize=1024)(_encode)  # all BMCs are asked the same few things
+_encode_usual: Final = functools.lru_cache(maxsize=1024)(_encode)  # all BMCs receive the same few commands
 _NO_REQUEST: Final = (b"", bytes(6), (0, 0, 0))

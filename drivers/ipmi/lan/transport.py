@@ -1,4 +1,4 @@
-"""How datagrams reach BMCs and their answers come back: one UDP socket per address family for all of them.
+"""Sends datagrams to BMCs and receives their answers: one UDP socket per address family for all of them.
 
 The sockets are read with ``loop.add_reader`` rather than an ``asyncio.DatagramProtocol``, which takes one
 datagram per turn of the loop: when thousands of BMCs answer at once, draining the socket is cheaper.
@@ -22,12 +22,12 @@ from podium.drivers.ipmi.lan import packet
 LOG = log.getLogger(__name__)
 
 UNLIMITED: Final = 1_000_000  # transmissions; the deadline comes first
-#: Of the gaps between transmissions. With 0.5 s for the first, seven fit into 10 s; where 5 % of datagrams
-#: are lost in either direction, all seven of one message are lost once in ten million.
+#: Factor between the gaps of transmissions. With 0.5 s for the first gap, seven transmissions fit into 10 s;
+#: if 5 % of datagrams are lost in either direction, all seven of one message are lost once in ten million.
 _GROWTH: Final = 1.4
 _DRAIN: Final = 128  # datagrams read in one turn, so that timers and other readers get theirs
-_DRAINS: Final = 64  # turns' worth of datagrams taken in at once before any BMC counts as silent
-_LARGEST: Final = 1024  # bytes; IPMI messages are far smaller, and what is cut off does not decode
+_DRAINS: Final = 64  # turns' worth of datagrams processed at once before any BMC counts as silent
+_LARGEST: Final = 1024  # bytes; IPMI messages are far smaller, and truncated ones do not decode
 _RECEIVE_BUFFER: Final = 4 << 20  # bytes
 
 _LATENCY_KEPT: Final = 3600.0  # seconds
@@ -41,7 +41,7 @@ _MEMINFO: Final = struct.Struct("9I")
 
 
 class NoAnswer(Exception):
-    """All transmissions were met by silence."""
+    """No transmission was answered."""
 
 
 def _nothing() -> Any:
@@ -53,20 +53,20 @@ def _no_time() -> float:
 
 
 class Step(Protocol):
-    """One request and what counts as its answer."""
+    """One request and the check of its answer."""
 
     def encode(self) -> bytes:
-        """The datagram of the next transmission."""
+        """Return the datagram of the next transmission."""
 
     def accept(self, datagram: bytes) -> Any:
-        """What the datagram answers, or None when it answers something else.
+        """Return what the datagram answers, or None if it answers something else.
 
         :raises podium.drivers.ipmi.lan.packet.Malformed: when it cannot be decoded
         """
 
 
 class Endpoint(FairLock):
-    """One BMC as the network sees it. Whoever asks it something has its turn meanwhile.
+    """One BMC as the network sees it. A caller holds its turn while it asks.
 
     ``if endpoint.busy: await endpoint.turn(seconds)``, else ``endpoint.busy = True``; then :meth:`release`.
     """
@@ -85,7 +85,7 @@ class Endpoint(FairLock):
 
     @property
     def latency(self) -> float:
-        """Seconds that the BMC took for an answer when a session was opened last; 0 when not known."""
+        """Seconds that the BMC took for an answer when a session was last opened; 0 if not known."""
         latency, until = self._latency
         return latency if self._network.loop.time() < until else 0.0
 
@@ -94,25 +94,25 @@ class Endpoint(FairLock):
         self._latency = (seconds, self._network.loop.time() + _LATENCY_KEPT) if seconds else _UNKNOWN
 
     def send(self, datagram: bytes) -> None:
-        """Send once, and expect no answer.
+        """Send once, without expecting an answer.
 
-        :raises OSError: when there is no way to the address
+        :raises OSError: when there is no route to the address
         """
         self._network.sent += 1
         try:
             self._sendto(datagram, self._address)
         except BlockingIOError:
-            return  # a full send buffer is one more way to lose a datagram, and is dealt with like the others
+            return  # a full send buffer loses the datagram, like the network
 
     def transmit(self, step: Step, now: float, gap: float, deadline: float) -> "asyncio.Future[Any]":
-        """Send once; the future's result will be what ``step.accept`` makes of the answer.
+        """Send once; the future's result will be what ``step.accept`` returns for the answer.
 
-        It is None when there is no answer after the gap, or at the deadline. Gaps are a little uneven, lest
-        many BMCs that fell silent together are asked together.
+        It is None if there is no answer after the gap, or at the deadline. Gaps vary a little, so that many
+        BMCs that fell silent together are not asked together.
 
         :param now: by the loop's clock, as the deadline
         :param gap: seconds
-        :raises OSError: when there is no way to the address
+        :raises OSError: when there is no route to the address
         """
         network = self._network
         self._step = step
@@ -135,15 +135,15 @@ class Endpoint(FairLock):
         held: Callable[[], Any] = _nothing,
         slow: Callable[[], float] = _no_time,
     ) -> Any:
-        """Send until answered; returns what ``step.accept`` made of the answer.
+        """Send until answered; return what ``step.accept`` returned for the answer.
 
         :param gap: seconds from the first transmission to the next; further gaps grow
-        :param deadline: by the loop's clock
-        :param transmissions: how many at most
-        :param held: returns what counts as the answer if a gap has ended without a better one
-        :param slow: returns the seconds that a gap lasts at least, which may become known meanwhile
+        :param deadline: in the loop's clock
+        :param transmissions: the maximum number
+        :param held: returns the answer that counts if a gap has ended without a better one
+        :param slow: returns the minimum seconds of a gap, which may become known meanwhile
         :raises NoAnswer: after the deadline or the last transmission
-        :raises OSError: when there is no way to the address
+        :raises OSError: when there is no route to the address
         """
         now = self._network.loop.time()
         if now >= deadline:
@@ -164,10 +164,10 @@ class Endpoint(FairLock):
         held: Callable[[], Any] = _nothing,
         slow: Callable[[], float] = _no_time,
     ) -> Any:
-        """Go on as :meth:`ask` after a first transmission that met silence.
+        """Continue as :meth:`ask` after a first transmission that was not answered.
 
-        :param gap: seconds that there were from the first transmission to now
-        :param transmissions: how many at most, the first one included
+        :param gap: seconds between the first transmission and now
+        :param transmissions: the maximum number, including the first one
         """
         network = self._network
         for _ in range(transmissions - 1):
@@ -196,7 +196,7 @@ class Endpoint(FairLock):
         return await answer
 
     def receive(self, datagram: bytes) -> bool:
-        """Take in a datagram from this address; returns whether it was of use."""
+        """Process a datagram from this address; return whether it was of use."""
         answer, step = self._answer, self._step
         if answer is None or step is None or answer.done():
             return False
@@ -212,7 +212,7 @@ class Endpoint(FairLock):
 
 
 class Network:
-    """The sockets, and the endpoints that somebody holds; :meth:`close` closes the sockets."""
+    """The sockets, and the endpoints in use; :meth:`close` closes the sockets."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -223,16 +223,16 @@ class Network:
         self._sockets: dict[int, socket.socket] = {}
         self._senders: dict[int, Callable[[bytes, Any], int]] = {}
         self._endpoints = Shared[Any, Endpoint]()
-        #: Datagrams sent, and those among them that repeat one that was not answered.
+        #: Datagrams sent, and how many of them repeated a datagram that was not answered.
         self.sent = self.retransmissions = 0
         #: Datagrams that were of no use: late, repeated, damaged, or from strangers.
         self.dropped = 0
 
     async def resolve(self, host: str, port: int, seconds: float) -> tuple[int, Any]:
-        """Address family and socket address; only a name needs waiting.
+        """Return address family and socket address; only a name takes time.
 
-        :raises OSError: when the name leads nowhere
-        :raises TimeoutError: when it is not known where in time
+        :raises OSError: when the name cannot be resolved
+        :raises TimeoutError: when the name is not resolved in time
         """
         with contextlib.suppress(OSError):
             socket.inet_pton(socket.AF_INET, host)
@@ -246,7 +246,7 @@ class Network:
         return found[0][0], found[0][4]
 
     def endpoint(self, family: int, address: Any) -> Endpoint:
-        """The one endpoint with an address as :meth:`resolve` returns it, until it is given back.
+        """Return the one endpoint with an address as returned by :meth:`resolve`, until it is given back.
 
         :raises OSError: when the system does not have the address family
         """
@@ -258,11 +258,11 @@ class Network:
 
     @property
     def sockets(self) -> list[socket.socket]:
-        """The open ones."""
+        """The open sockets."""
         return list(self._sockets.values())
 
     def statistics(self) -> dict[str, float]:
-        """Counts and sizes by name; receive_overflows is left out where the kernel does not report it."""
+        """Return counts and sizes by name; receive_overflows is left out if the kernel does not report it."""
         sockets = self.sockets
         figures: dict[str, float] = {
             "datagrams_sent": self.sent,
@@ -277,7 +277,7 @@ class Network:
         return figures
 
     def _sender(self, family: int) -> Callable[[bytes, Any], int]:
-        """What sends a datagram to an address; one for all, as a bound method for each takes its memory."""
+        """Return what sends a datagram; one for all endpoints, as a bound method for each costs memory."""
         if family not in self._senders:
             sock = self._sockets[family] = socket.socket(family, socket.SOCK_DGRAM)
             sock.setblocking(False)
@@ -293,26 +293,26 @@ class Network:
                     break
 
     def _drain(self, sock: socket.socket) -> bool:
-        """Take in what has come; returns whether there may be more."""
+        """Process the datagrams that have arrived; return whether there may be more."""
         receive = sock.recvfrom
         for _ in range(_DRAIN):
             try:
                 datagram, address = receive(_LARGEST)
             except BlockingIOError:
                 return False
-            except OSError:  # an ICMP error about some datagram sent before; the sender's timer knows better
+            except OSError:  # an ICMP error about a datagram sent before; the sender's timer handles it
                 continue
             self.datagram_received(datagram, address)
         return True
 
     def datagram_received(self, datagram: bytes, address: Any) -> None:
-        """Hand a datagram to the endpoint it came from; whatever it is, nothing raises."""
+        """Pass a datagram to the endpoint it came from; never raises."""
         endpoint = self._endpoints.get(address)
         if endpoint is None or not endpoint.receive(datagram):
             self.dropped += 1
 
     def close(self) -> None:
-        """Close the sockets; whoever still waits for an answer will not get one."""
+        """Close the sockets; callers that still wait for an answer will not get one."""
         self.deadlines.close()
         for sock in self.sockets:
             self.loop.remove_reader(sock)
@@ -336,7 +336,7 @@ def _overflows(sock: socket.socket) -> int:
 def _enlarge(sock: socket.socket) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-    except OSError:  # that takes CAP_NET_ADMIN
+    except OSError:  # requires CAP_NET_ADMIN
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     granted = _granted(sock)
     if granted < _RECEIVE_BUFFER:

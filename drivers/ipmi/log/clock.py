@@ -1,8 +1,8 @@
-"""The clock of a BMC, by which it writes its log (IPMI v2.0 revision 1.1, sections 31.10, 31.11 and 37).
+"""The clock of a BMC, which timestamps its log (IPMI v2.0 revision 1.1, sections 31.10, 31.11 and 37).
 
-Its time is taken for UTC. The specification has an offset from UTC beside it, which most BMCs do not have,
-and some report although their time is UTC: it is not asked for. Where a BMC keeps local time, its clock is
-off by whole hours, and so are the times of its log; knowing by how much puts both right.
+Its time is taken as UTC. The specification also has an offset from UTC, but most BMCs lack it, and some
+report one although their time is UTC, so it is not read. If a BMC keeps local time, its clock and the times
+of its log are off by whole hours; with the clock's offset, both can be corrected.
 """
 
 import time
@@ -13,23 +13,23 @@ from podium import errors
 from podium.drivers.ipmi.lan import commands, packet
 from podium.drivers.ipmi.lan.inquiry import Inquiry
 
-_ON_AVERAGE: Final = 0.5  # seconds that are left out, as the time is in whole ones
-_EXACT: Final = 5.0  # seconds by which a clock is right
+_ON_AVERAGE: Final = 0.5  # seconds that are cut off, because the time is in whole seconds
+_EXACT: Final = 5.0  # seconds within which a clock is right
 _UNKNOWN: Final = 0xFFFFFFFF
-#: Up to here a time counts seconds since the BMC started, as its clock was not set (section 37).
+#: Lower times count seconds since the BMC started, because its clock was not set (section 37).
 _BEFORE_SET: Final = 0x20000000
 
 
 def moment(stamp: bytes) -> datetime | None:
-    """The time of an entry, which is 4 bytes; None for one from before the clock was set."""
+    """Return the time of an entry, which is 4 bytes; None for an entry from before the clock was set."""
     seconds = int.from_bytes(stamp, "little")
     return None if seconds <= _BEFORE_SET or seconds == _UNKNOWN else datetime.fromtimestamp(seconds, UTC)
 
 
 async def read(inquiry: Inquiry) -> datetime:
-    """The time that the clock shows, to the second; near 1970 if nobody has set it.
+    """Return the time that the clock shows, to the second; near 1970 if it was never set.
 
-    :raises podium.errors.Unsupported: the BMC has none
+    :raises podium.errors.Unsupported: the BMC has no clock
     :raises podium.errors.DriverError: it shows none, and as :meth:`Inquiry.ask`
     """
     try:
@@ -45,7 +45,7 @@ async def read(inquiry: Inquiry) -> datetime:
 
 
 async def offset(inquiry: Inquiry) -> float | None:
-    """How many seconds the clock is ahead of this host's; None where it cannot be read.
+    """Return how many seconds the clock is ahead of this host's; None if it cannot be read.
 
     :raises podium.errors.BMCUnreachable: no answer
     :raises podium.errors.AuthenticationRefused: the BMC refuses the login
@@ -61,9 +61,9 @@ async def offset(inquiry: Inquiry) -> float | None:
 
 
 async def set_to_now(inquiry: Inquiry) -> None:
-    """Set the clock to the time of this host; one that cannot be set may be right already.
+    """Set the clock to the time of this host; a clock that cannot be set may be right already.
 
-    :raises podium.errors.Unsupported: the BMC does not let it be set
+    :raises podium.errors.Unsupported: the BMC does not allow setting it
     :raises podium.errors.DriverError: as :meth:`Inquiry.ask`
     """
     now = round(time.time())
@@ -71,7 +71,7 @@ async def set_to_now(inquiry: Inquiry) -> None:
         await inquiry.ask(packet.SET_SEL_TIME, now.to_bytes(4, "little"), packet.PRIVILEGE_OPERATOR)
     except commands.CommandFailed as refused:
         if refused.code in commands.NEVER or refused.code in commands.NOT_FOR_THIS:
-            shown = await read(inquiry)  # what has no clock says so
+            shown = await read(inquiry)  # raises if there is no clock
             if abs(shown.timestamp() + _ON_AVERAGE - time.time()) <= _EXACT:
                 return
             raise errors.Unsupported(

@@ -1,4 +1,4 @@
-"""What the ``ipmi`` driver does with a BMC's log: reads it in pages, and clears it.
+"""The ``ipmi`` driver's operations on a BMC's log: reading it in pages, and clearing it.
 
 Section numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -20,13 +20,13 @@ from podium.drivers.ipmi.log import clock, records, sel
 from podium.drivers.ipmi.machine import repository, sdr
 from podium.drivers.ipmi.machine.sensor_watch import SensorWatch
 
-_SECONDS: Final = 10.0  # of one read, after which others have their turn with the BMC
-_ORDERS: Final = 64  # that are kept, of at most 128 KiB
+_SECONDS: Final = 10.0  # of one read, after which other callers may use the BMC
+_ORDERS: Final = 64  # orders that are kept, of at most 128 KiB
 _ATTEMPTS: Final = 4  # at clearing, with a reservation each
 _CLEAR, _STATUS = b"CLR\xaa", b"CLR\x00"
 _ERASED: Final = 0x01
 _ERASING: Final = 20.0  # seconds
-_GAP: Final = 0.5  # seconds between two looks at how far that is
+_GAP: Final = 0.5  # seconds between two checks of the progress
 
 
 class LogReader:
@@ -51,7 +51,7 @@ class LogReader:
         self._orders: OrderedDict[Target, sel.Order] = OrderedDict()
 
     async def read(self, node: base.Node, before: str | None, after: str | None, limit: int) -> base.Log:
-        """As :meth:`podium.drivers.base.Driver.get_log`; fewer entries than wanted from a slow BMC.
+        """As :meth:`podium.drivers.base.Driver.get_log`; a slow BMC returns fewer entries than requested.
 
         :raises podium.errors.DriverError: the BMC does not answer, keeps no log, or its records make no sense
         """
@@ -69,10 +69,10 @@ class LogReader:
     async def clear(self, node: base.Node, last: str) -> None:
         """As :meth:`podium.drivers.base.Driver.clear_log`.
 
-        The BMC itself sees to it that nothing is lost: a reservation ends when an entry is added (31.4).
+        The BMC itself prevents losses: a reservation ends when an entry is added (31.4).
 
-        :raises podium.errors.LogChanged: the newest entry is another than ``last``
-        :raises podium.errors.BMCUnreachable: whether it was cleared is not known
+        :raises podium.errors.LogChanged: the newest entry is not ``last``
+        :raises podium.errors.BMCUnreachable: it is not known whether the log was cleared
         :raises podium.errors.DriverError: the BMC does not answer, refuses, or does nothing
         """
         inquiry = self._inquiries.begin(self._connections.of(node), self._patience)
@@ -94,7 +94,7 @@ class LogReader:
                     f"{last}; read the log again and keep what is new"
                 )
             if reader.reservation != reservation:
-                continue  # something was added, perhaps after the newest was read
+                continue  # an entry was added, perhaps after the newest was read
             try:
                 status = await _erase(inquiry, reservation + _CLEAR, repeatable=False)
             except commands.CommandFailed as refused:
@@ -117,7 +117,7 @@ class LogReader:
             try:
                 is_erased = await self._is_erased(inquiry, before, newest)
                 break
-            except errors.DriverError as failure:  # it may be at it
+            except errors.DriverError as failure:  # it may be in progress
                 if isinstance(failure, errors.BMCUnreachable) or time.monotonic() >= end:
                     raise errors.BMCUnreachable(
                         f"BMC {inquiry.connection.target} accepted that its log is cleared; whether it was "
@@ -131,7 +131,7 @@ class LogReader:
             )
 
     async def _is_erased(self, inquiry: Inquiry, before: sel.Info, newest: sel.Record) -> bool:
-        """Whether a log is another one than before; there may be new entries in it already."""
+        """Whether the log is not the one from before; it may already have new entries."""
         after = await sel.info(inquiry)
         if after.entries < before.entries or after.erased != before.erased:
             return True
@@ -143,7 +143,7 @@ class LogReader:
         return sel.Reader(inquiry, order, self._seconds, reservation=reservation)
 
     def _order(self, target: Target) -> sel.Order:
-        """What is known of a log's order; that of many others is forgotten."""
+        """Return the known order of a log; if there are many, others are forgotten."""
         order = self._orders.pop(target, None) or sel.Order()
         self._orders[target] = order
         while len(self._orders) > _ORDERS:
@@ -151,7 +151,7 @@ class LogReader:
         return order
 
     async def _sensors(self, connection: Connection) -> Mapping[int, sdr.Sensor]:
-        """The sensors that may be named in the log; none where they cannot be read.
+        """Return the sensors that may be named in the log; empty if they cannot be read.
 
         :raises podium.errors.AuthenticationRefused: the BMC refuses the login
         """
@@ -168,7 +168,7 @@ class LogReader:
 
 
 def _number(entry: str | None) -> int | None:
-    """The record ID that an entry's ID is; None for one that is none."""
+    """Return the record ID of an entry's ID; None if it is not valid."""
     if entry is None or not entry.isdecimal():
         return None
     number = int(entry)
@@ -187,7 +187,7 @@ async def _erase(inquiry: Inquiry, data: bytes, *, repeatable: bool) -> bytes:
 
 
 async def _wait(inquiry: Inquiry, reservation: bytes, status: bytes, end: float) -> None:
-    """Wait until the log is erased; a BMC that does not say how far it is has done it.
+    """Wait until the log is erased; a BMC that does not report progress has finished.
 
     :raises podium.errors.BMCUnreachable: it takes longer than 20 s, or does not answer any more
     """

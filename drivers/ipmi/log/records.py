@@ -1,4 +1,4 @@
-"""What a record of a BMC's log says, section 32 of the IPMI v2.0 specification, revision 1.1."""
+"""Decodes a record of a BMC's log, section 32 of the IPMI v2.0 specification, revision 1.1."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,14 +7,14 @@ from podium.drivers.base import LogEntry
 from podium.drivers.ipmi.log import clock, words
 from podium.drivers.ipmi.machine import discrete, sdr, sensors
 
-#: Bytes of every record.
+#: Size of every record in bytes.
 SIZE: Final = 16
 
 _SYSTEM_EVENT: Final = 0x02
 _OWN_WITH_TIME: Final = range(0xC0, 0xE0)
 _OWN: Final = range(0xE0, 0x100)
 _ENDED: Final = 0x80  # event direction
-# What event data 2 or 3 has, in two bits of event data 1.
+# The contents of event data 2 or 3, in two bits of event data 1.
 _EXTENSION: Final = 3  # specific to the sensor type
 _READING: Final = 1  # of a threshold event: its reading, or its threshold
 
@@ -30,10 +30,10 @@ _THRESHOLDS: Final = (
 
 
 def entry(number: int, record: bytes, known: Mapping[int, sdr.Sensor]) -> LogEntry:
-    """The entry that a record is, whatever its bytes are.
+    """Return the entry for a record, whatever its bytes are.
 
     :param number: its record ID
-    :param known: the sensors that may be named in it, see :func:`podium.drivers.ipmi.machine.sdr.key`
+    :param known: the sensors that may be named in the record, see :func:`podium.drivers.ipmi.machine.sdr.key`
     """
     if len(record) < SIZE:
         return LogEntry(str(number), None, "OK", f"a record of {len(record)} bytes, not {SIZE}", raw=record)
@@ -70,9 +70,9 @@ def _event(number: int, record: bytes, known: Mapping[int, sdr.Sensor]) -> LogEn
 
 
 def _threshold(record: bytes, sensor: sdr.Sensor | None) -> tuple[str, str]:
-    """Severity and words.
+    """Return severity and words.
 
-    An event has a direction of its own: below an upper threshold again is another one than above it.
+    An event has a direction: falling below an upper threshold again is not the same event as exceeding it.
     """
     ended, offset = bool(record[12] & _ENDED), record[13] & 0x0F
     if offset >= 2 * len(_THRESHOLDS):
@@ -91,7 +91,7 @@ def _threshold(record: bytes, sensor: sdr.Sensor | None) -> tuple[str, str]:
 
 
 def _value(sensor: sdr.Sensor | None, form: int, raw: int, *, with_unit: bool = False) -> str:
-    """A reading or threshold in an event; empty if there is none, or no words can be made of it."""
+    """Return a reading or threshold in an event; empty if there is none, or it cannot be put in words."""
     if form != _READING or sensor is None:
         return ""
     return sensors.amount(sensor, raw) if with_unit else sensors.number(sensor, raw)

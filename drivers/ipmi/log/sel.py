@@ -1,8 +1,8 @@
-"""Reading a BMC's log: newest first where its records are numbered in a row, or else in its own order.
+"""Reads a BMC's log: newest first if its records are numbered in a row, or else in its own order.
 
-IPMI has no way back: each record names the next. Where they are numbered in a row, as by nearly all BMCs,
-the one before is asked for by its number; that it names the record which is known already proves that none
-was left out. Else all are walked through once, to learn their order.
+IPMI has no way to go back: each record names the next one. If records are numbered in a row, as in nearly all
+BMCs, the previous record is requested by its number; that it names the known record as the next one proves
+that none was left out. Otherwise all records are walked through once, to learn their order.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -24,11 +24,11 @@ _NONE: Final = b"\0\0"
 _INFO: Final = 14  # bytes
 _RECORDS: Final = 0xFFFE
 _ERASING: Final = 0x81  # completion code of Get SEL Info and Get SEL Entry
-_AGAIN: Final = 3  # times that a log is read anew which changed meanwhile
+_AGAIN: Final = 3  # times that a log is read again that changed meanwhile
 
 
 class Info(NamedTuple):
-    """What a log says of itself, section 31.2."""
+    """What a log reports about itself, section 31.2."""
 
     entries: int
     erased: bytes
@@ -43,9 +43,9 @@ class Record(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Records that stand together, newest first, and whether there are older ones that are wanted.
+    """Consecutive records, newest first, and whether there are older ones that are wanted.
 
-    :param total: of all records that can be read, at the most; None where that was not looked at
+    :param total: maximum number of all records that can be read; None if not determined
     """
 
     found: Sequence[Record]
@@ -54,9 +54,9 @@ class Page(NamedTuple):
 
 
 class Order:
-    """In which order a BMC keeps its records, as far as it is known: two bytes for each.
+    """The order in which a BMC keeps its records, as far as known: two bytes for each.
 
-    Whoever reads or clears the log holds :attr:`lock`: nodes may share a BMC.
+    Hold :attr:`lock` to read or clear the log: nodes may share a BMC.
     """
 
     __slots__ = ("erased", "lock", "numbers")
@@ -87,9 +87,9 @@ async def info(inquiry: Inquiry) -> Info:
 class Reader:
     """Reads records of one log, for as long as its time allows.
 
-    :param order: what is known of the log's order, and is added to
+    :param order: the known order of the log, which is extended
     :param seconds: after which it stops
-    :param reservation: that it reads with; whole records need none, section 31.5, but some BMCs want one
+    :param reservation: the reservation to read with; whole records need none, section 31.5, but some BMCs do
     """
 
     def __init__(
@@ -109,11 +109,11 @@ class Reader:
         self.reservation = reservation  #: another one, if the BMC wanted that
 
     async def read(self, about: Info, before: int | None, after: int | None, limit: int) -> Page:
-        """The newest records, fewer than wanted where there is no time for more, but one at least.
+        """Return the newest records; fewer than wanted if time is short, but at least one.
 
-        Without ``after``, a log is never said to end of which the BMC says that it has more than can be read.
+        Without ``after``, a log is never reported to end if the BMC says that it has more than can be read.
 
-        :param before: of a record that is there: only older ones
+        :param before: an existing record: only older ones
         :param after: only newer ones
         :raises podium.errors.DriverError: the order is not known yet, the log changes all the time, there is
             nothing but what cannot be read, and as :meth:`Inquiry.ask`
@@ -136,7 +136,7 @@ class Reader:
         return page
 
     async def newest(self, about: Info) -> Record | None:
-        """The newest record of a log that can be read as a whole; None for an empty one.
+        """Return the newest record of a log that can be read as a whole; None for an empty one.
 
         :raises podium.errors.Unsupported: not all of it can be read
         :raises podium.errors.DriverError: as :meth:`read`
@@ -145,16 +145,16 @@ class Reader:
         if lack := await self._lack(about, page):
             last = await self.get(LAST)
             if last is not None and page.found and last.number != page.found[0].number:
-                return last  # one was added meanwhile, for which the oldest made room
+                return last  # a record was added meanwhile, and replaced the oldest
             raise errors.Unsupported(f"{lack}; so that none is lost, clear the log at the BMC itself")
         return page.found[0] if page.found else None
 
     async def _lack(self, about: Info, page: Page) -> errors.DriverError | None:
-        """What is to be said where the BMC has more records than can be read."""
+        """Return the error if the BMC has more records than can be read."""
         if page.total is None or page.total >= about.entries:
             return None
         again = await info(self._inquiry)
-        if again != about and page.total >= again.entries:  # the oldest have made room, or it was cleared
+        if again != about and page.total >= again.entries:  # the oldest were replaced, or it was cleared
             return None
         return errors.DriverError(
             f"BMC {self._inquiry.connection.target}: of the {again.entries} entries that its log has, only "
@@ -162,7 +162,7 @@ class Reader:
         )
 
     async def _by_number(self, before: int | None, after: int | None, limit: int) -> Page | None:
-        """As :meth:`read`; None where records are not numbered in a row, or some have vanished meanwhile."""
+        """As :meth:`read`; None if records are not numbered in a row, or some have vanished meanwhile."""
         start = None if before is None else await self.get(before)
         newest = start or await self.get(LAST)
         if newest is None or newest.number in (FIRST, LAST):
@@ -175,7 +175,7 @@ class Reader:
         if start is None and not _ends(newest, first):
             return None
         if start is None and before is not None and before < first.number:
-            return Page((), False)  # it has made room itself, and so have those before it
+            return Page((), False)  # it was replaced, and so were those before it
         found, upper = ([] if start else [newest]), newest.number
         while first.number != upper != (after or 0) + 1 and len(found) < limit:
             if found and self._clock() >= self._end:
@@ -185,7 +185,7 @@ class Reader:
                 first = await self.get(FIRST)
                 if first is None or first.number < upper:
                     return None
-                break  # the oldest have made room meanwhile
+                break  # the oldest were replaced meanwhile
             if record.following != upper:
                 return None
             found.append(record)
@@ -199,7 +199,7 @@ class Reader:
         return Page(found, more, None if start and more else newest.number - first.number + 1)
 
     async def _by_order(self, about: Info, before: int | None, after: int | None, limit: int) -> Page | None:
-        """As :meth:`read`, with the order of all records; None where some have vanished meanwhile."""
+        """As :meth:`read`, using the order of all records; None if some have vanished meanwhile."""
         order = self._order
         if not await self._learn(about):
             order.numbers = array("H")
@@ -220,9 +220,9 @@ class Reader:
         return Page(found, end > begin, len(order.numbers))
 
     async def _learn(self, about: Info) -> bool:
-        """Walk on to the newest record; returns whether the order is what it was as far as it was known.
+        """Walk on to the newest record; return whether the part of the order known before is unchanged.
 
-        :raises podium.errors.DriverError: there is no time for all of it; the next reader goes on from there
+        :raises podium.errors.DriverError: the time is not enough; the next reader continues from there
         """
         order = self._order
         first = await self.get(FIRST)
@@ -230,7 +230,7 @@ class Reader:
             return False
         if order.erased != about.erased or first.number not in order.numbers:
             order.erased, order.numbers = about.erased, array("H", (first.number,))
-        else:  # the oldest may have made room
+        else:  # the oldest may have been replaced
             order.numbers = order.numbers[order.numbers.index(first.number) :]
         seen = set(order.numbers)
         while True:
@@ -248,7 +248,7 @@ class Reader:
                 )
 
     async def get(self, number: int) -> Record | None:
-        """Get SEL Entry, section 31.5; None if there is no such record.
+        """Return the record from Get SEL Entry, section 31.5; None if there is no such record.
 
         :param number: its ID, :data:`FIRST` or :data:`LAST`
         :raises podium.errors.DriverError: for an answer that is too short, and as :meth:`Inquiry.ask`
@@ -285,7 +285,7 @@ class Reader:
 
 
 def _ends(newest: Record, first: Record) -> bool:
-    """Whether a record that is said to be the newest names no other after it; some name the first."""
+    """Whether the record reported as the newest names no other after it; some name the first."""
     return newest.following in (LAST, FIRST, first.number)
 
 
@@ -296,7 +296,7 @@ def _meaning(refused: commands.CommandFailed) -> errors.DriverError:
 
 
 async def reserve(inquiry: Inquiry) -> bytes:
-    """Reserve SEL, section 31.4; no reservation from a BMC without that.
+    """Return a reservation from Reserve SEL, section 31.4; none if the BMC lacks the command.
 
     :raises podium.errors.DriverError: as :meth:`Inquiry.ask`
     """

@@ -1,7 +1,7 @@
 """Words for the events that a BMC logs.
 
 Sources: IPMI v2.0 revision 1.1, tables 42-2 (generic) and 42-3 (sensor types and what is specific to them).
-What is a fault as a state too has the words of :mod:`podium.drivers.ipmi.machine.discrete`.
+Events that are also faults as a state have the words of :mod:`podium.drivers.ipmi.machine.discrete`.
 """
 
 from typing import Final
@@ -223,7 +223,7 @@ _BY_SENSOR_TYPE: Final[dict[int, discrete.States]] = {
     """),
 }
 
-#: Sensor types, for a sensor that has no name.
+#: Sensor types, for a sensor without a name.
 _SENSOR_TYPES: Final = (
     "sensor", "temperature", "voltage", "current", "fan", "physical security", "platform security",
     "processor", "power supply", "power unit", "cooling device", "sensor", "memory", "drive slot",
@@ -257,11 +257,11 @@ _FIRMWARE, _WATCHDOG, _MEMORY = 0x0F, 0x23, 0x0C
 
 
 def event(reading_type: int, sensor_type: int, offset: int) -> tuple[str, str] | None:
-    """``Warning``, ``Critical`` or nothing, and the words of an event; None where there are none.
+    """Return ``Warning``, ``Critical`` or nothing, and the words of an event; None if there are none.
 
     :param reading_type: event/reading type, table 42-1
     :param sensor_type: table 42-3
-    :param offset: which event of those that it can have
+    :param offset: which of the possible events
     """
     known = discrete.states(reading_type, sensor_type).get(offset)
     if known is not None:
@@ -272,19 +272,19 @@ def event(reading_type: int, sensor_type: int, offset: int) -> tuple[str, str] |
 
 
 def second(sensor_type: int, offset: int, byte: int) -> str:
-    """What event data 2 adds to an event that is specific to its sensor type; empty if that is not known."""
+    """Return what event data 2 adds to an event specific to its sensor type; empty if not known."""
     if sensor_type == _FIRMWARE:
         return _among(_FIRMWARE_PROGRESS if offset else _FIRMWARE_ERRORS, byte)
     return _among(_TIMER_USES, byte & 0x0F) if sensor_type == _WATCHDOG else ""
 
 
 def third(sensor_type: int, byte: int) -> str:
-    """What event data 3 adds, in the same way."""
+    """Return what event data 3 adds, in the same way."""
     return f"module {byte}" if sensor_type == _MEMORY else ""
 
 
 def sensor_type(number: int) -> str:
-    """The word for a sensor type."""
+    """Return the word for a sensor type."""
     return _among(_SENSOR_TYPES, number) or _SENSOR_TYPES[0]
 
 

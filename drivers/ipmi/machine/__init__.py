@@ -1,1 +1,1 @@
-"""What a BMC reports of its machine: sensors, their records, and FRU data."""
+"""What a BMC reports about its machine: sensors, their records, and FRU data."""

@@ -1,7 +1,8 @@
 """What the states of discrete sensors mean, and which of them are a fault.
 
-Sources: IPMI v2.0 revision 1.1, tables 42-2 (generic) and 42-3 (sensor-specific). States that say nothing of
-how the machine fares have no words here, unless they go with others that do, like a power supply's presence.
+Sources: IPMI v2.0 revision 1.1, tables 42-2 (generic) and 42-3 (sensor-specific). States that do not show the
+condition of the machine have no words here, unless they go with others that do, like a power supply's
+presence.
 """
 
 from typing import Final
@@ -13,7 +14,7 @@ States = dict[int, tuple[str, str]]
 
 
 def table(text: str) -> States:
-    """``bit rank words`` in each line, with C for Critical, W for Warning, and - for neither."""
+    """Parse ``bit rank words`` in each line, with C for Critical, W for Warning, and - for neither."""
     ranks = {"C": "Critical", "W": "Warning", "-": ""}
     lines = (line.split(maxsplit=2) for line in text.strip().splitlines())
     return {int(bit): (ranks[rank], words) for bit, rank, words in lines}
@@ -158,7 +159,7 @@ _NO_STATES: Final[States] = {}
 
 
 def states(reading_type: int, sensor_type: int) -> States:
-    """The states that have words, by bit; none for what is the maker's own.
+    """Return the states that have words, by bit; empty for the maker's own states.
 
     :param reading_type: event/reading type, table 42-1
     :param sensor_type: table 42-3
@@ -169,7 +170,7 @@ def states(reading_type: int, sensor_type: int) -> States:
 
 
 def fault(known: States, asserted: int) -> tuple[str, str] | None:
-    """The worst rank among the asserted states and the words of all of them; None when none is a fault.
+    """Return the worst rank among the asserted states and the words of all; None when none is a fault.
 
     :param asserted: the states as bits
     """

@@ -1,4 +1,4 @@
-"""What a machine is: the FRU (field replaceable unit) data that its BMC keeps.
+"""The identity of a machine: the FRU (field replaceable unit) data of its BMC.
 
 Sources: Platform Management FRU Information Storage Definition v1.0, sections 8 to 13; IPMI v2.0 revision
 1.1, section 34.
@@ -25,7 +25,7 @@ _SMALLER: Final = {_PIECE: 16, 16: 8}  # after a refusal
 _END_OF_FIELDS: Final = 0xC1
 _IN_USE: Final = 0x81  # completion code of Read FRU Data, section 34.2
 _UNITS: Final = 8  # bytes, in which offsets and lengths are counted
-#: What makers leave in fields that they did not fill, in lower case.
+#: What makers leave in unused fields, in lower case.
 _BLANK: Final = frozenset(
     {
         "",
@@ -44,27 +44,27 @@ _BLANK: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who made a thing, and which one it is; None for what is not known."""
+    """Maker, model and numbers of a thing; None for what is not known."""
 
     manufacturer: str | None = None
     name: str | None = None
     serial: str | None = None
 
     def or_else(self, other: "Identity") -> "Identity":
-        """The other's word where this one has none."""
+        """Return this identity, with missing values from the other."""
         return Identity(
             self.manufacturer or other.manufacturer, self.name or other.name, self.serial or other.serial
         )
 
 
 def product(area: bytes) -> Identity:
-    """The identity in a product area (section 12); empty when the area is not intact."""
+    """Return the identity in a product area (section 12); empty when the area is not intact."""
     found = list(_fields(area, 3))
     return Identity(_word(found, 0), _word(found, 1), _word(found, 4))
 
 
 def board(area: bytes) -> Identity:
-    """The identity in a board area (section 11); empty when the area is not intact."""
+    """Return the identity in a board area (section 11); empty when the area is not intact."""
     found = list(_fields(area, 6))
     return Identity(_word(found, 0), _word(found, 1), _word(found, 2))
 
@@ -75,7 +75,7 @@ def _word(found: list[str], place: int) -> str | None:
 
 
 def _fields(area: bytes, start: int) -> Iterator[str]:
-    """The fields of an area from an offset on, if its version and checksum are right."""
+    """Yield the fields of an area from an offset on, if its version and checksum are right."""
     if len(area) < _UNITS or area[0] & 0x0F != 1 or sum(area) & 0xFF:
         return
     area = area[:-1]
@@ -86,7 +86,7 @@ def _fields(area: bytes, start: int) -> Iterator[str]:
 
 
 async def identity(inquiry: Inquiry) -> Identity:
-    """What the machine is as a product and, where that is not known, as a board.
+    """Return the machine's identity as a product and, where that is not known, as a board.
 
     FRU data that is missing or not intact counts as empty.
 
@@ -112,7 +112,7 @@ class _Broken(errors.DriverError):
 
 
 class _Memory:
-    """The bytes of one FRU device, of which little is of interest."""
+    """The bytes of one FRU device, of which few are needed."""
 
     def __init__(self, inquiry: Inquiry, size: int, unit: int) -> None:
         """:param unit: bytes in which offsets and counts are given"""
@@ -130,7 +130,7 @@ class _Memory:
         return cls(inquiry, int.from_bytes(answer[:2], "little"), 2 if answer[2] & 1 else 1)
 
     async def area(self, place: int) -> bytes:
-        """The area at a place that the header names; empty where there is none, or not all of it."""
+        """Return the area at a place that the header names; empty if there is none, or not all of it."""
         start = place * _UNITS
         if not start:
             return b""
@@ -142,7 +142,7 @@ class _Memory:
             return b""
 
     async def read(self, offset: int, size: int) -> bytes:
-        """So many bytes.
+        """Read this many bytes.
 
         :raises _Broken: when there are fewer
         """
@@ -170,5 +170,5 @@ class _Memory:
         return answer[1 : 1 + answer[0] * self._unit]
 
     def broken(self, how: str) -> _Broken:
-        """The error to raise."""
+        """Return the error to raise."""
         return _Broken(f"BMC {self._inquiry.connection.target}: its FRU data {how}")

@@ -1,4 +1,4 @@
-"""What a BMC reports of itself and its machine, as inventory.
+"""The inventory that a BMC reports about itself and its machine.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -22,7 +22,7 @@ _ENCODINGS: Final = {0: "latin-1", 1: "utf-8", 2: "utf-16-le"}
 
 
 async def device_id(inquiry: Inquiry) -> bytes:
-    """The answer to Get Device ID, section 20.1.
+    """Return the answer to Get Device ID, section 20.1.
 
     :raises podium.errors.DriverError: when it is too short
     """
@@ -33,7 +33,7 @@ async def device_id(inquiry: Inquiry) -> bytes:
 
 
 def fingerprint(device: bytes, records: bytes | None) -> str:
-    """A few letters that change with BMC, firmware or sensor records.
+    """Return a few characters that change with BMC, firmware or sensor records.
 
     :param records: the version of the sensor records, if there are any
     """
@@ -42,7 +42,7 @@ def fingerprint(device: bytes, records: bytes | None) -> str:
 
 
 async def inventory(inquiry: Inquiry, device: bytes) -> Inventory:
-    """All that IPMI knows of a machine; what a BMC does not have is left out.
+    """Return everything that IPMI knows about a machine; what a BMC does not have is left out.
 
     :param device: the answer to Get Device ID
     """
@@ -66,7 +66,7 @@ async def _mac_address(inquiry: Inquiry) -> str | None:
 
 
 async def _bios_version(inquiry: Inquiry) -> str | None:
-    """The system firmware version, in blocks of 16 bytes; the first begins with encoding and length."""
+    """Return the system firmware version, in blocks of 16 bytes; the first has encoding and length."""
     text, size, encoding = b"", 1, "latin-1"
     for block in range(_BLOCKS):
         request = bytes((0, _FIRMWARE_VERSION, block, 0))
@@ -85,7 +85,7 @@ async def _bios_version(inquiry: Inquiry) -> str | None:
 async def _optional(
     inquiry: Inquiry, command: tuple[int, int], data: bytes, privilege: int = packet.PRIVILEGE_USER
 ) -> bytes:
-    """An answer, or nothing from a BMC that does not have the command, or not for this user.
+    """Return an answer, or nothing if the BMC does not have the command, or not for this user.
 
     :raises podium.errors.DriverError: when the BMC does not answer, or cannot now
     """

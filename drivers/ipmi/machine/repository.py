@@ -1,4 +1,4 @@
-"""Reading a BMC's sensor data records: one command for each where the BMC can, some at a time.
+"""Reads a BMC's sensor data records: one command for each if the BMC can, and some of them at a time.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -11,19 +11,19 @@ from podium.drivers.ipmi.lan.inquiry import Inquiry
 from podium.drivers.ipmi.machine import sdr
 
 _WHOLE: Final = 0xFF  # bytes; as many as the record has
-_SMALLER: Final = {_WHOLE: 32, 32: 16, 16: 8}  # bytes asked for at once, after a refusal
+_SMALLER: Final = {_WHOLE: 32, 32: 16, 16: 8}  # bytes to request at once after a refusal
 _FIRST, _LAST = 0x0000, 0xFFFF  # record IDs
 _RECORDS: Final = 1024
 _BYTES: Final = 65_536  # kept of one repository
 _LARGEST: Final = 0xFF  # bytes of a record, as the offset of a part is one byte
 _NONE: Final = b"\0\0"
-_RESERVATIONS: Final = 16  # in one inquiry; others change the repository, or the BMC cannot keep one
+_RESERVATIONS: Final = 16  # in one inquiry; others change the repository, or the BMC loses reservations
 
 _INFO: Final = 14  # bytes
 
 
 async def version(inquiry: Inquiry) -> bytes | None:
-    """What changes with the records: how many there are, and when one was added or erased (section 33.9).
+    """Return what changes with the records: their number, and when one was last added or erased (33.9).
 
     :returns: None for a BMC without a repository
     :raises podium.errors.DriverError: for an answer that is too short, and as :meth:`Inquiry.ask`
@@ -40,27 +40,27 @@ async def version(inquiry: Inquiry) -> bytes | None:
 
 
 class Broken(errors.DriverError):
-    """The records do not follow the specification; reading on from where it was found makes no sense."""
+    """The records do not follow the specification; reading further makes no sense."""
 
 
 class Walk:
-    """Reads all records, in as many inquiries as it takes."""
+    """Reads all records, in as many inquiries as needed."""
 
     __slots__ = ("_bytes", "_next", "_piece", "_records", "_reservation", "_reservations", "_seen", "version")
 
     def __init__(self, version: bytes) -> None:
-        """:param version: what the repository said of itself before"""
+        """:param version: what the repository reported about itself before"""
         self.version = version
         self._next = _FIRST
         self._piece = _WHOLE
         self._records: list[bytes] = []  # those of sensors
         self._bytes = 0
         self._seen: set[int] = set()
-        self._reservation = _NONE  # which is enough for whole records, section 33.12
+        self._reservation = _NONE  # which is sufficient for whole records, section 33.12
         self._reservations = 0
 
     async def go_on(self, inquiry: Inquiry) -> sdr.Repository | None:
-        """Read at least one record; the repository when that was the last one, None when time is up before.
+        """Read at least one record; return the repository after the last one, None if time is up before.
 
         :raises Broken: for a repository that is broken or endless
         :raises podium.errors.DriverError: as :meth:`Inquiry.ask`
@@ -95,7 +95,7 @@ class Walk:
             self._records.append(record)
 
     async def _read(self, inquiry: Inquiry) -> tuple[int, bytes]:
-        """The ID of the record that follows the next one, and that one."""
+        """Return the ID of the record after the next one, and the next record."""
         following, record = await self._get(inquiry, 0, sdr.HEADER)
         if len(record) < sdr.HEADER:
             raise self._broken(inquiry, f"answers {len(record)} bytes for record {self._next:04X}h")
@@ -110,9 +110,9 @@ class Walk:
         return following, record[:size]
 
     async def _get(self, inquiry: Inquiry, offset: int, size: int) -> tuple[int, bytes]:
-        """Get SDR (section 33.12): as much as there is from the start, or else a part.
+        """Get SDR (section 33.12): the whole record if read from the start, or else a part.
 
-        A part needs a reservation; one that goes past the end of a record is refused by some.
+        A part needs a reservation; some BMCs refuse a part that goes past the end of a record.
         """
         while True:
             part = _WHOLE if self._piece == _WHOLE and not offset else min(size, self._piece)
@@ -122,7 +122,7 @@ class Walk:
             try:
                 answer = await inquiry.ask(packet.GET_SDR, request)
             except errors.BMCUnreachable:
-                if part == _WHOLE:  # which some meet with silence
+                if part == _WHOLE:  # some do not answer this
                     self._piece = _SMALLER[_WHOLE]
                 raise
             except commands.CommandFailed as failure:

@@ -27,11 +27,11 @@ _FAN: Final = 0x04  # sensor type, table 42-3
 _NOT_ANALOG: Final = 3
 _FIXED_SIZE: Final = {FULL: 48, COMPACT: 32, EVENT_ONLY: 17}  # bytes before the name
 _SENSORS: Final = 256  # of one machine
-_LOGGING: Final = 1024  # of them, and of others that log to the BMC
+_LOGGING: Final = 1024  # of these, and of others that log to the BMC
 _NO_THRESHOLDS, _FIXED_THRESHOLDS = 0, 3  # threshold access support, table 43-1
-_NONLINEAR: Final = 12  # linearizations from here on need a command for each reading, and are left out
+_NONLINEAR: Final = 12  # higher linearizations need a command for each reading, and are left out
 
-#: Base units (table 43-15) that a kind of sensor has, and what makes them the unit of the kind.
+#: Base units (table 43-15) of each kind of sensor, and their conversion to the unit of the kind.
 _UNITS: Final[dict[int, tuple[str, Callable[[float], float]]]] = {
     1: ("temperature", lambda celsius: celsius),
     2: ("temperature", lambda fahrenheit: (fahrenheit - 32) / 1.8),
@@ -61,7 +61,7 @@ _LINEARIZATIONS: Final[tuple[Callable[[float], float], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How a reading becomes a number, section 36.3: ``L((M * raw + B * 10**K1) * 10**K2)``, then the unit.
+    """Converts a raw reading, section 36.3: ``L((M * raw + B * 10**K1) * 10**K2)``, then the unit.
 
     :param form: 0 unsigned, 1 ones' complement, 2 two's complement
     """
@@ -73,7 +73,7 @@ class Conversion:
     base_unit: int
 
     def value(self, raw: int) -> float | None:
-        """The number, in the unit of the sensor's kind; None where there is none.
+        """Return the number, in the unit of the sensor's kind; None if there is none.
 
         :param raw: 0 to 255
         """
@@ -81,7 +81,7 @@ class Conversion:
             raw -= 255 if self.form == 1 else 256
         try:
             found = _LINEARIZATIONS[self.linearization](self.slope * raw + self.offset)
-        except (ValueError, ArithmeticError):  # the logarithm of nothing, and the like
+        except (ValueError, ArithmeticError):  # the logarithm of zero, and similar
             return None
         if self.base_unit in _UNITS:
             found = _UNITS[self.base_unit][1](found)
@@ -90,17 +90,17 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """One sensor of a BMC's own.
+    """One of a BMC's own sensors.
 
     :param entity: entity ID and instance, as in 7.1
     :param sensor_type: table 42-3
     :param reading_type: event/reading type, table 42-1
-    :param states: the states that it can be in, or the thresholds that it is compared with, as the bits of a
-        reading; 0 when the record does not say
-    :param kind: one of podium.drivers.base.SENSOR_KINDS, if it is of any
+    :param states: the possible states, or the thresholds that are compared, as the bits of a reading; 0 if
+        the record does not say
+    :param kind: one of podium.drivers.base.SENSOR_KINDS, if it has one
     :param conversion: None for a sensor without numbers
-    :param thresholds: as in an answer to Get Sensor Thresholds (table 35-9), those that the record gives;
-        empty for none
+    :param thresholds: as in an answer to Get Sensor Thresholds (table 35-9), those in the record; empty for
+        none
     :param fixed: whether the BMC cannot be asked for these
     """
 
@@ -124,11 +124,11 @@ class Repository:
     def __init__(
         self, sensors: Sequence[Sensor], logging: Mapping[int, Sensor] = MappingProxyType({})
     ) -> None:
-        #: Those that can show a fault.
+        #: Sensors that can show a fault.
         self.watched = tuple(sensor for sensor in sensors if _can_be_faulty(sensor))
-        #: Those that measure something of a kind that Podium knows.
+        #: Sensors that measure a kind of value that Podium knows.
         self.measuring = tuple(sensor for sensor in sensors if sensor.kind and sensor.conversion)
-        #: Those that may be named in the BMC's log, by :func:`key`.
+        #: Sensors that may be named in the BMC's log, by :func:`key`.
         self.logging = logging
 
 
@@ -142,9 +142,9 @@ _known: Final[weakref.WeakValueDictionary[bytes, Repository]] = weakref.WeakValu
 
 
 def repository(records: Sequence[bytes]) -> Repository:
-    """What records say; most machines of a fleet have the same ones, and get the same object.
+    """Return the repository in records; machines with the same records get the same object.
 
-    Records that are too short for what they should hold are left out, as are those that are not of sensors.
+    Records that are too short for their contents are left out, as are records of other things than sensors.
     """
     digest = hashlib.blake2b(digest_size=16)
     for record in records:
@@ -160,7 +160,7 @@ def repository(records: Sequence[bytes]) -> Repository:
 
 
 def key(owner: int, number: int) -> int:
-    """Name a sensor in numbers.
+    """Return the key of a sensor, as a number.
 
     :param owner: slave address or software ID, and the logical unit above it, as bytes 8 and 9 of a log's
         record have them (table 32-1)
@@ -169,15 +169,16 @@ def key(owner: int, number: int) -> int:
 
 
 def is_of_sensor(record: bytes) -> bool:
-    """Whether it describes sensors."""
+    """Whether a record describes sensors."""
     return len(record) > HEADER and record[3] in _FIXED_SIZE
 
 
 def parse(record: bytes) -> Iterator[Sensor]:
-    """The sensors with a reading that one record describes.
+    """Yield the sensors with a reading that one record describes.
 
-    None of a record of another type, that is too short, or whose sensors are not the BMC's own: those behind
-    other controllers, or at another logical unit than the first. Of event-only ones there is nothing to read.
+    It yields none for a record of another type, or one that is too short, or whose sensors are not the BMC's
+    own: those behind other controllers, or at another logical unit than the first. Event-only sensors have
+    nothing to read.
     """
     for owner, sensor in _described(record):
         if owner == _OWN and record[3] != EVENT_ONLY:
@@ -185,7 +186,7 @@ def parse(record: bytes) -> Iterator[Sensor]:
 
 
 def _described(record: bytes) -> Iterator[tuple[int, Sensor]]:
-    """The sensors that one record describes, each with its owner as for :func:`key`.
+    """Yield the sensors that one record describes, each with its owner as for :func:`key`.
 
     Full (table 43-1), or compact or event-only (tables 43-2 and 43-3), which may be several.
     """
@@ -258,7 +259,7 @@ def _signed(value: int, bits: int) -> int:
 
 
 def _shared(sensor: Sensor, sharing: int, more: int) -> Iterator[Sensor]:
-    """A record for several sensors in a row; their names count up from an offset (byte 25, if compact)."""
+    """Yield the sensors of a shared record; names count up from an offset (byte 25, if compact)."""
     for place in range(sharing & 0x0F):
         instance = (more & 0x7F) + place
         letters = sharing >> 4 & 0x03 == 1

@@ -1,6 +1,6 @@
-"""What is known of a machine's sensors between the inquiries in which they are read.
+"""The state of a machine's sensors between the inquiries in which they are read.
 
-An inquiry is short, so that a walk over many records or sensors of a slow BMC goes on in the next one.
+An inquiry is short, so a walk over many records or sensors of a slow BMC continues in the next one.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ _NO_SENSORS: Final = sdr.Repository(())
 
 
 class SensorWatch:
-    """What is known of one BMC's sensors: of a healthy machine, little more than a reference to its records.
+    """The state of one BMC's sensors; for a healthy machine, little more than a reference to its records.
 
-    Whoever calls a method holds :attr:`lock`: nodes may share a BMC.
+    Callers of a method hold :attr:`lock`: nodes may share a BMC.
     """
 
     __slots__ = (
@@ -35,7 +35,7 @@ class SensorWatch:
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        #: What the machine is, see :mod:`podium.drivers.ipmi.machine.identity`; None until it was looked at.
+        #: The machine's fingerprint, see :mod:`podium.drivers.ipmi.machine.identity`; None until it was read.
         self.fingerprint = ""
         self._clock_due = 0.0
         self._version: bytes | None = None
@@ -48,15 +48,15 @@ class SensorWatch:
 
     @classmethod
     def of(cls, connection: Connection) -> "SensorWatch":
-        """The watch that is kept with a connection."""
+        """Return the watch of a connection."""
         if not isinstance(connection.learned, cls):
             connection.learned = cls()
         return connection.learned
 
     async def faults(self, inquiry: Inquiry, version: bytes | None, powered: bool) -> list[commands.Fault]:
-        """Read as many sensors as the time allows; what is wrong as far as it is known.
+        """Read as many sensors as the time allows; return the known faults.
 
-        :param version: what the repository said of itself; None for a BMC without one
+        :param version: what the repository reported about itself; None for a BMC without one
         :param powered: whether the machine is on
         :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
         """
@@ -72,7 +72,7 @@ class SensorWatch:
 
     @property
     def known(self) -> list[commands.Fault]:
-        """What was wrong when it was looked at last."""
+        """The faults that were found last."""
         return [self._faults[place] for place in sorted(self._faults)]
 
     async def _look_at(self, inquiry: Inquiry, sensor: sdr.Sensor, powered: bool) -> None:
@@ -87,7 +87,7 @@ class SensorWatch:
     async def measured(
         self, inquiry: Inquiry, version: bytes | None, powered: bool
     ) -> list[base.Sensor] | None:
-        """Read as many sensors as the time allows; all of them when that were the last, None before.
+        """Read as many sensors as the time allows; return all sensors after the last one, None before.
 
         :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
         """
@@ -107,9 +107,9 @@ class SensorWatch:
     async def all_measured(
         self, begin: Callable[[], Inquiry], version: bytes | None, powered: bool
     ) -> list[base.Sensor]:
-        """Read all sensors now, and first their records where these are not known.
+        """Read all sensors now, after their records if these are not known.
 
-        :param begin: begins one of as many inquiries as it takes
+        :param begin: begins each of as many inquiries as needed
         :returns: with the thresholds that the BMC has now, as far as the time of one inquiry allows; the
             others have those of their records
         :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
@@ -126,9 +126,9 @@ class SensorWatch:
         return found
 
     async def records(self, begin: Callable[[], Inquiry], version: bytes | None) -> sdr.Repository:
-        """Which sensors the BMC has; their records are read now where these are not known.
+        """Return the BMC's sensors; their records are read now if they are not known.
 
-        :param begin: begins one of as many inquiries as it takes
+        :param begin: begins each of as many inquiries as needed
         :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
         """
         if version is None:
@@ -137,14 +137,14 @@ class SensorWatch:
         while self._repository is None or self._version != version:
             try:
                 await self._records(begin(), version)
-            except errors.BMCUnreachable:  # perhaps it is only silent when asked for a whole record
+            except errors.BMCUnreachable:  # perhaps it only does not answer requests for a whole record
                 if not again:
                     raise
                 again = False
         return self._repository
 
     def clock_is_due(self, now: float) -> bool:
-        """Whether the BMC's clock was not read for an hour; then it counts as read.
+        """Whether the BMC's clock was not read for an hour; after this call it counts as read.
 
         :param now: seconds, monotonic
         """
@@ -154,13 +154,13 @@ class SensorWatch:
         return due
 
     def note(self, trouble: str | None) -> None:
-        """Log why the sensors are not watched, when that is news."""
+        """Log why the sensors are not watched, if the reason is new."""
         if trouble is not None and trouble != self._trouble:
             LOG.warning("Sensors are not watched: %s", trouble)
         self._trouble = trouble
 
     async def _records(self, inquiry: Inquiry, version: bytes | None) -> sdr.Repository | None:
-        """The sensors that the BMC has; None while the time was too short to read all of its records."""
+        """Return the BMC's sensors; None while there was no time to read all of its records."""
         if version is None:
             return _NO_SENSORS
         if self._repository is not None and self._version == version:

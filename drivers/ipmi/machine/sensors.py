@@ -1,4 +1,4 @@
-"""What sensors say: numbers, and whether they or states are a fault.
+"""Decodes sensors: numbers, and whether numbers or states are a fault.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -16,7 +16,7 @@ _ALL_STATES: Final = 0x7FFF
 _ANY_THRESHOLD: Final = 0x3F
 
 #: By bit of the comparison status (table 35-15), worst first: rank and words. A Get Sensor Thresholds answer
-#: (table 35-9) has the threshold at the same place, and the same bit for whether it is readable.
+#: (table 35-9) has the threshold at the same position, and the same bit for whether it is readable.
 _THRESHOLDS: Final = (
     (5, "Critical", "above its upper non-recoverable threshold"),
     (2, "Critical", "below its lower non-recoverable threshold"),
@@ -29,7 +29,7 @@ _THRESHOLDS: Final = (
 _IN_ORDER: Final = (
     "lower_caution", "lower_critical", "lower_fatal", "upper_caution", "upper_critical", "upper_fatal",
 )  # fmt: skip
-#: What stands still or supplies nothing while the machine is off.
+#: Sensors that stand still or supply nothing while the machine is off.
 _RESTING: Final = frozenset({"fan", "fan_share", "voltage", "current", "power"})
 _UNIT_WORDS: Final = {"celsius": "degrees C", "rpm": "RPM"}
 
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
     """An answer to Get Sensor Reading, section 35.14.
 
     :param raw: of a sensor with numbers
-    :param states: thresholds that are crossed, or a discrete sensor's states, as bits
+    :param states: crossed thresholds, or a discrete sensor's states, as bits
     """
 
     raw: int
@@ -46,9 +46,9 @@ class Reading(NamedTuple):
 
 
 def decode(answer: bytes, counted: int = 0) -> Reading | None:
-    """The reading in an answer; None while the sensor has none.
+    """Return the reading in an answer; None while the sensor has none.
 
-    :param counted: the states that the sensor can have, as bits; 0 for all
+    :param counted: the possible states of the sensor, as bits; 0 for all
     """
     if len(answer) < 2 or not answer[1] & _SCANNED or answer[1] & _UNAVAILABLE:
         return None
@@ -56,21 +56,21 @@ def decode(answer: bytes, counted: int = 0) -> Reading | None:
 
 
 async def read(inquiry: Inquiry, sensor: sdr.Sensor) -> Reading | None:
-    """Ask for one reading; None when there is none at present.
+    """Read one sensor; return None when there is no reading at present.
 
     :raises podium.errors.DriverError: when the BMC does not answer
     """
     try:
         answer = await inquiry.ask(packet.GET_SENSOR_READING, bytes((sensor.number,)))
     except commands.CommandFailed:
-        return None  # it is not fitted, or the record promises what the BMC does not have
+        return None  # it is not fitted, or the BMC lacks what the record promises
     return decode(answer, sensor.states)
 
 
 def fault(sensor: sdr.Sensor, reading: Reading, powered: bool) -> commands.Fault | None:
-    """What is wrong by a reading, without the threshold's value.
+    """Return the fault in a reading, without the threshold's value.
 
-    :param powered: whether the machine is on; what rests in one that is off is not at fault
+    :param powered: whether the machine is on; sensors at rest in a machine that is off are not at fault
     """
     if sensor.reading_type != sdr.THRESHOLD:
         known = discrete.states(sensor.reading_type, sensor.sensor_type)
@@ -84,20 +84,20 @@ def fault(sensor: sdr.Sensor, reading: Reading, powered: bool) -> commands.Fault
 
 
 def amount(sensor: sdr.Sensor, raw: int) -> str:
-    """A reading with its unit, as ``97 degrees C``; empty where there is no number."""
+    """Return a reading with its unit, as ``97 degrees C``; empty if there is no number."""
     unit = base.SENSOR_KINDS[sensor.kind] if sensor.kind else ""
     found = number(sensor, raw)
     return found and f"{found} {_UNIT_WORDS.get(unit, unit)}".rstrip()
 
 
 def number(sensor: sdr.Sensor, raw: int) -> str:
-    """A reading without its unit, as ``97``; empty where there is no number."""
+    """Return a reading without its unit, as ``97``; empty if there is no number."""
     value = None if sensor.conversion is None else sensor.conversion.value(raw)
     return "" if value is None else f"{round(value, 2):.12g}"
 
 
 async def threshold(inquiry: Inquiry, sensor: sdr.Sensor, reading: Reading) -> str:
-    """The threshold that is crossed, as `` 95``, with Get Sensor Thresholds; empty when it is not known.
+    """Return the crossed threshold, as `` 95``, with Get Sensor Thresholds; empty if not known.
 
     :raises podium.errors.DriverError: when the BMC does not answer
     """
@@ -115,7 +115,7 @@ async def threshold(inquiry: Inquiry, sensor: sdr.Sensor, reading: Reading) -> s
 
 
 async def thresholds(inquiry: Inquiry, sensor: sdr.Sensor) -> base.Thresholds | None:
-    """All thresholds as the BMC has them now, or else as the sensor's record has them; None for none.
+    """Return all thresholds as the BMC has them now, or else as in the sensor's record; None for none.
 
     :raises podium.errors.DriverError: when the BMC does not answer
     """
@@ -129,7 +129,7 @@ async def thresholds(inquiry: Inquiry, sensor: sdr.Sensor) -> base.Thresholds | 
 
 
 def decode_thresholds(sensor: sdr.Sensor, answer: bytes) -> base.Thresholds | None:
-    """What is readable of an answer to Get Sensor Thresholds (table 35-9), in the unit of the kind."""
+    """Decode the readable part of a Get Sensor Thresholds answer (table 35-9), in the unit of the kind."""
     if sensor.conversion is None or not answer or not answer[0] & _ANY_THRESHOLD:
         return None
     convert = sensor.conversion.value
@@ -143,7 +143,7 @@ def measured(
     powered: bool,
     thresholds: base.Thresholds | None = None,
 ) -> base.Sensor:
-    """One of the sensors that measure, in the words of all drivers."""
+    """Return a measuring sensor in the form that all drivers use."""
     assert sensor.kind is not None and sensor.conversion is not None
     if reading is None:
         return base.Sensor(sensor.name, sensor.kind, None, thresholds=thresholds)

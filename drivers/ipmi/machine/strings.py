@@ -1,4 +1,4 @@
-"""Text as BMCs keep it, in sensor records and FRU data: a byte of encoding and length, then the text.
+"""Decodes text in sensor records and FRU data: a byte of encoding and length, then the text.
 
 Sources: IPMI v2.0 revision 1.1, section 43.15; Platform Management FRU Information Storage Definition v1.0,
 section 13.
@@ -14,7 +14,7 @@ PACKED: Final = 2
 
 
 def decode(encoding: int, data: bytes) -> str:
-    """The text, printable and on one line; whatever the bytes are, there is one.
+    """Return the text, printable and on one line, whatever the bytes are.
 
     :param encoding: the upper two bits of the type/length byte; 0 is unspecified binary in FRU data and
         Unicode in sensor records: taken for ASCII here unless every other byte is zero, as in UTF-16

@@ -1,7 +1,7 @@
 """What a system boots from: BootSourceOverride in the object ``Boot`` of ComputerSystem (DMTF DSP2046).
 
-What is chosen for the next boot stands in the system itself or, where it has one with these properties, in
-its settings resource (DSP0266, section "Settings resource").
+The choice for the next boot is in the system itself or, if it has one with these properties, in its settings
+resource (DSP0266, section "Settings resource").
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MODE: Final = "BootSourceOverrideMode"
 _LISTED: Final = "@Redfish.AllowableValues"
 _NONE: Final = "None"
 _OFF: Final = "Disabled"
-#: A BMC's words for a device, the usual one first.
+#: A BMC's words for each device, the usual one first.
 _TARGETS: Final = {
     "pxe": ("Pxe",),
     "disk": ("Hdd",),
@@ -37,7 +37,7 @@ _MODE_WORDS: Final = {word.lower(): mode for mode, word in _MODES.items()}
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A resource in which the BMC takes properties of ``Boot``."""
+    """A resource in which the BMC accepts properties of ``Boot``."""
 
     path: str
     response: Response
@@ -48,7 +48,7 @@ class _Place:
 
 
 class _Override:
-    """What a system boots from, as it was just read.
+    """What a system boots from, as just read.
 
     :param places: the system, and then its settings resource if that has some of these properties
     """
@@ -74,7 +74,7 @@ class _Override:
         return resources.text(self._boot, _MODE)
 
     def target(self, device: str) -> str | None:
-        """A device in the BMC's word; None if it does not have it."""
+        """Return a device in the BMC's word; None if the BMC does not have it."""
         listed = resources.member(self._boot, _TARGET + _LISTED, list) or []
         spellings = {word.lower(): word for word in listed if isinstance(word, str)}
         words = _TARGETS.get(device, ())
@@ -86,7 +86,7 @@ class _Override:
         return tuple(device for device in base.BOOT_DEVICES if device == "default" or self.target(device))
 
     async def take(self, properties: dict[str, str]) -> None:
-        """Change some properties of ``Boot``, each where the BMC has it."""
+        """Change properties of ``Boot``, each in the resource where the BMC has it."""
         for place in reversed(self._places):
             own = {key: value for key, value in properties.items() if self._place(key) is place}
             if own:
@@ -107,7 +107,7 @@ async def read(system: System) -> base.Boot:
 
 
 async def choose(system: System, boot: base.BootDevice) -> None:
-    """Have a system boot from something else.
+    """Change what a system boots from.
 
     :raises podium.errors.Unsupported: the BMC has no such device
     :raises podium.errors.DriverError: it does not answer, or refuses
@@ -134,12 +134,12 @@ async def choose(system: System, boot: base.BootDevice) -> None:
 
 
 def _ways(boot: base.BootDevice, target: str | None, mode: str | None) -> list[list[dict[str, str]]]:
-    """What may be sent, each way one request after another, the usual way first.
+    """Return the possible request sequences, the usual one first.
 
-    Some BMCs want all three properties together, others the mode in a request of its own; some do not take a
-    target together with ``Disabled``.
+    Some BMCs want all three properties together, others the mode in a request of its own; some do not accept
+    a target together with ``Disabled``.
 
-    :param mode: the present one, in the BMC's word
+    :param mode: the present mode, in the BMC's word
     """
     wanted = _MODES.get(boot.mode or "")
     if wanted is not None and wanted.lower() == (mode or "").lower():
@@ -154,7 +154,7 @@ def _ways(boot: base.BootDevice, target: str | None, mode: str | None) -> list[l
 
 
 def _forms(boot: base.BootDevice, target: str | None) -> list[dict[str, str]]:
-    """The properties without the mode, the usual form first."""
+    """Return the properties without the mode, the usual form first."""
     if boot.device != "default":
         return [{_TARGET: target or "", _ENABLED: "Continuous" if boot.persistent else "Once"}]
     whole, switch = {_TARGET: target or _NONE, _ENABLED: _OFF}, {_ENABLED: _OFF}
@@ -170,7 +170,7 @@ async def _read(system: System) -> _Override:
         except ENDS:
             raise
         except errors.DriverError:
-            pass  # it may be announced before it is there
+            pass  # it may be announced before it exists
     if not any(key in place.boot for place in places for key in (_TARGET, _ENABLED)):
         raise errors.Unsupported(f"BMC {system.bmc.target} does not say what {system.path} boots from")
     return _Override(system, places)

@@ -5,14 +5,14 @@ from typing import Any, Final
 from podium.drivers.redfish import conditions, power
 from podium.drivers.redfish.http.client import BMC, Refused, Response
 
-#: What a BMC answers to a request that it understands, and whose properties or values it does not take.
+#: Statuses for a request that the BMC understands, but whose properties or values it does not accept.
 _OF_VALUE: Final = frozenset({400, 405, 409, 422, 501})
 
 
 async def change(bmc: BMC, path: str, known: Response, properties: dict[str, Any]) -> None:
-    """Give properties of a resource other values. Done twice, it does no harm.
+    """Change properties of a resource. Doing it twice does no harm.
 
-    :param known: the resource as it was just read
+    :param known: the resource as just read
     :raises podium.errors.DriverError: the BMC does not answer, or refuses
     """
 
@@ -23,5 +23,5 @@ async def change(bmc: BMC, path: str, known: Response, properties: dict[str, Any
 
 
 def is_of_value(refused: Refused) -> bool:
-    """Whether what is refused may be taken in another form."""
+    """Whether the refused values may be accepted in another form."""
     return refused.status in _OF_VALUE and not power.is_passing(refused.messages)

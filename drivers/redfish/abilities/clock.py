@@ -11,14 +11,14 @@ from podium.drivers.redfish.http.client import Refused, Response
 from podium.drivers.redfish.machine.walk import Walk
 from podium.drivers.redfish.system import System
 
-_WALK: Final = (16, 8.0)  # requests that finding the managers may take, and seconds
+_WALK: Final = (16, 8.0)  # maximum requests to find the managers, and seconds
 _MANAGERS: Final = 4
 _TIME: Final = "DateTime"
 _OFFSET: Final = "DateTimeLocalOffset"
 
 
 class _Clock(NamedTuple):
-    """What a manager says its time is."""
+    """The time that a manager reports."""
 
     path: str
     manager: Response
@@ -26,9 +26,9 @@ class _Clock(NamedTuple):
 
 
 async def read(system: System) -> datetime:
-    """Read what time the BMC of a system takes it to be.
+    """Read the clock of a system's BMC.
 
-    :raises podium.errors.Unsupported: it does not say
+    :raises podium.errors.Unsupported: the BMC does not report a time
     :raises podium.errors.DriverError: it does not answer, or refuses
     """
     return (await _find(system)).now
@@ -37,7 +37,7 @@ async def read(system: System) -> datetime:
 async def adjust(system: System) -> None:
     """Set the clock of a system's BMC to the time of this host.
 
-    :raises podium.errors.Unsupported: it does not say what time it is
+    :raises podium.errors.Unsupported: the BMC does not report a time
     :raises podium.errors.DriverError: it does not answer, or refuses
     """
     path, manager, before = await _find(system)
@@ -63,7 +63,7 @@ async def adjust(system: System) -> None:
 
 
 async def _find(system: System) -> _Clock:
-    """The clock of the BMC among a system's managers, else of the first that has one."""
+    """Return the clock of the BMC among a system's managers, or else of the first that has one."""
     body = (await system.resource()).body
     found: list[_Clock] = []
     for path in await Walk(system.bmc, *_WALK, places=system.places).related(

@@ -1,4 +1,4 @@
-"""One entry of a BMC's log in words (DMTF DSP2046, schema ``LogEntry``)."""
+"""Converts one entry of a BMC's log to words (DMTF DSP2046, schema ``LogEntry``)."""
 
 import datetime
 import hashlib
@@ -11,18 +11,18 @@ from podium.drivers.node import STATUSES
 from podium.drivers.redfish import resources
 from podium.drivers.redfish.abilities.moments import moment
 
-_LONGEST: Final = 2000  # of which people see half, once secrets are hidden
+_LONGEST: Final = 2000  # people see half of it, once secrets are hidden
 _ARGUMENTS: Final = 16
-_FIRST_YEAR: Final = 1998  # no BMC that was set is older
+_FIRST_YEAR: Final = 1998  # a clock that was set never shows an earlier year
 _SEVERITIES: Final = {
     **dict.fromkeys(("warning", "caution", "minor", "degraded", "noncritical"), "Warning"),
     **dict.fromkeys(("critical", "major", "error", "fatal", "severe", "nonrecoverable", "alert"), "Critical"),
 }
-#: Of a message in a registry: prefix, version, name (DSP0266, section "MessageId format").
+#: A message in a registry: prefix, version, name (DSP0266, section "MessageId format").
 _REGISTERED: Final = re.compile(r"[A-Za-z]\w*(?:\.\d+){1,3}\.(\w+)\Z")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PLACE: Final = re.compile(r"%(\d)")
-#: What words are made of, or nobody misses.
+#: Properties that are already in the message, or of no interest.
 _SAID: Final = frozenset({"Id", "Name", "Description", "Message"})
 _DIGITS: Final = 8
 
@@ -30,17 +30,17 @@ Member = dict[str, Any]
 
 
 def entry_id(member: Member) -> str:
-    """What the BMC calls an entry, also of a reference to one; digits of its content if that is nothing."""
+    """Return the BMC's id of an entry or of a reference to one; digits of its content if there is none."""
     path = resources.line(member.get("@odata.id"), 1024)
     its_id = resources.line(member.get("Id"), 128) or path.rstrip("/").rpartition("/")[2]
     return its_id or f"~{_digits(member)}"
 
 
 class Ids:
-    """What entries are called: as by the BMC, and apart if it calls several alike.
+    """The ids of entries: the BMC's, made unique if the BMC uses one several times.
 
-    It goes from the newest entry to the oldest. The newest of several keeps the id, the others get digits of
-    their content, which are the same in each reading.
+    It goes from the newest entry to the oldest. The newest of several entries keeps the id; the others get
+    digits of their content, which are the same in each reading.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Ids:
         self.are_doubled = False  #: whether there were different entries with one id
 
     def of(self, member: Member) -> str | None:
-        """The id of the next older entry; None for one that was there already: new ones moved it."""
+        """Return the id of the next older entry; None for one that was there already: new ones moved it."""
         its_id = entry_id(member)
         another = self._given.get(its_id)
         if another is None:
@@ -65,12 +65,12 @@ class Ids:
 
 
 def is_same(one: Member, another: Member) -> bool:
-    """Whether two entries say the same."""
+    """Whether two entries have the same content."""
     return _content(one) == _content(another)
 
 
 def _content(member: Member) -> Member:
-    """An entry without what the service adds to any resource; a reference is nothing else."""
+    """Return an entry without what the service adds to any resource; a reference has nothing else."""
     return {key: value for key, value in member.items() if not key.startswith("@")} or member
 
 
@@ -79,13 +79,13 @@ def _digits(member: Member) -> str:
 
 
 def created(member: Member, zone: datetime.tzinfo) -> datetime.datetime | None:
-    """When an entry was made; None if it does not say, or its clock was not set."""
+    """Return when an entry was created; None if it does not say, or its clock was not set."""
     at = moment(member, "Created", zone) or moment(member, "EventTimestamp", zone)
     return None if at is None or at.year < _FIRST_YEAR else at
 
 
 def sensor_path(member: Member) -> str:
-    """The path of the sensor that an entry is about; empty where its origin is none."""
+    """Return the path of the sensor that an entry is about; empty if its origin is not a sensor."""
     origin = resources.part(member, "Links", "OriginOfCondition") or resources.part(
         member, "OriginOfCondition"
     )
@@ -95,11 +95,11 @@ def sensor_path(member: Member) -> str:
 
 
 def entry(member: Member, zone: datetime.tzinfo, its_id: str | None = None, sensor: str = "") -> LogEntry:
-    """An entry as it stands in the collection.
+    """Convert an entry of the collection.
 
     :param zone: of times without an offset
-    :param its_id: see :class:`Ids`; otherwise what the BMC calls it
-    :param sensor: the name of its sensor; otherwise the last part of its path
+    :param its_id: see :class:`Ids`; by default the BMC's id
+    :param sensor: the name of its sensor; by default the last part of its path
     """
     at = created(member, zone)
     severity = resources.text(member, "Severity") or resources.text(member, "MessageSeverity") or ""
@@ -115,7 +115,7 @@ def entry(member: Member, zone: datetime.tzinfo, its_id: str | None = None, sens
 
 
 def _message(member: Member) -> str:
-    """The message, or what is made of its identifier, or of what an entry of IPMI's log has instead."""
+    """Return the message, or a text from its identifier, or from what an entry of IPMI's log has instead."""
     listed = resources.member(member, "MessageArgs", list) or []
     arguments = [resources.line(one) for one in listed[:_ARGUMENTS]]
     message = resources.text(member, "Message", _LONGEST)
@@ -139,7 +139,7 @@ def _argument(arguments: list[str], place: re.Match[str]) -> str:
 
 
 def _rest(member: Member, at: datetime.datetime | None) -> str:
-    """What the entry has beside its words, as JSON."""
+    """Return the rest of the entry, besides its words, as JSON."""
     said = _SAID | ({"Created"} if at is not None else set())
     ordered = sorted(member.items(), key=lambda item: isinstance(item[1], dict))  # the longest last
     own = {

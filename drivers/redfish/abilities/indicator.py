@@ -1,6 +1,6 @@
-"""The LED by which people find a machine: ``LocationIndicatorActive`` (DSP2046), or ``IndicatorLED`` of old.
+"""The LED by which people find a machine: ``LocationIndicatorActive`` (DSP2046) or ``IndicatorLED``.
 
-Redfish has no LED that goes out by itself, so the driver puts out those that are lit for a time.
+Redfish has no LED that goes out by itself, so the driver switches off those that are lit for a time.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ LOG = log.getLogger(__name__)
 
 _NEWER: Final = "LocationIndicatorActive"
 _OLDER: Final = "IndicatorLED"
-_WALK: Final = (16, 8.0)  # requests that finding the chassis may take, and seconds
+_WALK: Final = (16, 8.0)  # maximum requests to find the chassis, and seconds
 _CHASSIS: Final = 4
 _PAUSES: Final = (0.0, 5.0, 30.0, 120.0, 600.0)
-_LEAVING: Final = 1.0  # seconds that putting one out may take when its node goes elsewhere
+_LEAVING: Final = 1.0  # seconds for switching one off when its node goes elsewhere
 
 
 async def show(system: System, *, lit: bool) -> None:
-    """Light the LED of a system, or put it out; that of its chassis where the system has none to be changed.
+    """Switch the LED of a system on or off; that of its chassis if the system has none that can be changed.
 
-    :raises podium.errors.Unsupported: the BMC shows none
+    :raises podium.errors.Unsupported: the BMC shows no LED
     :raises podium.errors.DriverError: it does not answer, or refuses
     """
     response = await system.resource()
@@ -54,7 +54,7 @@ async def show(system: System, *, lit: bool) -> None:
 
 
 async def _show(system: System, path: str, found: Response, lit: bool) -> errors.DriverError | None:
-    """Light or put out the LED of one resource; returns why that cannot be done."""
+    """Switch the LED of one resource on or off; return why that is not possible."""
     refusal: Refused | None = None
     for properties in _forms(found.body, lit):
         try:
@@ -69,7 +69,7 @@ async def _show(system: System, path: str, found: Response, lit: bool) -> errors
 
 
 def _forms(body: dict[str, Any], lit: bool) -> list[dict[str, Any]]:
-    """What may be sent, the best first; nothing for a resource without an LED."""
+    """Return the possible requests, the best first; empty for a resource without an LED."""
     forms: list[dict[str, Any]] = [{_NEWER: lit}] if _NEWER in body else []
     if resources.text(body, _OLDER) is not None or f"{_OLDER}@Redfish.AllowableValues" in body:
         listed = resources.member(body, f"{_OLDER}@Redfish.AllowableValues", list) or []
@@ -81,8 +81,8 @@ def _forms(body: dict[str, Any], lit: bool) -> list[dict[str, Any]]:
 class Indicators:
     """LEDs that are lit for a time.
 
-    :param find: the system of a node that is in use
-    :param pauses: seconds before each attempt to put one out
+    :param find: returns the system of a node that is in use
+    :param pauses: seconds before each attempt to switch one off
     """
 
     def __init__(self, find: Callable[[Node], System | None], pauses: Sequence[float] = _PAUSES) -> None:
@@ -91,9 +91,9 @@ class Indicators:
         self._lit: dict[str, tuple[Node, asyncio.Task[None]]] = {}  # by UUID
 
     async def show(self, node: Node, system: System, seconds: float | None) -> None:
-        """Light the LED of a node for so many seconds, until it is put out for None, or put it out for 0.
+        """Light the LED of a node for this many seconds, or until switched off for None; 0 switches it off.
 
-        :raises podium.errors.DriverError: as :func:`show`; then all is as it was
+        :raises podium.errors.DriverError: as :func:`show`; then nothing has changed
         """
         await show(system, lit=seconds != 0)
         if (before := self._lit.pop(node.uuid, None)) is not None:
@@ -103,7 +103,7 @@ class Indicators:
             self._lit[node.uuid] = node, task
 
     async def leave(self, node: Node) -> None:
-        """Put out at once what is lit for a time: nobody here will do so later."""
+        """Switch off at once what is lit for a time: nobody here will do so later."""
         lit = self._lit.pop(node.uuid, None)
         system = self._find(node)
         if lit is None:

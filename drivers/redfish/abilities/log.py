@@ -1,7 +1,7 @@
-"""The log that a BMC keeps of a system: LogService and its entries (DMTF DSP2046).
+"""The hardware's log of a system: LogService and its entries (DMTF DSP2046).
 
-A system has several, and so has its manager. The one that is read is IPMI's system event log (SEL) where
-there is one, else the one that looks most like it.
+A system has several logs, and so has its manager. The one that is read is IPMI's system event log (SEL) if
+there is one, otherwise the most similar one.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from podium.drivers.redfish.http.client import Refused, Response
 from podium.drivers.redfish.machine.walk import Walk, linked
 from podium.drivers.redfish.system import System
 
-_WALK: Final = (64, 15.0)  # requests that finding the log may take, and seconds
+_WALK: Final = (64, 15.0)  # maximum requests to find the log, and seconds
 _SECONDS: Final = 20.0  # for the entries
 _PAUSES: Final = (0.0, 1.0, 3.0, 6.0)
 _SERVICES: Final = 24
 _OWNERS: Final = 4
-_SENSORS: Final = 8  # that one reading asks for their names
-_NAMES: Final = 32  # of sensors, that are kept
+_SENSORS: Final = 8  # maximum number whose names one reading requests
+_NAMES: Final = 32  # maximum number of sensor names that are kept
 _GONE: Final = (404, 410)
 _SEL: Final = re.compile(r"\bsel\b|system ?event|event ?log ?\(sel\)")
 _OTHERS: Final = re.compile(
@@ -41,7 +41,7 @@ _CLEAR: Final = "#LogService.ClearLog"
 
 
 class _Service(NamedTuple):
-    """A log as it was just found.
+    """A log as just found.
 
     :param offset: how many seconds its clock is ahead of this host's
     :param zone: of times in it without an offset
@@ -74,13 +74,13 @@ async def read(system: System, before: str | None, after: str | None, limit: int
 
 
 async def clear(system: System, last: str, pauses: Sequence[float] = _PAUSES) -> None:
-    """Empty the log, as :meth:`podium.drivers.base.Driver.clear_log`.
+    """Clear the log, as :meth:`podium.drivers.base.Driver.clear_log`.
 
-    :param pauses: seconds before each look whether that has been done
-    :raises podium.errors.LogChanged: there are newer entries; nothing was done
+    :param pauses: seconds before each check whether it is cleared
+    :raises podium.errors.LogChanged: there are newer entries; nothing was cleared
     :raises podium.errors.Unsupported: the BMC keeps no log, or it cannot be emptied, or only a part of it
         can be read
-    :raises podium.errors.BMCUnreachable: whether it was emptied is not known
+    :raises podium.errors.BMCUnreachable: it is not known whether the log was cleared
     :raises podium.errors.DriverError: it does not answer, refuses, or does nothing
     """
     service = await _service(system)
@@ -115,7 +115,7 @@ async def clear(system: System, last: str, pauses: Sequence[float] = _PAUSES) ->
             if not await _is_in(system, service, newest):
                 return
             failure = None
-        except errors.DriverError as again:  # it may be at it
+        except errors.DriverError as again:  # it may be in progress
             failure = again
     if failure is not None:
         raise errors.BMCUnreachable(
@@ -156,7 +156,7 @@ async def _newest(system: System, service: _Service) -> Member | None:
 
 
 async def _is_in(system: System, service: _Service, wanted: Member) -> bool:
-    """Whether an entry is in the log; others have come before it if the BMC only said that all are gone."""
+    """Whether an entry is in the log; if the BMC only claimed that all are gone, newer ones precede it."""
     reader = _reader(system, service, time.monotonic() + _SECONDS)
     async with aclosing(reader.backwards()) as members:
         async for _, member in members:
@@ -174,7 +174,7 @@ async def _collect(
     after: str | None,
     limit: int,
 ) -> base.Log | None:
-    """Entries between two, the newest so many; None if the newer of the two is not there."""
+    """Return entries between two, at most so many, the newest; None if the newer of the two is not there."""
     reader, ids = _reader(system, service, end), Ids()
     found: dict[str, Member] = {}
     oldest, more, is_between = 0, False, before is None
@@ -217,7 +217,7 @@ async def _collect(
 
 
 async def _sensors(system: System, paths: Sequence[str], end: float) -> dict[str, str]:
-    """What sensors are called, by their paths; only some of those that are not known yet."""
+    """Return the names of sensors, by their paths; of those not known yet only some."""
     known = system.log.sensors
     for path in [*dict.fromkeys(path for path in paths if path and path not in known)][:_SENSORS]:
         if time.monotonic() >= end:
@@ -260,13 +260,13 @@ async def _described(system: System, path: str) -> _Service:
     entries = linked(response.body, "Entries")
     if not entries:
         raise errors.Unsupported(f"BMC {system.bmc.target} has no entries in {path}")
-    cut = 0.5 if now is not None and not now.microsecond else 0.0  # on average, of a time in whole seconds
+    cut = 0.5 if now is not None and not now.microsecond else 0.0  # on average, if times are in whole seconds
     offset = None if now is None else now.timestamp() + cut - (asked + answered) / 2
     return _Service(path, response, entries, offset, (now and now.tzinfo) or datetime.UTC)
 
 
 async def _find(system: System) -> str:
-    """The path of the log that is read."""
+    """Return the path of the log that is read."""
     found: list[tuple[int, str]] = []
     walk = Walk(system.bmc, *_WALK, places=system.places)
     async for owner in _owners(walk, (await system.resource()).body):
@@ -283,7 +283,7 @@ async def _find(system: System) -> str:
 
 
 async def _owners(walk: Walk, system: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    """What may have logs of a system: itself, then its managers, then its chassis."""
+    """Yield what may have logs of a system: the system, then its managers, then its chassis."""
     yield system
     for name, collection in (("ManagedBy", "Managers"), ("Chassis", "Chassis")):
         for path in await walk.related(system, name, collection, _OWNERS):
@@ -291,7 +291,7 @@ async def _owners(walk: Walk, system: dict[str, Any]) -> AsyncIterator[dict[str,
 
 
 def _rank(service: dict[str, Any]) -> int | None:
-    """How little a log is what is looked for, from 0; None for one that has no entries."""
+    """Rank how well a log fits, 0 for best; None for a log without entries."""
     if not linked(service, "Entries"):
         return None
     name = " ".join(filter(None, (resources.text(service, key) for key in ("Id", "Name")))).lower()

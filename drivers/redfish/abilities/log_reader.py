@@ -1,8 +1,8 @@
-"""The entries of a log from the newest to the oldest, whatever order and pages its BMC has them in.
+"""The entries of a log from newest to oldest, whatever order and pages the BMC has.
 
-With ``$skip`` (DSP0266, section "Query parameters") a log is read from where it is needed. It is known where
-the service root offers it, and where the BMC's own links to further pages have it. Without it a log that
-begins with the oldest is read whole.
+With ``$skip`` (DSP0266, section "Query parameters") a log is read from the place where it is needed. The BMC
+supports it if its service root offers it, or if its own links to further pages use it. Without it, a log that
+begins with the oldest entry is read whole.
 """
 
 import datetime
@@ -22,8 +22,8 @@ from podium.drivers.redfish.machine.log_place import LogPlace
 from podium.drivers.redfish.machine.walk import Walk
 
 _AT_FIRST: Final = 50  # entries that show the order
-_CHUNK: Final = 200  # entries of one request: more take some BMCs longer than they may be silent
-_KEPT: Final = 20_000  # newest entries of a log that is read whole
+_CHUNK: Final = 200  # entries of one request: with more, some BMCs are silent for too long
+_KEPT: Final = 20_000  # newest entries that are kept of a log that is read whole
 _REQUESTS: Final = 300
 _WALK: Final = (1, 8.0)
 _SKIP: Final = re.compile(r"([?&](?:\$|%24)skip=)\d+", re.IGNORECASE)
@@ -33,7 +33,7 @@ _DOUBTFUL: Final = (0.25, 0.75)  # of the steps between times go back
 
 
 class OutOfTime(errors.DriverError):
-    """There are more entries than can be read in one go."""
+    """There are more entries than can be read at once."""
 
 
 class _Page(NamedTuple):
@@ -45,9 +45,9 @@ class _Page(NamedTuple):
 class LogReader:
     """One reading of a log.
 
-    :param path: of the collection of its entries
-    :param place: what is known of the log; what is learned goes into it
-    :param end: when it begins no other request, by the clock
+    :param path: the path of the collection of its entries
+    :param place: what is known of the log; it is extended by what is learned
+    :param end: the time of the clock after which it begins no request
     :param zone: of times without an offset
     """
 
@@ -73,10 +73,11 @@ class LogReader:
         self._skipping: Callable[[int, int], str] | None = None
 
     async def backwards(self, start: int | None = None) -> AsyncGenerator[tuple[int, Member], None]:
-        """Each entry, which may be a reference, with the number of those that are older.
+        """Yield each entry, which may be a reference, with the number of older entries.
 
-        :param start: older entries of the first that is wanted; None for the newest
-        :raises OutOfTime: there are more, and those that were read are the newest of all, or none was read
+        :param start: the number of entries older than the first wanted one; None for the newest
+        :raises OutOfTime: there are more entries; those that were read are the newest of all, or none was
+            read
         :raises podium.errors.DriverError: the BMC does not answer, or refuses
         """
         first = await self._first()
@@ -125,7 +126,7 @@ class LogReader:
                 )
 
     async def lack(self) -> errors.DriverError | None:
-        """What is to be said where the log, read to its end, has fewer entries than the BMC says that it has.
+        """Return the error if the log, read to its end, has fewer entries than the BMC reports.
 
         :raises podium.errors.DriverError: as :meth:`backwards`
         """
@@ -138,7 +139,7 @@ class LogReader:
         )
 
     async def whole(self, member: Member) -> Member:
-        """The entry that a reference stands for; one that is gone is as empty as that."""
+        """Return the entry that a reference stands for; a deleted one is as empty as the reference."""
         if not _is_reference(member):
             return member
         self._spend()
@@ -150,7 +151,7 @@ class LogReader:
             return member
 
     async def _first(self) -> _Page:
-        """The first page, from which it is learned how the others are asked for."""
+        """Return the first page, which shows how to request the others."""
         features = resources.part(await self._bmc.root(), "ProtocolFeaturesSupported")
         page: _Page | None = None
         if features.get(_TOP_SKIP) is True and self._place.skips:
@@ -166,7 +167,7 @@ class LogReader:
         if page.members and all(map(_is_reference, page.members)):
             page = await self._expanded(page)
         if page.size is not None and page.size < len(page.members) + (page.following is not None):
-            page = page._replace(size=None)  # it is no count of what there is
+            page = page._replace(size=None)  # it does not count the existing entries
         if page.following is None and page.size is not None and page.size > len(page.members):
             page = page._replace(following=self._skipping and self._skipping(len(page.members), _CHUNK))
         elif page.following is not None and self._skipping is None and _SKIP.search(page.following):
@@ -178,10 +179,10 @@ class LogReader:
         return page
 
     def _learn_order(self, members: list[Member]) -> None:
-        """Learn which entries stand first.
+        """Learn which entries come first.
 
-        Numbers that only rise or fall are believed. Times are where there are no such: a clock may have been
-        set back, which makes a few of many wrong, and of a few any.
+        Numbers that only rise or only fall are trusted. Without them, times are used: a clock may have been
+        set back, which makes a few of many times wrong, and any of a few.
         """
         place, ids = self._place, [entry_id(member) for member in members]
         if all(one.isascii() and one.isdecimal() and len(one) < _DIGITS for one in ids):
@@ -199,7 +200,7 @@ class LogReader:
             place.newest_first = share > 0.5
 
     async def _expanded(self, page: _Page) -> _Page:
-        """The first page with whole entries, where the BMC can do that."""
+        """Return the first page with whole entries, if the BMC can do that."""
         self._expand = (await Walk(self._bmc, *_WALK).expand()).removeprefix("?")
         if not self._expand:
             return page
@@ -218,7 +219,7 @@ class LogReader:
         return f"{self._path}?$skip={skip}&$top={top}{expand}"
 
     async def _from(self, first: _Page, start: int, size: int) -> AsyncGenerator[tuple[int, Member], None]:
-        """Entries from one on, in chunks that are asked for by their place.
+        """Yield entries from one on, in chunks that are requested by position.
 
         :raises _CannotSkip: before any of them
         """
@@ -273,7 +274,7 @@ class LogReader:
         body = (await self._bmc.get(path)).body
         members = resources.member(body, "Members", list) or []
         following = body.get("Members@odata.nextLink") or body.get("@odata.nextLink")
-        if isinstance(following, dict):  # as all other links are
+        if isinstance(following, dict):  # like all other links
             following = following.get("@odata.id")
         return _Page(
             [one for one in members if isinstance(one, dict)],
@@ -288,7 +289,7 @@ class LogReader:
 
 
 class _CannotSkip(Exception):
-    """What was asked for by its place is not what came."""
+    """The answer is not what was requested by its position."""
 
 
 def _numbered(members: list[Member], *, newest_first: bool) -> Iterator[tuple[int, Member]]:

@@ -1,4 +1,4 @@
-"""Times as BMCs write them: date-time of RFC 3339 (DSP0268), which some have without an offset."""
+"""Times in the format of BMCs: date-time of RFC 3339 (DSP0268), in some BMCs without an offset."""
 
 import datetime
 import re
@@ -9,11 +9,11 @@ from podium.drivers.redfish import resources
 _LONGEST: Final = 64
 _OFFSET: Final = re.compile(r"([+-])(\d{1,2}):?(\d{2})\Z")
 _SPACE: Final = re.compile(r"\s+(?=[+-]\d\d:?\d\d\Z|Z\Z)")
-_YEARS: Final = range(1902, 9999)  # that have room for any offset
+_YEARS: Final = range(1902, 9999)  # years with room for any offset
 
 
 def zone(body: dict[str, Any]) -> datetime.tzinfo:
-    """The offset of a resource's ``DateTimeLocalOffset``; UTC if it has none."""
+    """Return the offset in a resource's ``DateTimeLocalOffset``; UTC if it has none."""
     found = _OFFSET.match(resources.text(body, "DateTimeLocalOffset", _LONGEST) or "")
     if found is None:
         return datetime.UTC
@@ -24,7 +24,7 @@ def zone(body: dict[str, Any]) -> datetime.tzinfo:
 
 
 def moment(body: dict[str, Any], key: str, zone: datetime.tzinfo) -> datetime.datetime | None:
-    """A property that is a time; None if it is none.
+    """Return a property as a time; None if it is not a time.
 
     :param zone: of a time without an offset
     """

@@ -1,7 +1,7 @@
-"""Follows the events of BMCs instead of polling them, wherever a BMC offers a stream.
+"""Follows the events of BMCs instead of polling them, if a BMC offers a stream.
 
-A stream may fail at any time, so it is never the only way to learn of a change: while it lives, the power is
-still read once in a while, and when it ends the next sweep reads as before.
+A stream may fail at any time, so changes are never detected by it alone: while it is open, the power is still
+read from time to time, and when it ends the next sweep reads as before.
 """
 
 import asyncio
@@ -27,23 +27,23 @@ _OPENING: Final = 256  # streams that are opened at the same time
 _READING: Final = 128  # reads for events at the same time: a whole room may lose its power at once
 _CHECKING: Final = 64  # health checks
 _GAPS: Final = Gaps(5.0, 600.0)  # seconds between two attempts to open a stream
-#: Seconds until a BMC without events is asked again: it may be starting, or get firmware that has them.
+#: Seconds until a BMC without events is asked again: it may be starting, or get firmware with events.
 _NOT_OFFERED: Final = Gaps(60.0, 3600.0, 4.0)
-_WITHOUT: Final = 3600.0  # seconds for which a filter that failed is done without
-_LONG: Final = 600.0  # seconds; that BMCs end streams now and then, some every hour, is in order
+_WITHOUT: Final = 3600.0  # seconds for which a filter that failed is not used
+_LONG: Final = 600.0  # seconds; it is normal that BMCs end streams, some every hour
 _DOUBTS: Final = Gaps(1.0, 64.0)  # factors of the silence after which a stream counts as dead
 _BREATH: Final = (
-    0.02  # seconds after each piece of a stream, so that a BMC in a fit has to wait for the others
+    0.02  # seconds after each piece of a stream, so that a BMC that sends very much waits for the others
 )
-_PATIENCE: Final = 5.0  # seconds for tasks to end that were cancelled
-_PRUNE: Final = 60.0  # seconds between two looks for nodes that are gone
+_PATIENCE: Final = 5.0  # seconds for cancelled tasks to end
+_PRUNE: Final = 60.0  # seconds between two searches for nodes that are gone
 _FILTER: Final = "?$filter=EventFormatType%20eq%20Event"
 
 _Check = Callable[[base.Node, base.Manager], Awaitable[None]]
 
 
 class StreamEnded(errors.DriverError):
-    """A stream ended that should not have."""
+    """A stream ended unexpectedly."""
 
 
 class Subscription:
@@ -70,7 +70,7 @@ class Subscription:
         self._task: asyncio.Task[None] | None = None
         self._opened_at: float | None = None
         self._not_before = 0.0
-        self._absences = 0  # of events, one after another
+        self._absences = 0  # consecutive, of events
         self._filter_from = 0.0
         self._failures = 0  # since a stream lived long
         self._silences = 0  # that ended a stream
@@ -87,7 +87,7 @@ class Subscription:
             self._task = self._follower.start(self._run())
 
     def close(self) -> None:
-        """Close the stream, and leave its nodes to the sweep."""
+        """Close the stream; its nodes are left to the sweep."""
         for watched in self.nodes.values():
             watched.stop()
         self.nodes.clear()
@@ -168,7 +168,7 @@ class Subscription:
                 watched.hear(hint)
 
     def _failed(self, failure: errors.DriverError) -> None:
-        """Leave the BMC alone for a time that grows until a stream lives long; log it once."""
+        """Do not retry for a time that grows until a stream lives long; log the failure once."""
         now = asyncio.get_running_loop().time()
         in_order = self._opened_at is not None and now - self._opened_at >= _LONG
         if in_order:
@@ -183,7 +183,7 @@ class Subscription:
 
 
 async def _offered(bmc: BMC) -> tuple[str, str]:
-    """The path of a BMC's stream, empty when it has none, and the query that leaves out telemetry.
+    """Return the path of a BMC's stream, empty if there is none, and the query that excludes telemetry.
 
     Sources: schema ``EventService`` (DSP2046); DSP0266, section "Server-sent events".
     """
@@ -200,9 +200,9 @@ async def _offered(bmc: BMC) -> tuple[str, str]:
 
 
 class Follower:
-    """The streams of a driver's BMCs; made inside of the event loop that it runs in.
+    """The streams of a driver's BMCs; created inside the event loop that it runs in.
 
-    :param driver: whose nodes they are
+    :param driver: the driver of the nodes
     :param check: reports the health of a node
     """
 
@@ -222,13 +222,13 @@ class Follower:
         self._pruning: asyncio.TimerHandle | None = None
 
     def statistics(self) -> dict[str, float]:
-        """Counts by name; may be called from any thread."""
+        """Return counts by name; may be called from any thread."""
         return {"streams": self.streams, "events": self.events, "hints": self.hints}
 
     def follow(self, node: base.Node, system: System, manager: base.Manager) -> None:
-        """Have a node's BMC send its events, if it can, and open a stream again that was lost.
+        """Receive the events of a node's BMC, if it has any, and reopen a stream that was lost.
 
-        Returns at once. A BMC that never answered is left alone: reading the power reports what is wrong.
+        It returns at once. A BMC that never answered is skipped: the read of the power reports what is wrong.
         """
         if not system.was_read:
             return
@@ -263,7 +263,7 @@ class Follower:
             del self._subscriptions[system.bmc]
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Make a task of a coroutine, which ends with the follower."""
+        """Create a task from a coroutine; it ends with the follower."""
         task = asyncio.create_task(work, name="redfish-events")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -275,7 +275,7 @@ class Follower:
             await self._check(node, self.manager)
 
     async def close(self) -> None:
-        """End all streams and the work that they led to."""
+        """End all streams and the work that they started."""
         if self._pruning is not None:
             self._pruning.cancel()
         for subscription in self._subscriptions.values():

@@ -1,4 +1,4 @@
-"""Reads events for hints that a system's power or health is worth reading again.
+"""Parses events for hints that a system's power or health should be read again.
 
 An event is never taken for the state itself: BMCs send events early, late, twice and not at all.
 """
@@ -13,12 +13,12 @@ from podium import errors, states
 from podium.drivers.redfish.http import requests, texts
 from podium.pacing import Gaps
 
-_MOST: Final = 256  # entries of one event that are looked at; the standard limit for messages is 100 or less
+_MOST: Final = 256  # maximum entries of one event that are read; the standard limit is 100 or less
 _HEARTBEAT: Final = "RedfishServiceFunctional"
 _HEALTH_WORDS: Final = ("status", "health", "error", "threshold", "fault", "fail")
 _BAD: Final = frozenset({"Warning", "Critical"})
 
-_GAPS: Final = Gaps(0.3, 60.0)  # seconds between two reads for hints; longer where reads show nothing new
+_GAPS: Final = Gaps(0.3, 60.0)  # seconds between two reads for hints; longer if reads show nothing new
 _QUIET: Final = 120.0  # seconds without a read, after which a noisy system counts as quiet again
 
 _BEATS: Final = 3
@@ -30,7 +30,7 @@ class Urgency(IntEnum):
     """How likely a hint means that a system's power changed."""
 
     NONE = 0  # it is about something else
-    VAGUE = 1  # about a part of the system, or nobody knows what
+    VAGUE = 1  # about a part of the system, or unknown
     NAMED = 2  # about the system itself
     POWER = 3  # and about its power
 
@@ -42,10 +42,10 @@ _LONGEST_GAPS: Final = {Urgency.VAGUE: _GAPS.longest, Urgency.NAMED: 2.0, Urgenc
 class Hint:
     """One entry of an event.
 
-    :param origin: the path of the resource that it is about, may be empty
-    :param power: whether it names power
+    :param origin: the path of the resource concerned; may be empty
+    :param power: whether it mentions power
     :param health: whether the health of something may have changed
-    :param expected: the power state that it says is reached or will be, if it says so
+    :param expected: the power state that is or will be reached, if the event names one
     """
 
     origin: str
@@ -54,7 +54,7 @@ class Hint:
     expected: str | None = None
 
     def urgency(self, path: str) -> Urgency:
-        """What it means for the power of the system at this path."""
+        """Return what it means for the power of the system at this path."""
         at_home = self._is_within(path)
         if not at_home and self._is_of_another_system(path):
             return Urgency.NONE
@@ -65,7 +65,7 @@ class Hint:
         return Urgency.VAGUE if at_home or not self.origin else Urgency.NONE
 
     def concerns_health(self, path: str) -> bool:
-        """Whether the health of the system at this path may have changed; a chassis is every system's."""
+        """Whether the health of the system at this path may have changed; a chassis concerns every system."""
         return self.health and (self._is_within(path) or not self._is_of_another_system(path))
 
     def _is_within(self, path: str) -> bool:
@@ -78,12 +78,12 @@ class Hint:
 
 
 def hints(data: bytes) -> list[Hint]:
-    """What the data of one event hint at, in order, each once.
+    """Return the hints in the data of one event, in order, each once.
 
-    Telemetry, which some BMCs send in the same stream, hints at nothing. Sources: DSP0266, section
-    "Server-sent events"; DSP2046, schema ``Event``.
+    Telemetry, which some BMCs send in the same stream, gives no hints. Sources: DSP0266, section "Server-sent
+    events"; DSP2046, schema ``Event``.
 
-    :raises podium.errors.DriverError: when it is no JSON
+    :raises podium.errors.DriverError: when it is not JSON
     """
     if b'"Events"' not in data and data.lstrip()[:1] == b"{":
         return []
@@ -109,16 +109,16 @@ def _read(entries: list[Any]) -> Iterator[Hint]:
 
 
 def _expected(name: str) -> str | None:
-    # ResourcePoweredOn, ResourcePoweringOff of the registry ResourceEvent (DSP8011); makers' own are alike.
+    # ResourcePoweredOn, ResourcePoweringOff of the registry ResourceEvent (DSP8011); makers' own are similar.
     if name.endswith("Off"):
         return states.POWER_OFF
     return states.POWER_ON if name.endswith("On") else None
 
 
 def _origin(given: Any) -> str:
-    # A link since schema version 1.1 or so, its bare path in older ones.
+    # A link since about schema version 1.1, its bare path in older ones.
     link = _text(given.get("@odata.id") if isinstance(given, dict) else given)
-    # A whole URL counts by its path, whatever name the BMC has there: a hint does no harm.
+    # Only the path of a whole URL is used, whatever name the BMC has in it: a hint does no harm.
     return (link if requests.is_path(link) else requests.own_path(link) or "").rstrip("/")
 
 
@@ -127,15 +127,15 @@ def _text(value: Any) -> str:
 
 
 class Pace:
-    """How soon a hint has a system read: at once, unless hints have come to nothing again and again.
+    """How soon a hint triggers a read: at once, unless hints have repeatedly led to nothing.
 
-    Some BMCs report every login, and some take every request for a login.
+    Some BMCs report every login, and some treat every request as a login.
     """
 
     __slots__ = ("_in_vain", "_read_at")
 
     def __init__(self) -> None:
-        self._in_vain = 0  # reads in a row that showed nothing new
+        self._in_vain = 0  # consecutive reads that showed nothing new
         self._read_at = -math.inf
 
     def delay(self, now: float, urgency: Urgency) -> float:
@@ -145,13 +145,13 @@ class Pace:
         return max(0.0, self._read_at + min(_GAPS[self._in_vain], _LONGEST_GAPS[urgency]) - now)
 
     def was_read(self, now: float, *, changed: bool) -> None:
-        """Note a read, and whether it showed anything new."""
+        """Record a read, and whether it showed anything new."""
         self._read_at = now
         self._in_vain = 0 if changed else self._in_vain + 1
 
 
 class Habit:
-    """How long a stream may be silent, learned from the comments that a BMC sends as signs of life.
+    """How long a stream may be silent, learned from the comments that a BMC sends as keep-alives.
 
     :param doubt: factor for a BMC whose longer silences turned out to be harmless
     """
@@ -166,9 +166,9 @@ class Habit:
         self._last_was_beat = False
 
     def heard(self, now: float, *, beat: bool) -> None:
-        """Note that something came.
+        """Record that data arrived.
 
-        :param beat: whether it was a comment and nothing else
+        :param beat: whether it was only a comment
         """
         if beat and self._last_was_beat:
             self._gaps = (*self._gaps[1 - _BEATS :], now - self._last)

@@ -1,10 +1,10 @@
-"""Server-Sent Events, taken apart as their bytes arrive; never more is held than one event may have."""
+"""Parses Server-Sent Events as their bytes arrive; it never holds more than one event may have."""
 
 from typing import Final
 
 from podium import errors
 
-#: Bytes of one line, and of the data of one event. Real events have a few hundred to some thousand.
+#: Maximum bytes of one line, and of the data of one event. Real events have a few hundred to some thousand.
 LONGEST_LINE: Final = 1 << 18
 LARGEST_EVENT: Final = 1 << 20
 
@@ -14,7 +14,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 class Parser:
     """The stream of one connection (WHATWG HTML, section 9.2.6, "Interpreting an event stream").
 
-    Ids are not kept: who comes back reads the state itself rather than ask for the events that it missed.
+    Ids are not kept: after a reconnection the state itself is read, instead of the missed events.
     """
 
     __slots__ = ("_data", "_line", "_skip_lf", "_started", "comments")
@@ -27,7 +27,7 @@ class Parser:
         self._started = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The data of the events that end with these bytes, which may be cut anywhere.
+        """Return the data of the events that end with these bytes, which may be cut anywhere.
 
         :raises podium.errors.DriverError: for a line or an event that is too large
         """

@@ -1,4 +1,4 @@
-"""A node whose BMC sends events: what they hint at is read soon, once at a time and with pauses."""
+"""A node whose BMC sends events: hints lead to a read soon, one at a time and with pauses."""
 
 import asyncio
 import time
@@ -15,11 +15,11 @@ from podium.drivers.redfish.system import System
 
 LOG = log.getLogger(__name__)
 
-#: Seconds after which the power is read again while it does not show what an event announced.
+#: Seconds after which the power is read again while it does not show the announced state.
 _AGAIN: Final = (0.5, 1.0, 3.0, 10.0, 30.0)
-_MOST_MISSES: Final = 2  # changes without an event, after which silence proves nothing
-_DOUBT: Final = 86400.0  # seconds without another, after which it does again: new firmware may send them all
-_BETWEEN_CHECKS: Final = 30.0  # seconds at the least
+_MOST_MISSES: Final = 2  # changes without an event, after which silence is not trusted
+_DOUBT: Final = 86400.0  # seconds without another miss, after which it is trusted again
+_BETWEEN_CHECKS: Final = 30.0  # minimum seconds
 
 _SEEN: Final = frozenset({states.POWER_ON, states.POWER_OFF})
 
@@ -27,9 +27,9 @@ _Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Errand:
-    """Work on request: done once at a time, and once more when it is requested meanwhile.
+    """Work on request: one run at a time, and another one if it is requested meanwhile.
 
-    :param start: makes a task of a coroutine
+    :param start: creates a task from a coroutine
     """
 
     __slots__ = ("_start", "_task", "_timer", "_work")
@@ -42,11 +42,11 @@ class Errand:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether the work is still to be done, or to be done once more."""
+        """Whether the work is still to be done, or to be repeated."""
         return self._timer is not None
 
     def ask(self, delay: float) -> None:
-        """Have the work done in so many seconds, unless it is planned sooner."""
+        """Do the work in this many seconds, unless it is planned earlier."""
         loop = asyncio.get_running_loop()
         due = loop.time() + delay
         if self._timer is not None:
@@ -56,13 +56,13 @@ class Errand:
         self._timer = loop.call_at(due, self._begin)
 
     def cancel(self) -> None:
-        """Stop the work and plan it no more."""
+        """Stop the work and do not plan it any more."""
         self._forget_time()
         if self._task is not None:
             self._task.cancel()
 
     def _begin(self) -> None:
-        # During the work the timer stays, though it has fired, and shows that the work is wanted once more.
+        # During the work a timer that has fired is kept, as a sign that the work is wanted once more.
         if self._task is None:
             self._forget_time()
             self._task = self._start(self._run())
@@ -85,24 +85,24 @@ class Errand:
 
 
 class Follower(Protocol):
-    """What a watched node needs of the follower of its BMC."""
+    """The methods of a BMC's follower that a watched node needs."""
 
     hints: int
     manager: base.Manager
 
     @property
     def reading(self) -> AbstractAsyncContextManager[None]:
-        """Held during a read; limits how many there are at a time."""
+        """Held during a read; limits the number of reads at the same time."""
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Make a task of a coroutine, which ends with the follower."""
+        """Create a task from a coroutine; it ends with the follower."""
 
     async def check(self, node: base.Node) -> None:
         """Report the node's health."""
 
 
 class Watched:
-    """One node, as long as it is followed."""
+    """One node while it is followed."""
 
     __slots__ = (
         "_again", "_checked", "_doubtful", "_expected", "_follower", "_health", "_missed", "_misses", "_pace",
@@ -119,13 +119,13 @@ class Watched:
         self._again: tuple[float, ...] = ()
         self._expected: str | None = None
         self._state: str | None = None
-        self._doubtful = False  # others read another state, and no event announced it
+        self._doubtful = False  # others read another state, which no event announced
         self._misses = 0
-        self._missed = 0.0  # when that was last
+        self._missed = 0.0  # when that last happened
         self._checked = float("-inf")
 
     def hear(self, hint: Hint) -> None:
-        """Take a hint."""
+        """Process a hint."""
         urgency = hint.urgency(self.system.path)
         if urgency:
             self._follower.hints += 1
@@ -137,7 +137,7 @@ class Watched:
             self._health.ask(max(0.0, self._checked + _BETWEEN_CHECKS - asyncio.get_running_loop().time()))
 
     def examine(self) -> None:
-        """Look again if the last look failed, or if somebody else has read another state since."""
+        """Read again if the last read failed, or if somebody else has read another state since."""
         if self._misses and asyncio.get_running_loop().time() >= self._missed + _DOUBT:
             self._misses = 0
         if not self.system.stream_alive:
@@ -148,12 +148,12 @@ class Watched:
             self.look()
 
     def look(self, urgency: Urgency = Urgency.NAMED) -> None:
-        """Have the power read; until then earlier readings do not stand, and the sweep reads it too."""
+        """Have the power read; until then earlier readings are not valid, and the sweep reads it too."""
         self.system.stream_alive = False
         self._power.ask(self._pace.delay(asyncio.get_running_loop().time(), urgency))
 
     def stop(self) -> None:
-        """Follow the node no more: from now on it is polled."""
+        """Stop following the node: from now on it is polled."""
         self.system.stream_alive = self._doubtful = False
         self._power.cancel()
         self._health.cancel()
@@ -161,7 +161,7 @@ class Watched:
     async def _look(self) -> None:
         async with self._follower.reading:
             begun = time.monotonic()
-            # What is read from here on stands until the next event, of a BMC that sends them all.
+            # From here on a reading is valid until the next event, if the BMC sends all of them.
             self.system.stream_alive = self._misses < _MOST_MISSES
             try:
                 state = await self.system.read_power(self.node, force=True)

@@ -1,4 +1,4 @@
-"""What a BMC's answer means: its resource, or the words in which it refuses (DSP0266, "Error responses")."""
+"""The meaning of a BMC's answer: its resource, or the text of its refusal (DSP0266, "Error responses")."""
 
 import contextlib
 import email.utils
@@ -15,26 +15,26 @@ from podium.drivers.redfish.http.connection import MAX_BODY, Answer
 from podium.masking import MASK
 
 _MESSAGES: Final = 16
-_TEXT: Final = 300  # characters of a BMC's words in an error of ours
+_TEXT: Final = 300  # characters of a BMC's text in an error of ours
 _ETAG: Final = 256  # characters
 _LONGEST_ARGUMENT: Final = 2048  # characters
 _AROUND_ERRORS: Final = frozenset({"error", "Messages", "Name", "Type"})  # the last three in iLO 4
 _FOR_PEOPLE: Final = frozenset({"Message", "MessageArgs", "Resolution", "error", "message"})
 _SUCCESSES: Final = frozenset({"Success", "NoOperation"})
 _SEVERITIES: Final = frozenset({"OK", "Warning", "Critical"})
-_LONGEST_PAUSE: Final = 600.0  # seconds that a BMC is left alone because it says so
+_LONGEST_PAUSE: Final = 600.0  # maximum seconds that a BMC is left alone at its own request
 _GZIP: Final = b"\x1f\x8b"  # how it begins (RFC 1952, 2.3.1), and JSON does not
-# zlib's wbits: the second for "deflate" without the wrapper that it should have (RFC 9110, 8.4.1.2).
+# zlib's wbits; the second is for "deflate" without the wrapper that it should have (RFC 9110, 8.4.1.2).
 _GZIP_OR_ZLIB: Final = 47
 _RAW: Final = -15
 
 
 class Refused(errors.DriverError):
-    """The BMC answered that it does not do what it was asked.
+    """The BMC refused the request.
 
     :param status: of HTTP
-    :param messages: the MessageIds of its messages
-    :param arguments: the arguments of all of them that are texts
+    :param messages: their MessageIds
+    :param arguments: all arguments of the messages that are texts
     """
 
     def __init__(
@@ -47,18 +47,18 @@ class Refused(errors.DriverError):
 
 
 class BMCBusy(errors.DriverError):
-    """The BMC asked to be left alone for a time that is not over."""
+    """The BMC asked for a pause that is not over."""
 
 
-#: Failures of the whole BMC rather than of the resource that was asked for.
+#: Failures of the whole BMC rather than of the requested resource.
 ENDS: Final = (errors.BMCUnreachable, errors.AuthenticationRefused, BMCBusy)
 
 
 class Response:
-    """What a BMC answered to a request that it carried out.
+    """The answer to a request that was carried out.
 
-    :param status: of HTTP; 304 when the resource still has the ETag that was given
-    :param body: the resource, empty when there is none
+    :param status: of HTTP; 304 if the resource still has the given ETag
+    :param body: the resource, empty if there is none
     """
 
     __slots__ = ("_received", "body", "status")
@@ -75,7 +75,7 @@ class Response:
 
     @property
     def etag(self) -> str | None:
-        """The resource's ETag, if it can be given back."""
+        """The resource's ETag, if it can be sent back."""
         etag = header(self._received, b"etag")
         return etag if etag and is_etag(etag) else None
 
@@ -86,7 +86,7 @@ def is_etag(text: str) -> bool:
 
 
 def header(received: list[tuple[bytes, bytes]], wanted: bytes) -> str | None:
-    """The value of a header whose name is given in lower case."""
+    """Return the value of a header whose name is given in lower case."""
     for name, value in received:
         if name.lower() == wanted:
             return value.decode("latin-1").strip()
@@ -94,19 +94,19 @@ def header(received: list[tuple[bytes, bytes]], wanted: bytes) -> str | None:
 
 
 def resource(answer: Answer) -> dict[str, Any] | None:
-    """The JSON object in an answer, whatever content type it claims; None when there is none."""
+    """Return the JSON object in an answer, whatever content type it claims; None when there is none."""
     try:
-        found = json.loads(answer.body.decode())  # UTF-8 is not to be guessed each time
+        found = json.loads(answer.body.decode())  # UTF-8, without guessing each time
     except (ValueError, RecursionError):
         found = _odd_resource(answer)
     return found if isinstance(found, dict) else None
 
 
 def is_enough(came: Answer, *, reads: bool) -> bool:
-    """Whether an answer that is not whole says what is to be known all the same.
+    """Whether an incomplete answer is sufficient.
 
-    A refusal and a redirect are in the head, and so is that something was done. An iDRAC 8 announces a body
-    to whoever it does not know, and closes. A JSON object ends itself: no part of it is a whole object.
+    Refusals, redirects and confirmations are in the head. An iDRAC 8 announces a body to users it does not
+    know, and closes. A JSON object marks its own end: no part of it is a whole object.
 
     :param reads: whether it answers a GET
     """
@@ -114,7 +114,7 @@ def is_enough(came: Answer, *, reads: bool) -> bool:
 
 
 def _odd_resource(answer: Answer) -> Any:
-    """The JSON of a BMC that compresses without being asked to, or whose JSON is not quite JSON."""
+    """Parse the JSON of a BMC that compresses unasked, or whose JSON is not quite JSON."""
     body = answer.body
     encoded = (header(answer.headers, b"content-encoding") or "").lower() in ("gzip", "x-gzip", "deflate")
     with contextlib.suppress(zlib.error, ValueError, RecursionError):
@@ -128,9 +128,9 @@ def _odd_resource(answer: Answer) -> Any:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """Seconds for which the BMC asks to be left alone (RFC 9110, 10.2.3), at most 600; or None.
+    """Return the seconds of the pause that the BMC asks for (RFC 9110, 10.2.3), at most 600; or None.
 
-    A date is compared with that of the answer (6.6.1): the clocks of many BMCs are wrong.
+    A date is compared with that of the answer (6.6.1), because the clocks of many BMCs are wrong.
     """
     given = header(answer.headers, b"retry-after")
     if given is None:
@@ -151,7 +151,7 @@ def _moment(date: str | None) -> float | None:
 
 
 def messages(body: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """The messages in an error's body, or those of a task."""
+    """Return the messages in an error's body, or those of a task."""
     error = (body or {}).get("error")
     for place in (error, body):
         if isinstance(place, dict):
@@ -165,16 +165,16 @@ def messages(body: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def message_ids(body: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Their MessageIds."""
+    """Return their MessageIds."""
     return tuple(words[:_TEXT] for one in messages(body) if isinstance(words := _message_id(one), str))
 
 
 def _message_id(message: Mapping[str, Any]) -> Any:
-    return message.get("MessageId") or message.get("MessageID")  # as iLO 4 spells it
+    return message.get("MessageId") or message.get("MessageID")  # iLO 4's spelling
 
 
 def is_error(body: Mapping[str, Any]) -> bool:
-    """Whether the body is an error and no resource, whatever the status says of it."""
+    """Whether the body is an error and not a resource, whatever the status."""
     error, others = body.get("error"), body.keys() - _AROUND_ERRORS
     is_text = isinstance(error, str) and bool(error.strip())
     return (is_text or isinstance(error, dict)) and all(key.startswith("@") for key in others)
@@ -183,8 +183,8 @@ def is_error(body: Mapping[str, Any]) -> bool:
 def is_failure(body: Mapping[str, Any]) -> bool:
     """Whether the body of an answer that claims success says that nothing was done.
 
-    Some firmware reports a success in the form of an error, of which the messages say that it is none
-    (DSP0266, section "Error responses"; the message Success of the registry Base, DSP8011).
+    Some firmware reports a success in the form of an error, whose messages say that it is none (DSP0266,
+    section "Error responses"; the message Success of the registry Base, DSP8011).
     """
     told = {str(one.get("MessageSeverity") or one.get("Severity")) for one in messages(body)}
     severities = told & _SEVERITIES
@@ -197,12 +197,12 @@ def is_failure(body: Mapping[str, Any]) -> bool:
 
 
 def refusal(what: str, answer: Answer) -> Refused:
-    """The error for an answer that refuses.
+    """Return the error for an answer that refuses.
 
-    :param what: what was refused by whom, as the beginning of a sentence
+    :param what: what was refused by which BMC, as the beginning of a sentence
     """
     body = resource(answer)
-    others = ((body or {}).get(key) for key in ("error", "message"))  # of servers that are not Redfish's
+    others = ((body or {}).get(key) for key in ("error", "message"))  # of servers other than Redfish
     why = clean(words(body) or next((text for text in others if text and isinstance(text, str)), ""))
     why = why or _phrase(answer)
     text = f"{what} (HTTP {answer.status}): {why}"
@@ -216,9 +216,9 @@ def _arguments(body: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def without(answer: Answer, secret: str) -> Answer:
-    """An answer in which a secret that was sent is masked: some firmware repeats what it refuses.
+    """Mask a secret that was sent in the answer: some firmware repeats what it refuses.
 
-    In what is for people it is masked in whatever form it is repeated, see :mod:`podium.echoes`.
+    In texts for people it is masked in whatever form it is repeated, see :mod:`podium.echoes`.
     """
     if not secret:
         return answer
@@ -241,14 +241,14 @@ def _masked(value: Any, secret: str, *, is_for_people: bool = False) -> Any:
 
 
 def clean(words: str) -> str:
-    """A BMC's words, fit to stand in the middle of a line: a last full stop is left out."""
+    """Return a BMC's text for the middle of a line: a final full stop is left out."""
     line = " ".join("".join(c if c.isprintable() else " " for c in words[: 4 * _TEXT]).split())
     line = line if line.endswith("..") else line.removesuffix(".")
     return line if len(line) <= _TEXT else f"{line[: _TEXT - 3]}..."
 
 
 def words(body: Mapping[str, Any] | None) -> str:
-    """What an error's body or a task says, for people; may be empty."""
+    """Return the text of an error's body or of a task, for people; may be empty."""
     found = messages(body)
     texts = [one.get("Message") or _message_id(one) for one in found]
     error = (body or {}).get("error")

@@ -1,4 +1,4 @@
-"""Requests to one BMC, one after another, with the logins, redirects, pauses and tasks that it asks for."""
+"""Requests to one BMC, one after another, with the logins, redirects, pauses and tasks that it needs."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,13 +16,13 @@ from podium.drivers.redfish.http.wire import Network, Target, Unanswered
 ROOT: Final = "/redfish/v1/"
 _RESOURCE: Final = b'{"@odata.'
 _ROOT_AGE: Final = 3600.0  # seconds after which the service root is read again: new firmware may offer more
-_ROOT_LACKING: Final = 5.0  # the same for one that lacks something: a BMC that starts fills it by and by
+_ROOT_LACKING: Final = 5.0  # the same for a root that lacks something: a starting BMC fills it gradually
 
 
 class BMC:
     """One target. One request is under way at a time; others wait for their turn.
 
-    :param once: as of :class:`podium.drivers.redfish.http.sessions.Account`
+    :param once: as in :class:`podium.drivers.redfish.http.sessions.Account`
     """
 
     __slots__ = (
@@ -47,7 +47,7 @@ class BMC:
         self._doubts = doubts.Doubts(self._account, self._exchange, clock)
         self._root: dict[str, Any] | None = None
         self._root_at = 0.0  # when it was read
-        self._good_path = ROOT  # that was checked last
+        self._good_path = ROOT  # the path that was checked last
 
     @property
     def has_session(self) -> bool:
@@ -60,7 +60,7 @@ class BMC:
         return self._account
 
     async def root(self, needed: str = "") -> dict[str, Any]:
-        """The service root, read again once an hour and after the BMC has been unreachable.
+        """Return the service root, read again once an hour and after the BMC was unreachable.
 
         :param needed: a property; a root without it is read again, unless that was done just now
         :raises podium.errors.DriverError: as :meth:`get`
@@ -75,7 +75,7 @@ class BMC:
         return self._root
 
     async def enter(self) -> None:
-        """Log in if that is needed before any request; this reads the service root, too.
+        """Log in if that is needed before any request; this also reads the service root.
 
         :raises podium.errors.DriverError: as :meth:`get`
         """
@@ -95,15 +95,16 @@ class BMC:
     ) -> Response:
         """Read a resource.
 
-        :param path: from the BMC's root, may have a query; a fragment is left out
-        :param etag: of the resource as it is known already: status 304 says that it has not changed
-        :param links: whether its links are to be followed: they are made paths of the BMC's own then
-        :param patience: seconds for everything; by default the client's
+        :param path: from the BMC's root, may have a query; a fragment is removed
+        :param etag: of the resource as already known: status 304 means that it has not changed
+        :param links: whether its links are followed later: they are then made paths of the BMC's own
+        :param patience: seconds for everything; by default the client's value
         :raises podium.errors.BMCUnreachable: no answer, a broken one, or a certificate that is not trusted
-        :raises podium.errors.AuthenticationRefused: the BMC refuses the login, or is left alone for that
-        :raises Refused: any other status than one of success
-        :raises BMCBusy: the BMC asked to be left alone for longer than there is patience
-        :raises podium.errors.DriverError: a path that is none, or an answer that is no JSON object
+        :raises podium.errors.AuthenticationRefused: the BMC refuses the login, or no login is tried because
+            it did
+        :raises Refused: any status other than success
+        :raises BMCBusy: the BMC asked for a pause longer than the patience
+        :raises podium.errors.DriverError: the path is not valid, or the answer is not a JSON object
         """
         deadline = self._network.deadline(patience)
         rest = "\r\n"
@@ -116,7 +117,7 @@ class BMC:
             if etag is not None:
                 self._network.counts.not_modified += 1
                 return Response(304, answer.headers, {})
-            # Some take any request for a conditional one, now and then.
+            # Some treat any request as a conditional one, now and then.
             answer, place = await self._ask("GET", self._checked(path), rest, deadline)
         response = self._read(path, place, answer)
         if links:
@@ -132,11 +133,11 @@ class BMC:
         etag: str | None = None,
         patience: float = 0.0,
     ) -> Response:
-        """Have something done; a task that this starts is polled to its end.
+        """Post an action; a task that it starts is polled to its end.
 
         :param repeatable: whether it does no harm if the BMC does it twice
-        :param etag: of the resource that is changed: the BMC does it only while that is so (If-Match)
-        :param patience: seconds for everything, the task included; by default the client's
+        :param etag: of the resource that is changed: the BMC acts only if it still has this ETag (If-Match)
+        :param patience: seconds for everything, including the task; by default the client's value
         :raises podium.errors.DriverError: as :meth:`get`, and :class:`Refused` of a task that failed
         """
         deadline, path = self._network.deadline(patience), self._checked(path)
@@ -155,10 +156,10 @@ class BMC:
     ) -> Response:
         """Change a resource.
 
-        :param etag: as of :meth:`post`
-        :param secret: of the body; masked wherever the BMC repeats it
-        :param sending: called right before it is sent, after a login if one is needed; then it is sent once:
-            neither after silence again nor after "you are nobody"
+        :param etag: as in :meth:`post`
+        :param secret: in the body; masked wherever the BMC repeats it
+        :param sending: called right before the request is sent, after a login if one is needed; it is then
+            sent once, and repeated neither after silence nor after "you are nobody"
         :raises podium.errors.DriverError: as :meth:`post`
         """
         deadline, path = self._network.deadline(0.0), self._checked(path)
@@ -171,7 +172,7 @@ class BMC:
     async def _done(
         self, method: str, path: str, place: str, answer: Answer, deadline: float, secret: str = ""
     ) -> Response:
-        """What came of a request that has something done, once that is over.
+        """Return the result of a request that has something done, once that is over.
 
         :param place: the path that answered
         """
@@ -196,7 +197,7 @@ class BMC:
 
     @contextlib.asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Server-Sent Events over a connection of their own, in the pieces that the BMC sends.
+        """Receive Server-Sent Events over a separate connection, in the pieces that the BMC sends.
 
         :raises podium.errors.DriverError: as :meth:`get`; of the iterator, BMCUnreachable when it breaks
         """
@@ -207,9 +208,9 @@ class BMC:
             stream.abort()
 
     async def end(self, deadline: float) -> bool:
-        """Close the session and the connection, after earlier requests; returns whether no session is left.
+        """Close the session and the connection, after earlier requests; return whether no session is left.
 
-        :param deadline: by the loop's clock
+        :param deadline: in the loop's clock
         """
         try:
             await self._take_turn(deadline)
@@ -241,7 +242,7 @@ class BMC:
         return Response(answer.status, answer.headers, body)
 
     def _astray(self, method: str, path: str, place: str, answer: Answer) -> errors.DriverError:
-        """The error for a redirect that was not followed.
+        """Return the error for a redirect that was not followed.
 
         :param place: where the BMC redirected last
         """
@@ -251,7 +252,7 @@ class BMC:
         return origin.astray(who, method, path, answer)
 
     def _known_root(self, is_enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
-        """The service root as it was read, while that may be taken for what it is now."""
+        """Return the service root as last read, while it may be considered current."""
         root = self._root
         if root is None:
             return None
@@ -268,7 +269,7 @@ class BMC:
         return etag
 
     def _checked(self, path: str) -> str:
-        if path is self._good_path:  # most reads are the same again
+        if path is self._good_path:  # most reads repeat the last one
             return path
         path = path.partition("#")[0]
         if not requests.is_path(path):
@@ -300,12 +301,12 @@ class BMC:
         repeatable: bool = True,
         sending: Callable[[], None] | None = None,
     ) -> tuple[Answer, str]:
-        """One request in its turn, with a login if it needs one.
+        """Send one request in its turn, with a login if it needs one.
 
         :param rest: lines of the head, and the body
-        :param sending: called right before it is sent; then the answer counts as it is, and nobody logs in
-            because of it
-        :return: the answer, and the path that was asked for last
+        :param sending: called right before the request is sent; then the answer is final, and does not cause
+            a login
+        :return: the answer, and the path that was requested last
         """
         account = self._account
         if self._lock.busy or self._ended:

@@ -1,8 +1,8 @@
-"""Requests to many BMCs, each over a connection and a session that are held for the next time.
+"""Requests to many BMCs, each over a connection and a session that are kept open.
 
-Own code on asyncio's transports, because a general HTTP client keeps and does several times as much for each
-connection as a BMC needs that is asked for its power once a minute. One event loop, no threads but those that
-resolve names and load certificates. Nothing is opened before a BMC's first request.
+This is separate code on asyncio's transports, because a general HTTP client stores and does several times as
+much for each connection as is needed to ask a BMC for its power once a minute. It uses one event loop, and
+threads only to resolve names and load certificates. Nothing is opened before a BMC's first request.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ LOG = log.getLogger(__name__)
 
 
 class Client:
-    """All BMCs and the connections to them; made inside of the event loop that it runs in.
+    """All BMCs and the connections to them; created inside the event loop that it runs in.
 
     :param clock: seconds, for how long BMCs are left alone and sessions idle
     """
@@ -43,9 +43,9 @@ class Client:
         await self.close()
 
     def connect(self, target: Target) -> BMC:
-        """The BMC of a target, shared by all who ask for it; each gives it back to :meth:`release`.
+        """Return the BMC of a target, shared by all users; each gives it back to :meth:`release`.
 
-        :raises podium.errors.InvalidDriverInfo: when the host can be none
+        :raises podium.errors.InvalidDriverInfo: when the host is not valid
         """
         host = target.host
         if not host or not host.isascii() or not host.isprintable() or {" ", "/", "@"} & set(host):
@@ -53,18 +53,18 @@ class Client:
         return self._bmcs.take(target, lambda: BMC(target, self.network, self.clock))
 
     def corrected(self, bmc: BMC) -> None:
-        """Note that a BMC has another target than before, because the ``driver_info`` has changed."""
-        if bmc.users == 1:  # of all nodes behind the BMC the first
+        """Record that a BMC has a new target, because the ``driver_info`` has changed."""
+        if bmc.users == 1:  # the first of all nodes behind the BMC
             self.network.refusals.once_more(bmc.target.who)
 
     def once(self, target: Target) -> BMC:
-        """A BMC that nobody shares, which logs in once and never again; the caller ends it."""
+        """Return a BMC that is not shared and logs in only once; the caller ends it."""
         return BMC(target, self.network, self.clock, once=True)
 
     def release(self, bmc: BMC) -> "asyncio.Task[bool] | None":
-        """Give back a BMC; with its last user the session ends and nothing of the target is kept.
+        """Give back a BMC; with its last user the session ends and the target is forgotten.
 
-        :returns: the end of the session, for those who wait for it
+        :returns: the task that ends the session, for callers that wait for it
         """
         if not self._bmcs.give_back(bmc.target):
             return None
@@ -75,7 +75,7 @@ class Client:
         return ending
 
     def statistics(self) -> dict[str, float]:
-        """Counts and sizes by name; may be called from any thread."""
+        """Return counts and sizes by name; may be called from any thread."""
         counts = self.network.counts
         return {
             "logins": counts.logins,

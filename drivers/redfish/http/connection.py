@@ -1,8 +1,8 @@
-"""HTTP/1.1 as BMCs speak it: one request at a time on a connection that is held (RFC 9112).
+"""HTTP/1.1 in the manner of BMCs: one request at a time on a persistent connection (RFC 9112).
 
-llhttp parses, strict where two readings are possible and lenient where only the form is wrong. Every request
-ends with an :class:`Answer` or with :class:`NoAnswer`, provided that somebody gives it up when it takes too
-long: see :mod:`podium.drivers.redfish.http.watchdog`.
+llhttp parses, strictly where two readings are possible and leniently where only the form is wrong. Every
+request ends with an :class:`Answer` or with :class:`NoAnswer`, provided that a caller gives it up when it
+takes too long: see :mod:`podium.drivers.redfish.http.watchdog`.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Answer(NamedTuple):
-    """Status, headers and body as they came."""
+    """Status, headers and body as received."""
 
     status: int
     headers: Headers
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 class NoAnswer(Exception):
     """There is no whole answer, and none will come; the text says why.
 
-    :param silent: whether the connection is open and the peer says nothing
+    :param silent: whether the connection is open and the peer sends nothing
     """
 
     def __init__(self, why: str, *, silent: bool = False) -> None:
@@ -46,12 +46,12 @@ class NoAnswer(Exception):
 
 
 def reason(error: Exception) -> str:
-    """The reason why a connection ended, in words."""
+    """Return why a connection ended, in words."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class Connection(Link):
-    """The client's side of one connection; it takes a request once the last one is answered.
+    """The client's side of one connection; it accepts a request once the last one is answered.
 
     :param forget: called when it has ended
     """
@@ -69,16 +69,16 @@ class Connection(Link):
         resumes: Resumable | None,
         forget: Callable[["Connection"], None],
     ) -> None:
-        """:raises ValueError: when ``server_hostname`` cannot be a host's name"""
+        """:raises ValueError: when ``server_hostname`` is not valid as a host's name"""
         super().__init__(tls, server_hostname=server_hostname, resumes=resumes)
         self._loop = loop = asyncio.get_running_loop()
-        self.alive = False  # whether it takes requests
-        self.deadline = 0.0  # of the request under way, by the loop's clock
-        self.look_at = math.inf  # when a watchdog looks at it next
-        self.heard = loop.time()  # when the peer said something, or was asked
-        self.opening: asyncio.Future[None] = loop.create_future()  # to be awaited before anything is asked
-        self.body_patience = math.inf  # seconds of silence after a head that says enough
-        self.has_more = False  # whether the peer went on behind a whole answer
+        self.alive = False  # whether it accepts requests
+        self.deadline = 0.0  # of the request under way, in the loop's clock
+        self.look_at = math.inf  # when a watchdog checks it next
+        self.heard = loop.time()  # when the peer last sent something, or was sent a request
+        self.opening: asyncio.Future[None] = loop.create_future()  # to be awaited before any request
+        self.body_patience = math.inf  # seconds of silence after a head that is sufficient
+        self.has_more = False  # whether the peer sent more after a whole answer
         self._forget = forget
         self._request = b""  # the last one
         self._rest: asyncio.TimerHandle | None = None
@@ -102,8 +102,8 @@ class Connection(Link):
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._head_done = False
-        self._is_odd = False  # whether llhttp refuses the head
-        self._raw: list[bytes] | None = []  # what came of the head; None of one that was mended
+        self._is_odd = False  # whether llhttp rejects the head
+        self._raw: list[bytes] | None = []  # the head as received; None for a mended one
         self._size = 0
         if self._rest is not None:
             self._rest.cancel()
@@ -117,7 +117,7 @@ class Connection(Link):
     def ask(self, request: bytes, deadline: float) -> "asyncio.Future[Answer]":
         """Send a request; the future ends with its answer or with :class:`NoAnswer`.
 
-        :param deadline: for whoever watches over this connection
+        :param deadline: for the watchdog of this connection
         """
         self._answer = answer = self._loop.create_future()
         self._request = request
@@ -160,7 +160,7 @@ class Connection(Link):
             self._wait_for_rest()
 
     def _misunderstood(self, error: Exception) -> None:
-        if self._answer is None:  # it was whole, and more came behind it
+        if self._answer is None:  # it was whole, and more data followed
             self.has_more = True
             self.alive = False
             self.abort()
@@ -178,7 +178,7 @@ class Connection(Link):
     def _mend(self) -> None:
         """Parse an odd head once it is whole.
 
-        :raises ValueError: it means nothing, or more than one thing
+        :raises ValueError: it has no meaning, or more than one
         """
         raw = b"".join(self._raw or ())
         head = heads.mended(raw)
@@ -198,29 +198,29 @@ class Connection(Link):
             else:
                 why = "the BMC closed the connection before its answer was whole"
                 self._lose(NoAnswer(reason(error) if error else why))
-        self._answer = self._parser = None  # which refers back
+        self._answer = self._parser = None  # the parser has a reference to this object
         self._clear()
         self._forget(self)
 
     def on_message_begin(self) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         if self._answer is None:
             raise NoAnswer("it answers twice")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         self._head_done = True
 
     def on_body(self, data: bytes) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         if self._parser.get_status_code() in _CONTINUE:
             self._clear()
             return
@@ -245,7 +245,7 @@ class Connection(Link):
             answer.set_exception(lost)
 
     def _says_enough(self) -> bool:
-        """Whether what came may be all: a refusal, that something is done, or an object to its end."""
+        """Whether the received part may suffice: a refusal, a confirmation, or a whole object."""
         if self._body and self._body[-1].rstrip().endswith(b"}"):
             return True
         return self._parser.get_status_code() >= _REDIRECTS_AND_REFUSALS or not self._request.startswith(
@@ -253,9 +253,9 @@ class Connection(Link):
         )
 
     def _wait_for_rest(self, end: float = 0.0) -> None:
-        """Give up the rest of an answer that says enough sooner than other answers.
+        """Give up the rest of a sufficient answer sooner than that of other answers.
 
-        :param end: when at the latest, however slowly it comes; by the loop's clock
+        :param end: at the latest, however slowly it arrives; in the loop's clock
         """
         now = self._loop.time()
         end = end or now + 2 * self.body_patience
@@ -268,7 +268,7 @@ class Connection(Link):
             self.give_up(NoAnswer("its answer is shorter than it announces", silent=True))
 
     def _is_part(self) -> bool:
-        """Whether more has to come of the answer to a GET, which is nothing but a whole object."""
+        """Whether the answer to a GET is incomplete: it must be a whole object."""
         if self._parser.get_status_code() >= _REDIRECTS_AND_REFUSALS or not self._request.startswith(b"GET "):
             return False
         try:

@@ -1,8 +1,8 @@
-"""Whether an answer means that the BMC no longer knows who asks.
+"""Whether an answer means that the BMC no longer knows the user.
 
-DSP0266 ("Authentication") wants 401 then. Some firmware says it with 403, 404 or 500, with a page for people
-to log in at, or with success and an error in the body. Where the answer may as well mean what it says, the
-session itself is asked for: that costs nothing but a request, and no session of the few that a BMC has.
+DSP0266 ("Authentication") requires 401 then. Some firmware uses 403, 404 or 500, redirects to a login page
+for people, or reports success with an error in the body. If the answer may be meant literally, the session
+resource is requested: that costs one request, and none of the few sessions of a BMC.
 """
 
 import contextlib
@@ -15,29 +15,29 @@ from podium.drivers.redfish.http.connection import Answer
 from podium.drivers.redfish.http.exchange import Exchange
 from podium.drivers.redfish.http.sessions import Account
 
-#: Statuses that mean nothing else. The last three are of other servers: login time-out, invalid token.
+#: Statuses without another meaning. The last three are of other servers: login time-out, invalid token.
 NOBODY: Final = frozenset({401, 419, 440, 498})
-#: Answers that are about the request: a condition, a conflict, too many.
+#: Statuses that concern the request: a condition, a conflict, too many.
 _OF_THE_REQUEST: Final = frozenset({304, 409, 412, 428, 429})
-_NOT_DONE: Final = range(400, 500)  # refusals of what was certainly not done
+_NOT_DONE: Final = range(400, 500)  # refusals of requests that were certainly not carried out
 #: Names in the registry Base (DSP8011).
 _MESSAGES: Final = frozenset(
     {"NoValidSession", "SessionTerminated", "AuthenticationTokenRequired", "ResourceAtUriUnauthorized"}
 )
-_ALIVE: Final = 5.0  # seconds for which a session that was asked for counts as alive
-_MOST: Final = 16  # kinds of answers that are remembered
+_ALIVE: Final = 5.0  # seconds for which a session that was requested counts as alive
+_MOST: Final = 16  # maximum kinds of answers that are remembered
 
-#: What a resource has one of at least, also one that ``$select`` left little of. No refusal has any.
+#: Every resource has at least one of these, even if ``$select`` left little of it. No refusal has any.
 _RESOURCE: Final = ("Id", "Name", "Members", "PowerState", "TaskState")
 _MARKS: Final = (b'"@odata.', *(f'"{name}"'.encode() for name in _RESOURCE))
 
 _Kind = tuple[int, tuple[str, ...]]
 _CLOSED: Final[_Kind] = (0, ())  # no answer
-_ROOT: Final = "/redfish/v1/"  # which is for everybody
+_ROOT: Final = "/redfish/v1/"  # open to everybody
 
 
 class Doubts:
-    """The answers of one BMC that may mean "you are nobody"; used in turn, as its exchange."""
+    """The answers of one BMC that may mean "you are nobody"; used in turn, like its exchange."""
 
     __slots__ = ("_account", "_clock", "_exchange", "_meant")
 
@@ -45,7 +45,7 @@ class Doubts:
         self._account = account
         self._exchange = exchange
         self._clock = clock
-        self._meant: dict[_Kind, float] = {}  # until when a kind of answer means what it says
+        self._meant: dict[_Kind, float] = {}  # until when a kind of answer is taken literally
 
     async def ask_for_login(
         self,
@@ -58,11 +58,11 @@ class Doubts:
         fresh: bool,
         last: bool,
     ) -> bool:
-        """Whether to log in and ask once more; the old session is forgotten then.
+        """Return whether to log in and ask once more; then the old session is forgotten.
 
         :param answer: to a request with this head
         :param reads: whether that was a GET
-        :param fresh: whether it came right after a login: then it means what it says, for a while
+        :param fresh: whether it came right after a login: then it is taken literally, for a while
         :param last: whether there was another answer before this login
         :raises podium.errors.AuthenticationRefused: for a login that the BMC refuses
         """
@@ -85,7 +85,7 @@ class Doubts:
             return account.expired(head) and (repeatable or answer.status in _NOT_DONE)
         try:
             seen, place = await self._exchange.ask("GET", session, head, "\r\n", deadline)
-        except errors.BMCUnreachable:  # some never show a session: that says nothing about the answer
+        except errors.BMCUnreachable:  # some never show a session, which proves nothing about the answer
             self._means_it(kind, account.pause)
             return False
         if seen.status == 200 and _is_resource(seen):
@@ -93,7 +93,7 @@ class Doubts:
             return False
         if seen.status >= 500 and not await self._is_well(deadline):
             return False
-        if seen.status not in NOBODY:  # one that cannot be seen would take the place of the next
+        if seen.status not in NOBODY:  # a session that cannot be seen would take the place of the next
             with contextlib.suppress(errors.DriverError):
                 await self._exchange.ask("DELETE", session, head, "\r\n", deadline)
         is_same = _is_page(answer) and (seen.status, seen.body) == (answer.status, answer.body)
@@ -101,9 +101,9 @@ class Doubts:
         return account.expired(head) and (repeatable or answer.status in _NOT_DONE or is_same)
 
     async def ask_for_login_after_close(self, head: str, deadline: float, *, fresh: bool) -> bool:
-        """Whether to log in and ask once more, because the BMC closes the connection instead of an answer.
+        """Return whether to log in and ask once more, because the BMC closes instead of answering.
 
-        That means "you are nobody" at most if the BMC answers whoever does not claim to be somebody.
+        That can only mean "you are nobody" if the BMC answers requests without a login.
 
         :param head: of the request; ``fresh``: as of :meth:`ask_for_login`
         """
@@ -124,12 +124,12 @@ class Doubts:
         return account.expired(head)
 
     async def _is_well(self, deadline: float) -> bool:
-        """Whether the BMC shows its service root to everybody: if not, it is nothing but in trouble."""
+        """Whether the BMC shows its service root to everybody: if not, it has a general problem."""
         root, _ = await self._exchange.ask("GET", _ROOT, self._account.plain, "\r\n", deadline)
         return root.status < 500
 
     def _leads_to(self, answer: Answer, seen: Answer, place: str) -> bool:
-        """Whether a redirect leads where that of another request led: to where people log in."""
+        """Whether a redirect leads to the same place as that of another request: the login page."""
         location = answers.header(answer.headers, b"location")
         if answer.status not in origin.REDIRECTING or not location:
             return False
@@ -144,7 +144,7 @@ class Doubts:
 
 
 def is_plain(answer: Answer, *, reads: bool) -> bool:
-    """Whether an answer is no matter of doubt: a resource, what there was before, or something done."""
+    """Whether an answer is not doubtful: a resource, an unchanged resource, or a confirmation."""
     status, body = answer.status, answer.body
     if status >= 300:
         return status == 304

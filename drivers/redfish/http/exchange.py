@@ -1,4 +1,4 @@
-"""A request to one BMC and its answer, with the pauses and redirects that the BMC asks for."""
+"""A request to one BMC and its answer, including the pauses and redirects that the BMC asks for."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _OK: Final = 200
 
 
 class Exchange:
-    """What is asked of one target; whoever uses it makes sure that nobody else does meanwhile."""
+    """The requests to one target; the caller ensures that they do not overlap."""
 
     __slots__ = ("_clock", "_left_alone_until", "_network", "_target", "wire")
 
@@ -37,13 +37,13 @@ class Exchange:
         repeatable: bool = True,
         redirects: int = _REDIRECTS,
     ) -> tuple[Answer, str]:
-        """One request, sent once more if the BMC asks for a pause and there is time for it.
+        """Send one request, once more if the BMC asks for a pause and there is time for it.
 
         :param head: the lines of the head that all requests have; ``rest``: the others, and the body
-        :param repeatable: as of :meth:`podium.drivers.redfish.http.wire.Wire.talk`
+        :param repeatable: as in :meth:`podium.drivers.redfish.http.wire.Wire.talk`
         :param redirects: how many are followed, as long as they lead to the BMC itself
-        :return: the answer, a redirect if it must not be followed or is one too many, and the path that was
-            asked for last
+        :return: the answer, which is a redirect if it must not be followed or is one too many; and the path
+            that was requested last
         """
         request = requests.request(method, path, head, rest)
         for _ in range(2):
@@ -72,7 +72,7 @@ class Exchange:
         return answer, path
 
     async def _see(self, path: str, head: str, deadline: float, redirects: int) -> tuple[Answer, str]:
-        """Read what came of a request that was answered with 303: whatever that is, the request was done."""
+        """Read the result of a request that was answered with 303; in any case, it was carried out."""
         answer, path = await self.ask("GET", path, head, "\r\n", deadline, redirects=redirects - 1)
         return (answer if answer.status < 300 else Answer(_OK, answer.headers, b"")), path
 
@@ -81,15 +81,15 @@ class Exchange:
         return origin.own_path(link, base, self._target, self.wire.peer)
 
     def check_pause(self) -> None:
-        """Make sure that the BMC may be asked.
+        """Check that the BMC may be sent a request.
 
-        :raises BMCBusy: it asked to be left alone
+        :raises BMCBusy: it asked for a pause
         """
         if self._clock() < self._left_alone_until:
             raise self.busy()
 
     def is_busy(self, answer: Answer) -> bool:
-        """Leave a busy BMC alone if it says for how long; returns whether it does."""
+        """Leave a busy BMC alone if it says for how long; return whether it does."""
         asked = answers.retry_after(answer) if answer.status in _BUSY else None
         if asked is None or sessions.is_session_limit(answer):
             return False
@@ -98,6 +98,6 @@ class Exchange:
         return True
 
     def busy(self) -> BMCBusy:
-        """The error for a BMC that is left alone."""
+        """Return the error for a BMC that is left alone."""
         seconds = max(self._left_alone_until - self._clock(), 0.0)
         return BMCBusy(f"BMC {self._target} is busy and asks to be left alone for {seconds:.0f} s")

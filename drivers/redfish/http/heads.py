@@ -1,6 +1,6 @@
-"""The heads of answers that llhttp refuses although they can be read in one way only (RFC 9112).
+"""Repairs heads of answers that llhttp rejects although they can be read in one way only (RFC 9112).
 
-For instance names of headers with spaces or bytes that are not ASCII, lines without a colon, the same length
+For example names of headers with spaces or bytes other than ASCII, lines without a colon, the same length
 twice, a status line in lower case.
 """
 
@@ -15,10 +15,10 @@ _LENGTH: Final = re.compile(rb"\+?(\d{1,15})(?:[ \t]*,[ \t]*\+?\1)*")
 
 
 def mended(data: bytes) -> bytes | None:
-    """What llhttp can read, of the beginning of an answer; None while the head has not come to its end.
+    """Return the beginning of an answer in a form that llhttp accepts; None while the head is incomplete.
 
-    :param data: the head and what came of the body
-    :raises ValueError: it is not clear what the head means, or it is no head
+    :param data: the head and the received part of the body
+    :raises ValueError: the meaning of the head is not clear, or it is not a head
     """
     end = _END.search(data)
     if end is None:

@@ -1,8 +1,8 @@
-"""A byte stream over TCP, with or without TLS, that costs little while it is held and silent.
+"""A byte stream over TCP, with or without TLS, that costs little while it is open and idle.
 
 asyncio's own TLS gives every connection a receive buffer of 256 KiB. Here all connections of a thread share
-one, which is free to be shared because what was received is handed on before anything else is read, and TLS
-works in memory beside the transport.
+one buffer, which works because received data is passed on before anything else is read, and TLS works in
+memory beside the transport.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from typing import Final
 
 _RECEIVE: Final = 64 << 10  # bytes
 _RECORD: Final = 16 << 10  # bytes, the most that one TLS record carries (RFC 8446, 5.1)
-#: Bytes that go into or out of TLS at once: what is in memory between it and the transport never shrinks.
+#: Bytes that go into or out of TLS at once: the memory buffers between it and the transport never shrink.
 _PIECE: Final = 4 << 10
 
 
 class _Buffers(threading.local):
-    """What all links of a thread receive into, and so all of an event loop."""
+    """The receive buffers of all links of a thread, and so of an event loop."""
 
     def __init__(self) -> None:
         self.received = memoryview(bytearray(_RECEIVE))
@@ -33,10 +33,10 @@ Resumable = tuple[ssl.SSLContext, ssl.SSLSession]
 class Link(asyncio.BufferedProtocol):
     """One connection, in either direction; to be given to ``loop.create_connection`` or ``create_server``.
 
-    A subclass overrides :meth:`opened`, :meth:`received` and :meth:`ended`. Nothing here has a deadline.
+    A subclass overrides :meth:`opened`, :meth:`received` and :meth:`ended`. There are no deadlines here.
 
     :param tls: None for plain TCP
-    :param server_hostname: whom the certificate must name where ``tls`` checks that
+    :param server_hostname: the name that the certificate must have if ``tls`` checks it
     :param resumes: of an earlier connection to the same peer
     """
 
@@ -52,7 +52,7 @@ class Link(asyncio.BufferedProtocol):
         server_hostname: str | None = None,
         resumes: Resumable | None = None,
     ) -> None:
-        """:raises ValueError: when ``server_hostname`` cannot be a host's name"""
+        """:raises ValueError: when ``server_hostname`` is not valid as a host's name"""
         self._closing = False
         self._open = False
         self._error: Exception | None = None
@@ -78,16 +78,16 @@ class Link(asyncio.BufferedProtocol):
     def ended(self, error: Exception | None) -> None:
         """The connection has ended; called exactly once, and last.
 
-        :param error: what TLS or TCP failed with; None when either side closed it
+        :param error: the failure of TLS or TCP; None when either side closed it
         """
 
     @property
     def unsent(self) -> int:
-        """Bytes that the peer has not taken yet."""
+        """The number of bytes that the peer has not received yet."""
         return self.transport.get_write_buffer_size()
 
     def send(self, data: bytes) -> None:
-        """Send; once the connection is closing, nothing happens."""
+        """Send data; does nothing once the connection is closing."""
         if self._closing or not self._open:
             return
         tls = self._tls
@@ -107,7 +107,7 @@ class Link(asyncio.BufferedProtocol):
             self._fail(error)
 
     def close(self) -> None:
-        """Close properly once the peer has taken what was sent; :meth:`abort` does not wait."""
+        """Close properly once the peer has received what was sent; :meth:`abort` does not wait."""
         if self._closing:
             return
         self._closing = True
@@ -119,12 +119,12 @@ class Link(asyncio.BufferedProtocol):
         self.transport.close()
 
     def abort(self) -> None:
-        """Close at once; what was not sent is lost."""
+        """Close at once; unsent data is lost."""
         self._closing = True
         self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Of asyncio."""
+        """Callback of asyncio."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         if self._tls is None:
@@ -134,11 +134,11 @@ class Link(asyncio.BufferedProtocol):
             self._shake_hands(self._tls)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Of asyncio."""
+        """Callback of asyncio."""
         return _BUFFERS.received
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Of asyncio."""
+        """Callback of asyncio."""
         tls = self._tls
         if tls is None:
             self.received(bytes(_BUFFERS.received[:nbytes]))
@@ -156,21 +156,21 @@ class Link(asyncio.BufferedProtocol):
                 return
 
     def eof_received(self) -> None:
-        """Of asyncio, which closes its side too."""
+        """Callback of asyncio, which closes its side too."""
         if self._tls is not None and not self._open:
             self._error = ConnectionResetError("the peer closed during the TLS handshake")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Of asyncio."""
+        """Callback of asyncio."""
         self._closing = True
         if self._tls is not None:
             self._keep_session(self._tls)
-            self._tls = None  # most of what a connection takes
+            self._tls = None  # most of a connection's memory
             del self._incoming, self._outgoing
         self.ended(self._error or error)
 
     def _take_in(self, tls: ssl.SSLObject) -> None:
-        """Decrypt what has come and hand it on."""
+        """Decrypt received data and pass it on."""
         if not self._open and not self._shake_hands(tls):
             return
         incoming = self._incoming
@@ -213,6 +213,6 @@ class Link(asyncio.BufferedProtocol):
 
     def _keep_session(self, tls: ssl.SSLObject) -> None:
         if self.resumable is None and self._open and not self._error and not tls.server_side:
-            with contextlib.suppress(ValueError):  # of one that cannot be written down
+            with contextlib.suppress(ValueError):  # of a transport that is not writable
                 session = tls.session
                 self.resumable = None if session is None else (tls.context, session)

@@ -9,7 +9,7 @@ from podium.drivers.redfish.http import answers, origin, requests
 from podium.drivers.redfish.http.connection import Answer
 
 ACCEPTED: Final = 202
-_PAUSE: Final = 1.0  # seconds between two polls where the BMC does not say
+_PAUSE: Final = 1.0  # seconds between two polls if the BMC names none
 _GONE: Final = (404, 410)
 _FAILED: Final = frozenset({"Exception", "Killed", "Cancelled"})  # Task schema, TaskState
 _OVER: Final = _FAILED | {"Completed"}
@@ -20,16 +20,16 @@ Poll = Callable[[str, float], Awaitable[Answer]]
 async def follow(
     who: str, method: str, path: str, answer: Answer, poll: Poll, own: origin.Own, deadline: float
 ) -> Answer:
-    """Poll the monitor until the work is done; returns the answer that says so.
+    """Poll the monitor until the work is done; return the final answer.
 
-    Where a BMC names no monitor, or has forgotten it, the work counts as done: the caller reads the result
+    If a BMC names no monitor, or has forgotten it, the work counts as done: the caller reads the result
     anyway.
 
     :param who: the BMC, for errors
     :param method: of the request that began it, and ``path`` that it was sent to, for errors
     :param answer: with status 202
-    :param own: makes paths of the BMC's links
-    :param deadline: by the loop's clock
+    :param own: converts the BMC's links to paths
+    :param deadline: in the loop's clock
     :raises podium.drivers.redfish.http.answers.Refused: the work failed
     :raises podium.errors.DriverError: it is not done by the deadline
     """
@@ -61,7 +61,7 @@ async def follow(
 
 
 def _monitor(answer: Answer, path: str, own: origin.Own) -> str | None:
-    """The path to poll: from the head, else from the task in the body."""
+    """Return the path to poll: from the head, or else from the task in the body."""
     place = answers.header(answer.headers, b"location") or ""
     found = own(place, path) or requests.own_path(place)
     task = answers.resource(answer) or {}

@@ -1,8 +1,8 @@
-"""Where the links and redirects of a BMC lead: to a path of its own, or nowhere.
+"""Resolves the links and redirects of a BMC: to a path of its own, or to nothing.
 
-DSP0266 wants links that are paths from the root. Some firmware writes whole URLs of itself, or references
-that are relative to the resource they stand in (RFC 3986, section 5.2). Every link becomes a path here, and a
-path is only ever asked for at the address that the node has: what names another host or port leads nowhere.
+DSP0266 requires links that are paths from the root. Some firmware writes whole URLs of itself, or references
+relative to the resource that contains them (RFC 3986, section 5.2). Every link is converted to a path here,
+and a path is only requested from the address of the node: a link to another host or port leads nowhere.
 """
 
 import ipaddress
@@ -24,17 +24,17 @@ _LINKS: Final = frozenset({"@odata.id", "target", "@Redfish.ActionInfo", "TaskMo
 _NEXT: Final = "@odata.nextLink"
 _REFERENCE: Final = re.compile(r"[\w.~!$&'()*+,;=:@%/?#-]*", re.ASCII)  # RFC 3986, appendix A
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[\w.~!$&'()*+,;=@%-]+", re.ASCII)
-_MOST: Final = 10_000  # objects and arrays of one body that are looked at for links
+_MOST: Final = 10_000  # maximum objects and arrays of one body that are searched for links
 _LONGEST: Final = 2048  # characters
 
-#: Gives the BMC's own path for a link and the path of the resource that it stands in; None if there is none.
+#: Returns the BMC's own path for a link and the path of the resource that contains it; None if there is none.
 Own = Callable[[str, str], str | None]
 
 
 def own_path(link: str, base: str, target: Target, peer: str) -> str | None:
-    """The path on the BMC that a link leads to; None when it leads elsewhere or is no link.
+    """Return the path on the BMC that a link leads to; None if it leads elsewhere or is not a link.
 
-    :param base: the path of the resource in which it stands
+    :param base: the path of the resource that contains it
     :param peer: the address at which the BMC is connected, empty if that is unknown
     """
     if requests.is_path(link):
@@ -51,7 +51,7 @@ def own_path(link: str, base: str, target: Target, peer: str) -> str | None:
             return None
         elif link.startswith("redfish/v1"):  # from the root, without its slash
             path = f"/{link}"
-        elif link.startswith(("Actions/", "./Actions/")):  # which a resource has, and a collection has none
+        elif link.startswith(("Actions/", "./Actions/")):  # resources have these, collections do not
             path = _within(base, link.removeprefix("./"))
         else:
             path = urllib.parse.urljoin(base, link)
@@ -76,7 +76,7 @@ def _is_own(parts: urllib.parse.SplitResult, target: Target, peer: str) -> bool:
 
 
 def _name(host: str) -> str:
-    """A host in the form in which it can be compared."""
+    """Return a host in a form that can be compared."""
     host = host.lower().rstrip(".")
     try:
         address = ipaddress.ip_address(host)
@@ -87,7 +87,7 @@ def _name(host: str) -> str:
 
 
 def _within(base: str, link: str) -> str:
-    """The path of something beneath a resource, whether or not the resource's own ends with a slash."""
+    """Return the path of something beneath a resource, whether or not its own ends with a slash."""
     return f"{base.partition('?')[0].rstrip('/')}/{link}"
 
 
@@ -103,7 +103,7 @@ def _comparable(path: str) -> str:
 
 
 def settle(body: dict[str, Any], base: str, own: Own) -> None:
-    """Make paths of all links in a resource; those that lead elsewhere stay, for whoever follows to refuse.
+    """Convert all links in a resource to paths; links to elsewhere stay, and are refused when followed.
 
     :param base: the resource's own path
     """
@@ -128,15 +128,15 @@ def settle(body: dict[str, Any], base: str, own: Own) -> None:
 
 
 def redirected(method: str, path: str, answer: Answer, own: Own) -> tuple[str, str] | None:
-    """Method and path with which a redirected request goes on; None when it must not.
+    """Return method and path with which a redirected request continues; None if it must not.
 
-    After a 301 or 302 many clients go on with GET instead of POST (RFC 9110, 15.4.2), so what a BMC means by
-    one is not clear, except for the same path with or without a slash at its end. An action of one
+    After a 301 or 302 many clients continue with GET instead of POST (RFC 9110, 15.4.2), so the BMC's
+    intention is not clear, except for the same path with or without a slash at its end. An action of one
     system is never sent to another.
     """
     location = answers.header(answer.headers, b"location")
     to = own(location, path) if location else None
-    if to is None or answers.header(answer.headers, b"x-auth-token"):  # a session was opened all the same
+    if to is None or answers.header(answer.headers, b"x-auth-token"):  # a session was opened nevertheless
         return None
     to = to.partition("#")[0]
     acting, is_action, _ = path.partition("/Actions/")
@@ -158,7 +158,7 @@ def leads_away(answer: Answer) -> bool:
 
 
 def astray(bmc: str, method: str, path: str, answer: Answer) -> errors.DriverError:
-    """The error for a redirect that must not be followed."""
+    """Return the error for a redirect that must not be followed."""
     location = answers.clean(answers.header(answer.headers, b"location") or "")
     return errors.DriverError(
         f"{bmc} redirects {method} {path} to {location!r}, which is not the same thing at another place of "

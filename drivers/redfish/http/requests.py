@@ -1,4 +1,4 @@
-"""The bytes of requests to a BMC: each is one request and no more, to a path of the BMC's own."""
+"""The bytes of requests to a BMC: each is exactly one request, to a path of the BMC's own."""
 
 import json
 import re
@@ -10,7 +10,7 @@ _PATH: Final = re.compile(r"/(?!/)[!-~]{0,1023}")
 
 
 def request(method: str, path: str, head: str, rest: str = "\r\n") -> bytes:
-    """The bytes of a request.
+    """Return the bytes of a request.
 
     :param head: lines that all requests to this BMC have
     :param rest: the other lines, an empty one, and the body
@@ -19,8 +19,8 @@ def request(method: str, path: str, head: str, rest: str = "\r\n") -> bytes:
 
 
 def content(body: Mapping[str, Any]) -> str:
-    """The rest of a request that has a body."""
-    text = json.dumps(body)  # ASCII alone
+    """Return the rest of a request that has a body."""
+    text = json.dumps(body)  # ASCII only
     return f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}"
 
 
@@ -30,7 +30,7 @@ def is_path(text: str) -> bool:
 
 
 def own_path(location: str | None) -> str | None:
-    """The path in a Location, whatever host the BMC puts there; None when it is not a path."""
+    """Return the path in a Location, whatever host the BMC puts there; None when it is not a path."""
     if location is None or not location.isprintable():  # urlsplit leaves out what is not
         return None
     try:

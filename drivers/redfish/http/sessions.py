@@ -1,7 +1,7 @@
 """How Podium logs in to a BMC: with a session, or user name and password in each request (DSP0266,
 "Authentication").
 
-BMCs have few sessions, so one is held and used again. For BMCs that refuse logins see
+BMCs have few sessions, so one is kept and reused. For BMCs that refuse logins see
 :mod:`podium.drivers.bmc.logins`.
 """
 
@@ -29,15 +29,15 @@ _WITHOUT: Final = 3600.0  # seconds after which a BMC that offered no sessions i
 _PROVEN: Final = 60.0  # seconds after which user name and password must have been accepted
 #: MessageIds of a full session table, in the Base registry and in Dell's.
 _LIMITS: Final = ("SessionLimitExceeded", "RAC0218")
-#: Names of messages that mean a wrong user name or password, whatever the status: iLO 4 says 400.
+#: Messages that mean a wrong user name or password, whatever the status: iLO 4 uses 400.
 _WRONG: Final = frozenset({"ResourceAtUriUnauthorized", "UnauthorizedLoginAttempt"})
 
-#: Sends a request (method, path, head and rest); returns the answer, and the path that was asked for last.
+#: Sends a request (method, path, head and rest); returns the answer, and the path that was requested last.
 Ask = Callable[[str, str, str, str], Awaitable[tuple[Answer, str]]]
 
 
 def place(root: Mapping[str, Any] | None) -> str | None:
-    """The path at which sessions are opened, from the service root."""
+    """Return the path at which sessions are opened, from the service root."""
     links = (root or {}).get("Links")
     collection = links.get("Sessions") if isinstance(links, dict) else None
     path = collection.get("@odata.id") if isinstance(collection, dict) else None
@@ -49,9 +49,9 @@ class Account:
 
     ``head`` holds the lines of every request's head; it is valid until ``valid_until`` by the client's clock.
 
-    :param withheld: accounts that are not logged in with; None for a login that is tried on purpose
-    :param refusals: counts the logins that are refused; None where the caller does
-    :param once: whether it logs in once and never again, so that a wrong password is one attempt
+    :param withheld: accounts that are not used for logins; None for a deliberate test login
+    :param refusals: counts refused logins; None if the caller counts them
+    :param once: whether it logs in only once, so that a wrong password is one attempt
     """
 
     __slots__ = (
@@ -79,7 +79,7 @@ class Account:
         self._refusals = refusals or Refusals(clock, timing.authentication_retry)
         self._who = target.who
         self._without_sessions = False  # as was logged
-        self._basic_at = math.inf  # since when user name and password stand in for a session
+        self._basic_at = math.inf  # since when user name and password replace a session
         self._token: str | None = None
         self._session: str | None = None  # its path
         self._plain = (
@@ -96,7 +96,7 @@ class Account:
 
     @property
     def session(self) -> str | None:
-        """Its path, if the BMC said that."""
+        """Its path, if the BMC named one."""
         return self._session
 
     @property
@@ -106,7 +106,7 @@ class Account:
 
     @property
     def pause(self) -> float:
-        """Seconds for which what a login did not help with is not tried again."""
+        """For how many seconds a request that a login did not help is not repeated."""
         return self._timing.authentication_retry
 
     @property
@@ -116,21 +116,21 @@ class Account:
 
     @property
     def needs_sessions(self) -> bool:
-        """Whether a login begins with asking for a session."""
+        """Whether a login begins with requesting a session."""
         return self._target.auth in ("auto", "session")
 
     async def log_in(self, ask: Ask, sessions: str | None, own: origin.Own) -> None:
         """Open a session, or prepare user name and password for each request.
 
-        :param sessions: the path; None when the service root does not say, or needs a login itself: then the
-            usual path is tried, and a 401 may mean that there is nothing but user name and password
-        :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
+        :param sessions: the path; None if the service root does not name it, or needs a login itself: then
+            the usual path is tried, and a 401 may mean that there are only user name and password
+        :raises podium.errors.AuthenticationRefused: when the BMC refuses, or no login is tried because it did
         :raises podium.drivers.redfish.http.answers.Refused: when it opens no session and one is required
         """
         if self._withheld is not None:
             self._withheld.check(self._target.account, self._target)
         self._refusals.check(self._who)
-        # Asked for a session at a path that it may not have, a BMC may say 401 whatever the password is.
+        # For a session request at a path that it may not have, a BMC may answer 401 whatever the password is.
         only_basic = self._once and sessions is None and self._target.auth == "auto"
         if not self.needs_sessions or only_basic:
             self._use_basic(math.inf)
@@ -156,20 +156,20 @@ class Account:
             LOG.log(level, "%s; user name and password go with each request to it", why)
 
     def forget_basic(self) -> None:
-        """Send user name and password no more without another login; a session that is held stays."""
+        """Stop sending user name and password without another login; an open session stays."""
         if not self.has_session and self._target.auth != "none":
             self._forget()
 
     def accept(self) -> None:
-        """Note that the BMC accepted what was sent; an answer to an earlier request changes nothing.
+        """Record that the BMC accepted the credentials; an answer to an earlier request changes nothing.
 
-        A session that is used says nothing about the password any more.
+        The use of a session does not prove the password any more.
         """
         if self._token is None and not self.left_alone:
             self._refusals.clear(self._who)
 
     def refuse(self, answer: Answer) -> None:
-        """Note that the BMC refused the login.
+        """Record that the BMC refused the login.
 
         :raises podium.errors.AuthenticationRefused: always
         """
@@ -184,13 +184,13 @@ class Account:
         raise refused
 
     def expired(self, head: str) -> bool:
-        """Note that the BMC does not know the login in this head; returns whether another login may help.
+        """Record that the BMC does not know the login in this head; return whether another login may help.
 
         A session that was renewed meanwhile, for another request, is kept.
         """
         if head != self.head:
             return True
-        # What was accepted for a while, because there were no sessions, is a reason to ask for one again.
+        # If credentials were accepted for a while for want of sessions, a session is requested again.
         may_help = self.has_session or self._clock() >= self._basic_at + _PROVEN
         may_help = may_help and not self._once
         if may_help:
@@ -198,7 +198,7 @@ class Account:
         return may_help
 
     def log_out(self) -> tuple[str, str]:
-        """The session's path, empty if there is none, and the head with which to delete it.
+        """Return the session's path, empty if there is none, and the head with which to delete it.
 
         From now on the session counts as ended.
         """
@@ -208,7 +208,7 @@ class Account:
         return session, head
 
     def _forget(self) -> None:
-        """Log in before the next request."""
+        """Force a login before the next request."""
         self._counts.sessions -= self.has_session
         self._token = self._session = None
         self._basic_at = math.inf
@@ -216,7 +216,7 @@ class Account:
         self.valid_until = -math.inf
 
     def _hold(self, answer: Answer, place: str, own: origin.Own) -> bool:
-        """Hold the session that the answer opened; returns whether it opened one.
+        """Store the session that the answer opened; return whether it opened one.
 
         :param place: the path that answered
         """
@@ -242,7 +242,7 @@ class Account:
 
 
 def _refuses_login(answer: Answer) -> bool:
-    """Whether user name or password are wrong; asking with them again would count twice."""
+    """Whether user name or password are wrong; repeating them would count twice."""
     if answer.status in (401, 403):
         return True
     messages = answers.message_ids(answers.resource(answer))
@@ -250,7 +250,7 @@ def _refuses_login(answer: Answer) -> bool:
 
 
 def is_session_limit(answer: Answer) -> bool:
-    """Whether the BMC says that it has as many sessions as it can."""
+    """Whether the BMC reports that its session limit is reached."""
     if answer.status < 400:
         return False
     messages = answers.message_ids(answers.resource(answer))
@@ -258,7 +258,7 @@ def is_session_limit(answer: Answer) -> bool:
 
 
 def _session(answer: Answer, place: str, own: origin.Own) -> str | None:
-    """The path of a session that was opened; of a Location it counts whatever name the BMC has there."""
+    """Return the path of an opened session; the host in a Location is ignored."""
     body = answers.resource(answer) or {}
     within = f"{place.rstrip('/')}/{body['Id']}" if isinstance(body.get("Id"), str) else None
     for link in (answers.header(answer.headers, b"location"), body.get("@odata.id"), within):

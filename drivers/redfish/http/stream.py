@@ -1,4 +1,4 @@
-"""A connection on which a BMC keeps sending: Server-Sent Events (DSP0266, "Server-sent events")."""
+"""A connection on which a BMC sends continuously: Server-Sent Events (DSP0266, "Server-sent events")."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ from podium.drivers.redfish.http.connection import MAX_HEAD, Answer, Connection,
 from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.wire import Network, Target
 
-_WAITING: Final = 64 << 10  # bytes not taken yet, from which on the BMC is made to wait
+_WAITING: Final = 64 << 10  # unread bytes above which the BMC is made to wait
 _OK: Final = 200
 _REDIRECTS: Final = 3
 _NO_STREAM: Final = ("application/json", "text/html")
@@ -47,10 +47,10 @@ class Stream(Connection):
     async def open(
         cls, network: Network, target: Target, path: str, head: str, deadline: float, own: origin.Own
     ) -> Self | Answer:
-        """Ask for a stream; returns the BMC's answer instead if it opens none.
+        """Request a stream; return the BMC's answer instead if it opens none.
 
-        :param deadline: by the loop's clock, for the beginning
-        :param own: makes paths of the BMC's links, for redirects
+        :param deadline: in the loop's clock, for the beginning
+        :param own: converts the BMC's links to paths, for redirects
         :raises podium.errors.DriverError: no connection, no answer
         """
         for _ in range(_REDIRECTS + 1):
@@ -127,12 +127,12 @@ class Stream(Connection):
         self._wake()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         if not self._streaming:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         super().on_headers_complete()
         kind = answers.header(self._headers, b"content-type") or ""
         if self._parser.get_status_code() == _OK and not kind.lower().startswith(_NO_STREAM):
@@ -141,7 +141,7 @@ class Stream(Connection):
             self._finish()
 
     def on_body(self, data: bytes) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         if not self._streaming:
             super().on_body(data)
             return
@@ -153,7 +153,7 @@ class Stream(Connection):
         self._wake()
 
     def on_message_complete(self) -> None:
-        """Of httptools."""
+        """Callback of httptools."""
         if not self._streaming:
             super().on_message_complete()
             return

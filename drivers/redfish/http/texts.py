@@ -1,8 +1,8 @@
-"""The JSON of BMCs whose firmware does not write JSON quite as RFC 8259 has it.
+"""Parses the JSON of BMCs whose firmware does not quite follow RFC 8259.
 
-Firmware in C prints what it finds in a machine's flash: serial numbers of bytes that are no text, names with
-control characters, ``nan`` for a sensor that is missing. Here such a value becomes a damaged text or null,
-and everything around it stays what it is. What could be read in two ways is refused.
+Firmware in C prints what it finds in a machine's flash: serial numbers of bytes that are not text, names with
+control characters, ``nan`` for a missing sensor. Such a value becomes a damaged text or null, and everything
+around it is unchanged. Ambiguous input is refused.
 """
 
 import json
@@ -10,10 +10,10 @@ import re
 from typing import Any, Final
 
 _DAMAGE: Final = "\ufffd"
-# What cannot be part of anything: space and controls, marks of byte order, bytes that are no text.
+# Characters without meaning: space and controls, byte order marks, bytes that are not text.
 _BLANK: Final = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1)))) + "\ufeff" + _DAMAGE
-_LONGEST: Final = 256 << 10  # bytes that are mended token by token, which takes time
-# A string, also one without an end; a comma with nothing behind it; a colon with nothing behind it; a word.
+_LONGEST: Final = 256 << 10  # maximum bytes that are mended token by token, which takes time
+# A string, also without an end; a comma with nothing after it; a colon with nothing after it; a word.
 _TOKEN: Final = re.compile(
     rf"""
     "(?:[^"\\]|\\.)*+"? | ,(?=\s*[}}\],]) | :(?=\s*[,}}]) | [^{re.escape(_BLANK)}"{{}}\[\],:]+
@@ -22,13 +22,13 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9A-Fa-f]{4})|.?)', re.DOTALL)
 _SCALAR: Final = re.compile(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_DECODER: Final = json.JSONDecoder(strict=False)  # takes control characters in strings
+_DECODER: Final = json.JSONDecoder(strict=False)  # accepts control characters in strings
 
 
 def loads(body: bytes) -> Any:
-    """The JSON value in a body.
+    """Return the JSON value in a body.
 
-    :raises ValueError: there is none, or more than one
+    :raises ValueError: there is no value, or more than one
     :raises RecursionError: it is nested too deeply
     """
     try:
@@ -46,7 +46,7 @@ def loads(body: bytes) -> Any:
 
 def _whole(text: str) -> Any:
     value, end = _DECODER.raw_decode(text)
-    # What stands behind a NUL was left over in the buffer that a C string was sent from.
+    # Data after a NUL is left over from the buffer that a C string was sent from.
     if text[end:].partition("\0")[0].strip(_BLANK):
         raise ValueError("something comes behind the JSON")
     return value

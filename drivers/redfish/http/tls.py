@@ -1,4 +1,4 @@
-"""Whom to believe: the TLS contexts, one for each value of ``redfish_verify_ca``."""
+"""Trust in certificates: the TLS contexts, one for each value of ``redfish_verify_ca``."""
 
 import asyncio
 import ssl
@@ -12,13 +12,13 @@ _RELOADED: Final = 60.0  # seconds after which certificates that do not verify a
 
 
 class Trust:
-    """TLS contexts, shared by all connections whose targets say the same."""
+    """TLS contexts, shared by all connections whose targets have the same setting."""
 
     def __init__(self) -> None:
         self._contexts: dict[bool | str, tuple[float, asyncio.Future[ssl.SSLContext]]] = {}
 
     async def context(self, verify: bool | str) -> ssl.SSLContext:
-        """Loaded in a thread when it is new, because certificates are read from files.
+        """Return a context; a new one is loaded in a thread, because certificates are read from files.
 
         :param verify: True for the system's certificate authorities, a file or folder of others, or False
         :raises podium.errors.InvalidDriverInfo: when they cannot be read
@@ -28,13 +28,13 @@ class Trust:
         loading = self._contexts[verify][1]
         try:
             return await asyncio.shield(loading)
-        except OSError as error:  # of which ssl.SSLError is one
+        except OSError as error:  # ssl.SSLError is one of these
             self._contexts.pop(verify, None)
             reason = error.strerror or error
             raise errors.InvalidDriverInfo(f"redfish_verify_ca: {verify} is of no use: {reason}") from None
 
     def doubt(self, verify: bool | str) -> None:
-        """Load it anew for the next connection, unless that was done lately: its files may have changed."""
+        """Load it again for the next connection, unless that was done recently: files may have changed."""
         if verify in self._contexts and time.monotonic() - self._contexts[verify][0] > _RELOADED:
             del self._contexts[verify]
 
@@ -46,7 +46,7 @@ def _load(verify: bool | str) -> ssl.SSLContext:
     if verify is True:
         context.load_default_certs()
     elif isinstance(verify, str):
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the BMC's own certificate will do
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the BMC's own certificate is enough
         try:
             context.load_verify_locations(cafile=verify)
         except IsADirectoryError:
@@ -54,7 +54,7 @@ def _load(verify: bool | str) -> ssl.SSLContext:
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        # Many a BMC keeps its first certificate and its first TLS, 1.0 or 1.1, for ten years.
+        # Many BMCs keep their first certificate and their first TLS version, 1.0 or 1.1, for ten years.
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers("DEFAULT@SECLEVEL=0")
         context.options |= _LEGACY_SERVER_CONNECT

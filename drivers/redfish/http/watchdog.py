@@ -22,13 +22,13 @@ class Watchdog:
         self._deadlines = Deadlines[Connection](self._look, self._loop)
 
     async def ask(self, connection: Connection, request: bytes, deadline: float) -> Answer:
-        """One request and its answer.
+        """Send one request and return its answer.
 
-        :param deadline: by the loop's clock
-        :raises NoAnswer: when there is none in time, or ever
+        :param deadline: in the loop's clock
+        :raises NoAnswer: when no answer arrives in time, or none will arrive
         """
         answer = connection.ask(request, deadline)
-        # A connection that is looked at soon enough for an earlier request is not planned again.
+        # A connection that is checked soon enough for an earlier request is not planned again.
         if connection.heard + self._silence < connection.look_at or deadline < connection.look_at:
             self._plan(connection)
         try:
@@ -38,7 +38,7 @@ class Watchdog:
             raise
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._deadlines.close()
 
     def _plan(self, connection: Connection) -> None:
@@ -47,7 +47,7 @@ class Watchdog:
 
     def _look(self, connection: Connection) -> None:
         now = self._loop.time()
-        if connection.look_at > now + _ROUNDING:  # it was looked at sooner than this, and is planned again
+        if connection.look_at > now + _ROUNDING:  # it was checked earlier than planned, and is planned again
             return
         connection.look_at = math.inf
         if not connection.is_asked:

@@ -1,4 +1,4 @@
-"""The connection to a BMC, opened for the first request and held for the next ones."""
+"""The connection to a BMC, opened for the first request and kept open for the next ones."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.tls import Trust
 from podium.drivers.redfish.http.watchdog import Watchdog
 
-#: Seconds of silence after which a held connection may be gone without notice.
+#: Seconds of silence after which an open connection may have been lost without notice.
 _STALE: Final = 30.0
 _UNCONDITIONAL: Final = 3600.0  # seconds
 
@@ -51,12 +51,12 @@ class Target:
 
     @property
     def account(self) -> tuple[str, int, str, str]:
-        """What a login is tried with, however it is done."""
+        """The credentials of a login, however it is done."""
         return self.host.lower(), self.port, self.username, self.password
 
     @property
     def who(self) -> tuple[str, int, str]:
-        """Whose refused logins the BMC counts, whatever the password is."""
+        """The account whose refused logins the BMC counts, whatever the password is."""
         return self.host.lower(), self.port, self.username
 
     @property
@@ -75,9 +75,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing(timing.Timing):
-    """How patient a client is, in seconds.
+    """How long a client waits, in seconds.
 
-    :param command: with a new connection, a new session and a wait that the BMC asks for
+    :param command: including a new connection, a new session and a pause that the BMC asks for
     :param connect: for TCP and TLS
     :param read: for the next bytes of an answer
     """
@@ -89,7 +89,7 @@ class Timing(timing.Timing):
 
 @dataclass(slots=True)
 class Counts:
-    """What a client did so far."""
+    """Counters of a client."""
 
     logins: int = 0  #: that succeeded
     sessions: int = 0  #: that are held
@@ -113,7 +113,7 @@ class Unanswered(errors.BMCUnreachable):
 class Network:
     """What all connections of a client share.
 
-    :param clock: seconds, also of the machine's sleep
+    :param clock: seconds, including the machine's sleep
     """
 
     def __init__(self, timing: Timing, clock: Callable[[], float] = boottime) -> None:
@@ -130,9 +130,9 @@ class Network:
         _allow_many_files()
 
     def deadline(self, patience: float) -> float:
-        """By the loop's clock.
+        """Return a time of the loop's clock.
 
-        :param patience: seconds, or nothing for those of a command
+        :param patience: seconds; by default those of a command
         """
         return self.loop.time() + (patience or self.timing.command)
 
@@ -141,7 +141,7 @@ class Network:
     ) -> _Connection:
         """Open a connection.
 
-        :param deadline: by the loop's clock
+        :param deadline: in the loop's clock
         :param resumes: of the last connection to this target
         :raises podium.errors.BMCUnreachable: when it cannot be opened, or the certificate is not trusted
         :raises podium.errors.InvalidDriverInfo: when ``verify`` names no certificates
@@ -167,13 +167,13 @@ class Network:
             elif target.verify is not False:
                 text += "; if its firmware has no TLS of today, redfish_verify_ca: false accepts older TLS"
         except OSError as error:
-            # asyncio's words repeat the address, the system's do not.
+            # asyncio's texts repeat the address, the system's do not.
             number = error.errno or 0
             reason = os.strerror(number) if number > 0 else error.strerror or str(error)
             text = f"no way to BMC {target}: {reason}"
             if error.errno == errno.EMFILE:
                 text += "; this process may open too few files (LimitNOFILE, ulimit -n)"
-        except ValueError as error:  # of a host's name that cannot be one
+        except ValueError as error:  # the host's name is not valid
             text = f"no way to BMC {target}: {error}"
         raise errors.BMCUnreachable(text)
 
@@ -194,17 +194,17 @@ class Network:
         return connection
 
     async def close(self) -> None:
-        """Close all connections once what was sent is out."""
+        """Close all connections once everything is sent."""
         self._closed = True
         self.watchdog.close()
         for part in (Connection.close, Connection.abort):
             for connection in list(self.connections):
                 part(connection)
-            await asyncio.sleep(0)  # in which asyncio says that they ended
+            await asyncio.sleep(0)  # lets asyncio report that they ended
 
 
 class Wire:
-    """The connection to one BMC; whoever uses it makes sure that nobody else does meanwhile."""
+    """The connection to one BMC; the caller ensures that uses do not overlap."""
 
     __slots__ = ("_connection", "_network", "_target", "_used", "unconditional_until")
 
@@ -212,23 +212,23 @@ class Wire:
         self._target = target
         self._network = network
         self._connection: Connection | None = None
-        self._used = 0.0  # when it was last, by the network's clock
-        #: Until when, by the loop's clock, no answer should be one that has no body: such an answer had one,
-        #: which cost the connection.
+        self._used = 0.0  # when it was last used, by the network's clock
+        #: Until this time of the loop's clock, avoid requests that may be answered without a body: such an
+        #: answer had a body, which cost the connection.
         self.unconditional_until = 0.0
 
     @property
     def peer(self) -> str:
-        """The address at which the BMC was connected last, empty before that."""
+        """The address at which the BMC was last connected; empty before that."""
         name = self._connection.transport.get_extra_info("peername") if self._connection else None
         return str(name[0]) if name else ""
 
     async def talk(self, request: bytes, deadline: float, *, repeatable: bool = True) -> Answer:
-        """One request and its answer, whatever that is.
+        """Send one request and return its answer, whatever that is.
 
-        :param deadline: by the loop's clock
-        :param repeatable: whether it may be sent twice, when a connection ends instead of answering; if not,
-            it gets a new connection, because a held one may be gone
+        :param deadline: in the loop's clock
+        :param repeatable: whether it may be sent twice, if a connection ends instead of answering; if not, it
+            gets a new connection, because an open one may be lost
         :raises podium.errors.BMCUnreachable: no answer
         """
         network, connection = self._network, self._connection
@@ -277,7 +277,7 @@ class Wire:
 
 
 def _allow_many_files() -> None:
-    """Each BMC takes a file; the usual limit of 1,024 is there for select(2), which nothing here uses."""
+    """Each BMC needs a file; the usual limit of 1,024 exists for select(2), which is not used here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with contextlib.suppress(OSError, ValueError):

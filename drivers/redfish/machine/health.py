@@ -1,7 +1,7 @@
-"""What a BMC says of the health of a system, and why.
+"""The health of a system according to its BMC, and the reasons.
 
-A system's own resource is enough in most cases: its Status, the conditions in it, the summaries beside it.
-Only when that leaves something open are others read: its chassis, its managers, its parts.
+A system's own resource is usually enough: its Status, the conditions in it, the summaries beside it. Others
+are read only if that is not conclusive: its chassis, its managers, its parts.
 
 Source: DSP0268, object ``Status`` (Health, HealthRollup, State) and its ``Conditions``.
 """
@@ -19,14 +19,15 @@ _OK: Final = "OK"
 _WARNING: Final = "Warning"
 _RANKS: Final = {_OK: 0, _WARNING: 1, "Critical": 2}
 _SPELLINGS: Final = {word.lower(): word for word in _RANKS}
-# Early services spell it as the last one.
+# Early services use the last spelling.
 _ROLLUPS: Final = ("HealthRollup", "HealthRollUp")
 _MAX_REASONS: Final = 16
 _MAX_RESOURCES: Final = 4  # chassis, or managers, of one system
 _MAX_MEMBERS: Final = 16
 _MAX_VISITED: Final = 4096  # objects and arrays in one resource
 _INTRUSIONS: Final = {"HardwareIntrusion": "chassis intrusion", "TamperingDetected": "chassis tampering"}
-# Where a fault of a chassis or of a system shows: a resource in the older model, a collection in the newer.
+# Where a fault of a chassis or of a system is shown: a resource in the older model, a collection in the
+# newer.
 _OF_CHASSIS: Final = (
     ("Thermal", None),
     ("Power", None),
@@ -37,20 +38,20 @@ _OF_SYSTEM: Final = ("Memory", "Processors", "Storage")
 
 
 class Fault(NamedTuple):
-    """Something that is not well."""
+    """Something that is not healthy."""
 
     rank: str
     reason: str
 
 
 def worst_word(body: Any) -> str | None:
-    """The worst word that a resource's Status has for its health; None when it has none."""
+    """Return the worst word for health in a resource's Status; None when it has none."""
     status = resources.part(body, "Status")
     return _worst([word for key in ("Health", *_ROLLUPS) if (word := _rank(status, key))])
 
 
 def conditions(body: Any) -> list[Fault]:
-    """What a resource's Status says needs attention."""
+    """Return what needs attention according to a resource's Status."""
     return [
         Fault(rank, reason)
         for condition in resources.objects(resources.part(body, "Status"), "Conditions")
@@ -59,7 +60,7 @@ def conditions(body: Any) -> list[Fault]:
 
 
 def faults(body: dict[str, Any]) -> list[Fault]:
-    """What is not well among the parts that a resource describes within itself, at most 16 of them."""
+    """Return the faults of parts that a resource describes within itself, at most 16 of them."""
     found: list[Fault] = []
     for name, entry in _parts(body):
         rank = worst_word(entry)
@@ -74,13 +75,13 @@ def faults(body: dict[str, Any]) -> list[Fault]:
 
 
 async def health(walk: Walk, system: dict[str, Any], path: str) -> base.Health | None:
-    """The health of a system, from its resource and, where that is not enough, from others.
+    """Return the health of a system, from its resource and, if that is not enough, from others.
 
-    A system without a HealthRollup speaks for itself alone, so its chassis is read as well.
+    Without a HealthRollup, a system only reports about itself, so its chassis is read as well.
 
-    :param system: the system's resource, and ``path`` its own
-    :returns: None if the BMC does not say, as many do while the machine is off
-    :raises podium.errors.DriverError: the BMC does not answer, or there was no time to ask for all of it
+    :param system: the system's resource, and ``path`` its path
+    :returns: None if the BMC does not report it, as many do not while the machine is off
+    :raises podium.errors.DriverError: the BMC does not answer, or there was no time to read everything
     """
     own = worst_word(system)
     found = conditions(system)
@@ -102,7 +103,7 @@ async def health(walk: Walk, system: dict[str, Any], path: str) -> base.Health |
 
 
 async def _look_around(walk: Walk, system: dict[str, Any], own: str | None, found: list[Fault]) -> list[str]:
-    """Add what other resources say to ``found``; returns their words for their own health.
+    """Add what other resources report to ``found``; return their words for their own health.
 
     :param own: the system's word
     """
@@ -138,7 +139,7 @@ async def _of_chassis(walk: Walk, chassis: dict[str, Any], *, is_well: bool) -> 
 
 
 def _of_itself(resource: dict[str, Any], kind: str) -> list[Fault]:
-    """The conditions of a chassis or manager and the faults within; without these, its own word."""
+    """Return the conditions of a chassis or manager and the faults within; without these, its own word."""
     rank = worst_word(resource)
     found = conditions(resource)
     if rank is None or rank == _OK or found:
@@ -153,7 +154,7 @@ async def _of_members(walk: Walk, resource: dict[str, Any], key: str) -> list[Fa
 
 
 def _parts(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects within a resource, each with its own name or that of its property."""
+    """Yield the objects within a resource, each with its own name or that of its property."""
     waiting: deque[tuple[str, str, Any]] = deque((key, "", value) for key, value in body.items())
     for _ in range(_MAX_VISITED):
         if not waiting:
@@ -169,7 +170,7 @@ def _parts(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _reason(condition: dict[str, Any]) -> str:
-    """A condition in words: its message, else its identifier and arguments, and where it is."""
+    """Return a condition in words: its message, or else its identifier and arguments, and its place."""
     words = resources.text(condition, "Message")
     if words is None:
         arguments = resources.member(condition, "MessageArgs", list) or []

@@ -1,4 +1,4 @@
-"""What a machine is made of, as its BMC reports it.
+"""The parts of a machine, as its BMC reports them.
 
 Source of the properties: DSP0268, schemas ``ComputerSystem``, ``Processor``, ``EthernetInterface`` and
 ``Manager``.
@@ -23,9 +23,9 @@ _NO_MACS: Final = frozenset({"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"})
 
 
 def fingerprint(system: dict[str, Any]) -> str:
-    """A hash that changes with the machine, of its system resource alone; empty while the machine is not on.
+    """Return a hash of the system resource that changes with the machine; empty while it is not on.
 
-    BMCs leave out some of it, or forget some of it, while the machine is off.
+    BMCs leave out or forget some of the data while the machine is off.
     """
     if power.known(system.get("PowerState")) != power.ON:
         return ""
@@ -37,10 +37,10 @@ def fingerprint(system: dict[str, Any]) -> str:
 
 
 async def inventory(walk: Walk, system: dict[str, Any], host: str) -> Inventory:
-    """Read what a system's resource and those around it say; what a BMC does not say is left out.
+    """Read the inventory from a system's resource and those around it; missing data is left out.
 
     :param system: the system's resource
-    :param host: the address at which the BMC was reached, by which its own network interface is known
+    :param host: the address at which the BMC was reached, which identifies its own network interface
     :raises podium.errors.DriverError: the BMC does not answer, refuses the login or is busy
     """
     chassis: dict[str, Any] = {}
@@ -71,7 +71,7 @@ async def _chassis(walk: Walk, system: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _manager(walk: Walk, system: dict[str, Any]) -> dict[str, Any]:
-    """The BMC among a system's managers, else the first of them."""
+    """Return the BMC among a system's managers, or else the first of them."""
     paths = await walk.related(system, "ManagedBy", "Managers", _MAX_MANAGERS)
     managers = [await walk.look(path) for path in paths]
     bmcs = [manager for manager in managers if manager.get("ManagerType") == "BMC"]
@@ -79,7 +79,7 @@ async def _manager(walk: Walk, system: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _processors(walk: Walk, system: dict[str, Any]) -> tuple[int | None, str | None, int | None]:
-    """How many processors, their model, and how many logical ones; read one by one where need be."""
+    """Return the number of processors, their model, and the number of logical ones; read singly if needed."""
     summary = resources.part(system, "ProcessorSummary")
     fitted, cpus = resources.count(summary, "Count"), resources.count(summary, "LogicalProcessorCount")
     model = resources.text(summary, "Model")
@@ -104,7 +104,7 @@ async def _mac_addresses(walk: Walk, system: dict[str, Any]) -> tuple[str, ...]:
 
 
 async def _own_mac_address(walk: Walk, manager: dict[str, Any], host: str) -> str | None:
-    """The address of the interface at which the BMC was reached, else of the first that is up."""
+    """Return the address of the interface at which the BMC was reached, or else of the first that is up."""
     path = linked(manager, "EthernetInterfaces")
     interfaces = await walk.members(path, _MAX_MEMBERS) if path else []
 

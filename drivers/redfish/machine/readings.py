@@ -1,4 +1,4 @@
-"""What one resource says of sensors, in either of Redfish's two models.
+"""The sensors in one resource, in either of Redfish's two models.
 
 Source of the properties: DSP0268, schemas ``Sensor``, ``EnvironmentMetrics``, ``ThermalMetrics`` and ``Fan``
 of the newer model, ``Thermal`` and ``Power`` of the older one.
@@ -36,7 +36,7 @@ _KIND_OF_UNIT: Final = {
     "A": "current",
     "%": _PERCENT,
 }
-# A threshold's name here, in the newer and in the older model, and what lies beyond it.
+# A threshold's name here, in the newer and in the older model, and the status beyond it.
 _THRESHOLDS: Final = (
     ("fatal", "Fatal", "Fatal", "Critical"),
     ("critical", "Critical", "Critical", "Critical"),
@@ -45,7 +45,7 @@ _THRESHOLDS: Final = (
 
 
 class Reading(NamedTuple):
-    """What one sensor says.
+    """The reading of one sensor.
 
     :param identifier: distinguishes it from others of the same name; may be empty
     :param kind: one of podium.drivers.base.SENSOR_KINDS
@@ -63,7 +63,7 @@ class Reading(NamedTuple):
 
 
 def of_sensors(sensors: Iterable[dict[str, Any]]) -> list[Reading]:
-    """The readings of Sensor resources, without those of kinds that Podium does not know."""
+    """Return the readings of Sensor resources, without those of kinds that Podium does not know."""
     return [
         _reading(sensor, kind, resources.number(sensor, "Reading"))
         for sensor in sensors
@@ -72,7 +72,7 @@ def of_sensors(sensors: Iterable[dict[str, Any]]) -> list[Reading]:
 
 
 def of_thermal(thermal: dict[str, Any]) -> list[Reading]:
-    """The temperatures and fans of a Thermal resource."""
+    """Return the temperatures and fans of a Thermal resource."""
     found = [
         _reading(entry, "temperature", resources.number(entry, "ReadingCelsius"))
         for entry in resources.objects(thermal, "Temperatures")
@@ -85,7 +85,7 @@ def of_thermal(thermal: dict[str, Any]) -> list[Reading]:
 
 
 def of_power(power: dict[str, Any]) -> list[Reading]:
-    """The power, supplies and voltages of a Power resource."""
+    """Return the power, supplies and voltages of a Power resource."""
     found = [
         _reading(control, "power", resources.number(control, "PowerConsumedWatts"), "Power consumption")
         for control in resources.objects(power, "PowerControl")
@@ -104,7 +104,7 @@ def of_power(power: dict[str, Any]) -> list[Reading]:
 
 
 def of_environment(metrics: dict[str, Any]) -> list[Reading]:
-    """The power, temperature and fans in the sensor excerpts of EnvironmentMetrics."""
+    """Return the power, temperature and fans in the sensor excerpts of EnvironmentMetrics."""
     found = []
     for key, kind, name in (
         ("PowerWatts", "power", "Power consumption"),
@@ -118,7 +118,7 @@ def of_environment(metrics: dict[str, Any]) -> list[Reading]:
 
 
 def of_temperatures(metrics: dict[str, Any]) -> list[Reading]:
-    """The temperatures in the sensor excerpts of ThermalMetrics."""
+    """Return the temperatures in the sensor excerpts of ThermalMetrics."""
     return [
         _reading(excerpt, "temperature", resources.number(excerpt, "Reading"))
         for excerpt in resources.objects(metrics, "TemperatureReadingsCelsius")
@@ -126,7 +126,7 @@ def of_temperatures(metrics: dict[str, Any]) -> list[Reading]:
 
 
 def of_fans(fans: Iterable[dict[str, Any]]) -> list[Reading]:
-    """The readings of Fan resources."""
+    """Return the readings of Fan resources."""
     return [_fan(fan, resources.part(fan, "SpeedPercent")) for fan in fans]
 
 
@@ -142,13 +142,13 @@ def _kind(sensor: dict[str, Any]) -> str | None:
     kind = kind or _KIND_OF_UNIT.get(resources.line(sensor.get("ReadingUnits")))
     if kind != _PERCENT:
         return kind
-    # Loads and humidity are percents, too.
+    # Loads and humidity are also percentages.
     words = (resources.line(sensor.get("PhysicalContext")), _first(sensor, _NAMES, _MAX_NAME))
     return "fan_share" if "fan" in " ".join(words).lower() else None
 
 
 def _output(supply: dict[str, Any]) -> float | None:
-    """The input of a power supply or, where that is missing, its output."""
+    """Return the input of a power supply or, if that is missing, its output."""
     for key in ("PowerInputWatts", "PowerOutputWatts", "LastPowerOutputWatts"):
         watts = resources.number(supply, key)
         if watts is not None:
@@ -157,7 +157,7 @@ def _output(supply: dict[str, Any]) -> float | None:
 
 
 def _reading(entry: dict[str, Any], kind: str, value: float | None, name: str = "Sensor") -> Reading:
-    """:param name: for a sensor that has none"""
+    """:param name: for a sensor without a name"""
     status = resources.part(entry, "Status")
     state, health = (resources.line(status.get(key)) for key in ("State", "Health"))
     if state in _SILENT:
@@ -190,7 +190,7 @@ def _thresholds(entry: dict[str, Any]) -> base.Thresholds:
 
 
 def _beyond(thresholds: base.Thresholds, value: float | None) -> str:
-    """What a sensor's thresholds say of its value, where the BMC itself says nothing."""
+    """Return the status of a sensor by its thresholds, if the BMC itself reports none."""
     for name, _, _, status in _THRESHOLDS:
         if value is None:
             break

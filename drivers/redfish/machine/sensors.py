@@ -1,8 +1,9 @@
-"""What the sensors around a system say, wherever its chassis has them.
+"""Reads the sensors around a system, wherever its chassis has them.
 
-In the newer of Redfish's two models every sensor is a resource, in the older one a resource has all
+In the newer of Redfish's two models every sensor is a resource; in the older one a resource has all
 temperatures and fans and another all of the power. Many sensors in one answer are the least work for a BMC,
-so these are looked for first. A walk remembers where it found something, and the next walks go nowhere else.
+so these resources are looked for first. A walk remembers where it found something, and the next walks go
+nowhere else.
 """
 
 import sys
@@ -19,7 +20,7 @@ _MAX_SENSORS: Final = 256
 _MAX_ONE_BY_ONE: Final = 48
 _MAX_CHASSIS: Final = 4
 _WALKS_REMEMBERED: Final = 500  # a chassis may get something new
-_WALKS_REMEMBERED_NEW: Final = 10  # after a search that found something else than the last, or was cut
+_WALKS_REMEMBERED_NEW: Final = 10  # after a search that was cut, or had another result than the last
 
 
 class _Kind(NamedTuple):
@@ -31,10 +32,10 @@ class _Kind(NamedTuple):
 
 
 async def sensors(walk: Walk, system: str, places: Places) -> list[base.Sensor]:
-    """Read a system's sensors, at most 256 of them, each with a name of its own.
+    """Read a system's sensors, at most 256 of them, each with a unique name.
 
     :param system: the system's path
-    :param places: the system's; what the walk learns goes into it
+    :param places: the system's places, which the walk updates
     :raises podium.errors.DriverError: the BMC does not answer, refuses the login or is busy
     """
     places.walks_left -= 1
@@ -44,7 +45,7 @@ async def sensors(walk: Walk, system: str, places: Places) -> list[base.Sensor]:
 
 
 async def _search(walk: Walk, system: str, places: Places) -> list[Reading]:
-    """Go from place to place, as long as one may have something that no earlier one had."""
+    """Visit places as long as one may have something that no earlier one had."""
     found: list[Reading] = []
     useful: list[Place] = []
     for number, chassis in enumerate(await _chassis(walk, system)):
@@ -55,17 +56,17 @@ async def _search(walk: Walk, system: str, places: Places) -> list[Reading]:
                 continue
             new = _new(await kind.read(walk, path), known)
             if new:
-                # Most of a fleet is alike: its paths are kept once.
+                # Most machines of a fleet are alike: their paths are stored once.
                 useful.append(Place(number, index, sys.intern(path)))
                 found += new
-    is_new = walk.was_cut or places.found != tuple(useful)  # a BMC that starts shows its parts by and by
+    is_new = walk.was_cut or places.found != tuple(useful)  # a starting BMC shows its parts gradually
     places.found = tuple(useful)
     places.walks_left = _WALKS_REMEMBERED_NEW if is_new else _WALKS_REMEMBERED
     return found
 
 
 async def _chassis(walk: Walk, system: str) -> list[dict[str, Any]]:
-    """The chassis of a system, and those around them that have no other system in them."""
+    """Return the chassis of a system, and those around them that contain no other system."""
     paths = await walk.related(await walk.read(system), "Chassis", "Chassis", _MAX_CHASSIS)
     found = {path: await walk.look(path) for path in paths}
     for chassis in list(found.values()):
@@ -79,7 +80,7 @@ async def _chassis(walk: Walk, system: str) -> list[dict[str, Any]]:
 
 
 async def _read(walk: Walk, places: Places) -> list[Reading]:
-    """Go where something was found. If a place has nothing any more, the next walk searches everywhere."""
+    """Visit the known places. If a place has nothing any more, the next walk searches everywhere."""
     found: list[Reading] = []
     known: dict[int, set[str]] = {}
     for place in places.found:
@@ -91,7 +92,7 @@ async def _read(walk: Walk, places: Places) -> list[Reading]:
 
 
 def _new(found: list[Reading], known: set[str]) -> list[Reading]:
-    """The readings of what is not known yet; adds it to what is known."""
+    """Return the readings that are not known yet, and add them to the known ones."""
     new = [reading for reading in found if _measure(reading) not in known]
     known.update(map(_measure, new))
     return new
@@ -102,9 +103,10 @@ def _measure(reading: Reading) -> str:
 
 
 def _named(found: Iterable[Reading]) -> list[base.Sensor]:
-    """Sensors with unique names: those that share one get their identifier, or a number, added.
+    """Return sensors with unique names: shared names get the identifier, or a number, added.
 
-    What is not fitted is left out but keeps its name, so that no other name changes when it comes or goes.
+    A sensor that is not fitted is left out but keeps its name, so that no other name changes when it comes or
+    goes.
     """
     sensors: list[base.Sensor] = []
     taken: dict[str, int] = {}

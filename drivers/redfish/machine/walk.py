@@ -1,4 +1,4 @@
-"""Going from one resource of a BMC to the next, within limits of requests and time."""
+"""Visits the resources of a BMC, within limits of requests and time."""
 
 import math
 import time
@@ -15,7 +15,7 @@ from podium.drivers.redfish.paging import pages
 
 LOG = log.getLogger(__name__)
 
-_WITHOUT: Final = 3600.0  # seconds for which $expand is done without where it failed
+_WITHOUT: Final = 3600.0  # seconds for which $expand is not used after a failure
 
 
 class Response(Protocol):
@@ -46,11 +46,11 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Places:
-    """What walks have learned of the BMC of one system.
+    """What walks have learned about the BMC of one system.
 
     :param found: where its sensors are; empty before the first walk
-    :param walks_left: how many go there before one searches again
-    :param expand_from: when ``$expand`` may be asked for again, by the walks' clock
+    :param walks_left: how many walks use these places before one searches again
+    :param expand_from: when ``$expand`` may be used again, by the walks' clock
     """
 
     found: tuple[Place, ...] = ()
@@ -61,8 +61,8 @@ class Places:
 class Walk:
     """One walk over the resources of a BMC; what it does not reach is left out.
 
-    :param requests: how many it may take
-    :param seconds: after which it begins no request; reads and changes of the power wait meanwhile
+    :param requests: the maximum number
+    :param seconds: after which it begins no request, because reads and changes of the power wait meanwhile
     :param places: what earlier walks learned
     """
 
@@ -83,7 +83,7 @@ class Walk:
         self.was_cut = False  #: whether something was left out for want of requests or time
 
     async def read(self, path: str) -> dict[str, Any]:
-        """A resource that must be there.
+        """Return a resource that must exist.
 
         :raises podium.errors.DriverError: it cannot be read
         """
@@ -91,7 +91,7 @@ class Walk:
         return (await self._bmc.get(path)).body
 
     async def look(self, path: str) -> dict[str, Any]:
-        """A resource that may be missing or broken: an empty object then, or too late.
+        """Return a resource that may be missing or broken: then, or if it is too late, an empty object.
 
         :raises podium.errors.DriverError: the BMC does not answer, refuses the login or is busy
         """
@@ -107,15 +107,15 @@ class Walk:
             return {}
 
     async def follow(self, body: Any, *keys: str) -> dict[str, Any]:
-        """The resource that a link leads to, as :meth:`look`; an empty object when there is no such link."""
+        """Return the resource that a link leads to, as :meth:`look`; empty if there is no such link."""
         path = linked(body, *keys)
         return await self.look(path) if path else {}
 
     async def members(self, path: str, limit: int, *, one_by_one: bool = True) -> list[dict[str, Any]]:
-        """The resources in a collection: all in one answer where the BMC can do that, else one by one.
+        """Return the resources in a collection: in one answer if the BMC can do that, or else one by one.
 
-        :param limit: how many are read at most
-        :param one_by_one: whether those are read that come as links
+        :param limit: the maximum number
+        :param one_by_one: whether to read members that are given as links
         """
         found: list[dict[str, Any]] = []
         async for entry in self._entries(path, await self._first_page(path)):
@@ -128,7 +128,7 @@ class Walk:
         return found
 
     async def _entries(self, path: str, first: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """What stands in a collection; pages that cannot be read are left out."""
+        """Yield the entries of a collection; pages that cannot be read are left out."""
         try:
             async for page in pages(self.look, path, first):
                 for entry in resources.objects(page, "Members"):
@@ -139,14 +139,14 @@ class Walk:
             LOG.debug("left out: %s", failure)
 
     async def _first_page(self, path: str) -> dict[str, Any]:
-        """The first page of a collection, with its members in it where the BMC can do that."""
+        """Return the first page of a collection, including its members if the BMC can do that."""
         expand = await self.expand()
         if not expand:
             return await self.look(path)
         try:
             page = await self.look(path + expand)
         except errors.BMCUnreachable:
-            page = {}  # some take too long over it; one that is gone does not answer the next request either
+            page = {}  # some take too long; if the collection is gone, the next request fails too
         if "Members" in page:
             return page
         page = await self.look(path)
@@ -155,7 +155,7 @@ class Walk:
         return page
 
     async def expand(self) -> str:
-        """The query that has a collection answered with its members; empty where the BMC has none.
+        """Return the query that includes the members of a collection; empty if the BMC has none.
 
         Source: DSP0266, section on the query parameter ``$expand``; without ``$levels`` it is one level.
         """
@@ -168,7 +168,7 @@ class Walk:
         return self._expand
 
     async def related(self, system: dict[str, Any], name: str, collection: str, limit: int) -> list[str]:
-        """The paths of what a system links to; without links, of the only one that the BMC lists.
+        """Return the paths that a system links to; without links, that of the only one that the BMC lists.
 
         :param name: of the links, as ``Chassis`` or ``ManagedBy``
         :param collection: of the service root that has all of its kind, as ``Chassis`` or ``Managers``
@@ -180,7 +180,7 @@ class Walk:
         return [path for entry in entries[:limit] if (path := linked(entry))]
 
     async def _only_entry(self, path: str) -> list[dict[str, Any]]:
-        """The only entry of a collection; none when there may be others."""
+        """Return the only entry of a collection; none if there may be others."""
         found: list[dict[str, Any]] = []
         told = 0.0
         try:
@@ -202,7 +202,7 @@ def _is_reference(entry: dict[str, Any]) -> bool:
 
 
 def linked(body: Any, *keys: str) -> str:
-    """The path that a link leads to; empty when there is none, or one that leads off the BMC."""
+    """Return the path that a link leads to; empty if there is none, or if it leads off the BMC."""
     try:
         return resources.link(body, *keys) or ""
     except errors.DriverError as failure:
