@@ -48,8 +48,9 @@ class Log(ReadingNodes):
     clock's time. Entries from before the clock was set have no time.
 
     With --follow, new entries are printed as they appear until Ctrl-C, and -f json prints one object a line.
-    The output begins with the newest 10 entries, and the logs are read every 10 seconds. The exit status is 1
-    if the log of any node could not be read. See also podium node log clear.
+    The output begins with the newest 10 entries, or with those of --since or --limit, and the logs are read
+    every 10 seconds. The exit status is 1 if the log of any node could not be read. See also podium node log
+    clear.
     """
 
     column_names = COLUMNS
