@@ -1,7 +1,7 @@
-"""Calls of a driver's methods, whatever they are and whatever they raise.
+"""Calls a driver's methods, whether async or plain, and handles whatever they raise.
 
-An ``async def`` runs in the room's loop, a plain method in one of the room's threads. What would end a loop,
-a thread or the process becomes a :class:`DriverFault`.
+An ``async def`` runs in the room's loop, a plain method in one of the room's threads. An exception that would
+end a loop, a thread or the process becomes a :class:`DriverFault`.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from podium.wording import safe_repr, safe_str
 
 
 class DriverFault(errors.PodiumError):
-    """A driver raised something that stops programs (SystemExit, KeyboardInterrupt, ...)."""
+    """A driver raised an exception that stops programs (SystemExit, KeyboardInterrupt, ...)."""
 
 
 class Calls:
-    """The calls of one driver's methods. For the room's loop alone, but for ``lost``.
+    """The calls of one driver's methods. Only the room's loop may use it, except for ``lost``.
 
-    :param secrets: what log lines never show
-    :param threads: plain methods that run at the same time, without those that were given up
-    :param endpoint_calls: calls to one endpoint at the same time, of plain methods at most one less than
-        there are threads; None for a quarter of the threads, and for async methods as many as there are
+    :param secrets: values that log lines never show
+    :param threads: plain methods that run at the same time, not counting abandoned ones
+    :param endpoint_calls: concurrent calls to one endpoint, for plain methods at most one less than the
+        number of threads; None for a quarter of the threads, and no limit for async methods
     """
 
     def __init__(
@@ -48,28 +48,28 @@ class Calls:
         self._secrets = secrets
         self._pool = DaemonThreads(f"{driver.name}-plain")
         self._threads = Threads(driver.name, threads)
-        # Nodes that do not answer keep a thread for long. They must not have all of them.
+        # Nodes that do not answer keep a thread for long. They must not take all threads.
         self._doubtful = Limit(self._threads.name, max(threads // 2, 1), spare=MOST_LOST)
         self._limits_async = bool(endpoint_calls)
         share = endpoint_calls or max(threads // 4, 1)
-        # Whatever people set, one endpoint that hangs does not get all threads.
+        # Whatever is configured, one endpoint that hangs does not get all threads.
         self._share = share if is_async(driver.get_power_state) else min(share, max(threads - 1, 1))
         self._has_endpoints = type(driver).endpoint is not base.Driver.endpoint
         self._endpoints: WeakValueDictionary[str, Endpoint] = WeakValueDictionary()
 
     @property
     def lost(self) -> int:
-        """The number of plain calls that were given up and have not returned."""
+        """The number of plain calls that were abandoned and have not returned."""
         return self._threads.lost
 
     async def call(
         self, method: Callable[..., Any], *args: Any, begun: Callable[[], object] = lambda: None
     ) -> Any:
-        """Call a method, async or plain, for no node in particular, once there is a thread for it.
+        """Call a method, async or plain, without a particular node, once there is a thread for it.
 
         :param begun: called right before the call
-        :raises DriverFault: for what would end the loop or the process
-        :raises NotAsked: when it was cancelled before there was a thread for it
+        :raises DriverFault: the method raised an exception that would end the loop or the process
+        :raises NotAsked: the call was cancelled before there was a thread for it
         """
         if is_async(method):
             begun()
@@ -86,18 +86,18 @@ class Calls:
             place.end()
 
     def endpoint_calls(self, method: Callable[..., Any]) -> int | None:
-        """How many calls of a method are made to one endpoint at the same time; None for any number."""
+        """How many calls of a method may be made to one endpoint at the same time; None for any number."""
         is_limited = self._has_endpoints and (self._limits_async or not is_async(method))
         return self._share if is_limited else None
 
     def needs_place(self, method: Callable[..., Any]) -> bool:
-        """Whether calls of a method need a place that has to be taken before."""
+        """Whether calls of a method need a place, which must be taken first."""
         return not is_async(method) or self.endpoint_calls(method) is not None
 
     def place(
         self, method: Callable[..., Any], node: base.Node, *, urgent: bool = False, doubtful: bool = False
     ) -> Place | None:
-        """The place that a call for a node needs, which has to be taken before; None if it needs none.
+        """The place that a call for a node needs, which must be taken first; None if it needs none.
 
         :param doubtful: whether the node did not answer the last call
         """
@@ -109,23 +109,23 @@ class Calls:
         return Place(limits, urgent=urgent)
 
     def endpoint(self, node: base.Node) -> str:
-        """What is spoken to for a node; the node itself, if the driver cannot say."""
+        """The endpoint of a node; the node itself, if the driver does not name one."""
 
         def named() -> object:
             hiding.note_call(self._secrets, node)
             return self._driver.endpoint(node)
 
         try:
-            found = contextvars.copy_context().run(named)  # the caller's may be of no call
+            found = contextvars.copy_context().run(named)  # the caller's context may belong to no call
         except BaseException:  # SystemExit would end the loop
             return node.uuid
         return found if isinstance(found, str) else node.uuid
 
     async def made(self, method: Callable[..., Any], *args: Any, place: Place | None = None) -> Any:
-        """Make a call that has its place.
+        """Make a call that has taken its place.
 
-        :param place: that is given up if the call is cancelled
-        :raises DriverFault: for what would end the loop or the process
+        :param place: the place, given up if the call is cancelled
+        :raises DriverFault: the method raised an exception that would end the loop or the process
         """
         hiding.note_call(self._secrets, *args)
         try:
@@ -138,9 +138,9 @@ class Calls:
             raise fault_of(method, fault) from fault
 
     def bound(self, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-        """Find out once how a method is called: returns what to call and await, once it has its place.
+        """Find out once how to call a method: return a function to call and await once the place is taken.
 
-        What it raises that is no Exception is for :func:`fault_of`.
+        If it raises anything but an Exception, pass that to :func:`fault_of`.
         """
         return method if is_async(method) else functools.partial(self._wait_for, method)
 
@@ -160,7 +160,7 @@ class Calls:
         return await result if inspect.isawaitable(result) else result
 
     async def _in_thread(self, method: Callable[..., Any], *args: Any, place: Place | None) -> Any:
-        """Wait for a plain method; a cancelled wait goes on until the method has returned."""
+        """Wait for a plain method; a cancelled wait continues until the method has returned."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Any] = loop.create_future()
         variables = contextvars.copy_context()
@@ -178,7 +178,7 @@ class Calls:
                 result = variables.run(method, *args)
             except BaseException as fault:
                 error = fault
-                # Futures cannot carry these, or would stop the loop.
+                # Futures cannot hold these, or they would stop the loop.
                 if isinstance(fault, StopIteration) or not isinstance(fault, Exception):
                     error = _named(method, fault)
             with contextlib.suppress(RuntimeError):  # the room has ended meanwhile
@@ -196,15 +196,15 @@ class Calls:
             try:
                 await asyncio.wait({ended})
             finally:
-                if place is not None and not ended.done():  # cancelled once more
+                if place is not None and not ended.done():  # cancelled again
                     place.end_with(ended)
             raise
 
 
 def fault_of(method: Callable[..., Any], fault: BaseException) -> DriverFault:
-    """The error that stands for what would end the loop or the process.
+    """Return the error that replaces an exception that would end the loop or the process.
 
-    :raises asyncio.CancelledError: when the conductor itself cancelled the call
+    :raises asyncio.CancelledError: the conductor itself cancelled the call
     """
     task = asyncio.current_task()
     if isinstance(fault, asyncio.CancelledError) and task is not None and task.cancelling():
@@ -224,6 +224,6 @@ def is_async(method: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(method)
 
 
-@functools.lru_cache(maxsize=1024)  # takes a microsecond, as often as a node is read
+@functools.lru_cache(maxsize=1024)  # saves a microsecond for each read of a node
 def _is_async_function(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function)

@@ -1,8 +1,8 @@
-"""The time of the database, for what happens between two transactions.
+"""The time of the database, for use between two transactions.
 
-The wall clock of a conductor's host is neither the database's nor that of other hosts, and it can be set
-while the conductor runs. So the conductor asks the database for the time now and then, and counts on by
-itself.
+The wall clock of a conductor's host differs from the clocks of the database and of other hosts, and it can be
+set while the conductor runs. So the conductor reads the database's time periodically, and counts from there
+with a clock of its own.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from podium.db.models import utcnow
 
 
 class DatabaseClock:
-    """The database's clock as this process knows it: a call returns the present moment. For any thread.
+    """This process's estimate of the database's clock: a call returns the present time. For any thread.
 
-    :param start: the time until the database was asked first
+    :param start: the time to assume before the database is first queried
     :param seconds: a clock that nobody sets
     """
 
@@ -33,9 +33,9 @@ class DatabaseClock:
         return clock.later(moment, self.seconds() - since)
 
     def ask(self, connection: sa.Connection) -> datetime:
-        """Learn from the database what time it is.
+        """Read the database's time.
 
-        An answer that took long says no more than that it was right at some time meanwhile.
+        If the answer took long, it was correct at some unknown time in between.
         """
         before = self.seconds()
         now = clock.now(connection)
@@ -47,6 +47,6 @@ class DatabaseClock:
         return now
 
     def seconds_of(self, moment: datetime) -> float | None:
-        """When that was, by ``seconds``; None for what lies ahead: the clock was set back since."""
+        """Convert a time to ``seconds``; None if it lies in the future because the clock was set back."""
         age = clock.age(moment, self())
         return None if age is None else self.seconds() - age

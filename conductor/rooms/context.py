@@ -1,7 +1,7 @@
-"""The request context of the present run: each of its log lines carries its request id.
+"""The request context of the current run: each of its log lines has its request id.
 
-oslo.context keeps the present context for each thread; runs that share an event loop share a thread, so
-it is kept in a context variable here and handed to oslo.log by a filter.
+oslo.context keeps one current context for each thread, but runs that share an event loop share a thread. So
+this module keeps the context in a context variable, and a filter hands it to oslo.log.
 """
 
 import contextvars
@@ -20,12 +20,12 @@ def new(*, on_demand: bool = False, task: str = "", spacing: float = 0.0) -> Run
 
 
 def current() -> RequestContext | None:
-    """Return the context of the run that this is a part of, if it is part of one."""
+    """Return the context of the run that the caller is part of, if any."""
     return _current.get()
 
 
 def carrying(request: RequestContext) -> contextvars.Context:
-    """Return the context variables in which log lines carry the request's id."""
+    """Return context variables with which log lines have the request's id."""
     variables = contextvars.copy_context()
     variables.run(_current.set, request)
     return variables
@@ -33,12 +33,12 @@ def carrying(request: RequestContext) -> contextvars.Context:
 
 class _AddContext(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        # None too: otherwise oslo.log uses the thread's context, which is that of the first run in it.
+        # Also if None: otherwise oslo.log uses the thread's context, which is that of its first run.
         record.__dict__.setdefault("context", _current.get())
         return True
 
 
 def install() -> None:
-    """Make every handler of the root logger use the present context."""
+    """Make every handler of the root logger use the current context."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(_AddContext())

@@ -17,7 +17,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds that a driver's start may take.
 _START_TIMEOUT: Final = 30.0
-#: Where drivers may be left out, seconds that the others wait for one, and that it may take to join them.
+#: If drivers may be left out: seconds that the others wait for a driver, and seconds it may take to join
+#: later.
 _PATIENCE: Final = 5.0
 _LATEST: Final = 600.0
 _WATCH_INTERVAL: Final = 1.0
@@ -26,7 +27,8 @@ _WATCH_INTERVAL: Final = 1.0
 class DriverRooms(Mapping[str, DriverRoom]):
     """The rooms by the names of their drivers.
 
-    The conductor's loop changes them, in :meth:`open` and :meth:`watch`: others may read them meanwhile.
+    The conductor's loop changes them, in :meth:`open` and :meth:`watch`; other threads may read them
+    meanwhile.
 
     :param drivers: the loaded drivers by name
     :param patience: seconds that the others wait for a driver that may be left out
@@ -62,11 +64,11 @@ class DriverRooms(Mapping[str, DriverRoom]):
     ) -> bool:
         """Start the drivers, all at once.
 
-        :param manager_of: makes what the driver of a room receives as manager
-        :param skip_faulty: whether drivers that do not start are left out, as long as another one does; one
-            that takes long joins the others later, see :meth:`watch`
+        :param manager_of: creates the manager for the driver of a room
+        :param skip_faulty: whether drivers that do not start are left out, as long as another driver starts;
+            a driver that takes long joins later, see :meth:`watch`
         :returns: whether a driver was left out
-        :raises podium.errors.DriverLoadError: when a driver does not start
+        :raises podium.errors.DriverLoadError: a driver does not start
         """
         if self._faults and not (skip_faulty and self._rooms):
             raise self._faults[0]
@@ -98,9 +100,9 @@ class DriverRooms(Mapping[str, DriverRoom]):
         join: Callable[[Mapping[str, DriverRoom]], Awaitable[None]],
         interval: float = _WATCH_INTERVAL,
     ) -> None:
-        """See whether the rooms' loops still turn, for ever, and have drivers join that started late.
+        """Check forever whether the rooms' loops respond, and have late drivers join.
 
-        :param join: called with the rooms of these, and again when it raises DatabaseUnavailable
+        :param join: called with the rooms of late drivers, and again if it raises DatabaseUnavailable
         """
         joining: dict[str, DriverRoom] = {}
         while True:
@@ -114,7 +116,7 @@ class DriverRooms(Mapping[str, DriverRoom]):
                     joining = {}
 
     def _come(self) -> dict[str, DriverRoom]:
-        """The rooms that have opened at last, which are among the others from now on."""
+        """The rooms that have opened late, which are part of the mapping from now on."""
         come = {}
         for name, task in [one for one in self._late.items() if one[1].done()]:
             del self._late[name]
@@ -128,7 +130,7 @@ class DriverRooms(Mapping[str, DriverRoom]):
         return come
 
     async def close(self, seconds: float) -> None:
-        """Close the drivers and their rooms, all at once; what takes longer than this is left behind."""
+        """Close the drivers and their rooms, all at once; rooms that take longer are left behind."""
         for task in self._late.values():
             task.cancel()
         rooms = [*self._rooms.values(), *self._left_out]
@@ -139,7 +141,7 @@ class DriverRooms(Mapping[str, DriverRoom]):
 
 
 async def _opened(room: DriverRoom, limit: float, manager: base.Manager | None) -> None:
-    # A thread for each: the loop has few of its own, and a start that hangs would keep one.
+    # A thread for each: the loop has few threads of its own, and a start that hangs would block one.
     await in_thread(lambda: room.open(limit, manager), f"{room.driver.name}-opening")
 
 
@@ -148,7 +150,7 @@ def _is_open(task: "asyncio.Task[None]") -> bool:
 
 
 async def _first(tasks: Collection["asyncio.Task[None]"], seconds: float) -> None:
-    """Wait until one of the drivers has started, or none of them will."""
+    """Wait until one of the drivers has started, or until none can."""
     end = time.monotonic() + seconds
     while not any(map(_is_open, tasks)) and (waiting := [task for task in tasks if not task.done()]):
         if (left := end - time.monotonic()) <= 0:

@@ -1,4 +1,4 @@
-"""Failures of what nobody waits for: counted, and logged, but of each kind only once in a while."""
+"""Failures that no caller sees: they are counted, and logged at most once in a while for each kind."""
 
 import math
 import time
@@ -12,13 +12,13 @@ from podium import errors, masking
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which more failures of a kind are counted only, and kinds that are remembered at a time.
+#: Seconds for which further failures of a kind are only counted, and the most kinds that are remembered.
 _QUIET: Final = 600.0
 _MOST: Final = 64
 
 
 class Faults:
-    """The failures of one driver. For the room's loop alone; any thread may read the counts.
+    """The failures of one driver. Only the room's loop may use it; any thread may read the counts.
 
     :param clock: seconds
     """
@@ -26,14 +26,14 @@ class Faults:
     def __init__(self, driver: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._driver = driver
         self._clock = clock
-        #: How many there were, by what failed.
+        #: The number of failures, by what failed.
         self.counts: dict[str, int] = {}
         self._quiet_until: dict[object, float] = {}
 
     def note(self, what: str, call: str, error: BaseException, scrubbed: Callable[[str], str]) -> None:
-        """Count a failure, and log it unless there was one of its kind lately.
+        """Count a failure, and log it unless one of the same kind was logged recently.
 
-        :param what: the word that it is counted under
+        :param what: the name under which it is counted
         :param call: what failed, in words
         :param scrubbed: returns a text without secrets
         """

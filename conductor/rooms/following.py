@@ -13,21 +13,21 @@ from podium.conductor.rooms.faults import Faults
 from podium.drivers import base, push
 from podium.drivers.node import held
 
-#: Seconds that a call may take. One that takes longer is cancelled, and only its own node waits for its end.
+#: Seconds that a call may take. A longer call is cancelled, and only its own node waits for its end.
 _PATIENCE: Final = 10.0
-#: Async calls that begin together, and seconds after which another may begin beside one that has not ended:
-#: thousands of controllers that are dead must not hold up the others.
+#: Async calls that begin together, and seconds after which another call may begin beside one that has not
+#: ended: thousands of dead controllers must not delay the others.
 _AT_ONCE, _QUICK = 64, 0.5
-#: Seconds for which a node that leaves is waited for, and between two looks.
+#: Seconds to wait for a node that leaves, and between two checks.
 _LEAVING, _LOOK = 2.0, 0.01
 
 
 class Following:
-    """What one driver is told of its nodes. For the room's loop, except :meth:`note`.
+    """Notifies one driver of its nodes. For the room's loop, except :meth:`note`.
 
-    :param methods: those of podium.drivers.push that the driver defines, by name
+    :param methods: the methods of podium.drivers.push that the driver defines, by name
     :param call: see :meth:`podium.conductor.rooms.room.DriverRoom.call`
-    :param plainly: plain calls at the same time
+    :param plainly: the number of concurrent plain calls
     :param secret: names in driver_info whose values are never shown
     """
 
@@ -50,7 +50,7 @@ class Following:
         self._post: Callable[[Callable[[], Any]], Any] | None = None
         self._is_woken = False
         self._request = contexts.new()
-        self._running: set[asyncio.Task[Any]] = set()  # those that others wait for
+        self._running: set[asyncio.Task[Any]] = set()  # calls that others wait for
         self._timers: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
         self._late: set[asyncio.Task[Any]] = set()
 
@@ -60,7 +60,7 @@ class Following:
         return bool(self._methods)
 
     def note(self, node: base.Node, is_here: bool) -> None:
-        """Take in that a node is the driver's, or is as it is now, or is gone; from any thread."""
+        """Note, from any thread, that a node was added to the driver, was changed, or is gone."""
         self._news.note(node, is_here)
         post = self._post
         if post is not None and not self._is_woken:
@@ -69,7 +69,7 @@ class Following:
                 post(self._wake)
 
     def open(self, post: Callable[[Callable[[], Any]], Any]) -> None:
-        """Make calls from now on: the driver has started.
+        """Start making calls: the driver has started.
 
         :param post: hands a callback to the room's loop
         """
@@ -77,11 +77,11 @@ class Following:
         self._go_on()
 
     def close(self) -> None:
-        """Begin no more calls."""
+        """Stop making calls."""
         self._post = None
 
     async def settle(self, nodes: Sequence[base.Node]) -> None:
-        """Wait until the driver knows that these nodes are gone, but not for long; then it releases them."""
+        """Wait a short time until the driver knows that these nodes are gone, before it releases them."""
         clock = asyncio.get_running_loop().time
         end, left = clock() + _LEAVING, [node.uuid for node in nodes]
         while clock() < end:
@@ -91,13 +91,13 @@ class Following:
             await asyncio.sleep(_LOOK)
 
     def let_come_back(self, nodes: Sequence[base.Node]) -> None:
-        """Note that nodes that are gone have been released: what comes back may be added."""
+        """Note that nodes that are gone have been released: if they come back, they may be added."""
         for node in nodes:
             self._news.note_released(node.uuid)
         self._go_on()
 
     def _wake(self) -> None:
-        self._is_woken = False  # first: what is noted from here on wakes the loop again
+        self._is_woken = False  # first: later notes wake the loop again
         self._request = contexts.new()
         self._go_on()
 
@@ -116,7 +116,7 @@ class Following:
         task.add_done_callback(functools.partial(self._end, name=name, node=node))
 
     def _limit(self, name: str, node: base.Node) -> None:
-        """Give up the call that this task makes, if it takes too long from now on."""
+        """Give up the current task's call if it takes too long from now on."""
         task = asyncio.current_task()
         assert task is not None
         later = asyncio.get_running_loop().call_later
@@ -145,7 +145,7 @@ class Following:
             timer.cancel()
         self._running.discard(task)
         error = None if task.cancelled() else task.exception()
-        is_closed = self._post is None  # then calls are cancelled, which nobody need hear of
+        is_closed = self._post is None  # calls are being cancelled then, which is not worth a log line
         if error is not None and task not in self._late and not is_closed:
             self._note(name, node, error)
         self._late.discard(task)

@@ -1,8 +1,8 @@
-"""Hides secrets in what drivers log, who may well log a node's ``driver_info``.
+"""Hides secrets in the log lines of drivers, which may well log a node's ``driver_info``.
 
-A call of a driver only notes what it was given, in a context variable that its tasks and threads inherit.
-Which nodes these are, and what is secret in them, is found out when a line is logged. A call for no node in
-particular, such as a task for the whole driver, may show any: there the secrets of all nodes are hidden.
+A call of a driver only notes its arguments, in a context variable that its tasks and threads inherit. The
+nodes among them and their secrets are looked up when a line is logged. A call without a particular node, such
+as a task for the whole driver, may log any node, so there the secrets of all nodes are hidden.
 """
 
 import asyncio
@@ -20,26 +20,26 @@ from podium.wording import safe_repr
 
 @dataclass(slots=True)
 class Secrets:
-    """What is secret with a driver.
+    """The secrets of a driver.
 
-    :param names: those in driver_info that it declared
-    :ivar scrubbed: returns a text without the secrets of all of its nodes, once these are known
+    :param names: the names in driver_info that the driver declared as secret
+    :ivar scrubbed: returns a text without the secrets of all its nodes, once these are known
     """
 
     names: frozenset[str]
     scrubbed: Callable[[str], str] = str
 
     def log_fault(self, loop: asyncio.AbstractEventLoop, fault: dict[str, Any]) -> None:
-        """Log what no call hears of, such as the error of a task that nobody awaits; a loop's handler."""
+        """A loop's exception handler: log errors that no call sees, as of tasks that nobody awaits."""
         contexts = contextvars.copy_context()
         contexts.run(note_call, self)
         contexts.run(loop.default_exception_handler, fault)
 
 
-#: A call of a driver: what is secret, and what it was given.
+#: A call of a driver: its secrets, and its arguments.
 Call = tuple[Secrets, Any]
 
-#: The conductor's own lines are without secrets, and there may be one for each of thousands of nodes.
+#: The conductor's own lines contain no secrets, and there may be one for each of thousands of nodes.
 _OWN: Final = "podium.conductor."
 
 _secrets: contextvars.ContextVar[Secrets] = contextvars.ContextVar("secrets")
@@ -47,26 +47,26 @@ _given: contextvars.ContextVar[Any] = contextvars.ContextVar("given", default=No
 
 
 def note_call(secrets: Secrets, *given: Any) -> None:
-    """Note a call of a driver in the present task, whose log lines show no secret of its nodes from now on.
+    """Note a call of a driver in the current task; its log lines show no secrets of the nodes from now on.
 
-    :param secrets: those of the driver
+    :param secrets: the driver's secrets
     :param given: nodes, collections of nodes, or anything else
     """
     _secrets.set(secrets)
     _given.set(given)
 
 
-#: As :func:`note_call` for a node, after a call of the same driver; costs the reads of a sweep less.
+#: As :func:`note_call` for a node, after a call of the same driver; cheaper for the reads of a sweep.
 note_node: Final = _given.set
 
 
 def present() -> Call | None:
-    """The call that the caller is a part of, if any."""
+    """The call that the caller is part of, if any."""
     return None if (given := _given.get()) is None else (_secrets.get(), given)
 
 
 def resume(call: Call | None) -> None:
-    """Make the present task a part of a call, from which it began in another way than by inheriting."""
+    """Make the current task part of a call that it did not inherit."""
     if call is not None:
         _secrets.set(call[0])
         _given.set(call[1])
@@ -112,7 +112,7 @@ def _nodes(given: Any) -> Iterator[Node]:
 
 
 def _message(record: logging.LogRecord, secret: frozenset[str]) -> str:
-    """The record's text, mappings in it masked by the names in them."""
+    """The record's text, with mappings masked by their keys."""
     try:
         if isinstance(record.msg, Mapping):
             return str(masking.mask(record.msg, secret))
@@ -123,5 +123,5 @@ def _message(record: logging.LogRecord, secret: frozenset[str]) -> str:
                 masking.mask(one, secret) if isinstance(one, Mapping) else one for one in record.args
             )
         return record.getMessage()
-    except Exception:  # logging itself would print the arguments to standard error, as they are
+    except Exception:  # logging itself would print the unmasked arguments to standard error
         return f"{safe_repr(record.msg)} cannot be formatted with its arguments"

@@ -1,4 +1,4 @@
-"""Keeps everybody else from nodes for longer than one call, and refuses who waited for them meanwhile."""
+"""Reserves nodes for longer than one call, and refuses the visits that waited for them meanwhile."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,25 +8,25 @@ from podium.drivers.base import Node
 
 
 class Hold:
-    """Nodes that nobody visits but the one who holds them. For the room's loop alone.
+    """Nodes that only their holder may visit. Only the room's loop may use it.
 
-    A visit that waits was planned with what the node was before, and would act on that. So it is refused at
-    the end, and whoever still wants something plans it anew.
+    A waiting visit was planned with the node's earlier state, and would act on that. So it is refused at the
+    end, and its caller has to plan a new one.
 
-    :param held: the room's visits that have a node, by its UUID
+    :param held: the room's visits that have taken a node, by its UUID
     """
 
     def __init__(self, held: dict[str, Visit], nodes: Iterable[Node]) -> None:
         self._held = held
         self._uuids = [node.uuid for node in nodes]
         self._visits: list[Visit] = []
-        #: The visits of whoever holds the nodes, by UUID.
+        #: The holder's visits to the nodes, by UUID.
         self.own: dict[str, Visit] = {}
 
     async def take(self, seconds: float) -> None:
         """Wait until every call to the nodes has returned.
 
-        :raises podium.conductor.rooms.places.NotAsked: when that takes longer, or one was given up
+        :raises podium.conductor.rooms.places.NotAsked: that takes longer, or a call was given up
         """
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
@@ -41,7 +41,7 @@ class Hold:
             raise
 
     def end(self) -> None:
-        """Let others go to the nodes, once the calls of whoever held them have returned."""
+        """Let others visit the nodes, once the holder's calls have returned."""
         for visit in self._visits:
             visit.refuse_waiting()
             own = self.own.get(visit.uuid)

@@ -1,4 +1,4 @@
-"""Leaves nodes to another conductor: ends the calls to them, and has the driver close what it holds open."""
+"""Leaves nodes to another conductor: ends the calls to them, and has the driver close its connections."""
 
 import asyncio
 import inspect
@@ -14,22 +14,22 @@ from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds in which calls may return by themselves: most do, and a cancelled one may cost a session.
+#: Seconds within which calls may return on their own: most do, and a cancelled call may cost a session.
 _PATIENCE: Final = 0.25
-#: Seconds between two looks at calls under way.
+#: Seconds between two checks of calls under way.
 _LOOK: Final = 0.01
-#: Seconds for which drivers are waited for, see podium.drivers.base.Driver.release.
+#: Seconds to wait for drivers, see podium.drivers.base.Driver.release.
 _RELEASE: Final = 2.0
-#: Nodes that are released together, and the pause in seconds before the next.
+#: Nodes that are released together, and the pause in seconds before the next nodes.
 _AT_ONCE, _PAUSE = 200, 0.01
 
 
 async def end_visits(held: Mapping[str, Visit], nodes: Iterable[base.Node]) -> None:
-    """Return when no call to these nodes is under way, which may take for ever; in the room's loop.
+    """Return when no call to these nodes is under way, which may take forever. Runs in the room's loop.
 
-    No call to them may begin meanwhile.
+    The caller ensures that no call to them begins meanwhile.
 
-    :param held: the visits that have a node, by its UUID
+    :param held: the visits that have taken a node, by its UUID
     """
     clock = asyncio.get_running_loop().time
     end, left = clock() + _PATIENCE, [node.uuid for node in nodes]
@@ -41,7 +41,7 @@ async def end_visits(held: Mapping[str, Visit], nodes: Iterable[base.Node]) -> N
 
 
 async def release(driver: base.Driver, nodes: Sequence[base.Node], call: Callable[..., Any]) -> None:
-    """Have a driver release nodes, and wait for that for a bounded time; in the room's loop.
+    """Have a driver release nodes, and wait a limited time for that. Runs in the room's loop.
 
     :param call: calls a method of the driver
     """

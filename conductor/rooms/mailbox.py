@@ -1,7 +1,7 @@
 """Callbacks for an event loop from other threads, handed over in batches.
 
-Waking a loop costs a system call and, with two threads that want to run, a change of the interpreter lock;
-a thousand runs a second would spend most of their time in it.
+Waking a loop costs a system call and, if two threads want to run, a switch of the interpreter lock. A
+thousand runs per second would spend most of their time on that.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ class Mailbox:
         self._woken = False
 
     def post(self, callback: Callable[[], Any]) -> None:
-        """Make the loop call ``callback()`` soon, in order; from any thread.
+        """Make the loop call ``callback()`` soon, in order. May be called from any thread.
 
         :raises RuntimeError: if the loop is closed
         """
@@ -29,7 +29,7 @@ class Mailbox:
             self._loop.call_soon_threadsafe(self._open)
 
     def _open(self) -> None:
-        # First this, then the callbacks: later ones wake the loop again.
+        # Before the callbacks, so that later ones wake the loop again.
         self._woken = False
         for _ in range(len(self._waiting)):
             self._waiting.popleft()()

@@ -1,4 +1,4 @@
-"""The place of one call among those of its driver: a thread, if it needs one, and a share of its endpoint."""
+"""The place of one call among its driver's calls: a thread, if needed, and a share of its endpoint."""
 
 import asyncio
 import itertools
@@ -11,12 +11,13 @@ _numbers = itertools.count()
 
 
 class Place:
-    """The place of one call: it waits for it, and has it until the call has returned.
+    """The place of one call: the call waits for it, and keeps it until it has returned.
 
-    It never has one and waits for another: what waits for a thread would keep people from its endpoint.
+    It never holds one limit while it waits for another: a call that waits for a thread would block users'
+    calls to its endpoint.
 
-    :param limits: what the call needs
-    :param urgent: whether a person waits for it
+    :param limits: the limits that the call needs
+    :param urgent: whether a user waits for it
     """
 
     __slots__ = (
@@ -37,19 +38,19 @@ class Place:
         self._urgent = urgent
         self._number = next(_numbers)
         self._held: list[Limit] = []
-        self._passed: list[Limit] = []  # given back, but others wait until it has its thread
+        self._passed: list[Limit] = []  # given back, but others wait until the call has its thread
         self._is_lost = False
         self._turn: asyncio.Future[None] | None = None
         self._refused: NotAsked | None = None
         #: Whether the driver was called.
         self.was_made = False
-        #: What has no room for the call yet.
+        #: The limit that has no room for the call yet.
         self.waits_for: Limit | None = None
 
     async def take(self, seconds: float | None = None) -> None:
-        """Wait until there is room; :meth:`end` is to be called whatever comes of it.
+        """Wait until there is room; :meth:`end` must be called in any case.
 
-        :raises NotAsked: if there is none within these seconds, or never will be
+        :raises NotAsked: there is no room within these seconds, or there never will be
         """
         if (limit := self._take_free()) is None:
             return
@@ -62,7 +63,7 @@ class Place:
                     try:
                         await limit.take(self._urgent, self._number, self._turn)
                         self._held.append(limit)
-                        if self._refused is not None:  # at the moment at which its turn came
+                        if self._refused is not None:  # at the very moment when its turn came
                             raise self._refused
                         limit = self._take_free()
                     finally:
@@ -75,7 +76,7 @@ class Place:
             raise self.overdue(seconds or 0.0) from None
 
     def refuse(self, why: str) -> bool:
-        """End the wait with :class:`NotAsked`; return whether it waits."""
+        """End the wait with :class:`NotAsked`; return whether the call was waiting."""
         if self.waits_for is None:
             return False
         self._refused = NotAsked(why)
@@ -84,13 +85,13 @@ class Place:
         return True
 
     def _take_free(self) -> Limit | None:
-        """Take what is not held yet; where there is no room, hold nothing and return what has none."""
+        """Take the remaining limits; if one has no room, release all and return that limit."""
         for limit in self._limits:
             if limit in self._held:
                 continue
             if not limit.take_free(self._urgent):
                 held, self._held = self._held, []
-                if isinstance(limit, Threads):  # those behind it need one too, and would only move
+                if isinstance(limit, Threads):  # calls behind it need a thread too, and would only move
                     self._passed = held
                 for one in held:
                     if self._passed:
@@ -102,14 +103,14 @@ class Place:
         return None
 
     def overdue(self, seconds: float) -> NotAsked:
-        """The error of a call that has waited for so many seconds."""
+        """The error of a call that has waited for this many seconds."""
         limit = self.waits_for or self._limits[-1]
         count = limit.under_way + limit.lost
         calls = "1 other call" if count == 1 else f"{count} other calls"
         return NotAsked(f"{limit.name} had {calls} under way for {round(seconds, 2):g} s")
 
     def moves(self, since: float) -> bool:
-        """Whether the call waits for others that are answered, or were since then."""
+        """Whether the call waits for other calls that return, or have returned since then."""
         return self.waits_for is not None and self.waits_for.moves(since)
 
     def note_answer(self) -> None:
@@ -126,7 +127,7 @@ class Place:
                 limit.give_up()
 
     def end_with(self, call: asyncio.Future[Any]) -> None:
-        """Free the place once a call is done, and not with :meth:`end`: nobody waits for it any more."""
+        """Free the place when a call is done, instead of with :meth:`end`: nobody waits for the call."""
         still = Place(self._limits)
         still._held, still._is_lost, self._held = self._held, self._is_lost, []
         call.add_done_callback(lambda _: still.end())
@@ -134,7 +135,7 @@ class Place:
     def end(self, *, was_cancelled: bool = False) -> None:
         """Free the place: the call has returned, or was not made.
 
-        :param was_cancelled: whether it may have returned for that alone
+        :param was_cancelled: whether the call may have returned only because it was cancelled
         """
         held, self._held = self._held, []
         has_returned = self.was_made and not (self._is_lost or was_cancelled)

@@ -1,7 +1,7 @@
-"""How many calls a driver gets at the same time, in threads and to one endpoint; people's calls go first.
+"""Limits a driver's concurrent calls, in threads and to one endpoint; users' calls go first.
 
-A call that was given up and has not returned is *lost*. It goes on taking a place at its endpoint, so that
-what hangs fills its own share and nothing else. Whoever would have to wait for lost calls is refused.
+A call that was given up and has not returned is *lost*. It keeps its place at the endpoint, so that calls
+that hang use up only their own share. A call that would have to wait for lost calls is refused.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from podium.pacing import Gaps
 
 LOG = log.getLogger(__name__)
 
-#: Lost calls of a driver that have threads of their own; of more, each takes one of its usual threads.
+#: Lost calls of a driver that have extra threads; each further one takes one of the driver's usual threads.
 MOST_LOST: Final = 64
-#: Threads that only calls that people wait for may take.
+#: Threads that are reserved for calls that users wait for.
 KEPT: Final = 2
-#: Seconds before an endpoint that has only lost calls is tried again: it may answer though they never return.
+#: Seconds before an endpoint with only lost calls is tried again: it may answer although they never return.
 _TRIES: Final = Gaps(10.0, 600.0)
 
 
@@ -33,12 +33,12 @@ class NotAsked(errors.PodiumError, TimeoutError):
 
 
 class Limit:
-    """So many calls at the same time. For the room's loop alone, but for ``lost``.
+    """A limit of concurrent calls. Only the room's loop may use it, except for ``lost``.
 
-    :param name: what the calls are for, as people know it
-    :param most: calls under way that are not lost
-    :param kept: how many more there may be of those that people wait for
-    :param spare: how many may be lost before each takes a place
+    :param name: what the calls are for, as users know it
+    :param most: the most calls under way that are not lost
+    :param kept: how many more calls there may be that users wait for
+    :param spare: how many calls may be lost before each takes a place
     """
 
     def __init__(self, name: str, most: int, *, kept: int = 0, spare: int = 0) -> None:
@@ -49,21 +49,21 @@ class Limit:
         self.under_way = 0
         #: Calls that were given up and have not returned.
         self.lost = 0
-        # Heaps: who has come first to any of a call's limits goes first.
+        # Heaps: the call that was first at any of its limits goes first.
         self._urgent: list[tuple[int, asyncio.Future[None]]] = []
         self._others: list[tuple[int, asyncio.Future[None]]] = []
-        self._left = 0  # about so many in them no longer wait
+        self._left = 0  # about this many in them no longer wait
 
     def room(self, urgent: bool) -> int:
-        """How many calls there may be that are not lost; none is waited for if that is nothing."""
+        """How many calls there may be that are not lost; if there may be none, no call waits."""
         return self.most + (self.kept if urgent else 0) - max(self.lost - self.spare, 0)
 
     def moves(self, since: float) -> bool:
-        """Whether waiting is no sign of a fault: sooner or later every call returns or is given up."""
+        """Whether waiting is normal: sooner or later every call returns or is given up."""
         return True
 
     def take_free(self, urgent: bool) -> bool:
-        """Take a place if one is free; return whether one is."""
+        """Take a place if one is free; return whether one was."""
         is_free = self.under_way < self.room(urgent)
         self.under_way += is_free
         return is_free
@@ -71,9 +71,9 @@ class Limit:
     async def take(self, urgent: bool, number: int, turn: asyncio.Future[None]) -> None:
         """Take a place, in turn.
 
-        :param number: calls with lower ones go first
+        :param number: calls with lower numbers go first
         :param turn: done when the turn has come
-        :raises NotAsked: if nothing but lost calls could make room
+        :raises NotAsked: only lost calls could make room
         """
         if self.take_free(urgent):
             return
@@ -85,7 +85,7 @@ class Limit:
             await turn
         except (asyncio.CancelledError, NotAsked):
             self._forget_some()
-            if not turn.cancelled() and turn.exception() is None:  # it has come at this very moment
+            if not turn.cancelled() and turn.exception() is None:  # the turn came at this very moment
                 self.end()
             raise
 
@@ -104,7 +104,7 @@ class Limit:
         self.admit()
 
     def give_back(self) -> None:
-        """Free a place that was not used, for people alone; :meth:`admit` is to be called later."""
+        """Free an unused place for users' calls only; :meth:`admit` must be called later."""
         self.under_way -= 1
         self._admit(self._urgent)
 
@@ -142,7 +142,7 @@ class Limit:
 
 
 class Threads(Limit):
-    """The plain calls of a driver. Lost ones are replaced, up to a number that is logged once reached."""
+    """The plain calls of a driver. Lost calls are replaced up to a limit; reaching it is logged."""
 
     def __init__(self, driver: str, most: int) -> None:
         super().__init__(f"driver {driver}", most, kept=KEPT, spare=MOST_LOST)
@@ -151,7 +151,7 @@ class Threads(Limit):
 
     @property
     def ceiling(self) -> int:
-        """How many threads there may be: one is for the driver's start and close, which take no place."""
+        """The most threads: including one for the driver's start and close, which take no place."""
         return self.most + self.kept + self.lost + 1
 
     def give_up(self) -> None:
@@ -175,11 +175,11 @@ class Threads(Limit):
 class Endpoint(Limit):
     """The calls to one endpoint.
 
-    Where all of them are lost, one more is made at growing gaps. If it returns, the endpoint answers, and the
-    lost calls no longer count.
+    If all of them are lost, one more call is made at growing gaps. If it returns, the endpoint answers, and
+    the lost calls no longer count.
 
-    :param driver: its name
-    :param may_try: whether there are threads to spare for such a call
+    :param driver: the driver's name
+    :param may_try: whether there are spare threads for such a call
     """
 
     def __init__(self, driver: str, name: str, most: int, may_try: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Whether the database can be used: decided in one place, with one log line for each change."""
+"""Decides whether the database can be used, with one log line for each change."""
 
 import contextlib
 import multiprocessing
@@ -24,14 +24,15 @@ _PATIENCE: Final = 1.0  # seconds
 class Reach:
     """Learns from every transaction whether the database can be used. For any thread.
 
-    A database that only reads work on is of no use to a conductor: SQLite while another program holds the
-    write lock, PostgreSQL in recovery. So an outage ends with a write, and not before a transaction of the
-    kind that failed has succeeded too.
+    A database on which only reads work is of no use to a conductor, such as SQLite while another program
+    holds the write lock, or PostgreSQL in recovery. So an outage ends only with a write, and only after a
+    transaction of the kind that failed has succeeded too.
 
-    :param away: of each worker of this daemon whether it cannot use the database; all share it, so that the
-        first and the last of them log what is the same for all
-    :param index: which of the workers this is
-    :param is_logged: whether outages are logged already: one that ends the start is logged as that
+    :param away: for each worker of this daemon, whether it cannot use the database; shared, so that the first
+        and the last of them log what is the same for all
+    :param index: the index of this worker
+    :param is_logged: whether outages are already logged; an outage that ends the start is logged as a failed
+        start
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Reach:
     ) -> None:
         self._away = multiprocessing.Array("b", 1) if away is None else away
         self._index = index
-        self._away.get_obj()[index] = 0  # a worker that was killed may have left it
+        self._away.get_obj()[index] = 0  # a killed worker may have left it set
         self._lock = threading.Lock()
         self._awaited: set[str] = set()
         self._is_logged = is_logged
@@ -92,7 +93,7 @@ class Reach:
 
     @contextlib.contextmanager
     def _shared(self) -> "Iterator[ctypes.Array[Any]]":
-        """What all workers share; after a second without its lock, which one that was killed may hold."""
+        """The shared state; after a second without its lock, which a killed worker may hold."""
         lock = self._away.get_lock()
         is_held = lock.acquire(timeout=_PATIENCE)
         try:

@@ -1,6 +1,6 @@
-"""A room of its own for every driver: one event loop, a few threads, and a watchdog over the loop.
+"""A separate room for every driver: an event loop, a few threads, and a watchdog over the loop.
 
-Whatever a driver does in here (hang, block its loop, raise anything at all) stays in here.
+Whatever a driver does (hang, block its loop, raise anything) affects only its own room.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ LOG = log.getLogger(__name__)
 class DriverRoom:
     """The room of one driver.
 
-    :param size: plain methods that run at the same time, if not as many as the driver's ``threads``
+    :param size: the number of concurrent plain methods, if not the driver's ``threads``
     """
 
     def __init__(self, driver: base.Driver, *, size: int | None = None) -> None:
@@ -43,9 +43,9 @@ class DriverRoom:
         self.size: int = size or class_options.value(driver, "threads")
         #: Names in driver_info whose values are never shown.
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
-        #: What log lines never show.
+        #: Values that log lines never show.
         self.secrets = hiding.Secrets(self.secret)
-        self._visits: dict[str, Visit] = {}  # by the UUID of a node, the visit that has it
+        self._visits: dict[str, Visit] = {}  # by the UUID of a node, the visit that has taken it
         endpoint_calls = class_options.value(driver, "endpoint_calls")
         self._calls = Calls(driver, self.secrets, threads=self.size, endpoint_calls=endpoint_calls)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
@@ -66,8 +66,8 @@ class DriverRoom:
         """Start the room and the driver in it.
 
         :param timeout: seconds that the driver's ``start`` may take
-        :param manager: what ``start`` receives, if it has a parameter for it
-        :raises podium.errors.DriverLoadError: when it fails or takes longer
+        :param manager: passed to ``start``, if that has a parameter for it
+        :raises podium.errors.DriverLoadError: ``start`` fails or takes longer
         """
         self._start_arguments = push.start_arguments(self.driver, manager)
         self._thread.start()
@@ -81,20 +81,20 @@ class DriverRoom:
             ) from cause
 
     def hang(self, seconds: float) -> errors.DriverLoadError:
-        """The error of a driver whose ``start`` has not ended within some seconds: where it is now."""
+        """The error of a driver whose ``start`` has not ended within some seconds; names where it hangs."""
         return errors.DriverLoadError(
             f"{registry.described(self.driver.name)}: start() did not end within {seconds:.0f} s"
             f"{self._watchdog.where(self._life)}"
         )
 
     def close(self, timeout: float) -> bool:
-        """Close the driver and end the room; False when it did not end within ``timeout`` seconds."""
+        """Close the driver and end the room; return False if it did not end within ``timeout`` seconds."""
         if self._loop is not None and self._stop is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended already
+            with contextlib.suppress(RuntimeError):  # the loop has already ended
                 self._loop.call_soon_threadsafe(self._end)
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        self._calls.close()  # not before: a plain close() of the driver runs in one of them
+        self._calls.close()  # only now: a plain close() of the driver runs in one of the threads
         return not self._thread.is_alive()
 
     def run(self, method: Callable[..., Any], *args: Any, request: RequestContext) -> Run:
@@ -102,7 +102,7 @@ class DriverRoom:
         return self.start(lambda: self.call(method, *args), request)
 
     def start(self, call: Callable[[], Coroutine[Any, Any, Any]], request: RequestContext) -> Run:
-        """Start a coroutine of the conductor's own in this room, from any thread."""
+        """Start one of the conductor's own coroutines in this room, from any thread."""
         if self._loop is None or self._mailbox is None:
             raise RuntimeError(f"the room of {self.driver.name} is not open")
         return start_in(self._loop, self._mailbox.post, call, request)
@@ -110,11 +110,12 @@ class DriverRoom:
     def call(
         self, method: Callable[..., Any], *args: Any, begun: Callable[[], object] = lambda: None
     ) -> Coroutine[Any, Any, Any]:
-        """Call a method of the driver, async or plain, for no node in particular; from a task of this room.
+        """Call a driver method, async or plain, without a particular node; from a task of this room.
 
         :param begun: called right before the call, once there is a thread for it
-        :raises podium.conductor.rooms.calls.DriverFault: for what would end the loop or the process
-        :raises podium.conductor.rooms.places.NotAsked: when it was cancelled before there was a thread for it
+        :raises podium.conductor.rooms.calls.DriverFault: it raised an exception that would end the loop or
+            the process
+        :raises podium.conductor.rooms.places.NotAsked: it was cancelled before there was a thread for it
         """
         return self._calls.call(method, *args, begun=begun)
 
@@ -123,7 +124,7 @@ class DriverRoom:
         return self._calls.bound(method)
 
     def needs_place(self, method: Callable[..., Any]) -> bool:
-        """Whether calls of a method need a place that has to be taken before."""
+        """Whether calls of a method need a place, which must be taken first."""
         return self._calls.needs_place(method)
 
     def place(self, method: Callable[..., Any], node: base.Node, *, doubtful: bool = False) -> Place | None:
@@ -134,11 +135,11 @@ class DriverRoom:
         return self._calls.place(method, node, doubtful=doubtful)
 
     def endpoint(self, node: base.Node) -> str:
-        """What is spoken to for a node; the node itself, if the driver cannot say."""
+        """The endpoint of a node; the node itself, if the driver does not name one."""
         return self._calls.endpoint(node)
 
     def silence(self, node: base.Node, error: TimeoutError) -> str:
-        """What people are told of a call that was given up: who does not answer."""
+        """The message about an abandoned call for users: who does not answer."""
         text = safe_str(error) or NO_ANSWER
         if not text.startswith(NO_ANSWER):
             return text
@@ -148,12 +149,12 @@ class DriverRoom:
 
     @property
     def endpoint_calls(self) -> int | None:
-        """How many calls that switch are made to one endpoint at the same time; None for any number."""
+        """How many switching calls may be made to one endpoint at the same time; None for any number."""
         return self._calls.endpoint_calls(self.driver.set_power_state)
 
     @property
     def lost(self) -> int:
-        """The number of plain calls that were given up and have not returned; from any thread."""
+        """The number of abandoned plain calls that have not returned. May be read from any thread."""
         return self._calls.lost
 
     async def command(
@@ -166,14 +167,14 @@ class DriverRoom:
         first: Callable[[], Awaitable[None]] | None = None,
         hold: Hold | None = None,
     ) -> Any:
-        """Call ``method(node, *args)`` in a visit to the node, which is given up after some seconds.
+        """Call ``method(node, *args)`` in a visit to the node, and give it up after some seconds.
 
-        :param urgent: a person waits for it
-        :param first: awaited right before the call, when nothing else is waited for
-        :param hold: of the caller, who has the node
-        :raises podium.conductor.rooms.places.NotAsked: when its turn did not come within these seconds, or
-            earlier calls were given up and have not returned
-        :raises TimeoutError: when the call itself was given up
+        :param urgent: whether a user waits for it
+        :param first: awaited right before the call, when there is nothing else to wait for
+        :param hold: the caller's hold on the node
+        :raises podium.conductor.rooms.places.NotAsked: its turn did not come within these seconds, or earlier
+            calls were given up and have not returned
+        :raises TimeoutError: the call itself was given up
         """
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
@@ -186,23 +187,24 @@ class DriverRoom:
                     await visit.take_place(place, end - clock())
                 break
             except NotAsked:
-                if not visit.yielded:  # to a person: its turn is after that
+                if not visit.yielded:  # to a user's call: its turn comes after that
                     raise
         return await visit.make(self._made(visit, first, method, node, *args), seconds)
 
     async def look(self, method: Callable[..., Any], *args: Any) -> Any:
-        """Call a method of the driver in a visit that is under way: for ``first`` of :meth:`command`."""
+        """Call a driver method in a visit that is under way; for ``first`` of :meth:`command`."""
         return await self._calls.made(method, *args)
 
     async def read(
         self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, repeats: bool = True
     ) -> Any:
-        """Call ``method(node, *args)`` in a visit that gives way to people who switch, and then begins anew.
+        """Call ``method(node, *args)`` in a visit that gives way to users' power changes, and then start
+        again.
 
-        :param seconds: for all of it
-        :param repeats: whether it begins anew; if not, it has ended, cancelled
+        :param seconds: the limit for the whole
+        :param repeats: whether to start again; if not, the call ends cancelled
         :raises podium.conductor.rooms.places.NotAsked: as :meth:`command`
-        :raises TimeoutError: when the call itself was given up
+        :raises TimeoutError: the call itself was given up
         """
         clock, task = asyncio.get_running_loop().time, asyncio.current_task()
         end = clock() + seconds
@@ -232,19 +234,19 @@ class DriverRoom:
         return await self._calls.made(method, *args)
 
     def visit(self, node: base.Node, task: Cancellable) -> Visit:
-        """Plan a visit that gives way to people; from a task of this room, which makes the call itself."""
+        """Plan a visit that gives way to users; from a task of this room, which makes the call itself."""
         return Visit(self._visits, node.uuid, task, gives_way=True)
 
     def is_visited(self, uuid: str) -> bool:
-        """Whether a call to a node is under way, also one that was given up; from any thread."""
+        """Whether a call to a node, even an abandoned one, is under way. May be called from any thread."""
         return uuid in self._visits
 
     @contextlib.asynccontextmanager
     async def holding(self, nodes: Sequence[base.Node], seconds: float) -> AsyncIterator[Hold]:
-        """Keep everybody else from nodes; from a task of this room.
+        """Reserve nodes; from a task of this room.
 
-        :param seconds: in which calls that are under way have to return
-        :raises podium.conductor.rooms.places.NotAsked: when they have not
+        :param seconds: within which calls under way must return
+        :raises podium.conductor.rooms.places.NotAsked: they have not returned
         """
         hold = Hold(self._visits, nodes)
         await hold.take(seconds)
@@ -254,9 +256,9 @@ class DriverRoom:
             hold.end()
 
     async def close_sessions(self, nodes: Sequence[base.Node]) -> None:
-        """Have the driver close what it holds open for nodes, as if they were gone; from a task of this room.
+        """Have the driver close its sessions with nodes, as if these were gone; from a task of this room.
 
-        It is not told that they are there until somebody notes them again.
+        The driver is not notified that they are there until they are noted again.
         """
         for node in nodes if self.following.is_wanted else ():
             self.following.note(node, False)
@@ -265,10 +267,10 @@ class DriverRoom:
         self.following.let_come_back(nodes)
 
     async def leave(self, nodes: Sequence[base.Node]) -> None:
-        """End the calls to nodes that are another conductor's from now on; from a task of this room.
+        """End the calls to nodes that now belong to another conductor; from a task of this room.
 
-        Returns when none is under way, which may take for ever, and the driver has been told that they are
-        gone and has released them.
+        Returns when no call is under way, which may take forever, and when the driver has been notified that
+        the nodes are gone and has released them.
         """
         await leaving.end_visits(self._visits, nodes)
         await self.following.settle(nodes)
@@ -276,7 +278,7 @@ class DriverRoom:
         self.following.let_come_back(nodes)
 
     def watch(self, now: float) -> None:
-        """See whether the loop still turns, and log it once when it does not; called every second or so.
+        """Check whether the loop still responds, and log once if it does not; called about every second.
 
         :param now: seconds of a monotonic clock
         """

@@ -14,7 +14,7 @@ from podium.conductor.rooms import context
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A call under way in some loop.
+    """A call under way in a loop.
 
     :param future: done when the call has really ended, with its result or exception
     :param cancel: asks the call to end; a plain method cannot be cancelled
@@ -30,7 +30,7 @@ def start_in(
     call: Callable[[], Coroutine[Any, Any, Any]],
     request: RequestContext,
 ) -> Run:
-    """Start ``call()`` as a task of a loop in another thread, or of this one.
+    """Start ``call()`` as a task of a loop, in another thread or in this one.
 
     :param post: hands a callback to that loop, in order
     """
@@ -53,7 +53,7 @@ def start_in(
             future.set_result(task.result())
 
     def cancel() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and so is the task
             post(lambda: [task.cancel() for task in tasks])
 
     try:

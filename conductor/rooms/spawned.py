@@ -1,4 +1,4 @@
-"""The tasks that a driver has spawned in its room: watched over, limited in number, cancelled at the end."""
+"""The tasks that a driver has spawned in its room: watched, limited in number, cancelled at the end."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.faults import Faults
 from podium.conductor.rooms.run import Run
 
-#: Seconds for which cancelled tasks are waited for, before the driver is closed.
+#: Seconds to wait for cancelled tasks before the driver is closed.
 _END: Final = 1.0
 
 
@@ -31,7 +31,7 @@ class SpawnedTasks:
         self._driver = driver
         self._start = start
         self._faults = faults
-        self._tasks: set[asyncio.Task[Any]] = set()  # for the room's loop alone
+        self._tasks: set[asyncio.Task[Any]] = set()  # only for the room's loop
         self._count = 0
         self._is_closed = True
         self._lock = threading.Lock()
@@ -40,12 +40,12 @@ class SpawnedTasks:
         return self._count
 
     def start(self, coroutine: Coroutine[Any, Any, Any], most: int, scrubbed: Callable[[str], str]) -> Run:
-        """Start a coroutine; from any thread.
+        """Start a coroutine. May be called from any thread.
 
-        :param most: tasks at a time
+        :param most: the most tasks at a time
         :param scrubbed: returns a text without secrets
-        :raises TypeError: for what is no coroutine
-        :raises RuntimeError: when there are that many already, or the room closes
+        :raises TypeError: it is not a coroutine
+        :raises RuntimeError: there are already that many tasks, or the room is closing
         """
         if not asyncio.iscoroutine(coroutine):
             raise TypeError(
@@ -66,7 +66,7 @@ class SpawnedTasks:
         self._is_closed = False
 
     async def close(self) -> None:
-        """Cancel all tasks, and wait for them, but not for long."""
+        """Cancel all tasks, and wait a short time for them."""
         with self._lock:
             self._is_closed = True
         for task in self._tasks:
@@ -83,7 +83,7 @@ class SpawnedTasks:
             self._count += 1
 
     def _note_end(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        coroutine.close()  # which never began, if it was cancelled in time; else this does nothing
+        coroutine.close()  # needed if it was cancelled before it began; otherwise does nothing
         with self._lock:
             self._count -= 1
 

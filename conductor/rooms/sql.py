@@ -1,4 +1,4 @@
-"""SQL for the event loop: transactions in threads of their own."""
+"""SQL for the event loop: transactions run in separate threads."""
 
 import asyncio
 import math
@@ -25,7 +25,7 @@ from podium.db.worker import Worker
 #: One of the threads waits for changes.
 _THREADS: Final = 5
 
-#: Seconds for which looks go without a transaction.
+#: Seconds for which checks for changes do without a transaction.
 _TRUST: Final = 2.0
 
 _T = TypeVar("_T")
@@ -40,7 +40,7 @@ class History:
         self.changed_at = -math.inf
 
     def note_change(self) -> None:
-        """Note that one has taken over now."""
+        """Note that another server has now taken over."""
         self.changed_at = self._clock()
         self.changes += 1
 
@@ -48,9 +48,9 @@ class History:
 class Sql:
     """The conductor's access to its database, and to its clock.
 
-    :param reach: learns how transactions end
+    :param reach: notified of the outcome of every transaction
     :param clock: seconds, monotonic
-    :ivar now: the database's clock, as far as it is known without asking
+    :ivar now: the database's clock, as far as it is known without a query
     :ivar history: whether another server has taken over
     """
 
@@ -75,9 +75,9 @@ class Sql:
         self._ended: Callable[[errors.MemberEnded], object] = lambda _: None
 
     def act_as(self, member: Worker, ended: Callable[[errors.MemberEnded], object]) -> None:
-        """Write from now on only while this member has not ended.
+        """From now on, write only while this member has not ended.
 
-        :param ended: called in any thread by a write that finds that it has
+        :param ended: called in any thread by a write that finds that the member has ended
         """
         self._member, self._ended = member, ended
 
@@ -87,29 +87,29 @@ class Sql:
         return self._reach.up
 
     async def read(self, function: Callable[[sa.Connection], _T]) -> _T:
-        """Call ``function(connection)`` in a transaction that only reads.
+        """Call ``function(connection)`` in a read-only transaction.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
         return await self._run(lambda: self._read(function))
 
     async def pulse(self) -> Pulse:
-        """Return the present pulse, which differs after every change.
+        """Return the current pulse, which differs after every change.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
         return await self._run(self._look)
 
     async def wait_for_change(self, since: Pulse, *, every: float, most: float) -> bool:
-        """Wait until the pulse differs. The thread that looks wakes the loop only then.
+        """Wait until the pulse differs. The checking thread wakes the loop only then.
 
-        :param every: seconds from one look to the next; see :class:`Hearing`
+        :param every: seconds from one check to the next; see :class:`Hearing`
         :param most: seconds after which the wait ends without a change
-        :returns: whether there was one
+        :returns: whether there was a change
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
 
-        # Where looks cost more, and nothing is under way, somebody's command can wait a little.
+        # If checks cost more, and nothing is under way, a user's command can wait a little.
         pause = every * (2 if most > every and self._database.url.get_backend_name() == "mysql" else 1)
 
         def wait() -> bool:
@@ -130,12 +130,12 @@ class Sql:
         """Call ``function(connection)`` in a transaction, which is committed when it returns.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
-        :raises podium.errors.MemberEnded: when this member has ended, so that nothing is written
+        :raises podium.errors.MemberEnded: this member has ended; nothing is written
         """
         return await self._run(lambda: self._write(function))
 
     def close(self) -> None:
-        """Close threads and connections, after a statement under way, which has a timeout."""
+        """Close threads and connections, after the statement under way, which has a timeout."""
         self._closing.set()
         self._hearing.interrupt()
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -147,12 +147,12 @@ class Sql:
         self._hearing.note_look()
         if now < self._peek_until and (found := changes.peek(self._database)) is not None:
             return found
-        # A connection that is held open does not notice that another file has taken the place of its own.
+        # An open connection does not notice that its database file was replaced.
         self._peek_until = now + _TRUST
         return self._read(self._pulse)
 
     def _pulse(self, connection: sa.Connection) -> Pulse:
-        if self._database.is_sqlite:  # of which the clock costs nothing
+        if self._database.is_sqlite:  # whose clock costs nothing
             self.now.ask(connection)
         return changes.pulse(connection)
 
@@ -182,7 +182,7 @@ class Sql:
         transaction: Callable[[], AbstractContextManager[sa.Connection]],
         function: Callable[[sa.Connection], _T],
     ) -> _T:
-        """Run a transaction, and note how it ended where it ended: in the order of the database."""
+        """Run a transaction, and note its outcome in the same thread, so in the order of the database."""
         try:
             result: _T = _in_transaction(transaction, function)
         except errors.DatabaseUnavailable as error:

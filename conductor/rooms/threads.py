@@ -1,4 +1,4 @@
-"""Daemon threads for plain driver methods: one that never returns must not keep the process alive."""
+"""Daemon threads for plain driver methods: a method that never returns must not keep the process alive."""
 
 import threading
 from collections import deque
@@ -9,7 +9,7 @@ _IDLE_SECONDS: Final = 60.0
 
 
 class DaemonThreads:
-    """Threads that are started when they are needed. Whoever submits work sees to it that there are enough.
+    """Threads that are started on demand. The submitter ensures that there are enough.
 
     :param name: the threads' name
     """
@@ -26,7 +26,7 @@ class DaemonThreads:
     def submit(self, work: Callable[[], None], most: int) -> None:
         """Run ``work``, which never raises, in one of the threads.
 
-        :param most: how many threads there may be from now on: one at least that is in no work
+        :param most: the most threads from now on; at least one of them must be idle
         """
         with self._changed:
             self._most = most
@@ -37,7 +37,7 @@ class DaemonThreads:
             self._changed.notify()
 
     def withdraw(self, work: Callable[[], None]) -> bool:
-        """Take back work that no thread has begun; return False if one has."""
+        """Withdraw work that no thread has begun; return False if one has."""
         with self._changed:
             if work not in self._work:
                 return False

@@ -1,7 +1,7 @@
-"""One call to a node at a time, people's first, and none beside a call that has not returned.
+"""One call to a node at a time, users' calls first, and none beside a call that has not returned.
 
-A call that was given up keeps its node until it returns: the hardware may still carry it out, and a thread
-may still be in it. Nobody waits for that; other calls to the node are refused meanwhile.
+An abandoned call keeps its node until it returns: the hardware may still carry it out, and a thread may still
+run it. Nobody waits for that; other calls to the node are refused meanwhile.
 """
 
 import asyncio
@@ -13,28 +13,28 @@ from typing import Any, Final, Protocol
 from podium.conductor.rooms.place import Place
 from podium.conductor.rooms.places import NotAsked, Threads
 
-#: How the error of a call begins that was given up.
+#: The beginning of an abandoned call's error.
 NO_ANSWER: Final = "no answer"
 
 
 class Cancellable(Protocol):
-    """A task, or what stands for one that several visits share."""
+    """A task, or an object that represents a task that several visits share."""
 
     def done(self) -> bool: ...
     def cancel(self) -> object: ...
 
 
 class Visit:
-    """One call to a node, from taking the node to the return of the call. For the room's loop alone.
+    """One call to a node, from taking the node to the return of the call. Only the room's loop may use it.
 
     A visit takes its node, at once or in its turn, and ends when the call has returned. It may be given up
-    before that, and one that gives way may be cancelled.
+    before that, and a visit that gives way may be cancelled.
 
-    :param held: the room's visits that have a node, by its UUID
+    :param held: the room's visits that have taken a node, by its UUID
     :param uuid: the node
     :param task: the task that makes the call; :meth:`make` starts its own
-    :param urgent: whether a person waits for it: it goes before visits that are not urgent
-    :param gives_way: whether its task is cancelled when somebody urgent waits for the node
+    :param urgent: whether a user waits for it: it goes before visits that are not urgent
+    :param gives_way: whether its task is cancelled when an urgent visit waits for the node
     """
 
     __slots__ = (
@@ -55,18 +55,18 @@ class Visit:
         self.task = task
         self.urgent = urgent
         self.gives_way = gives_way
-        #: Whether it was given up, and whether it ended for somebody urgent.
+        #: Whether it was given up, and whether it ended for an urgent visit.
         self.given_up = self.yielded = False
-        #: Among the driver's calls, if the call needs one; it ends with the visit.
+        #: The place among the driver's calls, if the call needs one; it ends with the visit.
         self.place: Place | None = None
         self._turn: asyncio.Future[bool] | None = None
-        # Of the visit that has the node. None until somebody waits: most nodes are visited by nobody else.
+        # Used by the visit that has the node. None until another visit waits: for most nodes none ever does.
         self._waiting: deque[Visit] | None = None
 
     def take(self) -> bool:
-        """Take the node if it is free; return False if this visit has to wait for its turn.
+        """Take the node if it is free; return False if this visit must wait for its turn.
 
-        :raises NotAsked: if an earlier call was given up and has not returned
+        :raises NotAsked: an earlier call was given up and has not returned
         """
         holder = self._held.setdefault(self.uuid, self)
         if holder is self:
@@ -83,7 +83,7 @@ class Visit:
     async def turn(self, seconds: float | None = None) -> None:
         """Wait for the turn of this visit, when :meth:`take` returned False.
 
-        :raises NotAsked: if it does not come within these seconds, or the call before it is given up
+        :raises NotAsked: it does not come within these seconds, or the call before it is given up
         """
         holder = self._held[self.uuid]
         if holder._waiting is None:
@@ -109,9 +109,9 @@ class Visit:
             raise NotAsked("the last call for it has not returned")
 
     async def take_place(self, place: Place, seconds: float | None = None) -> None:
-        """Wait for the call's place among those of the driver.
+        """Wait for the call's place among the driver's calls.
 
-        :raises NotAsked: if there is no room within these seconds, or never will be
+        :raises NotAsked: there is no room within these seconds, or there never will be
         """
         self.place = place
         try:
@@ -121,7 +121,7 @@ class Visit:
             raise
 
     def is_in_line(self, since: float) -> bool:
-        """Whether it waits for its place among the driver's calls, and others were answered since then."""
+        """Whether it waits for its place among the driver's calls while other calls return."""
         return self.place is not None and self.place.moves(since)
 
     @property
@@ -130,7 +130,7 @@ class Visit:
         return self.place is not None and isinstance(self.place.waits_for, Threads)
 
     def overdue(self, seconds: float) -> TimeoutError:
-        """The error of a visit that has lasted for so many seconds: whether the driver was called or not."""
+        """The error of a visit that has lasted for this many seconds; shows if the driver was called."""
         if self._turn is not None and not self._turn.done():
             return NotAsked(f"another call for it took longer than {seconds:g} s")
         if self.place is not None and self.place.waits_for is not None:
@@ -140,9 +140,9 @@ class Visit:
     async def make(self, call: Coroutine[Any, Any, Any], seconds: float) -> Any:
         """Make the call, and give it up after some seconds.
 
-        :raises TimeoutError: if it was given up
+        :raises TimeoutError: it was given up
         """
-        # A task of its own, which continues if the driver ignores the cancellation.
+        # A separate task, which continues if the driver ignores the cancellation.
         self.task = task = asyncio.ensure_future(call)
         task.add_done_callback(self._returned)
         try:
@@ -158,11 +158,11 @@ class Visit:
 
     def _returned(self, call: "asyncio.Task[Any]") -> None:
         if not call.cancelled():
-            call.exception()  # if nobody waits for it any more, asyncio would log it with all secrets
+            call.exception()  # otherwise asyncio would log it with all secrets if nobody waits for it
         self.end()
 
     def give_up(self) -> None:
-        """Give up the call, if it has not returned: cancel it, and refuse the visits that wait."""
+        """Give up the call if it has not returned: cancel it, and refuse the visits that wait."""
         if self.task is None and self.place is not None:
             self.place.refuse("it was withdrawn while it waited")
         if self.given_up or self.task is None or self.task.done():
@@ -181,7 +181,7 @@ class Visit:
         self._waiting = None
 
     def end_after(self, other: "Visit") -> None:
-        """Keep the node until another visit's call has returned, which was given up."""
+        """Keep the node until another visit's abandoned call has returned."""
         self.given_up, self.task = True, other.task
         if isinstance(other.task, asyncio.Future):
             other.task.add_done_callback(lambda _: self.end())
@@ -194,13 +194,13 @@ class Visit:
             self.give_up()
 
     def make_way(self) -> None:
-        """Give way from now on, also to somebody urgent who waits already."""
+        """Give way from now on, also to an urgent visit that is already waiting."""
         self.gives_way = True
         if any(visit.urgent for visit in self._waiting or ()):
             self._give_way()
 
     def end(self) -> None:
-        """Hand the node on: the call has returned, or was not made."""
+        """Release the node: the call has returned, or was not made."""
         if self.place is not None:
             self.place.end(was_cancelled=self.yielded)
         if self._held.get(self.uuid) is not self:

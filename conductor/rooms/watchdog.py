@@ -1,4 +1,4 @@
-"""Detects that a driver's event loop does not turn, and where in the driver's code it hangs."""
+"""Detects that a driver's event loop does not respond, and where in the driver's code it hangs."""
 
 import asyncio
 import sys
@@ -13,14 +13,14 @@ from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that a driver's loop may be busy with one step before it is called stalled.
+#: Seconds that a driver's loop may be busy with one step before it counts as stalled.
 STALLED_AFTER: Final = 2.0
 
 
 class Watchdog:
     """Watches one loop from another thread.
 
-    :param thread: runs the loop
+    :param thread: the thread that runs the loop
     """
 
     def __init__(self, driver: base.Driver, thread: threading.Thread) -> None:
@@ -35,7 +35,7 @@ class Watchdog:
         return self._stalled
 
     def watch(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
-        """Check whether the loop still turns, and log once if it does not; call this about every second.
+        """Check whether the loop still responds, and log once if it does not; call this about every second.
 
         :param now: seconds of a monotonic clock
         """
@@ -55,9 +55,9 @@ class Watchdog:
             )
 
     def where(self, waiting: "asyncio.Task[Any] | None" = None) -> str:
-        """Name the function of the driver's own package that its loop's thread is in now.
+        """Return the name of the function of the driver's package in which the loop's thread is now.
 
-        :param waiting: a task whose call of the driver may wait instead, for an event or a plain method
+        :param waiting: a task whose call of the driver may be waiting instead, for an event or a plain method
         """
         stack = _stack(self._thread)
         found = [*stack, *_of_waiting(waiting, self._driver.name)]
@@ -76,13 +76,13 @@ class Watchdog:
 
 
 def _stack(thread: threading.Thread) -> list[FrameType]:
-    """What a thread is doing, the innermost call first."""
+    """The stack of a thread, the innermost call first."""
     frame = sys._current_frames().get(thread.ident or 0)
     return [] if frame is None else [one for one, _ in traceback.walk_stack(frame)]
 
 
 def _of_waiting(task: "asyncio.Task[Any] | None", driver: str) -> list[FrameType]:
-    """The calls that a task waits in, the innermost first, and those of the driver's plain methods."""
+    """The calls in which a task waits, the innermost first, and those of the driver's plain methods."""
     awaited: list[FrameType] = []
     one: Any = None if task is None else task.get_coro()
     while (frame := getattr(one, "cr_frame", None)) is not None:

@@ -235,7 +235,7 @@ class CrossChecks:
     def _latest(self, places: Iterable[Place]) -> dict[Place, float]:
         """When a node of each network last answered this member; without networks in which it has no nodes.
 
-        A network that never answered has minus infinity.
+        The value is minus infinity for a network that never answered.
         """
         latest: dict[Place, float] = {}
         wanted = set(places)

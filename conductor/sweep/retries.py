@@ -10,7 +10,7 @@ from podium.pacing import Gaps
 #: The first gap, as a fraction of the interval of the sweeps.
 _FIRST: Final = 1 / 16
 _SHORTEST: Final = 1.0  # seconds
-_JITTER: Final = 0.75  # a gap is shortened at random to this part at the least
+_JITTER: Final = 0.75  # a gap is between this part of it and all of it
 
 
 class Retries:

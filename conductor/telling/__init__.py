@@ -1,1 +1,1 @@
-"""Reports for people and programs: figures, metrics and notifications."""
+"""Reports for users and programs: figures, metrics and notifications."""

@@ -1,4 +1,4 @@
-"""Gathers the metrics of a worker, and writes those of its nodes by driver."""
+"""Collects the metrics of a worker, and those of its nodes by driver."""
 
 import asyncio
 import concurrent.futures
@@ -25,15 +25,15 @@ from podium.db.conductors import TaskReport
 
 #: Seconds that the conductor's loop may take to report its tasks.
 _PATIENCE: Final = 5.0
-#: A power state that was never read has no word of its own.
+#: The label for a power state that was never read.
 _UNKNOWN: Final = "unknown"
 _HEALTHS: Final = ("OK", "Warning", "Critical", _UNKNOWN)
 
 
 class ConductorCollector(Collector):
-    """Gathers all metrics of one worker whenever they are read, in the thread of the reader.
+    """Collects all metrics of one worker whenever they are read, in the reader's thread.
 
-    :param loop: the conductor's own, in which ``reports`` is called
+    :param loop: the conductor's loop, in which ``reports`` is called
     :param reports: returns the reports of the periodic tasks
     """
 
@@ -59,7 +59,7 @@ class ConductorCollector(Collector):
         self._now = now
 
     def collect(self) -> Iterable[Metric]:
-        """All metrics. Those of tasks are missing, rather than old, when the conductor's loop is stuck."""
+        """All metrics. Those of tasks are missing, rather than old, if the conductor's loop is blocked."""
         with contextlib.suppress(TimeoutError, RuntimeError):  # RuntimeError: the loop has ended
             yield from of_tasks(self._reports())
         yield from self._of_drivers()

@@ -1,6 +1,6 @@
 """Delivers events to one sink: in the order of the ledger, one at a time, while this member owns its cursor.
 
-What comes twice, after a crash, has the same id both times.
+An event that is delivered twice, after a crash, has the same id both times.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ LOG = log.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[object]]
 
-#: Seconds between two looks for new events.
+#: Seconds between two checks for new events.
 POLL_INTERVAL: Final = 0.5
-#: Before a sink that failed is tried again.
+#: Seconds before a sink that failed is tried again.
 _GAPS: Final = Gaps(1.0, 300.0)
-#: Seconds of deliveries that may come twice after a crash.
+#: Seconds of deliveries that may be repeated after a crash.
 _SAVE_INTERVAL: Final = 1.0
-#: Seconds that the daemon's end waits for a delivery under way.
+#: Seconds that the ending daemon waits for a delivery under way.
 _LAST_CHANCE: Final = 2.0
 _BATCH: Final = 100
 _NEVER: Final = (-1, -1)
@@ -45,11 +45,11 @@ _NEVER: Final = (-1, -1)
 class Deliveries:
     """The deliveries to one sink, for the conductor's loop.
 
-    :param its: the sink, and which events it gets
-    :param name: of the sink, by which its cursor is known
-    :param lease: of this member
+    :param its: the sink, and the events that it gets
+    :param name: the sink's name, which identifies its cursor
+    :param lease: this member's lease
     :param clock: seconds, which also count while the machine sleeps
-    :param sleep: asyncio.sleep, or what a test puts in its place
+    :param sleep: asyncio.sleep, or a replacement in tests
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Deliveries:
         self._woken.set()
 
     def choose(self, wanted: EventFilter) -> None:
-        """Deliver the events of another filter from here on, those that wait included."""
+        """Deliver the events of another filter from here on, including those that wait."""
         if wanted != self._wanted:
             self._wanted = wanted
             self._follower.choose(wanted)
@@ -103,7 +103,7 @@ class Deliveries:
             self._woken.set()
 
     def figures(self) -> SinkFigures:
-        """How this sink fares, as far as this member delivers to it."""
+        """The figures of this sink, as far as this member delivers to it."""
         return SinkFigures(
             delivered=self._delivered,
             left_out=self._left_out + self._follower.left_out,
@@ -115,7 +115,7 @@ class Deliveries:
         )
 
     async def run(self) -> None:
-        """Deliver, for ever, whenever this member owns the cursor."""
+        """Deliver forever, whenever this member owns the cursor."""
         try:
             while True:
                 await self._owned.wait()
@@ -126,7 +126,7 @@ class Deliveries:
                 await self._save()
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep, but not through the choice of another filter or a new beginning."""
+        """Sleep, but wake if another filter is chosen or the cursor begins again."""
         ends = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._woken.wait())]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -135,7 +135,7 @@ class Deliveries:
                 one.cancel()
 
     async def count(self) -> None:
-        """Count the wanted events that wait; while the sink fails, only those that are new are counted."""
+        """Count the wanted events that wait; while the sink fails, only new events are counted."""
         last, (counted_at, counted_to) = self._follower.last, self._counted
         is_same, wanted = counted_at == last, self._wanted
 
@@ -161,7 +161,7 @@ class Deliveries:
         for event in events:
             if not self._lease.is_safe():  # another member may deliver from here on
                 return POLL_INTERVAL
-            if wanted is not self._wanted:  # of what was read some is not wanted any more
+            if wanted is not self._wanted:  # some of the events that were read are no longer wanted
                 return 0
             if event.writer is not None and event.id not in self._set_aside:
                 try:
@@ -194,7 +194,7 @@ class Deliveries:
         try:
             await asyncio.shield(under_way)
         except asyncio.CancelledError:
-            # The daemon ends: an event that is taken just now need not come twice.
+            # The daemon is ending: an event that is being accepted need not be delivered twice.
             await asyncio.wait([under_way], timeout=_LAST_CHANCE)
             if under_way.done() and under_way.exception() is None:
                 self._taken(event)
@@ -217,7 +217,7 @@ class Deliveries:
         self._refusals.forget()
 
     def _forget_failure(self) -> None:
-        """Note that nothing waits: what was not taken is not wanted any more, or was deleted."""
+        """Note that nothing waits: the event that was not accepted is no longer wanted, or was deleted."""
         if self._failing_since is not None:
             LOG.info("Nothing waits any more for %s, to which notifications failed", self._name)
         self._recover()
@@ -249,7 +249,7 @@ class Deliveries:
         return gap
 
     async def _put_aside(self, event: Event, text: str) -> float:
-        """Go on without an event that the sink will not take."""
+        """Skip an event that the sink does not accept."""
         self._pass(event)
         self._set_aside.add(event.id)
         LOG.error(
@@ -282,7 +282,7 @@ class Deliveries:
         )
 
     async def _save(self) -> None:
-        """Write the cursor down if it has changed; when the database is out of reach, the next call does."""
+        """Save the cursor if it has changed; if the database is unreachable, the next call saves it."""
         cursor = self._cursor()
         self._saved_at = self._clock()
         if cursor != self._saved:
@@ -292,7 +292,7 @@ class Deliveries:
     async def _write(self, cursor: Cursor, statement: Callable[[sa.Connection], bool]) -> None:
         if await self._sql.write(statement):
             self._saved = cursor
-        else:  # the cursor was begun anew, or another member delivers
+        else:  # the cursor was reset, or another member delivers
             self._owned.clear()
             self._left_out += self._follower.left_out
             self._reset(Cursor(self._name, 0))

@@ -1,7 +1,7 @@
-"""Watches the whole fleet: nodes that nobody reads, members that differ, and whether one could be missed.
+"""Watches the whole fleet: nodes that nobody reads, members that differ, and whether one could be spared.
 
-One member does it, the oldest that has not ended, since it costs the database a look at every node. It logs
-what is wrong when it begins and when it is over, and serves the figures to Prometheus.
+Only one member does this, the oldest that has not ended, because the database has to scan all nodes. It logs
+each problem when it begins and when it is over, and serves the figures to Prometheus.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks, and how many times as long as a look took is waited at least.
+#: Seconds between two checks, and the least pause as a multiple of a check's duration.
 _INTERVAL: Final = 30.0
 _REST: Final = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look found."""
+    """The result of one check."""
 
     fleet: FleetFigures
     members: MemberFigures
@@ -38,19 +38,19 @@ class Seen:
 
 
 class _Trouble(NamedTuple):
-    """Something that is logged when it begins and when it is over."""
+    """A problem that is logged when it begins and when it is over."""
 
     begins: str
     over: str
 
 
 class FleetWatch:
-    """Looks at the fleet every now and then, in the conductor's loop; any thread may read what it saw last.
+    """Checks the fleet periodically, in the conductor's loop; any thread may read the last result.
 
     :param worker: this member
     :param max_age: seconds that the age of a reading should not exceed
-    :param clock: seconds, for how long a look takes
-    :ivar seen: what the last look found; None while another member does it
+    :param clock: seconds, to measure the duration of a check
+    :ivar seen: the result of the last check; None while another member makes the checks
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class FleetWatch:
         self.seen: Seen | None = None
 
     async def run(self) -> None:
-        """Look every now and then, for ever."""
+        """Check periodically, forever."""
         pause = _INTERVAL
         while True:
             await asyncio.sleep(pause)
             pause = max(_INTERVAL, _REST * await self.look())
 
     async def look(self) -> float:
-        """Look once, if this is the member that does; returns how many seconds that took."""
+        """Check once, if this member makes the checks; return how many seconds that took."""
         began = self._clock()
         try:
             self.seen = await self._sql.read(self._find)
         except errors.DatabaseUnavailable:
-            return 0.0  # what was wrong is still, as far as anybody knows
+            return 0.0  # known problems persist, as far as anybody knows
         troubles = {} if self.seen is None else _troubles(self.seen)
         if self.seen is not None:
             _log_differences(self._troubles, troubles)
@@ -108,7 +108,7 @@ def _log_differences(before: Mapping[str, _Trouble], now: Mapping[str, _Trouble]
 
 
 def _troubles(seen: Seen) -> dict[str, _Trouble]:
-    """What is wrong, by a text that stays the same while it is."""
+    """The problems, by a text that stays the same as long as the problem does."""
     found = {}
     for one in seen.fleet.unread:
         unread = f"have not been read for {seen.fleet.max_age:g} s: {one.why}"
@@ -129,7 +129,7 @@ def _troubles(seen: Seen) -> dict[str, _Trouble]:
 
 
 def _by_host(values: Mapping[Worker, str], words: Callable[[str], Sequence[str]]) -> str:
-    """Say of each host what there is to be said of the values of its workers."""
+    """Return words about the values of each host's workers."""
     found: dict[str, set[str]] = {}
     for worker, value in values.items():
         found.setdefault(worker.host, set()).update(words(value))

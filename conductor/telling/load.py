@@ -1,4 +1,4 @@
-"""How busy a worker is, so that it can be seen whether the others could do its work too."""
+"""The load of a worker, which shows whether the others could do its work too."""
 
 import math
 import threading
@@ -8,14 +8,14 @@ from typing import Final
 
 from podium.conductor.sweep.sweeper import SweepFigures
 
-#: Seconds over which it is averaged; what was before counts for less and less.
+#: Seconds over which the load is averaged; older values count less and less.
 _OVER: Final = 60.0
 
 
 class Load:
-    """Averages the CPU time of the process, and how many of the reads that are allowed are under way.
+    """Averages the CPU time of the process, and the share of the allowed reads that are under way.
 
-    How long sweeps take says nothing of it before it is too late: they are spread over their interval.
+    The duration of sweeps shows overload only when it is too late, as they are spread over their interval.
 
     :param clock: seconds
     :param cpu: seconds of CPU time that the process has used
@@ -33,16 +33,16 @@ class Load:
         self._lock = threading.Lock()
 
     def look(self, sweeps: Iterable[SweepFigures]) -> dict[str, float]:
-        """Return the averages up to now: ``cpu`` and ``reads``, each the part of what there is.
+        """Return the averages up to now: ``cpu`` and ``reads``, each as a share of what is available.
 
-        :param sweeps: what the sweep of each driver is doing now
+        :param sweeps: the present figures of each driver's sweep
         """
         reads = max((one.in_flight / one.limit for one in sweeps if one.limit), default=0.0)
         with self._lock:
             now, used = self._clock(), self._cpu()
             passed = now - self._last[0]
             if passed >= 1:
-                # Several may look one after the other: each look counts for the time since the one before.
+                # There may be several callers: each call counts for the time since the previous call.
                 weight = 1 - math.exp(-passed / _OVER)
                 self._note("cpu", (used - self._last[1]) / passed, weight)
                 self._note("reads", reads, weight)

@@ -1,8 +1,8 @@
 """Serves metrics to Prometheus over HTTP.
 
 prometheus-client writes the exposition format, with its rules for names, escapes and content types, and reads
-the process's own figures. Its own server starts a thread for every connection, without a bound and without a
-timeout; the one here answers one reader at a time, and compresses no harder than is worth the CPU time.
+the process's own figures. Its server starts a thread for every connection, without a limit and without a
+timeout. The server here answers one reader at a time, and compresses only as hard as is worth the CPU time.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ _END: Final = b"# EOF\n"
 
 
 class MetricsServer:
-    """Serves what a collector gathers, and the process's own metrics, from a thread: ``async with``.
+    """Serves a collector's metrics and the process's own metrics from a thread; used with ``async with``.
 
-    :param host: a name or an address to listen at
+    :param host: a name or an address to listen on
     :param port: 0 for a free one; the attribute ``port`` then has its number
-    :param more: returns gauges in the text format that no collector gathers
+    :param more: returns further gauges, in the text format
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class MetricsServer:
         self.host = host
         self.port = port
         self._more = more
-        # Not the global registry, which any library in this process may write to.
+        # Not the global registry, to which any library in this process may write.
         self._registry = CollectorRegistry()
         self._registry.register(collector)
         ProcessCollector(registry=self._registry)
 
     async def __aenter__(self) -> Self:
-        """:raises podium.errors.ConfigError: when it cannot listen there"""
+        """:raises podium.errors.ConfigError: it cannot listen there"""
         try:
             self._server = await asyncio.to_thread(_Server, self.host, self.port)
         except OSError as fault:
@@ -79,7 +79,7 @@ class MetricsServer:
     def _pieces(self, text: bytes) -> Iterator[bytes]:
         yield text.removesuffix(_END)
         for piece in self._more():
-            yield piece.encode(errors="replace")  # BMCs name things as they like
+            yield piece.encode(errors="replace")  # names from BMCs may contain anything
         if text.endswith(_END):
             yield _END
 
@@ -101,7 +101,7 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 class _Handler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: a line for every read would drown the log."""
+        """Log nothing: a line for every read would flood the log."""
 
 
 class _Server(WSGIServer):
@@ -111,7 +111,7 @@ class _Server(WSGIServer):
         super().__init__(address, _Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Answer one reader, or break it off when it is slow, since the others wait."""
+        """Answer one reader, or disconnect it if it is slow, because the others wait."""
         breaking_off = threading.Timer(_LONGEST_READ, _break_off, [request])
         breaking_off.daemon = True
         breaking_off.start()
@@ -125,5 +125,5 @@ class _Server(WSGIServer):
 
 
 def _break_off(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it has ended already
+    with contextlib.suppress(OSError):  # it has already ended
         connection.shutdown(socket.SHUT_RDWR)

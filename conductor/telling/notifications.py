@@ -1,8 +1,8 @@
 """Notifies programs and webhooks of the power events in the ledger.
 
-The ledger is the queue: each sink has one cursor in the database, so that no restart and no outage loses an
-event, and a sink that fails delays no other. Of the members that have a sink one delivers to it; the others
-look whether it has ended.
+The ledger is the queue: each sink has one cursor in the database, so that no restart or outage loses an
+event, and a failing sink delays no other. One of the members that have a sink delivers to it; the others
+check whether that member has ended.
 """
 
 import asyncio
@@ -24,16 +24,17 @@ from podium.db.figures import SinkFigures
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks for sinks to which nobody delivers, and two counts of the events that wait.
+#: Seconds between two checks for sinks to which nobody delivers, and between two counts of the waiting
+#: events.
 _LOOK_INTERVAL: Final = 5.0
 
 
 class Notifications:
     """The notifications of one member, for the daemon's event loop.
 
-    :param lease: of this member
+    :param lease: this member's lease
     :param clock: seconds, which also count while the machine sleeps
-    :param sleep: asyncio.sleep, or what a test puts in its place
+    :param sleep: asyncio.sleep, or a replacement in tests
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Notifications:
         }
 
     async def run(self) -> None:
-        """Deliver, for ever; an event under way when this is cancelled is delivered again by the next run."""
+        """Deliver forever; if this is cancelled, the next run repeats the event under way."""
         await self._declare()
         async with asyncio.TaskGroup() as group:
             for name, deliveries in self._deliveries.items():
@@ -62,7 +63,7 @@ class Notifications:
             group.create_task(self._look_after(), name="cursors of notifications")
 
     def apply(self, conf: cfg.ConfigOpts) -> None:
-        """Let the sinks get what the config file says now; which sinks there are stays as it is."""
+        """Apply the config file's present filters to the sinks; the set of sinks stays the same."""
         try:
             found = NotificationSettings.read(conf).subscriptions()
         except errors.ConfigError as fault:
@@ -72,7 +73,7 @@ class Notifications:
             self._deliveries[name].choose(its.wanted)
 
     def figures(self) -> dict[str, SinkFigures]:
-        """How each sink fares, by its name; the events of one are counted by the member that delivers."""
+        """The figures of each sink, by its name; the member that delivers to a sink counts its events."""
         return {name: deliveries.figures() for name, deliveries in self._deliveries.items()}
 
     async def _declare(self) -> None:

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from podium.db.figures import DriverFigures, EnforcementFigures, Figures
 
-#: Figures of a driver that rise and fall, by their field in DriverFigures.
+#: Gauges of a driver, by their field in DriverFigures.
 _GAUGES: Final = {
     "reads_per_second": ("podium_power_reads_per_second", "Reads of the power a second, of late"),
     "sweep_duration": ("podium_sweep_duration_seconds", "How long the last sweep took"),

@@ -1,20 +1,20 @@
-"""For how long a sink has been refusing one event."""
+"""Measures for how long a sink has been refusing one event."""
 
 from collections.abc import Callable
 from typing import Final
 
-#: Seconds after which an event that is definitely refused is set aside.
+#: Seconds after which a definitely refused event is skipped.
 _LONGEST: Final = 3600.0
 
 
 class Refusals:
-    """Measures for how long a sink has been refusing the event that is next.
+    """Measures for how long a sink has been refusing the next event.
 
-    Only the time from one refusal to the next counts, so neither that in which the sink could not be reached
-    nor that in which nobody delivered.
+    Only the time from one refusal to the next counts, not the time in which the sink was unreachable or
+    nobody delivered.
 
-    :param number: of the event that was refused last; None for none
-    :param seconds: for which it was refused so far
+    :param number: the number of the event that was refused last; None if there is none
+    :param seconds: for how long it has been refused so far
     :param clock: seconds, which also count while the machine sleeps
     """
 
@@ -25,9 +25,9 @@ class Refusals:
         self._last: float | None = None
 
     def note(self, number: int, is_definite: bool) -> bool:
-        """Take in that an event was not taken; return whether it was refused for long enough.
+        """Note that an event was not accepted; return whether it has been refused for long enough.
 
-        :param is_definite: whether the sink said that it does not take this event
+        :param is_definite: whether the sink reported that it does not accept this event
         """
         now = self._clock()
         if number != self.number:
@@ -39,5 +39,5 @@ class Refusals:
         return self.seconds >= _LONGEST
 
     def forget(self) -> None:
-        """Begin anew, with another event."""
+        """Start again, with another event."""
         self.number, self.seconds, self._last = None, 0.0, None

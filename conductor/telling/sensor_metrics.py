@@ -11,17 +11,17 @@ from typing import Final
 from podium.conductor.fleet.sensors import Sensors
 from podium.drivers.base import SENSOR_KINDS
 
-#: Lines of the text that are handed on together.
+#: Lines of the text that are yielded together.
 _PIECE: Final = 1000
 _STATE: Final = "podium_sensor_state"
-#: Of label values, by the text exposition format.
+#: The escapes of label values in the text exposition format.
 _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 def text(sensors: Sensors) -> Iterator[str]:
     """The samples of all nodes; the same text is valid in OpenMetrics, except for its end.
 
-    In pieces: while one text of many megabytes is handled, every other thread waits.
+    Yields pieces, because every other thread waits while a text of many megabytes is processed.
     """
     current = [
         (_labels(node.driver, node.name), [(_escaped(one.name), one) for one in samples])

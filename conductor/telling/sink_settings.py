@@ -1,4 +1,4 @@
-"""The sinks of the config file: the program and the webhooks of [notifications], and those with a name."""
+"""The sinks of the config file: the program and the webhooks of [notifications], and the named sinks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ class Subscription(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SinkSettings:
-    """A program or a webhook; see the options of the group [notifications], and of those of named sinks.
+    """A program or a webhook; see the options of the group [notifications] and of the groups of named sinks.
 
-    :param name: that the config file gives it; empty for one that is known by what it is
+    :param name: the sink's name in the config file; empty if it has none
     """
 
     program: str = field(repr=False, default="")
@@ -52,7 +52,7 @@ class NotificationSettings:
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> "NotificationSettings":
-        """The values of the config file.
+        """Read the values of the config file.
 
         :raises podium.errors.ConfigError: a sink would get nothing, or a condition cannot be understood
         """

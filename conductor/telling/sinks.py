@@ -1,6 +1,6 @@
-"""Programs and webhooks that take notifications, one event at a time.
+"""Programs and webhooks that receive notifications, one event at a time.
 
-A delivery blocks, so it is made in a thread, and ends within a known time.
+A delivery blocks, so it runs in a thread, and ends within a known time.
 """
 
 import base64
@@ -22,17 +22,17 @@ from podium.db.ledger import Event
 from podium.db.worker import Worker
 from podium.drivers import command
 
-#: CloudEvents 1.0, JSON Event Format, section 3: the media type of an event as a document of its own.
+#: CloudEvents 1.0, JSON Event Format, section 3: the media type of an event as a separate document.
 _CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _LONGEST_COMPLAINT: Final = 200
-#: Client errors (RFC 9110, section 15.5) that are about the moment or the login, and not about the event.
+#: Client errors (RFC 9110, section 15.5) that concern the moment or the login rather than the event.
 _PASSING: Final = frozenset({401, 403, 408, 425, 429})
 
 
 def cloud_event(event: Event, writer: Worker) -> str:
     """An event of the ledger as a document of CloudEvents 1.0, JSON Event Format.
 
-    :param writer: who recorded it
+    :param writer: the worker that recorded it
     """
     at = _rfc3339(event.at)
     document = {
@@ -65,15 +65,15 @@ def _rfc3339(at: datetime) -> str:
 
 
 class Sink(Protocol):
-    """Takes events. Its name holds no secrets."""
+    """Receives events. Its name contains no secrets."""
 
     name: str
 
     def deliver(self, document: str) -> None:
         """Deliver one event.
 
-        :raises podium.errors.NotificationRefused: when the sink says that it does not take this event
-        :raises Exception: when the event was not taken for another reason
+        :raises podium.errors.NotificationRefused: the sink reports that it does not accept this event
+        :raises Exception: the event was not accepted for another reason
         """
 
 
@@ -90,7 +90,7 @@ class ProgramSink:
         self.name = f"exec {self._argv[0]}"
 
     def deliver(self, document: str) -> None:
-        """:raises podium.errors.PodiumError: when it cannot be run, or its exit status is not 0"""
+        """:raises podium.errors.PodiumError: the program cannot be run, or its exit status is not 0"""
         done = command.run(self._argv, timeout=self._timeout, input=document)
         if done.returncode != 0:
             said = " ".join(done.stderr.split())[:_LONGEST_COMPLAINT] or "nothing on standard error"
@@ -101,9 +101,9 @@ class ProgramSink:
 class WebhookSink:
     """A URL that each event is sent to.
 
-    :param url: as :func:`podium.conf.notifications.split` takes it
-    :param token: sent along where the URL holds no user
-    :param timeout: seconds from the beginning to the answer
+    :param url: in the form that :func:`podium.conf.notifications.split` accepts
+    :param token: sent if the URL contains no user
+    :param timeout: seconds from the start to the answer
     """
 
     def __init__(self, url: str, token: str, timeout: float) -> None:
@@ -128,7 +128,7 @@ class WebhookSink:
         """:raises podium.errors.PodiumError, OSError, http.client.HTTPException: see :class:`Sink`"""
         connection = self._connection(self._host, self._port, timeout=self._timeout)
         late = threading.Event()
-        # The timeout of the socket begins anew with every byte from a slow server.
+        # The socket's timeout restarts with every byte from a slow server.
         end = threading.Timer(self._timeout, _break_off, (connection, late))
         end.daemon = True
         end.start()
@@ -156,5 +156,5 @@ def _break_off(connection: http.client.HTTPConnection, late: threading.Event) ->
     late.set()
     taken = connection.sock
     if taken is not None:
-        with contextlib.suppress(OSError):  # it has ended already
+        with contextlib.suppress(OSError):  # it has already ended
             socket.socket.shutdown(taken, socket.SHUT_RDWR)  # not the TLS layer's, which another thread uses

@@ -1,4 +1,4 @@
-"""How fresh the readings are, and how the sweeps fare: figures for people and for Prometheus."""
+"""Figures about the age of readings and about the sweeps, for users and for Prometheus."""
 
 import asyncio
 import bisect
@@ -30,12 +30,12 @@ from podium.pacing import oldest_allowed
 
 LOG = log.getLogger(__name__)
 
-#: Seconds: the upper ends of the classes that ages are counted in.
+#: The upper bounds of the classes in which ages are counted, in seconds.
 AGE_BUCKETS: Final = (5, 10, 15, 30, 60, 120, 300, 600)
 
 
-#: Seconds from one writing of the figures to the next; how many times as long as it took to compute them is
-#: waited at least; and the longest pause, since whoever reads them takes older ones for outdated.
+#: Seconds between two writes of the figures; the least pause as a multiple of the time to compute them; and
+#: the longest pause, because readers treat older figures as outdated.
 _INTERVAL: Final = 5.0
 _REST: Final = 20.0
 _LONGEST: Final = 20.0
@@ -44,8 +44,8 @@ _LONGEST: Final = 20.0
 class Statistics:
     """Computes the figures of one worker.
 
-    Any thread may ask; the conductor does every few seconds, and the server of metrics for each reader. The
-    lock guards the rates, which are computed from one call to the next.
+    Any thread may call it; the conductor does so every few seconds, and the metrics server for each reader.
+    The lock guards the rates, which are computed from one call to the next.
 
     :param max_age: seconds that the age of a reading should not exceed
     :param now: the clock of the reads, in seconds
@@ -83,24 +83,24 @@ class Statistics:
         self._load = Load(clock)
 
     async def run(self, sql: Sql, worker: Worker) -> None:
-        """Write the figures down every now and then, for ever."""
+        """Write the figures periodically, forever."""
         pause = _INTERVAL
         while True:
             await asyncio.sleep(pause)
             pause = await self.record(sql, worker)
 
     async def record(self, sql: Sql, worker: Worker) -> float:
-        """Write the figures down once; returns the seconds until they are due again."""
+        """Write the figures once; return the seconds until they are due again."""
         began = self._clock()
         figures = await asyncio.to_thread(self.figures)
-        # Every owned node is looked at, which for a large share takes long.
+        # This goes through every owned node, which takes long for a large share.
         pause = min(max(_INTERVAL, _REST * (self._clock() - began)), _LONGEST)
         with contextlib.suppress(errors.DatabaseUnavailable):
             await sql.write(lambda connection: conductors.save_figures(connection, worker, figures))
         return pause
 
     def figures(self) -> Figures:
-        """Compute all figures. Those of ages leave out nodes in maintenance, and nodes that are not read."""
+        """Compute all figures. The ages leave out nodes in maintenance, and nodes that are not read."""
         entries = self._fleet.entries()
         read = [entry for entry in entries if not entry.node.maintenance and entry.policy != IGNORE]
         now = self._now()
@@ -129,7 +129,7 @@ class Statistics:
         )
 
     def _rarely_read(self, read: Iterable[Entry], now: float) -> int:
-        """How many nodes are older only because their driver has an interval of its own."""
+        """How many nodes exceed the age only because their driver has a longer interval."""
         limits = {
             name: oldest_allowed(self._max_age, interval) for name, interval in self._sync.intervals.items()
         }
@@ -160,7 +160,7 @@ class Statistics:
         )
 
     def _rate(self, name: str, reads: int) -> float:
-        """Reads per second since the last figures, over at least a second."""
+        """Reads per second since the last figures, over at least one second."""
         now = self._clock()
         with self._lock:
             since, before = self._counted.get(name, (now, reads))
@@ -181,7 +181,7 @@ class Statistics:
                 )
                 LOG.error("Driver %s: statistics() failed", driver.name, exc_info=shown)
             counters = {}
-        # JSON cannot express the others.
+        # JSON cannot represent other values.
         finite = {key: value for key, value in counters.items() if math.isfinite(value)}
         return {**finite, **room.faults.counts}
 

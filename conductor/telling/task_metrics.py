@@ -18,7 +18,7 @@ _COUNTS: Final = {
 
 
 def of_tasks(reports: Iterable[TaskReport]) -> Iterator[Metric]:
-    """Metrics of tasks by their reports."""
+    """Metrics of tasks, from their reports."""
     counts = {
         field: CounterMetricFamily(f"podium_task_{field}", text, labels=_TASK)
         for field, text in _COUNTS.items()
