@@ -30,7 +30,9 @@ def choose_all(page: Page) -> None:
 
 def ask(page: Page, action: str) -> Locator:
     """Begin an action, and return the question."""
-    page.locator(f'podium-actions [data-action="{action}"]').click()
+    button = page.locator(f'podium-actions [data-action="{action}"]')
+    expect(button).to_be_visible()
+    button.dispatch_event("click")  # it may move while the buttons of drivers' own actions come
     question = page.get_by_role("dialog")
     expect(question).to_be_visible()
     return question

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -20,6 +21,9 @@ from podium.db.operations import PowerRequest
 from podium.db.worker import Worker
 from podium.drivers import base
 from templates import prepared
+
+#: How long the feeds were off is a matter of how busy the machine is.
+OFF_FOR: Final = re.compile(r"off \d+ s, on again")
 
 pytestmark = pytest.mark.mariadb_long
 
@@ -178,15 +182,15 @@ def test_all_feeds_are_off_before_any_is_on_again(migrated_url: str, count: int)
             number = it.ask(reason="its BMC is dead")
             found = await it.until(number)
             assert [(one.state, one.error) for one in found] == [("done", None)] * 2
-            assert [one.result for one in found] == ["off 0 s, on again"] * 2
+            for one in found:
+                assert OFF_FOR.fullmatch(one.result or ""), one.result
             assert sorted(it.outlets.sent[:2]) == [("f1", "power off"), ("f2", "power off")]
             assert sorted(it.outlets.sent[2:]) == [("f1", "power on"), ("f2", "power on")]
             with it.database.read() as connection:
                 events = newest_events(connection, Chosen(), limit=9)
                 nodes = api.find_nodes(connection, ["f1", "f2"])
-            assert {one.reason for one in events if one.cause == "request"} == {
-                "at feeds of m: off 0 s, on again; its BMC is dead"
-            }
+            reasons = {OFF_FOR.sub("off", one.reason or "") for one in events if one.cause == "request"}
+            assert reasons == {"at feeds of m: off; its BMC is dead"}
             assert [(one.wanted_power_state, one.reservation) for one in nodes] == [("power on", None)] * 2
 
     asyncio.run(main())
@@ -213,7 +217,8 @@ def test_feeds_that_were_off_before_are_left_alone(tmp_path: Path) -> None:
             it.outlets.states = {"f2": "power off"}
             await it.enter(HERE, it.outlets)
             one, two = await it.until(it.ask())
-            assert (one.result, two.result) == ("off 0 s, on again", "was off already; left alone")
+            assert OFF_FOR.fullmatch(one.result or ""), one.result
+            assert two.result == "was off already; left alone"
             assert it.outlets.sent == [("f1", "power off"), ("f1", "power on")]
             with it.database.read() as connection:
                 nodes = api.find_nodes(connection, ["f1", "f2"])
