@@ -1,4 +1,4 @@
-"""The section of the API: pages of whole nodes and single ones, beside Ironic's API over the same nodes."""
+"""The API section: pages of complete nodes, and single nodes, beside Ironic's API over the same nodes."""
 
 import sys
 import time
@@ -29,17 +29,17 @@ SINGLE: Final = "Podium"
 ASKED: Final = "one POST"
 REPLACED: Final = "one POST, replacing the requests before"
 _KINDS: Final = ("sqlite", "postgresql")
-#: Nodes of one operation, at the most.
+#: The most nodes of one operation.
 _OPERATION: Final = 10_000
-#: Ironic takes that many times as long for each.
+#: Ironic takes this many times as long for each.
 _FEWER: Final = 10
-#: Seconds for which streams of changes are watched.
+#: Seconds for which change streams are watched.
 _SECONDS: Final = 10
 
 
 @dataclass(frozen=True)
 class Idle:
-    """A server that nobody asks anything.
+    """A server without requests.
 
     :param memory: bytes
     :param cpu: as a share of one core
@@ -51,7 +51,7 @@ class Idle:
 
 
 class API(Section):
-    """Pages of whole nodes, and single nodes, of one process of each API."""
+    """Pages of complete nodes, and single nodes, from one process of each API."""
 
     title = "API"
 
@@ -124,7 +124,7 @@ class API(Section):
         before = api.cpu()
         time.sleep(self._extent.seconds)
         self._idle.append(Idle(what, api.memory(), (api.cpu() - before) / self._extent.seconds))
-        asking.Connection(port).get("/v1/nodes?limit=1")  # what is imported or compiled at the first request
+        asking.Connection(port).get("/v1/nodes?limit=1")  # triggers imports and compilation
 
     def _ask(self, what: str, api: Program, port: int, database: Database, nodes: int, reads: int) -> None:
         paths = [f"/v1/nodes/node-{number * 7919 % nodes}" for number in range(reads)]
@@ -198,7 +198,7 @@ def _of_one_core(row: Row) -> float:
 
 
 def enrolled(count: int) -> list[dict[str, Any]]:
-    """Return nodes as an import takes them."""
+    """Return nodes in the form for an import."""
     return [
         {
             "name": f"node-{number}",

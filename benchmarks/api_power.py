@@ -1,4 +1,4 @@
-"""How long a power request over HTTP takes to its packet, with podium-api and a conductor that are idle."""
+"""Measures the time from a power request over HTTP to its packet, with podium-api and an idle conductor."""
 
 import statistics
 import time
@@ -20,7 +20,7 @@ BMCS: Final = 48
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from the first byte of a request until its BMC has carried it out."""
+    """Seconds from the first byte of a request until the BMC has carried it out."""
 
     database: str
     requests: int
@@ -30,9 +30,9 @@ class Latency:
 
 
 def measure(rack: Rack, kind: str, folder: Path, count: int) -> Latency:
-    """Ask for one power change after another.
+    """Request one power change after another.
 
-    :raises Failed: when one is not carried out
+    :raises Failed: if a change is not carried out
     """
     folder.mkdir(mode=0o711)
     with databases.opened(kind, folder / "data") as database:
@@ -49,7 +49,7 @@ def measure(rack: Rack, kind: str, folder: Path, count: int) -> Latency:
                 return since
 
             requests = Requests(rack, BMCS, ask)
-            requests.latency()  # what is imported or compiled at the first request
+            requests.latency()  # triggers imports and compilation
             found = sorted(requests.latency() for _ in range(count))
             connection.close()
     return Latency(kind, count, statistics.median(found), found[int(count * 0.95)], found[-1])

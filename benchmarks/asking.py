@@ -1,4 +1,4 @@
-"""Asks an API over HTTP with as little work as possible, so that what is measured is the server."""
+"""Sends HTTP requests to an API with as little work as possible, so that the server is measured."""
 
 import json
 import socket
@@ -13,13 +13,13 @@ from processes import Failed, Program, Value
 from results import Row
 
 _PATIENCE: Final = 120.0
-#: Connections that ask for single nodes at the same time, so that the server always has something to do.
+#: Concurrent connections that read single nodes, so that the server is never idle.
 _CONNECTIONS: Final = 4
 _NEXT: Final = b'"next":'
 
 
 class Connection:
-    """A connection that is kept open."""
+    """A persistent connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -33,14 +33,14 @@ class Connection:
     def get(self, path: str) -> bytes:
         """Return the body of an answer.
 
-        :raises Failed: it is none of 200
+        :raises Failed: if the status is not 200
         """
         return self._ask("GET", path, b"\r\n", b" 200 ")
 
     def change(self, method: str, path: str, body: Any) -> bytes:
-        """Ask for a change; return the body of the answer.
+        """Request a change, and return the body of the answer.
 
-        :raises Failed: it is not accepted
+        :raises Failed: if it is not accepted
         """
         text = json.dumps(body)
         rest = f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}"
@@ -75,7 +75,7 @@ def wait_for(server: Program, port: int) -> None:
 
 
 def pages(what: str, server: Program, port: int, database: Database, nodes: int) -> Row:
-    """Read all nodes whole, in pages of 1,000, one page after the other."""
+    """Read all nodes completely, in pages of 1,000, one page after the other."""
     connection = Connection(port)
 
     def read() -> int:
@@ -83,7 +83,7 @@ def pages(what: str, server: Program, port: int, database: Database, nodes: int)
         while path:
             body = connection.get(path)
             found += body.count(b'"driver_info":')
-            # The answer is not parsed: that would take longer than to make it.
+            # The answer is not parsed, because that would take longer than generating it.
             _, _, rest = body.rpartition(_NEXT)
             link = urlsplit(rest.split(b'"')[1].decode()) if rest and body.count(_NEXT) else None
             path = f"{link.path}?{link.query}" if link else ""
@@ -99,7 +99,7 @@ def pages(what: str, server: Program, port: int, database: Database, nodes: int)
 
 
 def single(what: str, server: Program, port: int, database: Database, paths: Sequence[str]) -> Row:
-    """Ask for one node after the other, over several connections."""
+    """Read one node after the other, over several connections."""
     connections = [Connection(port) for _ in range(_CONNECTIONS)]
 
     def ask(number: int) -> None:
@@ -118,7 +118,7 @@ def single(what: str, server: Program, port: int, database: Database, paths: Seq
 
 
 def operation(what: str, server: Program, port: int, database: Database, nodes: int) -> Row:
-    """Switch many nodes by one request, and wait until it is accepted."""
+    """Switch many nodes with one request, and wait until it is accepted."""
     connection = Connection(port)
     body = {"action": "power on", "nodes": f"node-[0-{nodes - 1}]", "confirmed": True}
 

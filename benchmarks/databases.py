@@ -1,4 +1,4 @@
-"""The databases that Podium writes to: SQLite, and private servers with their default settings."""
+"""The databases for Podium: SQLite, and private servers with their default settings."""
 
 import contextlib
 import os
@@ -20,9 +20,9 @@ _START: Final = 60.0
 
 @dataclass(frozen=True)
 class Database:
-    """A database that exists for as long as it is measured.
+    """A database that exists during the measurement.
 
-    :param server: None for SQLite, which has none
+    :param server: None for SQLite
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Database:
 
 
 class Reader:
-    """Reads from the database what is known about the nodes, independently of the daemon."""
+    """Reads data about the nodes from the database, independently of the daemon."""
 
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url, poolclass=sa.NullPool)
@@ -47,7 +47,7 @@ class Reader:
     def any_older(self, moment: datetime, *, answering: bool = False) -> bool:
         """Return whether the power of any node was last read before a moment, or never.
 
-        :param answering: leave out the nodes that failed to answer the last time
+        :param answering: leave out nodes that failed to answer last time
         """
         left_out = "power_failures = 0 AND" if answering else ""
         statement = (
@@ -57,14 +57,14 @@ class Reader:
         return bool(self._column(statement, moment=f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"))
 
     def readings(self) -> list[datetime]:
-        """Return when each node that answers was last read; 1970 for a node that was never read."""
+        """Return when each answering node was last read; 1970 for a node that was never read."""
         statement = (
             "SELECT checked_at FROM nodes JOIN power_readings ON node_id = id WHERE power_failures = 0"
         )
         return [_moment(value) for value in self._column(statement)]
 
     def failing(self) -> int:
-        """Return how many nodes failed to answer the last time."""
+        """Return how many nodes failed to answer last time."""
         return int(self._column("SELECT count(*) FROM nodes WHERE power_failures > 0")[0])
 
 
@@ -76,10 +76,10 @@ def _moment(value: Any) -> datetime:
 
 @contextlib.contextmanager
 def opened(kind: str, folder: Path) -> Iterator[Database]:
-    """Make an empty database: ``sqlite``, ``postgresql`` or ``mariadb``.
+    """Create an empty database: ``sqlite``, ``postgresql`` or ``mariadb``.
 
     :param folder: an empty folder for its data, which is removed at the end
-    :raises Failed: when the server is not installed, or does not start
+    :raises Failed: if the server is not installed, or does not start
     """
     folder.mkdir(mode=0o755)
     try:
@@ -155,7 +155,7 @@ def _require(name: str, package: str) -> str:
 
 
 def _account(folder: Path, name: str) -> dict[str, Any]:
-    """Return the words before the server's command: both servers refuse to run as root."""
+    """Return the prefix for the server's command, because both servers refuse to run as root."""
     options: dict[str, Any] = {"cwd": folder}
     if os.geteuid() == 0:
         entry = pwd.getpwnam(name)
@@ -165,7 +165,7 @@ def _account(folder: Path, name: str) -> dict[str, Any]:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody uses."""
+    """Return an unused TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

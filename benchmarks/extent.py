@@ -9,21 +9,21 @@ class Extent:
     """The sizes and numbers of one run.
 
     :param sizes: of fleets, in BMCs
-    :param sweeps: over held sessions, of which the median counts
+    :param sweeps: sweeps over held sessions; the median counts
     :param interval: seconds from one paced sweep to the next
     :param settle: seconds for a change to take effect before ages are sampled
     :param watch: seconds for which ages are sampled
-    :param few: BMCs for those that start a process for each read
+    :param few: BMCs for programs that start a process for each read
     :param sessions: BMCs for pyghmi
-    :param seconds: for which pyghmi reads, in either manner, and sushy
-    :param redfish: BMCs that speak Redfish, two at least
-    :param redfish_few: of these, as many as sushy and Ironic's hardware type redfish read
-    :param rounds: of Ironic, of which the last counts
-    :param round_interval: seconds from one of these to the next
-    :param api: sizes of fleets that the API shows, of which Ironic has the first
+    :param seconds: for which sushy reads, and pyghmi in each of its two modes
+    :param redfish: BMCs that speak Redfish, at least two
+    :param redfish_few: how many of them sushy and Ironic's hardware type redfish read
+    :param rounds: rounds of Ironic; the last counts
+    :param round_interval: seconds from one round to the next
+    :param api: sizes of fleets for the API; Ironic has the first
     :param api_reads: requests for single nodes
     :param api_switches: power requests to the API
-    :param api_streams: streams of changes that are open at the same time
+    :param api_streams: change streams that are open at the same time
     """
 
     sizes: tuple[int, ...]
@@ -45,7 +45,7 @@ class Extent:
 
     @property
     def redfish_base(self) -> int:
-        """Return the BMCs of a daemon whose memory counts as that of a daemon without any."""
+        """Return the number of BMCs of the daemon whose memory is the baseline."""
         return max(1, self.redfish // 100)
 
 

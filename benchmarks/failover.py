@@ -43,7 +43,7 @@ _REST: Final = 60.0
 
 
 class Fleet:
-    """Conductors on hosts of their own that share one database."""
+    """Conductors on separate hosts that share one database."""
 
     def __init__(self, folder: Path, database: databases.Database, driver: str, stack: ExitStack) -> None:
         self._folder = folder
@@ -55,7 +55,7 @@ class Fleet:
         self.daemons: list[Daemon] = []
 
     def add(self, count: int = 1) -> list[Daemon]:
-        """Make conductors, which are not started."""
+        """Create conductors without starting them."""
         made = []
         for _ in range(count):
             host = f"c{len(self.daemons) + 1}"
@@ -67,22 +67,22 @@ class Fleet:
         return made
 
     def start(self, daemon: Daemon) -> None:
-        """Start a conductor, which ends with the measurement."""
+        """Start a conductor. It ends with the measurement."""
         self._stack.enter_context(daemon)
         daemon.pace(_INTERVAL)
 
     def settle(self, hosts: int) -> None:
-        """Wait until so many conductors share all slots, and every node has been read within two intervals.
+        """Wait until this many conductors share all slots, and every node was read within two intervals.
 
-        :raises Failed: when that does not come
+        :raises Failed: if that does not happen
         """
         self.until(lambda: self.is_settled(hosts), "settled")
         self.until(lambda: (age := self.oldest()) is not None and age < _INTERVAL, "all read")
 
     def until(self, condition: Callable[[], bool], what: str, every: float = _LOOK) -> float:
-        """Return after how many seconds a condition is true.
+        """Wait for a condition to be true, and return the seconds that it took.
 
-        :raises Failed: when it does not become true
+        :raises Failed: if it does not become true
         """
         began = time.monotonic()
         while not condition():
@@ -92,7 +92,7 @@ class Fleet:
         return time.monotonic() - began
 
     def is_settled(self, hosts: int) -> bool:
-        """Whether the members of so many hosts share all slots, and all generations have settled."""
+        """Return whether members of this many hosts share all slots, and all generations have settled."""
         with self._engine.read() as connection:
             there = members.unended(connection)
             newest = connection.scalars(sa.select(models.change_counter.c.generation)).one()
@@ -104,7 +104,7 @@ class Fleet:
             )
 
     def oldest(self) -> float | None:
-        """Return the age of the oldest reading in seconds, None when there is a node without one."""
+        """Return the age of the oldest reading in seconds, or None if a node has no reading."""
         with self._engine.read() as connection:
             never = sa.func.count() - sa.func.count(sa.column("checked_at"))
             query = sa.select(sa.func.min(sa.column("checked_at", models.UTCDateTime)), never)
@@ -113,7 +113,7 @@ class Fleet:
         return None if missing or oldest is None else (now - oldest).total_seconds()
 
     def is_at_rest(self) -> bool:
-        """Whether every request has ended and nothing is reserved."""
+        """Return whether every request has ended and nothing is reserved."""
         requests, nodes = models.power_requests, models.nodes
         going = requests.c.state.in_((operations.WAITING, operations.BEGUN))
         with self._engine.read() as connection:
@@ -125,7 +125,7 @@ class Fleet:
             )
 
     def ask(self, action: str) -> int:
-        """Ask for a change of every node; return how many accept it."""
+        """Request a change of every node, and return how many accept it."""
         with self._engine.write() as connection:
             return len(power.ask(connection, api.list_nodes(connection), action, who="benchmark").accepted)
 
@@ -137,7 +137,7 @@ class Fleet:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def has_left(self, host: str) -> bool:
-        """Whether a host has no slots any more, and everybody has acknowledged that."""
+        """Return whether a host has no slots left, and all members have acknowledged this."""
         with self._engine.read() as connection:
             its = [member.id for member in members.unended(connection) if member.host == host]
             slot = sa.select(models.slots.c.slot).where(models.slots.c.owner.in_(its)).limit(1)
@@ -145,7 +145,7 @@ class Fleet:
             return not connection.execute(slot).first() and members.settled(connection) == newest
 
     def cpu(self) -> float:
-        """Return the seconds of CPU of all conductors and the database so far."""
+        """Return the CPU seconds used so far by all conductors and the database."""
         return sum(daemon.cpu() for daemon in self.daemons) + self._database.cpu()
 
     def nodes_of(self, host: str) -> int:
@@ -166,7 +166,7 @@ def _fleet(
     hosts: int = 3,
     kind: str = "postgresql",
 ) -> Fleet:
-    """Return conductors that share nodes, all of which have been read."""
+    """Return conductors that share nodes. All nodes have been read."""
     database = stack.enter_context(databases.opened(kind, folder / "data"))
     fleet = Fleet(folder, database, driver, stack)
     fleet.add(hosts)
@@ -183,17 +183,17 @@ def _kill(daemon: Daemon) -> None:
 
 
 def _most_sessions(rack: Rack, count: int) -> Counter[int]:
-    """Count the BMCs by the most sessions that each had at one time."""
+    """Count the BMCs by their highest number of concurrent sessions."""
     bmcs = control.ask(str(rack.control), {"get": "log", "where": f"1-{count}"})["bmcs"]
     return Counter(bmc["most_sessions"] for bmc in bmcs.values())
 
 
 def killed(folder: Path, stack: ExitStack, bmcs: int) -> Iterator[str]:
-    """kill -9 of one of three, over IPMI BMCs, with requests under way on all."""
+    """Measure kill -9 of one of three conductors of IPMI BMCs, with requests under way on all."""
     rack = stack.enter_context(Rack(folder, "ipmi", bmcs, _PORT))
     fleet = _fleet(folder, stack, "ipmi", rack.nodes(bmcs))
     accepted = fleet.ask(states.POWER_ON)
-    time.sleep(1.0)  # some are done, some under way, some wait
+    time.sleep(1.0)  # some requests are done, some under way, some waiting
     of_dead = fleet.nodes_of("c2")
     _kill(fleet.daemons[1])
     resumed = fleet.until(fleet.is_at_rest, "at rest")
@@ -215,7 +215,7 @@ def killed(folder: Path, stack: ExitStack, bmcs: int) -> Iterator[str]:
 
 
 def fake(folder: Path, stack: ExitStack, count: int) -> Iterator[str]:
-    """kill -9 of one of three, over nodes of the fake driver."""
+    """Measure kill -9 of one of three conductors of fake nodes."""
     nodes = [{"name": f"f{number:06}", "driver": "fake", "driver_info": {}} for number in range(count)]
     fleet = _fleet(folder, stack, "fake", nodes)
     of_dead = fleet.nodes_of("c2")
@@ -230,7 +230,7 @@ def fake(folder: Path, stack: ExitStack, count: int) -> Iterator[str]:
 
 
 def left(folder: Path, stack: ExitStack, bmcs: int) -> Iterator[str]:
-    """Orderly stop of one of three, and the join of a fourth."""
+    """Measure the orderly stop of one of three conductors, and the join of a fourth."""
     rack = stack.enter_context(Rack(folder, "ipmi", bmcs, _PORT))
     fleet = _fleet(folder, stack, "ipmi", rack.nodes(bmcs))
     (fourth,) = fleet.add()
@@ -270,7 +270,7 @@ def left(folder: Path, stack: ExitStack, bmcs: int) -> Iterator[str]:
 
 
 def idle(folder: Path, stack: ExitStack, count: int) -> Iterator[str]:
-    """What idle conductors cost."""
+    """Measure the cost of idle conductors."""
     rack = stack.enter_context(Rack(folder, "ipmi", count, _PORT))
     for kind, hosts in (("sqlite", 1), ("postgresql", 3)):
         with ExitStack() as inner:
@@ -310,7 +310,7 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> int:
     status = 0
     for name in options.row or _ROWS:
         with tempfile.TemporaryDirectory(prefix="podium-failover-") as folder, ExitStack() as stack:
-            Path(folder).chmod(0o755)  # for the server's account
+            Path(folder).chmod(0o755)  # for the account of the server
             try:
                 for line in _ROWS[name](Path(folder), stack, counts[name]):
                     lines.append(line)

@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["podium.drivers.redfish"]):
     from podium import errors
     from podium.drivers.redfish.http.client import Client, Target, Timing
 
-# Possible beginnings of an answer; the bytes decide which is used, and what follows.
+# Possible beginnings of an answer. The bytes select one, and determine the rest.
 BEGINNINGS = (
     b"",
     b"HTTP/1.1 200 OK\r\n",
@@ -37,7 +37,7 @@ PATIENCE = Timing(connect=1.0, read=0.2, command=0.3, close=1.0)
 
 
 class Sender(asyncio.Protocol):
-    """A BMC that answers every request with ``answer``, in one piece, and closes the connection."""
+    """A BMC that answers every request with ``answer`` in one piece, and closes the connection."""
 
     answer = b""
 
@@ -50,7 +50,7 @@ class Sender(asyncio.Protocol):
 
 
 class Answers:
-    """A BMC that sends the bytes that it gets, and a client of it."""
+    """A BMC that sends the fuzzer's bytes, and its client."""
 
     def __init__(self) -> None:
         self.port = 0

@@ -1,4 +1,4 @@
-"""The goals of Podium, compared with the measured figures."""
+"""Podium's goals, compared with the measured figures."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ IRONIC_REDFISH = "Ironic, redfish"
 
 
 def ipmi(found: Found) -> list[Goal]:
-    """Return each goal for which a figure exists, with the figure of the largest fleet."""
+    """Return each goal that has a figure, with the figure of the largest fleet."""
     return [*_speed(found.rows), *_against_others(found), *_cost(found)]
 
 
 def redfish(found: Found) -> list[Goal]:
-    """Return the goals of Redfish, of reads with ETags and without."""
+    """Return the goals for Redfish, for reads with and without ETags."""
     ironic = find(found.rows, IRONIC_REDFISH, database="sqlite")
     goals = []
     for what in (redfish_rows.HELD, redfish_rows.WITHOUT_ETAGS):

@@ -1,6 +1,6 @@
-"""How long ``podium node import`` takes: python benchmarks/import_nodes.py [NODES], by default 10,000.
+"""Measures ``podium node import``: python benchmarks/import_nodes.py [NODES], by default 10,000.
 
-Prints seconds for the whole process, on a new SQLite database, from YAML and from JSON.
+Prints the seconds for the whole process, with a new SQLite database, from YAML and from JSON.
 """
 
 import json
@@ -43,7 +43,7 @@ def _measure(folder: Path, text: str) -> float:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     nodes = _nodes(count)
-    # Every value is written out: PyYAML would make anchors of values that nodes share.
+    # Every value is written out, because PyYAML would turn shared values into anchors.
     yaml.SafeDumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
     for form, text in (("YAML", yaml.safe_dump(nodes)), ("JSON", json.dumps(nodes))):
         with tempfile.TemporaryDirectory() as folder:

@@ -76,7 +76,7 @@ async def started() -> AsyncIterator[IPMIDriver]:
 
 
 async def at_once(driver: IPMIDriver, nodes: Iterator[base.Node], concurrency: int) -> int:
-    """Read every node, some at once, and return how many were read."""
+    """Read every node, some concurrently, and return how many were read."""
     done = 0
 
     async def work() -> None:
@@ -112,7 +112,7 @@ async def measured(what: str, reading: Callable[[], Awaitable[int]]) -> None:
 
 
 def resident() -> int:
-    """Return the bytes of this process in memory, proc(5)."""
+    """Return this process's resident memory in bytes, proc(5)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 

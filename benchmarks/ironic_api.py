@@ -1,4 +1,4 @@
-"""Ironic's API over nodes that are in its database already, and no conductor: the program ``ironic-api``."""
+"""Ironic's API (the program ``ironic-api``) over nodes in its database, without a conductor."""
 
 import contextlib
 import json
@@ -12,21 +12,21 @@ from ironic_rounds import BIN
 from processes import Failed, Program, run
 
 _PREPARE: Final = 120.0
-_SLOW: Final = 50  # nodes a second that enrolment is given time for
+_SLOW: Final = 50  # nodes a second, for the timeout of the enrolment
 
 
 @contextlib.contextmanager
 def served(folder: Path, database: Database, nodes: list[dict[str, Any]]) -> Iterator[tuple[Program, int]]:
-    """Enrol nodes and start one process of the API; yields it and its port.
+    """Enrol nodes and start one process of the API. Yields the process and its port.
 
-    :raises Failed: Ironic is not installed, or cannot use the database
+    :raises Failed: if Ironic is not installed, or cannot use the database
     """
     if not (BIN / "ironic-api").exists():
         raise Failed("not installed: make bench-peers")
     folder.mkdir()
     port = free_port()
     config = folder / "ironic.conf"
-    # It only reads, and so needs no bus; with the transport "none" it refuses to run without a conductor.
+    # It only reads, so it needs no bus. With the transport "none" it refuses to run without a conductor.
     config.write_text(
         f"[DEFAULT]\nhost = benchmark\nstate_path = {folder}\nauth_strategy = noauth\nuse_stderr = true\n"
         "rpc_transport = json-rpc\nenabled_hardware_types = ipmi\n"

@@ -3,7 +3,7 @@
     .venv-ironic/bin/python benchmarks/ironic_enrol.py ironic.conf NODES.json
 
 Runs in Ironic's own environment. NODES.json is a list of {"driver": ..., "driver_info": {...}}. The nodes
-have a power state and a vendor, as after their first round, so that a usual round is measured.
+have a power state and a vendor, as after their first round, so that a normal round is measured.
 """
 
 import json

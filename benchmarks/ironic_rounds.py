@@ -1,8 +1,8 @@
 """Measures a round of the power synchronisation of Ironic's conductor, with its default options.
 
-Ironic runs in one process without a message bus, as the program ``ironic`` runs it, over SQLite. Only two
-options are set: the hardware type, and a shorter interval, which decides when a round starts and not how fast
-it goes. Its conductor logs the duration of a round in a debug message.
+Ironic runs in one process without a message bus, like the program ``ironic``, over SQLite. Only two options
+are set: the hardware type, and a shorter interval, which affects when a round starts, not how fast it runs.
+The conductor logs the duration of a round in a debug message.
 """
 
 import json
@@ -19,31 +19,31 @@ from processes import Failed, Program, run
 from rack import SYSTEM, Rack
 from results import Row
 
-#: The folder of its programs.
+#: The folder of Ironic's programs.
 BIN: Final = Path(__file__).parent.parent / ".venv-ironic" / "bin"
 _PREPARE: Final = 120.0
 _END: Final = re.compile(r"Completed power state sync operation.* in ([0-9.]+) seconds")
 _SAMPLE: Final = 0.2
 _STARTING: Final = 60.0
-_SLOW: Final = 0.2  # nodes a second that Redfish is given time for
+_SLOW: Final = 0.2  # nodes a second, for the timeout with Redfish
 _INTERFACES: Final = "bios boot console deploy firmware inspect management power raid rescue storage vendor"
 
 
 def versions() -> dict[str, str]:
-    """Return the version, if it is installed."""
+    """Return the version of Ironic, if it is installed."""
     pip = BIN / "pip"
     return {"Ironic": tools.version([pip, "show", "ironic"])} if pip.exists() else {}
 
 
 def ipmi(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
-    """Ironic's hardware type ipmi, which runs ipmitool."""
+    """Measure Ironic's hardware type ipmi, which runs ipmitool."""
     named = [_ipmi_info(node["driver_info"]) for node in rack.nodes(nodes)]
     listed = [{"driver": "ipmi", "driver_info": info} for info in named]
     return _measure("Ironic, ipmitool", rack.folder / "ironic-ipmi", listed, _options("ipmi"), extent)
 
 
 def redfish(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
-    """Ironic's hardware type redfish, which runs sushy."""
+    """Measure Ironic's hardware type redfish, which uses sushy."""
     if not list(BIN.parent.glob("lib/python*/site-packages/sushy")):
         raise Failed("sushy is not installed in .venv-ironic: rm -r .venv-ironic; make bench-peers")
     named = [node["driver_info"] | {"redfish_system_id": SYSTEM} for node in rack.nodes(nodes)]
@@ -53,7 +53,7 @@ def redfish(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
 
 
 def fake(folder: Path, nodes: int, extent: Extent) -> list[Row]:
-    """Ironic's fake-hardware."""
+    """Measure Ironic's fake-hardware."""
     interfaces = "".join(
         f"enabled_{kind}_interfaces = {'fake,noop' if kind == 'storage' else 'fake'}\n"
         for kind in _INTERFACES.split()
@@ -102,7 +102,7 @@ def _measure(
     enrolled = folder / "nodes.json"
     enrolled.write_text(json.dumps(nodes))
     enrolled.chmod(0o600)
-    # It searches the path for ipmitool and for its own programs.
+    # Ironic searches the path for ipmitool and for its own programs.
     environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     run([BIN / "ironic-dbsync", "--config-file", config, "create_schema"], _PREPARE, env=environment)
     enrol = [BIN / "python", Path(__file__).with_name("ironic_enrol.py"), config, enrolled]
@@ -117,7 +117,7 @@ def _measure(
 def _round(
     conductor: Program, count: int, patience: float, counting: Rack | None
 ) -> tuple[float, float, int | None]:
-    """Return the last of some rounds: seconds, seconds of CPU, and requests that BMCs answered."""
+    """Return the last of some rounds: seconds, CPU seconds, and requests answered by BMCs."""
     samples: deque[tuple[float, float, int]] = deque(maxlen=int(patience / _SAMPLE) + 1)
 
     def ended() -> re.Match[str] | None:

@@ -1,4 +1,4 @@
-"""The machine and the versions that the figures belong to."""
+"""The machine and the software versions of the figures."""
 
 import importlib.metadata
 import os
@@ -14,7 +14,7 @@ import tools
 
 
 def description() -> str:
-    """Return machine, kernel and versions as a list in Markdown."""
+    """Return machine, kernel and versions as a Markdown list."""
     cores = os.cpu_count() or 0
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     buffer = Path("/proc/sys/net/core/rmem_max").read_text().strip()

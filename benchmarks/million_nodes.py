@@ -38,7 +38,7 @@ _SETTLED: Final = 900.0
 _EVERY: Final = 10.0
 _MAX_AGE: Final = 120
 
-#: Readings by the server's clock: how many there are, how many are fresh, and the age of the oldest.
+#: Readings by the server's clock: the total, the fresh ones, and the age of the oldest.
 _AGES: Final = sa.text(
     "SELECT count(*), count(CASE WHEN age <= :limit THEN 1 END), max(age) FROM"
     " (SELECT EXTRACT(EPOCH FROM (clock_timestamp() AT TIME ZONE 'UTC') - checked_at) AS age"
@@ -52,7 +52,7 @@ _SIZES: Final = sa.text(
 
 @dataclass
 class Measured:
-    """What some minutes of sweeps took; seconds, bytes, and shares of one core."""
+    """The cost of some minutes of sweeps, in seconds, bytes, and shares of one core."""
 
     seconds: float = 0.0
     least_share: float = 1.0
@@ -64,9 +64,9 @@ class Measured:
 
 
 class Fleet:
-    """The database, and the conductors that run on it.
+    """The database, and the conductors that use it.
 
-    :param folder: for the files of all that is started
+    :param folder: for the files of all programs
     """
 
     def __init__(self, options: argparse.Namespace, folder: Path, database: databases.Database) -> None:
@@ -87,7 +87,7 @@ class Fleet:
         return file
 
     def enrol(self) -> float:
-        """Import all nodes; returns the seconds that it took."""
+        """Import all nodes, and return the seconds that it took."""
         config = self.config("importer")
         run([BIN / "podium", "--config-file", config, "db", "upgrade"], _IMPORT)
         file, total = self._folder / "nodes.json", self._options.nodes
@@ -110,14 +110,14 @@ class Fleet:
             yield
 
     def ages(self) -> tuple[float, float]:
-        """Return the share of nodes whose reading is fresh, and the age of the oldest; infinity for none."""
+        """Return the share of nodes with a fresh reading, and the age of the oldest; infinity for none."""
         with self.engine.connect() as connection:
             count, fresh, oldest = connection.execute(_AGES, {"limit": _MAX_AGE}).one()
             read = connection.scalar(sa.text("SELECT count(checked_at) FROM power_readings"))
         return fresh / count, float(oldest) if read == count else float("inf")
 
     def until(self, what: str, seconds: float = _SETTLED) -> float:
-        """Wait until every reading is fresh; returns the seconds."""
+        """Wait until every reading is fresh, and return the seconds that it took."""
         started = time.monotonic()
         while self.ages()[1] > _MAX_AGE:
             for program in self.conductors.values():
@@ -129,7 +129,7 @@ class Fleet:
         return time.monotonic() - started
 
     def measure(self) -> Measured:
-        """Look at the sweeps for some minutes."""
+        """Observe the sweeps for some minutes."""
         assert self._database.server is not None
         programs = {"PostgreSQL": self._database.server, **self.conductors}
         found, started, log = Measured(), time.monotonic(), self._log()
@@ -151,7 +151,7 @@ class Fleet:
             return float(connection.execute(sa.text("SELECT pg_current_wal_lsn() - '0/0'")).scalar_one())
 
     def generation(self) -> tuple[float, int]:
-        """Return the seconds and the rows of a generation without one conductor, which is rolled back."""
+        """Return the seconds and rows of a generation without one conductor, which is rolled back."""
         database = Podium(self._database.url)
         with database.engine.connect() as connection:
             gone = members.unended(connection)[-1].name
@@ -166,7 +166,7 @@ class Fleet:
         return seconds, rows
 
     def hand_over(self) -> tuple[float, float]:
-        """Stop one conductor; returns the seconds that it took to end, and the age of the oldest reading."""
+        """Stop one conductor. Returns the seconds until it ended, and the age of the oldest reading."""
         _, last = self.conductors.popitem()
         started = time.monotonic()
         last.stop()
@@ -221,7 +221,7 @@ def main() -> None:
     options = _arguments()
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as name:
         folder = Path(name)
-        folder.chmod(0o711)  # the database server runs under an account of its own
+        folder.chmod(0o711)  # the database server has its own account
         with databases.opened("postgresql", folder / "database") as database:
             fleet = Fleet(options, folder, database)
             enrolled = fleet.enrol()

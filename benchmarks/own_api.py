@@ -1,4 +1,4 @@
-"""The section of Podium's own API: all nodes in lines, and lists on the database without HTTP."""
+"""The section of Podium's own API: all nodes as lines, and lists from the database without HTTP."""
 
 import http.client
 import sys
@@ -26,7 +26,7 @@ _PATH: Final = "/podium/v1/nodes?fields=uuid,name,power_state"
 _LIST: Final = 5000
 _TIMES: Final = 5
 _PATIENCE: Final = 300.0
-#: Prints the seconds of each attempt: of the list by the client, and by the query that it makes.
+#: Prints the seconds of each attempt: of the client's list, and of its query.
 _PROGRAM: Final = """
 import sys, time
 from podium import conf
@@ -53,7 +53,7 @@ with Local(conf.load(["--config-file", sys.argv[1]], prog="podium")) as podium:
 
 
 class OwnAPI(Section):
-    """Lists of many nodes, over HTTP and without."""
+    """Lists of many nodes, with and without HTTP."""
 
     title = "Podium's own API"
 
@@ -72,7 +72,7 @@ class OwnAPI(Section):
             podium_api.served(folder, database, enrolled(nodes)) as (api, port),
         ):
             asking.wait_for(api, port)
-            _read(port, _PATH.replace("?", "?nodes=node-0&"), 1)  # what is imported at the first request
+            _read(port, _PATH.replace("?", "?nodes=node-0&"), 1)  # triggers imports
             before = api.memory()
             rows = [_asked(api, port, database, nodes) for _ in range(_TIMES)]
             row = sorted(rows, key=lambda one: one.seconds)[len(rows) // 2]

@@ -1,4 +1,4 @@
-"""From a power request to its packet: requests to one node after another, whose BMCs are watched."""
+"""Measures the time from a power request to its packet, for one node after another."""
 
 import random
 import time
@@ -13,14 +13,14 @@ from podium.simulator import control
 
 _LATE: Final = 30.0  # seconds after which a request counts as lost
 _POLL: Final = 0.001
-#: Seconds between two requests, at random, so that a request comes at any moment of the daemon's work.
+#: Random seconds between two requests, so that requests arrive at any point of the daemon's work.
 _PAUSES: Final = 0.2, 0.5
 
 
 class Requests:
-    """Requests changes of one node after another, and watches its BMC.
+    """Requests changes of one node after another, and watches the BMC.
 
-    :param ask: called with a node and an action; requests it, and returns since when (monotonic) time counts
+    :param ask: called with a node and an action; requests the action, and returns the start time (monotonic)
     """
 
     def __init__(self, rack: Rack, nodes: int, ask: Callable[[dict[str, Any], str], float]) -> None:
@@ -30,9 +30,9 @@ class Requests:
         self._place = 0
 
     def latency(self) -> float:
-        """Return the seconds until a BMC has carried out a request, which its control socket shows.
+        """Return the seconds until a BMC has carried out a request, according to the control socket.
 
-        :raises Failed: when it does not
+        :raises Failed: if it does not
         """
         time.sleep(random.uniform(*_PAUSES))
         node = self._nodes[self._place * 37 % len(self._nodes)]

@@ -1,4 +1,4 @@
-"""The section of the page: a large fleet in Chromium, until all of it is shown, and while it changes."""
+"""The page section: a large fleet in Chromium, while it loads and while it changes."""
 
 import itertools
 import os
@@ -30,17 +30,17 @@ from podium.db.worker import Worker
 _PROBE: Final = Path(__file__).with_name("page_probe.js")
 _EACH: Final = 100  # nodes of a rack
 _FIRST: Final = 5000
-#: Changes a second, and seconds between two transactions of them, as a sweep writes them.
+#: Changes a second, and seconds between two transactions, as in a sweep.
 _RATE: Final = 500
 _STEP: Final = 0.1
 _PATIENCE: Final = 60.0
 _SWITCHES: Final = 5
-#: What is typed, one after the other.
+#: The filters to type, one after the other.
 _FILTERS: Final = ("r7n*", "power_state=off", "r1*", "name=zone")
 
 
 class Page(Section):
-    """The page in Debian's Chromium, headless, on the machine of podium-api."""
+    """The page in Debian's headless Chromium, on the same machine as podium-api."""
 
     title = "The page"
 
@@ -141,9 +141,9 @@ _TYPED: Final = """async text => {
 
 
 class Fleet:
-    """Nodes whose power changes unasked.
+    """Nodes whose power changes without requests.
 
-    :ivar changes: how many were written
+    :ivar changes: the number of changes written
     """
 
     def __init__(self, url: str, count: int) -> None:
@@ -162,7 +162,7 @@ class Fleet:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Have nodes change in a thread until the end of the block."""
+        """Change nodes in a thread until the end of the block."""
         thread = threading.Thread(target=self._change)
         thread.start()
         try:
@@ -172,7 +172,7 @@ class Fleet:
             thread.join(_PATIENCE)
 
     def seen_after(self, page: Any, name: str, number: int) -> float:
-        """Switch a node, and return the seconds until its row says so."""
+        """Switch a node, and return the seconds until its row shows it."""
         state = ("power off", "power on")[number % 2]
         its = table.c.name == name
         self._write(its, state)
@@ -198,7 +198,7 @@ class Fleet:
 
 
 def enrolled(count: int) -> list[dict[str, Any]]:
-    """Return nodes in racks, as an import takes them."""
+    """Return nodes in racks, in the form for an import."""
     return [
         {
             "name": f"r{number // _EACH + 1}n{number % _EACH + 1:03}",
@@ -218,14 +218,14 @@ def _longest(page: Any) -> float:
 
 
 def _heap(session: Any) -> float:
-    """Return the bytes of the page's objects, once what is no longer used is gone."""
+    """Return the bytes of the page's objects after a garbage collection."""
     session.send("HeapProfiler.enable")
     session.send("HeapProfiler.collectGarbage")
     return float(session.send("Runtime.getHeapUsage")["usedSize"])
 
 
 def _busy(session: Any) -> float:
-    """Return the seconds for which the page's thread has worked so far."""
+    """Return the busy seconds of the page's thread so far."""
     session.send("Performance.enable")
     found = session.send("Performance.getMetrics")["metrics"]
     return float(next(one["value"] for one in found if one["name"] == "TaskDuration"))

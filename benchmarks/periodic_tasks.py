@@ -22,7 +22,7 @@ SPACING = 1.0
 
 
 def podium(tasks: int, seconds: float) -> int:
-    """Podium as in the daemon: a room, jobs, statistics, a timer in the conductor's loop."""
+    """Run Podium as in the daemon: a room, jobs, statistics, and a timer in the conductor's loop."""
     from podium import conf
     from podium.conductor.fleet.fleet import Fleet
     from podium.conductor.manager import ConductorManager
@@ -82,7 +82,7 @@ def podium(tasks: int, seconds: float) -> int:
 
 
 def oslo_service(tasks: int, seconds: float) -> int:
-    """Plain PeriodicTasks, whose tasks are called one after another in one thread."""
+    """Run plain PeriodicTasks, which call their tasks one after another in one thread."""
     from oslo_config import cfg
     from oslo_service import periodic_task
 
@@ -107,7 +107,7 @@ def oslo_service(tasks: int, seconds: float) -> int:
 
 
 def apscheduler(tasks: int, seconds: float) -> int:
-    """APScheduler 3's AsyncIOScheduler with interval jobs."""
+    """Run APScheduler 3's AsyncIOScheduler with interval jobs."""
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
     runs = 0

@@ -1,4 +1,4 @@
-"""Sweep time and CPU against the size of the fleet, as SVG."""
+"""Plots of sweep time and CPU against the size of the fleet, as SVG."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The program ``podium-api`` with one process that serves."""
+"""The program ``podium-api`` with one serving process."""
 
 import contextlib
 import json
@@ -17,10 +17,10 @@ _IMPORT: Final = 300.0
 def served(
     folder: Path, database: Database, nodes: list[dict[str, Any]] | None = None
 ) -> Iterator[tuple[Program, int]]:
-    """Start it; yields it and its port.
+    """Start the program. Yields it and its port.
 
-    :param folder: made for its files
-    :param nodes: enrolled in a new database before; None for a database that has all it needs
+    :param folder: created for its files
+    :param nodes: to enrol first in a new database; None for a database that is already filled
     """
     folder.mkdir()
     port = free_port()

@@ -19,12 +19,12 @@ _IMPORT: Final = 300.0
 _READY: Final = 120.0
 _SWEEP: Final = 300.0
 _REST: Final = 2.0
-#: Readings that are written together share the oldest of their times; less than the pause between two sweeps.
+#: Readings written together share the oldest of their times. Less than the pause between two sweeps.
 _SHARED: Final = timedelta(seconds=1.5)
 _BEFORE: Final = datetime(1970, 1, 2, tzinfo=UTC)
 #: Longer than any measurement: only requested sweeps run.
 _NEVER: Final = 86_400
-#: Tasks of the drivers that send commands to the BMCs too.
+#: Driver tasks that also send commands to the BMCs.
 _UNMEASURED: Final = ("check_status", "collect_inventory")
 
 
@@ -32,10 +32,10 @@ _UNMEASURED: Final = ("check_status", "collect_inventory")
 class Sweep:
     """One sweep of all nodes.
 
-    :param seconds: what the sweep took
-    :param lag: seconds from its end until the last reading could be read in the database, at most, if known
-    :param cpu: seconds of CPU of the daemon's processes
-    :param database_cpu: and of the database's server
+    :param seconds: the duration of the sweep
+    :param lag: the most seconds from its end until the last reading was visible in the database, if known
+    :param cpu: CPU seconds of the daemon's processes
+    :param database_cpu: CPU seconds of the database server
     """
 
     seconds: float
@@ -45,12 +45,12 @@ class Sweep:
 
 
 class Daemon(Program):
-    """A ``podium-conductor`` with a database of its own: ``with`` starts it.
+    """A ``podium-conductor`` with its own database; ``with`` starts it.
 
     :param folder: an empty folder for its files
     :param driver: the only driver that is loaded
     :param options: more options for its config file
-    :param programs: the folder that podium-conductor and podium are in
+    :param programs: the folder of podium-conductor and podium
     :param host: its name among the conductors of the database
     """
 
@@ -94,7 +94,7 @@ class Daemon(Program):
         )
 
     def enrol(self, nodes: list[dict[str, Any]]) -> float:
-        """Make the tables and import nodes; return how many seconds the import takes."""
+        """Create the tables and import nodes. Returns the seconds that the import takes."""
         file = self._folder / "nodes.json"
         file.write_text(json.dumps({"nodes": nodes}))
         self.podium("db", "upgrade")
@@ -118,9 +118,9 @@ class Daemon(Program):
         return self
 
     def first_sweep(self) -> Sweep:
-        """Measure the first sweep after a start, over sessions that are opened for it.
+        """Measure the first sweep after a start, including the opening of sessions.
 
-        :raises Failed: when it leaves nodes out
+        :raises Failed: if it leaves nodes out
         """
         self.until(lambda: not self.reader.any_older(_BEFORE), _SWEEP, "each node read once", every=0.25)
         moment, cpu, database_cpu = self._ready
@@ -128,7 +128,7 @@ class Daemon(Program):
         return Sweep(self._duration(moment), None, *used)
 
     def rest(self) -> None:
-        """Measure the CPU of an idle daemon, which does not count for a sweep."""
+        """Measure the CPU of the idle daemon, which is subtracted from that of sweeps."""
         self.until(self._idle, _SWEEP, "the sweep before on record", every=0.5)
         time.sleep(_REST)
         started, before = time.monotonic(), (self.cpu(), self._database.cpu())
@@ -137,10 +137,10 @@ class Daemon(Program):
         self._at_rest = (self.cpu() - before[0]) / seconds, (self._database.cpu() - before[1]) / seconds
 
     def sweep(self, *, answering: bool = False) -> Sweep:
-        """Measure a sweep at full speed, started by ``podium task run``; the conductor records its time.
+        """Measure a sweep at full speed, started by ``podium task run``. The conductor records its time.
 
-        :param answering: some BMCs are known to be dead, and what counts are the others
-        :raises Failed: when it leaves nodes out
+        :param answering: ignore BMCs that are known to be dead
+        :raises Failed: if it leaves nodes out
         """
         self.until(self._idle, _SWEEP, "the sweep before on record", every=0.5)
         time.sleep(_REST)
@@ -156,11 +156,11 @@ class Daemon(Program):
         return Sweep(self._duration(moment), lag, max(cpu, 0.0), max(database_cpu, 0.0))
 
     def _duration(self, moment: datetime) -> float:
-        """Return the record of the sweep that began after ``moment``; it is written within seconds."""
+        """Return the recorded duration of the sweep that began after ``moment``. Waits for the record."""
 
         def recorded() -> float | None:
             shown = self._task()
-            # The command shows whole seconds.
+            # The command shows only whole seconds.
             fresh = shown["last_run"] and datetime.fromisoformat(shown["last_run"]) >= moment.replace(
                 microsecond=0
             )
@@ -182,7 +182,7 @@ class Daemon(Program):
     def podium(self, *words: str | Path, timeout: float = 60.0) -> str:
         """Run the command ``podium`` and return what it prints.
 
-        :raises Failed: when it fails
+        :raises Failed: if it fails
         """
         return run([self._programs / "podium", "--config-file", self._config, *words], timeout)
 

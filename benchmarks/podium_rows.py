@@ -1,4 +1,4 @@
-"""The rows of Podium."""
+"""The rows for Podium."""
 
 import contextlib
 import statistics
@@ -31,8 +31,8 @@ def sweeps(
 ) -> Iterator[Row | Start | Steady]:
     """Measure the first sweep and some later ones with one database.
 
-    :param more: also with dead BMCs and with loss, by full sweeps and paced ones
-    :raises Failed: when one cannot be measured
+    :param more: also measure full and paced sweeps with dead BMCs and with loss
+    :raises Failed: if a sweep cannot be measured
     """
     folder = rack.folder / f"{kind}-{nodes}-{workers}"
     folder.mkdir(mode=0o711)
@@ -53,7 +53,7 @@ def sweeps(
 def fake(folder: Path, nodes: int, extent: Extent) -> Iterator[Row]:
     """Measure sweeps of the fake driver's nodes, whose only cost is the conductor itself.
 
-    :raises Failed: when it cannot be measured
+    :raises Failed: if a sweep cannot be measured
     """
     folder /= "fake"
     folder.mkdir(mode=0o711)
@@ -68,7 +68,7 @@ def fake(folder: Path, nodes: int, extent: Extent) -> Iterator[Row]:
 
 
 def several(daemon: Daemon, extent: Extent) -> Sweep:
-    """Return the sweep of median duration."""
+    """Return the sweep with the median duration."""
     done = sorted((daemon.sweep() for _ in range(extent.sweeps)), key=lambda sweep: sweep.seconds)
     return done[len(done) // 2]
 
@@ -76,7 +76,7 @@ def several(daemon: Daemon, extent: Extent) -> Sweep:
 def _with_faults(rack: Rack, daemon: Daemon, database: Database, nodes: int) -> Iterator[Row]:
     for what, fault, share in ((DEAD, "dead", f"{_DEAD_SHARE:.0%}"), (LOSSY, "lossy=0.05", "100%")):
         with rack.faulty(fault, share):
-            daemon.sweep(answering=True)  # in this one they are found out
+            daemon.sweep(answering=True)  # this sweep discovers the dead BMCs
             left = nodes if what == LOSSY else nodes - round(nodes * _DEAD_SHARE)
             yield row(what, left, database, daemon.sweep(answering=True))
 
@@ -94,7 +94,7 @@ def _paced(rack: Rack, daemon: Daemon, nodes: int, extent: Extent) -> Iterator[S
 
 
 def watch(what: str, daemon: Daemon, nodes: int, extent: Extent) -> Steady:
-    """Sample the ages in the database for a while."""
+    """Sample the ages of readings in the database for a while."""
     started, cpu = time.monotonic(), daemon.cpu()
     medians, oldest, failing = [], 0.0, 0
     while time.monotonic() < started + extent.watch:

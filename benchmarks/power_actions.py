@@ -33,7 +33,7 @@ _GOALS: Final = {"idle": 0.2, "sweep": 1.0, "many": 5.0}
 
 
 def asker(database: Database) -> Callable[[dict[str, Any], str], float]:
-    """Return what requests changes as the command does; time counts from the commit."""
+    """Return a function that requests changes like the command. It returns the time of the commit."""
 
     def ask(node: dict[str, Any], action: str) -> float:
         with database.write() as connection:
@@ -56,7 +56,7 @@ def sweeping(daemon: Daemon, requests: Requests) -> list[float]:
     command = "task", "run", "conductor.sync_power_status", "--timeout", str(_SWEEP)
     sweep = threading.Thread(target=lambda: daemon.podium(*command, timeout=_SWEEP + 30))
     sweep.start()
-    time.sleep(1.0)  # until the command has started one
+    time.sleep(1.0)  # until the command has started a sweep
     found = []
     while sweep.is_alive():
         found.append(requests.latency())
@@ -65,7 +65,7 @@ def sweeping(daemon: Daemon, requests: Requests) -> list[float]:
 
 
 def switched(daemon: Daemon, rack: Rack) -> float:
-    """Return the seconds to switch a thousand nodes on, including the start of the command."""
+    """Return the seconds for switching on a thousand nodes, including the start of the command."""
     names = [node["name"] for node in rack.nodes(_MANY)]
     daemon.podium("node", "power", "off", "--wait", "--yes", *names, timeout=_COMMAND)
     started = time.monotonic()
@@ -74,9 +74,9 @@ def switched(daemon: Daemon, rack: Rack) -> float:
 
 
 def measure(folder: Path, nodes: int, count: int) -> Iterator[str]:
-    """Yield the lines of the report when they are ready.
+    """Yield the lines of the report as they become ready.
 
-    :raises Failed: when something cannot be measured
+    :raises Failed: if something cannot be measured
     """
     with Rack(folder, "ipmi", nodes, _PORT) as rack, opened("sqlite", folder / "data") as database:
         daemon = Daemon(folder / "podium", database)

@@ -1,4 +1,4 @@
-"""Runs programs in sessions of their own, measures their CPU and memory, and makes sure that they end."""
+"""Runs programs in their own sessions, measures their CPU and memory, and ensures that they end."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ Value = TypeVar("Value")
 
 
 class Failed(Exception):
-    """A row could not be measured; the message gives the reason, and the other rows continue."""
+    """A row could not be measured. The message gives the reason. Other rows are still measured."""
 
 
 class Program:
-    """A program in the background: ``with`` starts it, and ends it with all its children.
+    """A program in the background; ``with`` starts it, and ends it with all its children.
 
-    :param log: what it writes goes to this file
+    :param log: the file for its output
     """
 
     def __init__(self, command: Iterable[str | Path], log: Path, **options: Any) -> None:
@@ -46,7 +46,7 @@ class Program:
         self.stop()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it in order if possible, and kill the rest of its session."""
+        """End the program in an orderly way if possible, and kill the rest of its session."""
         if self.process.poll() is None:
             self.process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -58,9 +58,9 @@ class Program:
     def until(
         self, condition: Callable[[], Value | None], seconds: float, what: str, every: float = 0.05
     ) -> Value:
-        """Return the first true value of ``condition``, which is called every so many seconds.
+        """Call ``condition`` at regular intervals, and return its first true value.
 
-        :raises Failed: when it does not come in time, or the program ends before
+        :raises Failed: if it is not true in time, or the program ends first
         """
         end = time.monotonic() + seconds
         while not (value := condition()):
@@ -82,11 +82,11 @@ class Program:
         return (self.text().strip().splitlines() or ["it said nothing"])[-1][:200]
 
     def cpu(self) -> float:
-        """Return the seconds of CPU so far, of the program, its children and their ended children."""
+        """Return the CPU seconds so far of the program, its children and their ended children."""
         return sum(map(_cpu, self._tree()))
 
     def memory(self) -> float:
-        """Return the bytes of resident memory of the program and its children; shared pages count once."""
+        """Return the resident memory of the program and its children in bytes. Shared pages count once."""
         return sum(map(_proportional_set_size, self._tree()))
 
     def _tree(self) -> Iterator[int]:
@@ -113,7 +113,7 @@ def _proportional_set_size(pid: int) -> float:
         name, text = "Pss:", ""
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except PermissionError:  # of a daemon that keeps its memory from all but root: shared pages count too
+        except PermissionError:  # a daemon whose memory only root may read: shared pages count, too
             name, text = "VmRSS:", Path(f"/proc/{pid}/status").read_text()
         for line in text.splitlines():
             if line.startswith(name):
@@ -122,10 +122,10 @@ def _proportional_set_size(pid: int) -> float:
 
 
 def run(command: Iterable[str | Path], seconds: float, **options: Any) -> str:
-    """Run a program and return what it prints.
+    """Run a program and return its output.
 
     :param options: those of :class:`subprocess.Popen`
-    :raises Failed: when it fails, or is not done in time
+    :raises Failed: if it fails, or does not end in time
     """
     words = [str(word) for word in command]
     name = " ".join([Path(words[0]).name, *filter(str.isalpha, words[1:])])

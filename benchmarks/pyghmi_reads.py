@@ -1,4 +1,4 @@
-"""Reads of power states with pyghmi over held sessions, as fast as one process goes.
+"""Reads power states with pyghmi over held sessions, as fast as one process can.
 
     .venv-pyghmi/bin/python benchmarks/pyghmi_reads.py NODES.json SECONDS
 
@@ -18,13 +18,13 @@ from typing import Any
 from pyghmi.ipmi.command import Command
 from pyghmi.ipmi.private.session import Session
 
-_AT_ONCE = 64  # more make it slower
+_AT_ONCE = 64  # more are slower
 _PATIENCE = 60.0  # seconds for all logins
 _CHASSIS, _GET_CHASSIS_STATUS = 0, 1  # network function and command of IPMI
 
 
 def log_in(nodes: list[dict[str, Any]]) -> list[Command]:
-    """Open a session to every BMC, some at once."""
+    """Open a session to every BMC, some concurrently."""
     sessions: list[Command] = []
     failures: list[str] = []
 
@@ -65,7 +65,7 @@ def read_in_turn(commands: list[Command], seconds: float) -> int:
 
 
 def read_at_once(commands: list[Command], seconds: float) -> int:
-    """Read power states, some at once, and return how many were read."""
+    """Read power states, some concurrently, and return how many were read."""
     done = under_way = 0
     idle = deque(command.ipmi_session for command in commands)
 
@@ -74,7 +74,7 @@ def read_at_once(commands: list[Command], seconds: float) -> int:
 
         def end(response: dict[str, Any]) -> None:
             nonlocal done, under_way
-            session.incommand = False  # pyghmi leaves that to who gives a callback
+            session.incommand = False  # pyghmi leaves this to the caller with a callback
             idle.append(session)
             under_way -= 1
             done += "error" not in response

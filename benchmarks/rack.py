@@ -1,4 +1,4 @@
-"""The BMCs that every row of a section reads: one podium-sim, whose faults change from row to row."""
+"""The BMCs for all rows of a section: one podium-sim, whose faults change from row to row."""
 
 import contextlib
 import ipaddress
@@ -12,24 +12,24 @@ from processes import Failed, Program, run
 
 from podium.simulator import control
 
-#: The folder of the programs of this environment.
+#: The folder of this environment's programs.
 BIN: Final = Path(sys.executable).parent
 
 USER: Final = "admin"
 PASSWORD: Final = "podium-sim"
 _FIRST: Final = int(ipaddress.IPv4Address("127.20.0.1"))
-#: Of every Redfish BMC.
+#: The path of every Redfish BMC's machine.
 SYSTEM: Final = "/redfish/v1/Systems/1"
 _START: Final = 60.0
-#: A BMC holds few sessions; those of a daemon that has ended must not keep out the next one.
+#: A BMC holds few sessions. Sessions of a daemon that has ended must not block the next one.
 _SESSIONS: Final = 64
 
 
 class Rack(Program):
-    """Simulated BMCs; those of IPMI begin at 127.20.0.1.
+    """Simulated BMCs. IPMI addresses begin at 127.20.0.1.
 
-    :param protocol: ipmi or redfish, which is spoken over TLS
-    :param count: how many
+    :param protocol: ipmi or redfish; redfish uses TLS
+    :param count: the number of BMCs
     """
 
     def __init__(self, folder: Path, protocol: str, count: int, port: int) -> None:
@@ -56,7 +56,7 @@ class Rack(Program):
     def nodes(self, count: int) -> list[dict[str, Any]]:
         """Return the first BMCs as nodes.
 
-        :raises Failed: when there are not so many
+        :raises Failed: if there are fewer
         """
         if count > len(self._nodes):
             raise Failed(f"the rack has {len(self._nodes)} BMCs, not {count}")
@@ -64,7 +64,7 @@ class Rack(Program):
 
     @contextlib.contextmanager
     def faulty(self, fault: str, where: str) -> Iterator[None]:
-        """Give some BMCs a fault for as long as the ``with`` lasts: ``faulty("dead", "10%")``."""
+        """Give some BMCs a fault during the ``with`` block: ``faulty("dead", "10%")``."""
         command: list[str | Path] = [BIN / "podium-sim", "ctl", "--control", self.control, "fault"]
         run([*command, fault, where], _START)
         try:

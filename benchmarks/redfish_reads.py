@@ -1,4 +1,4 @@
-"""The cost of a read and of a held TLS connection: of the Redfish client alone, and of aiohttp if installed.
+"""Measures a read and a held TLS connection: with only the Redfish client, and with aiohttp if installed.
 
     python benchmarks/redfish_reads.py --bmcs 5000 --seconds 10
 
@@ -69,7 +69,7 @@ def arguments() -> argparse.Namespace:
 
 
 class Canned(Link):
-    """The BMC's end of a connection: the same answer to everything that ends a head."""
+    """The BMC's end of a connection. Gives the same answer to every end of a head."""
 
     def received(self, data: bytes) -> None:
         if data.endswith(b"\r\n\r\n"):
@@ -77,7 +77,7 @@ class Canned(Link):
 
 
 def serve(certificate: str | None, pipe: Pipe) -> None:
-    """Run the process of the BMCs; it sends its port, and ends with the pipe."""
+    """Run the process of the BMCs. It sends its port, and ends with the pipe."""
 
     async def main() -> None:
         tls = None
@@ -127,7 +127,7 @@ async def podium(hosts: list[str], port: int, certificate: str | None) -> AsyncI
 
 @contextlib.asynccontextmanager
 async def aiohttp(hosts: list[str], port: int, certificate: str | None) -> AsyncIterator[Read]:
-    import aiohttp  # which not everybody who measures has
+    import aiohttp  # optional
 
     urls = [f"http{'s' if certificate else ''}://{host}:{port}{PATH}" for host in hosts]
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3600, ssl=False)
@@ -142,7 +142,7 @@ async def aiohttp(hosts: list[str], port: int, certificate: str | None) -> Async
 
 
 async def at_once(read: Callable[[int], Awaitable[object]], places: Iterator[int], concurrency: int) -> int:
-    """Read all BMCs, some at once, and return how many were read."""
+    """Read all BMCs, some concurrently, and return how many were read."""
     done = 0
 
     async def work() -> None:
@@ -167,7 +167,7 @@ async def measure(name: str, port: int, certificate: str | None, chosen: argpars
         cpu = time.process_time()
 
         async def enter(place: int) -> None:
-            # Three reads each, like a login: OpenSSL keeps 16 KiB of a connection that has read only once.
+            # Three reads each, like a login: OpenSSL keeps 16 KiB for a connection that has read only once.
             for _ in range(3):
                 await read(place)
 
@@ -196,7 +196,7 @@ async def measure(name: str, port: int, certificate: str | None, chosen: argpars
 
 
 def resident() -> int:
-    """Return the bytes of this process in memory, proc(5)."""
+    """Return this process's resident memory in bytes, proc(5)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -237,7 +237,7 @@ def main() -> None:
     names = ["podium"] + ["aiohttp"] * (importlib.util.find_spec("aiohttp") is not None)
     with tempfile.TemporaryDirectory() as folder:
         certificate = None if chosen.plain else make_certificate(Path(folder, "bmc.pem"))
-        for name in names:  # each in a process of its own, so that none has the other's memory
+        for name in names:  # each in its own process, to keep their memory separate
             with bmcs(certificate) as port:
                 argv = (name, port, certificate, chosen)
                 process = multiprocessing.get_context("spawn").Process(target=measure_alone, args=argv)

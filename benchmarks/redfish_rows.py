@@ -1,4 +1,4 @@
-"""The rows of Podium over Redfish: first without events, so that every reading is a read."""
+"""The rows for Podium over Redfish: first without events, so that every reading is a read."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _STREAMS: Final = 300.0  # seconds for all streams to be open
 def sweeps(rack: Rack, extent: Extent) -> Iterator[Row | Held | Steady]:
     """Measure sweeps, the memory of held connections, and a paced fleet without and with events.
 
-    :raises Failed: when one cannot be measured
+    :raises Failed: if a sweep cannot be measured
     """
     folder = rack.folder / "redfish"
     folder.mkdir()

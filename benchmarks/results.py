@@ -1,4 +1,4 @@
-"""The measured figures, row by row, and the tables in Markdown that show them with their machine."""
+"""The measured figures, row by row, and the Markdown tables that show them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ _DASH: Final = "–"
 class Row:
     """Nodes that were read, and the cost of reading them.
 
-    :param what: who read them, and how
-    :param database: where the readings were written to, if anywhere
-    :param seconds: how long it took
-    :param cpu: seconds of CPU of who read them, with its children
-    :param database_cpu: seconds of CPU of the database's server
-    :param lag: seconds from the end until the last reading could be read in the database
-    :param requests: that the BMCs answered meanwhile, where they count them
+    :param what: the reading program, and its method
+    :param database: where the readings were written, if anywhere
+    :param seconds: the duration
+    :param cpu: CPU seconds of the reading program and its children
+    :param database_cpu: CPU seconds of the database server
+    :param lag: seconds from the end until the last reading was visible in the database
+    :param requests: requests that the BMCs answered meanwhile, if they count them
     :param failure: why there are no figures
     """
 
@@ -49,13 +49,13 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Steady:
-    """A paced fleet over some minutes; ages in seconds, of the nodes that answer.
+    """A paced fleet over some minutes. Ages are in seconds, of nodes that answer.
 
-    :param median: the middle age, on the average over the samples
+    :param median: the median age, averaged over the samples
     :param oldest: the greatest age in any sample
     :param cpu: of the daemon, as a share of one core
-    :param memory: bytes of resident memory of all processes of the daemon
-    :param failing: nodes that failed to answer, in the sample that has most of them
+    :param memory: resident memory of all processes of the daemon, in bytes
+    :param failing: the most nodes in any sample that failed to answer
     """
 
     what: str
@@ -70,7 +70,7 @@ class Steady:
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """The work before the first sweep, in seconds, and bytes once all sessions are held."""
+    """The work before the first sweep in seconds, and the bytes once all sessions are held."""
 
     nodes: int
     database: str
@@ -82,11 +82,11 @@ class Start:
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """The resident memory of a daemon that holds a connection to each BMC, and of one that holds few.
+    """The resident memory of a daemon with a connection to each BMC, and of one with few connections.
 
     :param memory: bytes
-    :param few: nodes of the other
-    :param few_memory: bytes of the other
+    :param few: nodes of the second daemon
+    :param few_memory: bytes of the second daemon
     """
 
     nodes: int
@@ -96,7 +96,7 @@ class Held:
 
     @property
     def each(self) -> float:
-        """Return the bytes for each additional node: its connection, its session, its place in memory."""
+        """Return the bytes for each additional node, including its connection and session."""
         return (self.memory - self.few_memory) / (self.nodes - self.few)
 
 
@@ -129,9 +129,9 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """A figure to be reached.
+    """A target figure.
 
-    :param found: None when a row that it takes is missing
+    :param found: None if a required row is missing
     """
 
     what: str
@@ -142,7 +142,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """Return whether it was reached."""
+        """Return whether the goal was reached."""
         if self.found is None:
             return "not measured"
         reached = self.found <= self.target if self.at_most else self.found >= self.target
@@ -150,14 +150,14 @@ class Goal:
 
 
 def find(rows: Sequence[Row], what: str, nodes: int | None = None, database: str = "") -> Row | None:
-    """Return the row of that kind that has figures; without ``nodes`` the largest."""
+    """Return the row of that kind with figures; without ``nodes``, the largest."""
     fitting = [row for row in rows if row.what == what and row.database == database and not row.failure]
     fitting = [row for row in fitting if nodes in (None, row.nodes)]
     return max(fitting, key=lambda row: row.nodes, default=None)
 
 
 def rows_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]]) -> str:
-    """Return the sweeps and reads, with the ratio of nodes per second to those of some of the rows."""
+    """Return the sweeps and reads, with the ratio of nodes per second to that of some rows."""
     titles = ["what", "nodes", "database", "seconds", "nodes/s", "CPU, us/node", "database CPU, us/node"]
     titles += ["in the database after, s", *(f"× {name}" for name, _ in peers)]
     lines = []
@@ -259,7 +259,7 @@ def goal_table(goals: Sequence[Goal]) -> str:
 
 
 def table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown with aligned columns; the last cell of a short line extends to the end."""
+    """Return a Markdown table with aligned columns. The last cell of a short line extends to the end."""
     full = [[*line, *[""] * (len(titles) - len(line))] for line in lines]
     whole = [line for line in lines if len(line) == len(titles)]
     widths = [max(len(line[place]) for line in (titles, *whole)) for place in range(len(titles))]

@@ -1,4 +1,4 @@
-"""The file of results: a section for each part, each of them replaced when it is measured again."""
+"""The file of results. It has a section for each part, which is replaced when measured again."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
 def rewrite(file: Path, titles: Sequence[str], reports: Mapping[str, str]) -> None:
-    """Replace the reports of the same sections; the others stay.
+    """Replace the reports of the given sections. Other sections stay.
 
-    :param titles: of the sections that come first, in their order
+    :param titles: of the sections that come first, in order
     :param reports: by title; each begins with its heading, ``## TITLE``
     """
     sections = _read(file) if file.exists() else {}

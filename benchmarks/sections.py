@@ -1,4 +1,4 @@
-"""The sections of the report: the measurements of each, on a rack of its own, and their tables."""
+"""The sections of the report: their measurements, each section on its own rack, and their tables."""
 
 import argparse
 import dataclasses
@@ -26,14 +26,14 @@ PEERS: Final = ("ipmipower", "ipmitool", "pyghmi", "sushy", "ironic")
 
 
 class Ended(BaseException):
-    """The run was asked to end; the figures up to then are still reported."""
+    """A request to end the run. The figures so far are still reported."""
 
 
 class Section(ABC):
     """One section: its measurements and its figures.
 
     :param options: those of the command
-    :param folder: for the files of all that is started
+    :param folder: for the files of all programs
     """
 
     title: ClassVar[str]
@@ -47,7 +47,7 @@ class Section(ABC):
         self.found = Found()
 
     def run(self) -> None:
-        """Measure everything; a failure becomes a row with the reason."""
+        """Measure everything. A failure becomes a row with the reason."""
         started = time.monotonic()
         try:
             self._measure()
@@ -84,7 +84,7 @@ class Section(ABC):
     def _attempt(
         self, rows: list[Row], blank: Row, measure: Callable[[], Iterable[Row | Start | Steady | Held]]
     ) -> None:
-        """Collect the rows of a part; an error ends only this part."""
+        """Collect the rows of a part. An error ends only this part."""
         try:
             for row in measure():
                 self._note(rows, row)
@@ -103,7 +103,7 @@ class Section(ABC):
 
 
 class IPMI(Section):
-    """IPMI, and the cost of the conductor alone."""
+    """IPMI, and the cost of only the conductor."""
 
     title = "IPMI"
 

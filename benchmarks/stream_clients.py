@@ -1,7 +1,7 @@
-"""A program that has many streams of changes open, does little with them, and says when all came.
+"""A program that keeps many change streams open, does little with them, and reports when all changes arrived.
 
-Usage: stream_clients.py PORT STREAMS CHANGES. Each change says in its node's description when it was written,
-by the clock that nobody sets and all programs of a host share.
+Usage: stream_clients.py PORT STREAMS CHANGES. The node description in each change contains the time of the
+write, by the monotonic clock that all programs of a host share.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ _PATIENCE: Final = 300.0
 class _Stream(asyncio.Protocol):
     """One stream.
 
-    :ivar changes: how many came
-    :ivar longest: seconds from the write of one until it was here
+    :ivar changes: the number of changes received
+    :ivar longest: the most seconds from the write of a change to its arrival
     """
 
     def __init__(self, port: int, wanted: int) -> None:
@@ -78,7 +78,7 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    """Follow as many streams as the arguments say."""
+    """Follow the number of streams given in the arguments."""
     port, count, changes = map(int, sys.argv[1:])
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(count + 100, hard), hard))

@@ -1,4 +1,4 @@
-"""Many streams of changes of one podium-api, and 100 changes a second: when each change is on all of them."""
+"""Measures when each of 100 changes a second has arrived on all of many streams of one podium-api."""
 
 import json
 import subprocess
@@ -19,18 +19,18 @@ from podium.db.engine import Database
 
 _RATE: Final = 100
 _CLIENTS: Final = Path(__file__).with_name("stream_clients.py")
-#: Seconds for all changes to be on all streams after the last one was written.
+#: Seconds for all changes to arrive on all streams after the last one was written.
 _PATIENCE: Final = 300.0
 
 
 @dataclass(frozen=True)
 class Streams:
-    """How many streams had how many changes.
+    """The numbers of streams and changes, and the results.
 
-    :param median: of the streams, the seconds of the slowest change from its write on
-    :param longest: of all of them
-    :param memory: bytes of the server while nothing changes, and ``busy`` afterwards
-    :param cpu: of the server, as a share of one core, while changes came
+    :param median: over the streams, of the seconds from the write of the slowest change to its arrival
+    :param longest: the maximum of these seconds
+    :param memory: bytes of the server while nothing changes; ``busy`` has the bytes afterwards
+    :param cpu: of the server, as a share of one core, during the changes
     """
 
     database: str
@@ -46,7 +46,7 @@ class Streams:
 def measure(kind: str, folder: Path, count: int, seconds: int, nodes: list[dict[str, Any]]) -> Streams:
     """Change one node after another while streams are open.
 
-    :raises Failed: when a change does not come, or comes twice
+    :raises Failed: if a change does not arrive, or arrives twice
     """
     folder.mkdir()
     changes = seconds * _RATE

@@ -1,4 +1,4 @@
-"""Reads of power states with sushy, from eight threads, each BMC over a session of its own.
+"""Reads power states with sushy, from eight threads, with a session for each BMC.
 
     .venv-sushy/bin/python benchmarks/sushy_reads.py NODES.json SECONDS CONTROL
 
@@ -44,7 +44,7 @@ def read(connection: sushy.Sushy) -> None:
 
 
 def persistently(request: Callable[[], Any]) -> Any:
-    """Ask once more, as Ironic does, if a connection was closed while the request was on its way."""
+    """Repeat a request once, as Ironic does, if the connection was closed during the request."""
     try:
         return request()
     except sushy.exceptions.ConnectionError:
@@ -52,13 +52,13 @@ def persistently(request: Callable[[], Any]) -> Any:
 
 
 def keep(connection: sushy.Sushy) -> None:
-    """Make a BMC keep the connection, and read over it for the first time."""
+    """Make a BMC keep the connection open, and read over it for the first time."""
     connection._conn._session.headers["Connection"] = "keep-alive"
     read(connection)
 
 
 def in_turn(connections: list[sushy.Sushy], until: float) -> int:
-    """Read one after another, and return how many were read."""
+    """Read one BMC after another, and return how many were read."""
     done = 0
     for connection in itertools.cycle(connections):
         if time.monotonic() > until:

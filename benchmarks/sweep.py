@@ -84,11 +84,11 @@ def main() -> None:
         extent = dataclasses.replace(extent, sizes=options.sizes)
     if options.redfish:
         extent = dataclasses.replace(extent, redfish=options.redfish)
-    signal.signal(signal.SIGTERM, _end)  # so that a run that is ended leaves no daemons behind
+    signal.signal(signal.SIGTERM, _end)  # so that a terminated run leaves no daemons behind
     measured: list[Section] = []
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as name:
         folder = Path(name)
-        folder.chmod(0o711)  # database servers run under accounts of their own
+        folder.chmod(0o711)  # database servers have their own accounts
         for section in chosen:
             measured.append(section(options, extent, folder))
             measured[-1].run()
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def _draw(measured: Sequence[Section], reports: dict[str, str]) -> None:
-    """Draw the plots of IPMI, and show them at the end of its report."""
+    """Draw the plots of IPMI, and add them to the end of its report."""
     for section in measured:
         if isinstance(section, IPMI):
             import plots

@@ -1,4 +1,4 @@
-"""Other programs that read power states from the same BMCs: FreeIPMI's ipmipower, ipmitool, pyghmi; sushy."""
+"""Other programs that read power states from the same BMCs: FreeIPMI's ipmipower, ipmitool, pyghmi, sushy."""
 
 import json
 import re
@@ -36,7 +36,7 @@ class _Meter:
 
 @contextmanager
 def _children() -> Iterator[_Meter]:
-    """Measure the programs that run inside the ``with`` and are waited for."""
+    """Measure the programs that run and are waited for within the ``with`` block."""
     meter = _Meter()
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     yield meter
@@ -46,16 +46,16 @@ def _children() -> Iterator[_Meter]:
 
 
 def ipmipower(rack: Rack, nodes: int) -> list[Row]:
-    """Measure a process for every few thousand BMCs, one after another, each with a thousand at once.
+    """Measure a process for every few thousand BMCs, one after another, each with a thousand concurrently.
 
-    It logs in to each, reads, and logs out.
+    It logs in to each BMC, reads, and logs out.
     """
     _require("ipmipower", "freeipmi-tools")
     config = _secret(rack.folder / "freeipmi.conf", f"username {USER}\npassword {PASSWORD}\n")
     command = ["ipmipower", f"--config-file={config}", "--driver-type=LAN_2_0", "--cipher-suite-id=17"]
     command += ["--stat", f"--fanout={_FANOUT}"]
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    turn = min(_TURN, (files - 64) // 2)  # it opens two for each BMC that it is given
+    turn = min(_TURN, (files - 64) // 2)  # it opens two for each BMC
     read = 0
     with _children() as meter:
         for place in range(0, nodes, turn):
@@ -68,7 +68,7 @@ def ipmipower(rack: Rack, nodes: int) -> list[Row]:
 
 
 def ipmitool(rack: Rack, nodes: int) -> list[Row]:
-    """Measure a process for each BMC, some at a time; each logs in, reads, and logs out."""
+    """Measure a process for each BMC, some concurrently. Each logs in, reads, and logs out."""
     _require("ipmitool", "ipmitool")
     secret = _secret(rack.folder / "ipmitool.password", PASSWORD)
 
@@ -86,7 +86,7 @@ def ipmitool(rack: Rack, nodes: int) -> list[Row]:
 
 
 def pyghmi(rack: Rack, nodes: int, seconds: float) -> list[Row]:
-    """Measure one process over held sessions, one read after another and many at once."""
+    """Measure one process over held sessions, with one read after another and with many at once."""
     if not PYGHMI.exists():
         raise Failed("not installed: make bench-peers")
     script = Path(__file__).with_name("pyghmi_reads.py")
@@ -103,7 +103,7 @@ def pyghmi(rack: Rack, nodes: int, seconds: float) -> list[Row]:
 
 
 def sushy(rack: Rack, nodes: int, seconds: float) -> list[Row]:
-    """Measure one process with threads: logins, default reads, and reads over connections that are kept."""
+    """Measure one process with threads: logins, default reads, and reads over kept connections."""
     if not SUSHY.exists():
         raise Failed("not installed: make bench-peers")
     script = Path(__file__).with_name("sushy_reads.py")
@@ -135,7 +135,7 @@ def versions() -> dict[str, str]:
 
 
 def version(command: Sequence[str | Path]) -> str:
-    """Return the first word that a program prints which looks like a version."""
+    """Return the first word of a program's output that looks like a version."""
     said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
     found = re.search(r"\d+(\.\d+)+", said)
     return found[0] if found else "of unknown version"

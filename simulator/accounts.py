@@ -1,4 +1,4 @@
-"""The accounts of one simulated BMC: their passwords, how these are changed, and how its logins went."""
+"""The accounts of one simulated BMC: their passwords, password changes, and counts of logins."""
 
 import hashlib
 import hmac
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from podium.simulator.faults import Faults
 
-#: User IDs of IPMI, and ids of Redfish's accounts; the first is that of the user without a name.
+#: User IDs of IPMI and account ids of Redfish. The first is the user without a name.
 IDS: Final = range(1, 11)
 OWN: Final = 2  #: the id of the account that a BMC has from the start
 SHORT: Final = 16  # bytes of a password of IPMI 1.5
@@ -18,7 +18,7 @@ SHORT: Final = 16  # bytes of a password of IPMI 1.5
 class Account:
     """One user.
 
-    :param is_long: whether its password was set in the form of 20 bytes (IPMI)
+    :param is_long: whether its password was set in the 20-byte form (IPMI)
     :param refused: wrong passwords in a row
     :param locked_until: on the BMC's clock
     """
@@ -32,7 +32,7 @@ class Account:
 
 
 class Accounts:
-    """All users of a BMC; they outlive its restarts.
+    """All users of a BMC. They survive its restarts.
 
     :param clock: seconds, monotonic
     """
@@ -51,20 +51,20 @@ class Accounts:
         own = Account(user.encode(), password, enabled=True, is_long=len(password) > SHORT)
         self._by_id = {OWN: own}
         self._clock = clock
-        self.away_until = 0.0  #: when it is back after a restart, on the clock
+        self.away_until = 0.0  #: when a restart ends, on the clock
         self.logins = 0  #: sessions that were opened
-        self.wrong_logins = 0  #: logins with a wrong password, or of a user that is unknown or not enabled
-        self.refused_while_locked = 0  #: logins to an account that was locked
-        self.changes = 0  #: passwords that were changed by a command or request
+        self.wrong_logins = 0  #: logins with a wrong password, or by an unknown or disabled user
+        self.refused_while_locked = 0  #: logins to a locked account
+        self.changes = 0  #: passwords changed by a command or request
 
     @property
     def own(self) -> Account:
-        """The account that the BMC has from the start; its password may be assigned behind its back."""
+        """The account that the BMC has from the start. Its password may be assigned without a command."""
         return self._by_id[OWN]
 
     @property
     def is_away(self) -> bool:
-        """Whether it restarts, and answers nothing meanwhile."""
+        """Whether the BMC is restarting and does not answer."""
         return self._clock() < self.away_until
 
     def __iter__(self) -> Iterator[Account]:
@@ -75,7 +75,7 @@ class Accounts:
         return self._by_id.get(id)
 
     def at(self, id: int) -> Account:
-        """Return the account with an id; a new one, which is not enabled, if there is none yet."""
+        """Return the account with an id. Creates a disabled account if there is none."""
         return self._by_id.setdefault(id, Account())
 
     def named(self, name: bytes) -> Account | None:
@@ -83,7 +83,7 @@ class Accounts:
         return next((one for one in self if one.name == name and one.enabled), None)
 
     def check(self, name: bytes, password: bytes, faults: Faults) -> bool:
-        """Return whether user and password are right, and count it if not."""
+        """Return whether user and password are right. Counts wrong logins."""
         account = self.named(name)
         if account is not None and self.is_locked(account):
             return False
@@ -94,13 +94,13 @@ class Accounts:
         return True
 
     def is_locked(self, account: Account) -> bool:
-        """Return whether an account is locked, and count a login that this refuses."""
+        """Return whether an account is locked. Counts logins refused for this reason."""
         locked = self._clock() < account.locked_until
         self.refused_while_locked += locked
         return locked
 
     def failed(self, account: Account | None, faults: Faults) -> None:
-        """Count a wrong login, of a known user or of an unknown one."""
+        """Count a wrong login by a known or unknown user."""
         self.wrong_logins += 1
         if account is None or not faults.lockout:
             return
@@ -115,7 +115,7 @@ class Accounts:
             account.refused = 0
 
     def set_password(self, account: Account, password: bytes, faults: Faults) -> None:
-        """Carry out the change of a password, as far as faults let it take effect."""
+        """Change a password, as far as the faults allow."""
         if faults.password_lost or faults.password_lies:
             return
         account.password = password[:SHORT] if faults.password_truncates else password
@@ -124,7 +124,7 @@ class Accounts:
             self.away_until = self._clock() + faults.password_reboots
 
     def report(self) -> dict[str, Any]:
-        """Return the counts, and the own account's state, for tests; of its password only the SHA-256."""
+        """Return the counts and the own account's state, for tests. Of the password, only the SHA-256."""
         return {
             "logins": self.logins,
             "wrong_logins": self.wrong_logins,
@@ -136,10 +136,10 @@ class Accounts:
 
 
 def ends_sessions(faults: Faults) -> bool:
-    """Return whether the sessions of a BMC end with a change of the password."""
+    """Return whether a change of the password ends the sessions of a BMC."""
     return faults.password_ends_sessions or bool(faults.password_reboots)
 
 
 def is_silent(faults: Faults) -> bool:
-    """Return whether a BMC does not answer to a change of the password."""
+    """Return whether a BMC leaves a change of the password unanswered."""
     return faults.password_silent or faults.password_lost

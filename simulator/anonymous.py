@@ -1,4 +1,4 @@
-"""What a simulated BMC answers to anybody, without a session.
+"""A simulated BMC's answers to requests that need no session.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -17,12 +17,12 @@ _ASF_PONG: Final = b"\x06\x00\xff\x06\x00\x00\x11\xbe\x40%c\x00\x10\x00\x00\x11\
 
 
 def pong(datagram: bytes) -> bytes | None:
-    """Return the answer to an RMCP presence ping, section 13.2.4; None for any other datagram."""
+    """Return the answer to an RMCP presence ping (section 13.2.4), or None for any other datagram."""
     return _ASF_PONG % datagram[9] if datagram[3:9] == _ASF_PING and len(datagram) == 12 else None
 
 
 def answer(netfn: int, command: int, data: bytes, *, guid: bytes, two_keys: bool) -> codes.Answer | None:
-    """Return the answer to a command that needs no session; None for one that does.
+    """Return the answer to a command that needs no session, or None for any other command.
 
     :param guid: 16 bytes
     :param two_keys: whether the BMC has a key Kg
@@ -50,7 +50,7 @@ def _capabilities(data: bytes, two_keys: bool) -> codes.Answer:
 
 
 def _cipher_suites(data: bytes) -> codes.Answer:
-    """Section 22.15: the records of the suites (table 22-18), of which 16 bytes fit into an answer."""
+    """Section 22.15: the records of the suites (table 22-18). An answer holds 16 bytes of them."""
     if len(data) != 3:
         return codes.WRONG_LENGTH, b""
     if data[0] & 0x0F not in (_CHANNEL, 0x0E):

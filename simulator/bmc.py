@@ -1,4 +1,4 @@
-"""One simulated BMC: the machine behind it and the commands it carries out, without any I/O.
+"""One simulated BMC: its machine and its commands, without any I/O.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -85,23 +85,23 @@ class BMC:
     )
 
     def __init__(self, settings: Settings, number: int = 0) -> None:
-        """:param number: 32 bits from which its serial numbers and its MAC address are derived"""
+        """:param number: 32 bits that determine the serial numbers and the MAC address"""
         self._settings = settings
         self._number = number
         self.accounts = Accounts(settings.user, settings.password, settings.clock)
         self._on = False
-        self._turns: tuple[float, bool] | None = None  # when the power switches by itself, and to what
+        self._turns: tuple[float, bool] | None = None  # when the power switches by itself, and to which state
         self._shown = False
         self._shown_until = 0.0
         self._refuses_until = 0.0
         self._identify_until = 0.0
         self._cause = 0  # table 28-11
         self._log: deque[str] | None = None
-        self.carried_out = 0  #: chassis commands, of which the log holds the last
-        self.commands = 0  #: commands answered in sessions, without repeated ones
-        self.asked_log = False  #: whether its last command was for the log
+        self.carried_out = 0  #: chassis commands; the log holds the last of them
+        self.commands = 0  #: commands answered in sessions, repetitions excluded
+        self.asked_log = False  #: whether the last command was for the log
         self._faults: Faults = HEALTHY
-        self._observed = sensors.USUAL  # what the log knows to be the case
+        self._observed = sensors.USUAL  # the conditions that the log shows
         # Most BMCs of a large simulator never need these.
         self._boot: BootOptions | None = None
         self._time: Clock | None = None
@@ -109,7 +109,7 @@ class BMC:
 
     @property
     def faults(self) -> Faults:
-        """The faults; what its sensors see of a change goes to its log."""
+        """The faults. If a change affects the sensors, it is logged."""
         return self._faults
 
     @faults.setter
@@ -142,7 +142,7 @@ class BMC:
 
     @property
     def power_on(self) -> bool:
-        """Whether the machine really is on; an assignment switches it without any command."""
+        """Whether the machine really is on. An assignment switches it without a command."""
         self._settle()
         return self._on
 
@@ -153,7 +153,7 @@ class BMC:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The last chassis commands that were carried out, oldest first: ``off``, ``on``, ``cycle``, ..."""
+        """The last chassis commands carried out, oldest first: ``off``, ``on``, ``cycle``, ..."""
         return tuple(self._log or ())
 
     def execute(self, netfn: int, command: int, data: bytes, privilege: int) -> Answer:
@@ -188,7 +188,7 @@ class BMC:
         self._observe()
 
     def _observe(self) -> None:
-        """Log what its sensors see to be the case now, and what no longer is."""
+        """Log the conditions of the sensors that have appeared or ended."""
         faults, on = self._faults, self._on
         now = sensors.USUAL
         if faults is not HEALTHY:
@@ -260,10 +260,10 @@ class BMC:
 
     def _turn(self, on: bool, at: float) -> None:
         self._turns = (at, on)
-        self._settle()  # without a delay it is due now
+        self._settle()  # without a delay the change is due now
 
     def _chassis_identify(self, data: bytes) -> Answer:
-        """Section 28.5: byte 1 is the interval in seconds, byte 2 has the bit for "until told otherwise"."""
+        """Section 28.5: byte 1 is the interval in seconds, a bit of byte 2 means "until told otherwise"."""
         if len(data) > (1 if self.faults.no_force_identify else 2):
             return WRONG_LENGTH, b""
         seconds = data[0] if data else _IDENTIFY_SECONDS
@@ -273,11 +273,11 @@ class BMC:
         return OK, b""
 
     def _identify(self, now: float) -> int:
-        """The state of the light, table 28-3: off, on for a time, on."""
+        """The state of the light, table 28-3: off, temporarily on, or on."""
         return 2 if self._identify_until == float("inf") else int(now < self._identify_until)
 
     def report(self) -> dict[str, Any]:
-        """Return the state of the machine and of the BMC's own things, for people and tests."""
+        """Return the state of the machine and of the BMC, for people and tests."""
         on = self.power_on
         return {
             "power_on": on,
@@ -319,7 +319,7 @@ def _of_log(command: Callable[[EventLog, bytes, Faults], Answer]) -> Callable[[B
 
 _CONTROLS: Final = {0: "off", 1: "on", 2: "cycle", 3: "reset", 4: "diag", 5: "soft"}
 
-#: By netFn and command: the privilege level that it needs (appendix G), and the method that carries it out.
+#: For each netFn and command: the privilege level that it needs (appendix G), and its method.
 _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]]]] = {
     (packet.NETFN_CHASSIS, 0x00): (packet.PRIVILEGE_USER, lambda bmc, data: identity.capabilities()),
     packet.GET_CHASSIS_STATUS: (packet.PRIVILEGE_USER, BMC._get_chassis_status),
@@ -366,7 +366,7 @@ _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]
     packet.GET_SEL_TIME: (packet.PRIVILEGE_USER, BMC._get_time),
     packet.SET_SEL_TIME: (packet.PRIVILEGE_OPERATOR, BMC._set_time),
 }
-#: The commands of which a BMC may lack a part, by the word of the fault.
+#: The part that each command belongs to, named as for the fault lacks.
 _PARTS: Final = {
     command: part
     for part, commands in {

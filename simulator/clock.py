@@ -1,4 +1,4 @@
-"""The clock of one simulated BMC, of either protocol, which dates the entries of its log."""
+"""The clock of one simulated BMC of either protocol. It dates the log entries."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from podium.simulator.faults import Faults
 
 _HOUR: Final = 3600.0
-_LAST: Final = 0xFFFFFFFE  # FFFFFFFFh is no time, section 37 of the IPMI v2.0 specification
+_LAST: Final = 0xFFFFFFFE  # FFFFFFFFh means no time, section 37 of the IPMI v2.0 specification
 
 
 class Clock:
-    """Follows the host's clock until it is set, or has a fault.
+    """A clock that follows the host's clock until it is set or has a fault.
 
     :param monotonic: seconds
     :param wall: seconds since 1970
@@ -25,19 +25,19 @@ class Clock:
         self._since = monotonic()
 
     def ahead(self, faults: Faults) -> float:
-        """Return the seconds by which it is ahead of the host's clock."""
+        """Return how many seconds this clock is ahead of the host's."""
         return self._ahead + (self._monotonic() - self._since) * faults.clock_drifts / _HOUR
 
     def now(self, faults: Faults) -> int:
-        """Return its time in whole seconds since 1970."""
+        """Return the time in whole seconds since 1970."""
         return min(max(int(self._wall() + self.ahead(faults)), 0), _LAST)
 
     def set(self, time: float) -> None:
-        """Set it to a number of seconds since 1970."""
+        """Set the clock to a number of seconds since 1970."""
         self._put(time - self._wall())
 
     def change(self, before: Faults, after: Faults) -> None:
-        """Follow a change of its faults: a clock that loses a fault is right again."""
+        """Apply a change of the faults. A clock that loses a fault is right again."""
         ahead = self.ahead(before)
         if (before.clock_off, before.clock_unset) != (after.clock_off, after.clock_unset):
             ahead = -self._wall() if after.clock_unset else after.clock_off

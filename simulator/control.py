@@ -1,4 +1,4 @@
-"""A Unix socket for changes of faults and power while the simulator runs: one JSON object per line.
+"""A Unix socket for changing faults and power while the simulator runs: one JSON object per line.
 
     {"set": "power", "to": "off", "where": "127.20.0.5"}
     {"set": "fault", "fault": "slow=2", "where": "10%"}
@@ -10,7 +10,7 @@
     {"add": "event", "event": {"sensor": "CPU1 Temp", "offset": 9}, "count": 1, "where": "127.20.0.5"}
     {"set": "password", "to": "...", "where": "127.20.0.5"}
 
-Each gets one line back: ``{"ok": true, ...}``, or ``{"ok": false, "error": "..."}``.
+The answer to each is one line: ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _FORMS: Final = (
 
 
 class ControlSocket:
-    """The socket of a running simulator, for its owner only: ``async with ControlSocket(sim, path)``.
+    """The socket of a running simulator, open only to its owner: ``async with ControlSocket(sim, path)``.
 
     :raises podium.errors.ConfigError: on entry, if the path cannot be used
     """
@@ -68,7 +68,7 @@ class ControlSocket:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            # It ends when the client leaves or stays silent, or when a line is too long.
+            # The connection ends when the client leaves or stays silent, or when a line is too long.
             with contextlib.suppress(OSError, ValueError, TimeoutError):
                 while line := await asyncio.wait_for(reader.readline(), _IDLE_SECONDS):
                     writer.write(json.dumps(answer(self._racks, line)).encode() + b"\n")
@@ -78,7 +78,7 @@ class ControlSocket:
 
 
 def answer(racks: Racks, line: bytes) -> dict[str, Any]:
-    """Carry out the request in one line, and return the answer."""
+    """Carry out the request in a line, and return the answer."""
     try:
         request = json.loads(line)
         if not isinstance(request, dict):
@@ -127,7 +127,7 @@ def _carry_out(racks: Racks, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Send one request to a running simulator and return its answer; blocks, for at most 30 seconds.
+    """Send one request to a running simulator and return its answer. Blocks for at most 30 seconds.
 
     :raises podium.errors.ConfigError: if no simulator answers there, or it refuses the request
     """
@@ -153,7 +153,7 @@ def _listening_socket(path: str) -> socket.socket:
     _remove_leftover(path)
     opened = socket.socket(socket.AF_UNIX)
     try:
-        # On Linux the file gets the mode of the socket, so that it is not open to others even for a moment.
+        # On Linux the file gets the mode of the socket, so it is never open to others.
         os.fchmod(opened.fileno(), 0o600)
         opened.bind(path)
     except OSError as wrong:

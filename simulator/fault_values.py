@@ -1,13 +1,13 @@
-"""The values of faults, as people write them: functions return fields of Faults, or raise ValueError."""
+"""Parses the values of faults. The functions return fields of Faults, or raise ValueError."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-#: What a Redfish BMC may answer instead of 401 to whoever it does not know.
+#: The forms, other than 401, of a Redfish BMC's answer to an unknown client.
 NOBODY: Final = ("400", "403", "404", "440", "500", "page", "redirect", "error", "nothing")
-#: Why a BMC does not take a password.
+#: Why a BMC refuses a password.
 REASONS: Final = ("length", "history", "complexity")
-#: What a BMC may have no commands for.
+#: The parts for which a BMC may lack commands.
 PARTS: Final = ("boot", "identify", "log", "clock", "sensors")
 _LOCKED: Final = 600.0  # seconds
 _YEARS: Final = 20 * 366 * 86400.0  # as seconds
@@ -22,7 +22,7 @@ def seconds(value: str) -> float:
 
 
 def in_seconds(field: str) -> Callable[[str], dict[str, Any]]:
-    """Return what reads seconds into a field."""
+    """Return a function that reads seconds into a field."""
     return lambda value: {field: seconds(value)}
 
 
@@ -35,8 +35,8 @@ def lossy(value: str) -> dict[str, Any]:
 
 
 def busy(value: str) -> dict[str, Any]:
-    """Whole seconds, as Retry-After has them."""
-    seconds = int(value.removesuffix("s"))  # as Retry-After has it
+    """Whole seconds, as in Retry-After."""
+    seconds = int(value.removesuffix("s"))  # as in Retry-After
     if not 0 < seconds <= 3600:
         raise ValueError
     return {"busy": seconds}
@@ -57,7 +57,7 @@ def redirects(value: str) -> dict[str, Any]:
 
 
 def forgets(value: str) -> dict[str, Any]:
-    """Commands, or seconds with their unit."""
+    """A number of commands, or seconds with their unit."""
     if value.endswith("s"):
         return {"forgets_after_commands": None, "forgets_after_seconds": seconds(value)}
     if int(value) < 1:
@@ -81,7 +81,7 @@ def refusal(value: str) -> dict[str, Any]:
 
 
 def lockout(value: str) -> dict[str, Any]:
-    """Wrong logins, and for how long they lock an account: ``3`` or ``3/60s``."""
+    """The number of wrong logins that lock an account, and for how long: ``3`` or ``3/60s``."""
     count, slash, span = value.partition("/")
     if not 1 <= int(count) <= 100:
         raise ValueError
@@ -89,14 +89,14 @@ def lockout(value: str) -> dict[str, Any]:
 
 
 def form(value: str) -> dict[str, Any]:
-    """The one form of a password that is taken, in bytes."""
+    """The only accepted form of a password, in bytes."""
     if value not in ("16", "20"):
         raise ValueError
     return {"password_form": int(value)}
 
 
 def boot_parameters(value: str) -> dict[str, Any]:
-    """Numbers of boot option parameters."""
+    """The numbers of boot option parameters."""
     numbers = tuple(sorted({int(one) for one in value.split(",")}))
     if not set(numbers) <= set(range(7)):
         raise ValueError
@@ -112,12 +112,12 @@ def lacks(value: str) -> dict[str, Any]:
 
 
 def clock_off(value: str) -> dict[str, Any]:
-    """Seconds, which may be negative; up to 20 years."""
+    """Seconds, up to 20 years; may be negative."""
     return {"clock_off": _signed_seconds(value, _YEARS)}
 
 
 def clock_drifts(value: str) -> dict[str, Any]:
-    """Seconds in an hour, which may be negative."""
+    """Seconds an hour; may be negative."""
     return {"clock_drifts": _signed_seconds(value, 3600)}
 
 

@@ -1,4 +1,4 @@
-"""The faults of simulated BMCs, and the words for them."""
+"""The faults of simulated BMCs, and their names."""
 
 import difflib
 from collections.abc import Callable
@@ -18,33 +18,33 @@ class Faults:
 
     :param dead: whether it never answers
     :param slow: seconds by which its answers are late
-    :param lossy: probability, 0 to 1, with which each datagram is lost, in either direction
+    :param lossy: probability, 0 to 1, that a datagram in either direction is lost
     :param wrong_password: whether it has a different password
     :param session_table_full: whether it has no room for a new session
-    :param forgets_after_commands: commands after which a session is forgotten
-    :param forgets_after_seconds: age in seconds at which a session is forgotten
-    :param stale: seconds for which the power state from before a switch is reported
-    :param refuses: seconds after a power control for which the next one is refused
-    :param lies: whether power controls are acknowledged and not carried out
-    :param no_suite_17: the status that an Open Session Request for cipher suite 17 meets; 0 for none
+    :param forgets_after_commands: commands after which it forgets a session
+    :param forgets_after_seconds: age in seconds at which it forgets a session
+    :param stale: seconds after a switch for which it reports the old power state
+    :param refuses: seconds after a power control for which it refuses the next one
+    :param lies: whether it acknowledges power controls without carrying them out
+    :param no_suite_17: the status that answers an Open Session Request for cipher suite 17; 0 for none
     :param slow_reset: seconds by which the answer to a reset is late
     :param busy: seconds for which it answers only 503 with Retry-After, in every other such span
-    :param says_nobody: the form in which it tells that there is no session, if not with 401
-    :param redirects_posts: the status with which each POST and DELETE is redirected to its path with a slash
-    :param starts: seconds for which its service root has hardly anything in it
-    :param drops_events: seconds after which an event stream is closed
-    :param password_refused: why it does not take a new password; empty if it does
+    :param says_nobody: the form of its answer without a session, if not 401
+    :param redirects_posts: the status that redirects each POST and DELETE to its path with a slash
+    :param starts: seconds for which its service root is almost empty
+    :param drops_events: seconds after which it closes an event stream
+    :param password_refused: why it refuses a new password; empty if it accepts it
     :param password_reboots: seconds for which it is away after a change of its password
-    :param password_form: the one form of a password that it takes, 16 or 20 bytes; 0 for both
-    :param boot_lies: whether it takes a boot device and boots from what it did before
-    :param boot_settings: whether a boot device is taken in a settings resource alone
-    :param boot_mode_alone: whether it wants the boot mode in a request of its own
-    :param boot_whole: whether it wants target, mode and how long it is meant together
-    :param boot_unlisted: whether it does not list what it boots from
-    :param lacks: what it has no commands for, of :data:`podium.simulator.fault_values.PARTS`
+    :param password_form: the only form of a password that it accepts, 16 or 20 bytes; 0 for both
+    :param boot_lies: whether it accepts a boot device and still boots from the old one
+    :param boot_settings: whether it accepts a boot device only in a settings resource
+    :param boot_mode_alone: whether it requires a separate request for the boot mode
+    :param boot_whole: whether it requires target, mode and duration in one request
+    :param boot_unlisted: whether it does not list its boot devices
+    :param lacks: the parts for which it has no commands, of :data:`podium.simulator.fault_values.PARTS`
     :param no_boot_parameters: the boot option parameters that cannot be set
     :param slow_log: seconds by which answers about the log are late
-    :param slow_erase: seconds that the erasure of the log takes
+    :param slow_erase: seconds that erasing the log takes
     :param clock_off: seconds by which the clock is ahead until it is set
     :param clock_drifts: seconds that the clock gains in an hour
     :param lockout: wrong logins in a row that lock an account; 0 for any number
@@ -182,11 +182,11 @@ HEALTHY: Final = Faults()
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of fault, as people write it.
+    """A kind of fault, as users write it.
 
     :param fields: the fields of :class:`Faults` that it sets
     :param value: a description of its value, for messages; None if it takes none
-    :param parse: turns the value into fields of :class:`Faults`, raising ValueError for a bad one
+    :param parse: turns the value into fields of :class:`Faults`; raises ValueError for a bad value
     :param protocols: protocols of the BMCs that can have it
     """
 
@@ -350,7 +350,7 @@ KINDS: Final[dict[str, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A kind of fault that appears or goes away: new values for fields of :class:`Faults`."""
+    """The appearance or end of a kind of fault: new values for fields of :class:`Faults`."""
 
     kind: str
     fields: dict[str, Any]
@@ -364,7 +364,7 @@ class Change:
 def parse_fault(text: str) -> Change:
     """Read ``KIND`` or ``KIND=VALUE``.
 
-    :raises podium.errors.ConfigError: with the kinds that exist, or the values that are allowed
+    :raises podium.errors.ConfigError: for an unknown kind or a bad value; the message lists those that exist
     """
     name, equals, value = text.partition("=")
     kind = _kind(name)
@@ -399,7 +399,7 @@ def _kind(name: str) -> Kind:
 
 
 def parse_placed(text: str) -> tuple[Change, str]:
-    """Read ``KIND[=VALUE]:WHERE``; :func:`podium.simulator.selection.select` reads WHERE.
+    """Read ``KIND[=VALUE]:WHERE``. :func:`podium.simulator.selection.select` reads WHERE.
 
     :raises podium.errors.ConfigError: if it does not have that form
     """

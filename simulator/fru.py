@@ -1,4 +1,4 @@
-"""The FRU data of a simulated machine: manufacturer, model, and its own serial number.
+"""The FRU data of a simulated machine: manufacturer, model and serial number.
 
 Source: Platform Management FRU Information Storage Definition v1.0.
 """
@@ -44,7 +44,7 @@ def read(number: int, asked: bytes, limit: int) -> codes.Answer:
 def data(number: int) -> bytes:
     """Return the common header (section 8), board area (section 11) and product area (section 12).
 
-    :param number: the number from which the serial numbers are derived
+    :param number: determines the serial numbers
     """
     board = _area(bytes((_ENGLISH, 0, 0, 0)), "Podium", "Simulated Board", f"SB{number:08X}", "SB-1", "")
     product = _area(

@@ -1,4 +1,4 @@
-"""The command ``podium-sim``: simulated BMCs on this host, and the client that changes them meanwhile."""
+"""The command ``podium-sim``: runs simulated BMCs on this host, and changes them while they run."""
 
 import argparse
 import asyncio
@@ -15,10 +15,10 @@ from podium.simulator.rack import Racks
 from podium.simulator.redfish.server import RedfishSimulator
 from podium.simulator.server import Simulator
 
-#: BMCs of one protocol, and the nodes file for them once they serve.
+#: BMCs of one protocol, and the nodes for the nodes file once they serve.
 _Part = tuple[Simulator | RedfishSimulator, Callable[[], nodes.Enrolment]]
 
-#: Addresses in a certificate that clients check.
+#: The most addresses in a certificate that clients check.
 _NAMED: Final = 256
 
 _EXAMPLES: Final = """\
@@ -172,7 +172,7 @@ def _ctl(arguments: argparse.Namespace) -> int:
 
 
 def _event(words: Sequence[str], ended: bool) -> dict[str, object]:
-    """:raises podium.errors.ConfigError: if the words are no event"""
+    """:raises podium.errors.ConfigError: if the words are not an event"""
     match words:
         case [sensor, offset, where] if offset.isdecimal():
             event = {"sensor": sensor, "offset": int(offset), "ended": ended}
@@ -204,7 +204,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         if arguments.nodes_file:
             text = nodes.render_nodes(enrolments, as_json=arguments.nodes_file.endswith(".json"))
             await asyncio.to_thread(nodes.write_file, arguments.nodes_file, text)
-        # Standard output is for the nodes file if it goes there.
+        # Keep standard output free for the nodes file if it goes there.
         stream = sys.stderr if arguments.nodes_file == "-" else sys.stdout
         described = " and ".join(map(_described, (simulator for simulator, _ in parts)))
         stream.write(f"podium-sim: {described}, user {arguments.user}\n")
@@ -233,7 +233,7 @@ def _ipmi(arguments: argparse.Namespace) -> _Part:
 def _redfish(arguments: argparse.Namespace) -> _Part:
     settings = options.redfish_settings(arguments)
     endpoints = options.redfish_endpoints(arguments)
-    # A certificate that nobody checks is as small as that of one BMC.
+    # If nobody checks the certificate, it is as small as that of one BMC.
     named = _NAMED if arguments.tls_ca_file else 1
     simulator = RedfishSimulator(
         endpoints.addresses, endpoints.port, settings=settings, tls=not arguments.http, named=named

@@ -18,7 +18,7 @@ _LAST_ADDRESS: Final = 0xFFFFFFFE
 
 
 def address_range(first: str, count: int) -> range:
-    """Return ``count`` IPv4 addresses upward from ``first``, as integers.
+    """Return ``count`` consecutive IPv4 addresses from ``first`` on, as integers.
 
     :raises podium.errors.ConfigError: if ``first`` is not a usable IPv4 address, or the range is too long
     """
@@ -51,16 +51,16 @@ def is_loopback(addresses: range) -> bool:
 
 
 def node_name(index: int) -> str:
-    """Return the name of the node at ``index``, counted from 0: racks of 48, padded so that ranges fold."""
+    """Return the name of the node at ``index``, counted from 0. Racks of 48; padded so that ranges fold."""
     rack, place = divmod(index, RACK)
     return f"r{rack + 1}n{place + 1:02}"
 
 
 def write_file(path: str, pieces: Iterator[str]) -> None:
-    """Write a file whole or not at all, readable by its owner only, because a nodes file holds the password.
+    """Write a file atomically, readable only by its owner, because a nodes file holds the password.
 
     :param path: a file's path, or ``-`` for standard output
-    :param pieces: pieces of the text, such as from :func:`render_nodes`
+    :param pieces: pieces of the text, as from :func:`render_nodes`
     :raises podium.errors.ConfigError: if it cannot be written
     """
     if path == "-":
@@ -83,7 +83,7 @@ def write_file(path: str, pieces: Iterator[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """The nodes of one simulator process that speak one protocol, as they are enrolled.
+    """The nodes of one simulator process that speak one protocol, for enrolment.
 
     :param driver: the name of the driver
     :param infos: the driver_info of each node
@@ -111,7 +111,7 @@ def redfish_enrolment(
     """Return the nodes of BMCs that speak Redfish.
 
     :param systems: machines behind each BMC
-    :param verify_ca: whether the certificate is checked, or the file with the trusted certificate
+    :param verify_ca: whether to check the certificate, or the file with the trusted certificate
     """
     common = {"redfish_username": user, "redfish_password": password, "redfish_verify_ca": verify_ca}
     if systems == 1:
@@ -127,8 +127,8 @@ def redfish_enrolment(
 def render_nodes(enrolments: Iterable[Enrolment], *, as_json: bool) -> Iterator[str]:
     """Yield a file for ``podium node import`` in pieces: JSON, or YAML with one node per line.
 
-    The YAML is put together by hand, because a general writer takes minutes for 100,000 nodes; JSON's
-    strings are YAML's double-quoted ones.
+    The YAML is assembled by hand, because a general writer takes minutes for 100,000 nodes. JSON strings are
+    valid double-quoted YAML strings.
     """
     yield '{"nodes": [\n' if as_json else "nodes:\n"
     count = 0

@@ -1,4 +1,4 @@
-"""Reads the options of ``podium-sim`` into the settings of each protocol's BMCs."""
+"""Converts the options of ``podium-sim`` into the settings of each protocol's BMCs."""
 
 import argparse
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Endpoints:
 def check(arguments: argparse.Namespace) -> None:
     """Check the options of both protocols.
 
-    :raises podium.errors.ConfigError: if one makes no sense
+    :raises podium.errors.ConfigError: if an option makes no sense
     """
     if not 0 <= arguments.power_delay <= 3600:
         raise errors.ConfigError(f"--power-delay {arguments.power_delay}: give 0 to 3600 seconds")
@@ -45,16 +45,16 @@ def check(arguments: argparse.Namespace) -> None:
 def ipmi_endpoints(arguments: argparse.Namespace) -> Endpoints:
     """Return the endpoints of the IPMI BMCs.
 
-    :raises podium.errors.ConfigError: if there can be none
+    :raises podium.errors.ConfigError: if the options allow none
     """
     port = IPMI_PORT if arguments.port is None else arguments.port
     return Endpoints(nodes.address_range(arguments.address or IPMI_ADDRESS, arguments.ipmi), port)
 
 
 def redfish_endpoints(arguments: argparse.Namespace) -> Endpoints:
-    """Return the endpoints of the Redfish BMCs; without IPMI BMCs the general options are theirs.
+    """Return the endpoints of the Redfish BMCs. Without IPMI BMCs, the general options apply to them.
 
-    :raises podium.errors.ConfigError: if there can be none
+    :raises podium.errors.ConfigError: if the options allow none
     """
     first, port = arguments.redfish_address, arguments.redfish_port
     if arguments.ipmi is None:
@@ -72,7 +72,7 @@ def redfish_endpoints(arguments: argparse.Namespace) -> Endpoints:
 
 
 def ipmi_settings(arguments: argparse.Namespace) -> tuple[bmc.Settings, str | None]:
-    """Return the settings of every IPMI BMC, and Kg in the digits that driver_info has.
+    """Return the settings of every IPMI BMC, and Kg in the digits used in driver_info.
 
     :raises podium.errors.ConfigError: if the settings are impossible
     """
@@ -128,9 +128,9 @@ def _bytes(digits: str) -> bytes:
 
 
 def read_secret(path: str) -> str:
-    """Return what is in a file, without line breaks around it.
+    """Return the contents of a file, without line breaks at either end.
 
-    :raises podium.errors.ConfigError: it cannot be read
+    :raises podium.errors.ConfigError: if the file cannot be read
     """
     try:
         return Path(path).read_text(encoding="utf-8").strip("\r\n")

@@ -1,4 +1,4 @@
-"""The one port of all BMCs of a protocol."""
+"""The port that all BMCs of a protocol share."""
 
 import contextlib
 import errno
@@ -8,16 +8,16 @@ from podium import errors
 
 
 def bind(opened: socket.socket, port: int, *, loopback: bool) -> None:
-    """Bind a socket to a port at all addresses, and close it if that fails.
+    """Bind a socket to a port at all addresses. Closes the socket on failure.
 
     :param port: 0 for a free one
-    :param loopback: whether only this host may reach it
+    :param loopback: whether only this host may reach the port
     :raises podium.errors.ConfigError: if the port cannot be used
     """
     protocol = "TCP" if opened.type == socket.SOCK_STREAM else "UDP"
     try:
         if loopback:
-            # Keeps other hosts out. Without permission for this, they still cannot reach a served address.
+            # Keeps other hosts out. Without this permission, they still cannot reach a served address.
             with contextlib.suppress(PermissionError):
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
         opened.bind(("0.0.0.0", port))

@@ -1,7 +1,7 @@
-"""How simulated BMCs bend the rules of IPMI over LAN, as real ones do; docs/ipmi.md names some of them.
+"""How simulated BMCs violate the rules of IPMI over LAN, as real ones do; docs/ipmi.md names some of them.
 
-Functions of a BMC's faults and of what a BMC without any would send. Section and table numbers are those of
-the IPMI v2.0 specification, revision 1.1.
+The functions take a BMC's faults, and the data that a BMC without faults would send. Section and table
+numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
 
 from dataclasses import replace
@@ -11,16 +11,16 @@ from podium.drivers.ipmi.lan import crypto, packet
 from podium.simulator.faults import Faults
 
 _TRAILING: Final = b"\0\0\0\0"
-#: Bytes of an answer up to the authentication code, which OpenBMC sends in its refusals too.
+#: Bytes of an answer before the authentication code. OpenBMC's refusals have this length too.
 _FULL: Final = {packet.OPEN_SESSION_RESPONSE: 36, packet.RAKP_2: 40, packet.RAKP_4: 8}
 _SHA256: Final = 32
 
 
 def opening(faults: Faults, kind: int, asked: bytes, payload: bytes) -> bytes:
-    """The payload of an answer that opens a session.
+    """Return the payload of an answer that opens a session.
 
     :param kind: its type
-    :param asked: the payload of what it answers
+    :param asked: the payload of the request
     """
     refusal, status = payload[1] != 0, payload[1:2]
     if refusal and faults.blank_refusals:
@@ -41,7 +41,7 @@ def opening(faults: Faults, kind: int, asked: bytes, payload: bytes) -> bytes:
 
 
 def exchange(faults: Faults, usual: crypto.Exchange, privilege: int) -> crypto.Exchange:
-    """What the codes are computed from.
+    """Return the input of the authentication codes.
 
     :param privilege: that of the Open Session Request
     """
@@ -53,17 +53,17 @@ def exchange(faults: Faults, usual: crypto.Exchange, privilege: int) -> crypto.E
 
 
 def confirmed(faults: Faults, usual: crypto.Exchange) -> crypto.Exchange:
-    """What the code of RAKP message 3 is compared with."""
+    """Return the input of the code that RAKP message 3 is compared with."""
     return replace(usual, role=usual.role & 0x0F) if faults.no_lookup_bit else usual
 
 
 def message(faults: Faults, usual: bytes) -> bytes:
-    """A response inside of a session, before it is sealed."""
+    """Return a response inside a session, before it is sealed."""
     if not faults.wrong_checksums:
         return usual
     return usual[:2] + bytes((usual[2] ^ 0xFF,)) + usual[3:-1] + bytes((usual[-1] ^ 0xFF,))
 
 
 def datagram(faults: Faults, usual: bytes) -> bytes:
-    """Any answer as it is sent."""
+    """Return an answer as it is sent."""
     return usual + _TRAILING if faults.trailing_bytes else usual

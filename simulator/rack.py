@@ -1,4 +1,4 @@
-"""The parts that simulated BMCs of all protocols share: addresses, faults and power."""
+"""The parts common to simulated BMCs of all protocols: addresses, faults and power."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -9,7 +9,7 @@ from podium import errors
 from podium.simulator import faults, nodes, selection
 from podium.simulator.accounts import Accounts
 
-_EVENTS: Final = 65535  # entries that are added at one time
+_EVENTS: Final = 65535  # entries added at one time
 
 
 class Simulated(Protocol):
@@ -21,11 +21,11 @@ class Simulated(Protocol):
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The last power commands that were carried out, oldest first."""
+        """The last power commands carried out, oldest first."""
 
 
 class Racks:
-    """All BMCs of a simulator, which may speak several protocols, each in a rack of its own.
+    """All BMCs of a simulator. They may speak several protocols, each in its own rack.
 
     :param racks: at least one; their addresses differ
     """
@@ -36,28 +36,28 @@ class Racks:
     def place(self, placed: Iterable[str]) -> None:
         """Give some BMCs faults, each ``KIND[=VALUE]:WHERE``.
 
-        :raises podium.errors.ConfigError: if one cannot be understood
+        :raises podium.errors.ConfigError: if a fault cannot be understood
         """
         for text in placed:
             change, where = faults.parse_placed(text)
             self._change(change, where)
 
     def set_fault(self, fault: str, where: str) -> int:
-        """Give ``KIND[=VALUE]`` to BMCs, see :func:`podium.simulator.selection.select`; return how many.
+        """Give ``KIND[=VALUE]`` to BMCs, see :func:`podium.simulator.selection.select`. Returns how many.
 
-        :raises podium.errors.ConfigError: if either cannot be understood, or such BMCs cannot have the fault
+        :raises podium.errors.ConfigError: if either cannot be understood, or these BMCs cannot have the fault
         """
         return self._change(faults.parse_fault(fault), where)
 
     def clear_fault(self, kind: str, where: str) -> int:
-        """Clear a kind of fault, or ``all``, of some BMCs; return how many.
+        """Clear a kind of fault, or ``all``, of some BMCs. Returns how many.
 
         :raises podium.errors.ConfigError: if either cannot be understood
         """
         return self._change(faults.parse_clear(kind), where)
 
     def set_power(self, on: bool, where: str) -> int:
-        """Switch the machines at some addresses, like a person at the power button; return how many.
+        """Switch the machines at some addresses, like a person at the power button. Returns how many.
 
         :raises podium.errors.ConfigError: if ``where`` cannot be understood
         """
@@ -67,7 +67,7 @@ class Racks:
         return len(chosen)
 
     def set_password(self, password: str, where: str) -> int:
-        """Give some BMCs' own accounts a password, like a person at their web pages; return how many.
+        """Set the password of some BMCs' own accounts, like a person on their web pages. Returns how many.
 
         :raises podium.errors.ConfigError: if ``where`` cannot be understood
         """
@@ -77,7 +77,7 @@ class Racks:
         return len(chosen)
 
     def accounts(self, where: str) -> dict[str, Mapping[str, Any]]:
-        """Return by address how logins and changes of the password went, and the password's SHA-256.
+        """Return counts of logins and password changes, and the password's SHA-256, by address.
 
         :raises podium.errors.ConfigError: if ``where`` cannot be understood
         """
@@ -93,24 +93,24 @@ class Racks:
         return dict(counts)
 
     def log(self, where: str) -> dict[str, Mapping[str, Any]]:
-        """Return by address whether machines are on, and the last power commands that their BMCs carried out.
+        """Return whether machines are on, and their BMCs' last power commands, by address.
 
         :raises podium.errors.ConfigError: if ``where`` cannot be understood
         """
         return {nodes.text(address): rack.account(address) for rack, address in self._select(where)}
 
     def machines(self, where: str) -> dict[str, Mapping[str, Any]]:
-        """Return by address the state of BMCs, and what their machines booted from.
+        """Return the state of BMCs, and their machines' last boot devices, by address.
 
         :raises podium.errors.ConfigError: if ``where`` cannot be understood
         """
         return {nodes.text(address): rack.state(address) for rack, address in self._select(where)}
 
     def add_event(self, event: Mapping[str, Any], count: int, where: str) -> int:
-        """Add an entry to the event logs of some BMCs, ``count`` times to each; return how many BMCs.
+        """Add an entry ``count`` times to the event logs of some BMCs. Returns the number of BMCs.
 
-        :param event: in the form that :meth:`Rack.log_event` takes
-        :raises podium.errors.ConfigError: if one cannot be understood
+        :param event: in the form that :meth:`Rack.log_event` accepts
+        :raises podium.errors.ConfigError: if an argument cannot be understood
         """
         if not 1 <= count <= _EVENTS:
             raise errors.ConfigError(f"an event is added 1 to {_EVENTS} times, not {count}")
@@ -165,7 +165,7 @@ class Rack(Racks, ABC):
         return {"power_on": bmc.power_on, "log": bmc.log}
 
     def state(self, address: int) -> Mapping[str, Any]:
-        """Return the state of one BMC, and what its machine booted from."""
+        """Return the state of one BMC, and its machine's last boot device."""
         return {"power_on": self.at(address).power_on}
 
     def log_event(self, address: int, event: Mapping[str, Any], count: int) -> None:
@@ -176,9 +176,9 @@ class Rack(Racks, ABC):
         raise errors.ConfigError(f"{nodes.text(address)} speaks {self.protocol}, and has no event log")
 
     def check(self, change: faults.Change) -> None:
-        """Check that BMCs of this protocol can have a kind of fault.
+        """Check that BMCs of this protocol support a kind of fault.
 
-        :raises podium.errors.ConfigError: if they cannot
+        :raises podium.errors.ConfigError: if they do not
         """
         kinds = [name for name, kind in faults.KINDS.items() if self.protocol in kind.protocols]
         if change.kind in faults.KINDS and change.kind not in kinds:

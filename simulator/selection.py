@@ -1,4 +1,4 @@
-"""Selects simulated BMCs by addresses, numbers or a share of all."""
+"""Selects simulated BMCs by address, number or share of the total."""
 
 import ipaddress
 import itertools
@@ -14,10 +14,10 @@ def select(where: str, ranges: Sequence[range], kind: str = "") -> Sequence[int]
     """Return the addresses that ``where`` selects.
 
     :param where: an address, a range of addresses (``127.20.0.5-127.20.0.9``), numbers of BMCs counted
-        from 1 (``1,5,7-9``), or a share of all (``10%``), which is spread evenly and is always the same one
+        from 1 (``1,5,7-9``), or a share of all (``10%``), which is spread evenly and always the same
     :param ranges: the addresses of all BMCs, one range for each protocol
     :param kind: the kind of fault; the shares of two kinds are different BMCs if there is room
-    :raises podium.errors.ConfigError: if it is none of these, or outside the ranges
+    :raises podium.errors.ConfigError: if ``where`` has another form, or is outside the ranges
     """
     if where.endswith("%"):
         return _share(where, ranges, kind)

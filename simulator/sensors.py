@@ -1,7 +1,7 @@
 """The sensors of a simulated machine: their records, and their readings, which depend on the machine.
 
-All machines have the same ones, so that they cost no memory. Section and table numbers are those of the IPMI
-v2.0 specification, revision 1.1.
+All machines share the same sensors, which saves memory. Section and table numbers are those of the IPMI v2.0
+specification, revision 1.1.
 """
 
 import functools
@@ -15,7 +15,7 @@ from podium.simulator.ipmi.sensor_kinds import NO_DATA, SENSOR_SPECIFIC, VERSION
 
 _EVENT_ONLY, _CONTROLLER = 0x03, 0x12  # record types
 _WHOLE: Final = 0xFF
-RESERVATION: Final = b"\x01\x00"  #: the only one, as nobody changes the records
+RESERVATION: Final = b"\x01\x00"  #: the only reservation, because the records never change
 _EVENT_REVISION: Final = 0x04
 _DEASSERTED: Final = 0x80
 
@@ -39,7 +39,7 @@ def _fan(place: int, **faulty: int) -> Analog:
 
 
 def _volts(name: str, factors: tuple[int, int, int, int], on: int) -> Analog:
-    """Return a voltage sensor with thresholds at 5 and 10 % from its value."""
+    """Return a voltage sensor with thresholds 5 and 10 % from its value."""
     m, b, b_exponent, _ = factors
     base = b * 10.0**b_exponent
 
@@ -143,13 +143,13 @@ _RECORDS: Final = tuple(
 
 
 def info() -> bytes:
-    """Return the answer to Get SDR Repository Info (section 33.9): full, never changed, with reservations."""
+    """Return the answer to Get SDR Repository Info (section 33.9): full, unchanged, with reservations."""
     changed = (0x60000000).to_bytes(4, "little")
     return bytes((VERSION,)) + len(_RECORDS).to_bytes(2, "little") + bytes(2) + changed * 2 + b"\x02"
 
 
 def part(data: bytes, limit: int) -> codes.Answer:
-    """Get SDR, section 33.12: a part of a record needs a reservation, the beginning of one does not.
+    """Get SDR, section 33.12. Reading from the middle of a record needs a reservation.
 
     :param limit: bytes of a record that fit into an answer
     """
@@ -169,7 +169,7 @@ def part(data: bytes, limit: int) -> codes.Answer:
 
 
 def record(identity: int) -> tuple[bytes, bytes] | None:
-    """Return the ID of the following record, as bytes, and a record; None if no record has that ID.
+    """Return the ID of the next record as bytes, and a record; None if no record has that ID.
 
     :param identity: 0 for the first
     """
@@ -190,14 +190,14 @@ def reading(data: bytes, on: bool, faults: Faults) -> codes.Answer:
 
 
 def thresholds(data: bytes) -> codes.Answer:
-    """Get Sensor Thresholds, section 35.9; a sensor with states has none."""
+    """Get Sensor Thresholds, section 35.9. Discrete sensors have none."""
     if len(data) != 1:
         return codes.WRONG_LENGTH, b""
     found = _SENSORS[data[0] - 1] if 0 < data[0] <= len(_SENSORS) else None
     return (codes.OK, found.thresholds()) if isinstance(found, Analog) else (codes.NOT_PRESENT, b"")
 
 
-#: Names of sensors, and for events of each its number, its type and its event/reading type.
+#: By sensor name: the number, sensor type and event/reading type in its events.
 _EVENTS: Final = {
     sensor.name: (number, sensor.type, sensor.reading_type) for number, sensor in enumerate(_SENSORS, 1)
 } | {"Event Log": (len(_SENSORS) + 1, _EVENT_LOG, SENSOR_SPECIFIC)}
@@ -205,11 +205,11 @@ NAMES: Final = tuple(_EVENTS)
 
 
 def event(name: str, offset: int, *, ended: bool, on: bool, faults: Faults) -> bytes:
-    """Return 9 bytes of a system event record from the generator ID on, table 32-1.
+    """Return the 9 bytes of a system event record from the generator ID on (table 32-1).
 
     :param name: one of NAMES
-    :param offset: which event, 0 to 15, by tables 42-2 and 42-3
-    :param ended: whether it was deasserted
+    :param offset: of the event, 0 to 15, see tables 42-2 and 42-3
+    :param ended: whether the event was deasserted
     """
     number, kind, reading_type = _EVENTS[name]
     data = bytes((offset, NO_DATA, NO_DATA))
@@ -223,12 +223,12 @@ def event(name: str, offset: int, *, ended: bool, on: bool, faults: Faults) -> b
 def asserted(
     on: bool, power_fault: bool, cooling_fault: bool, drive_fault: bool, intrusion: bool
 ) -> frozenset[tuple[str, int]]:
-    """Return names of sensors and offsets of events: what is the case in a machine with some faults."""
+    """Return the asserted events of a machine with some faults: sensor names and event offsets."""
     faults = Faults(
         power_fault=power_fault, cooling_fault=cooling_fault, drive_fault=drive_fault, intrusion=intrusion
     )
     return frozenset((sensor.name, offset) for sensor in _SENSORS for offset in sensor.asserted(on, faults))
 
 
-#: What is the case in a machine without faults, whether it is on or off.
+#: The asserted events of a machine without faults, whether it is on or off.
 USUAL: Final = asserted(False, False, False, False, False)

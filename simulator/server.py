@@ -1,4 +1,4 @@
-"""All simulated IPMI BMCs behind one UDP socket: a hundred thousand need one process and one file."""
+"""All simulated IPMI BMCs behind one UDP socket: a hundred thousand need one process and one descriptor."""
 
 import asyncio
 import ipaddress
@@ -15,7 +15,7 @@ from podium.simulator.ipmi import events
 from podium.simulator.rack import Rack
 from podium.simulator.session import LanChannel
 
-# Linux's numbers; Python's socket module has no names for them.
+# Linux's numbers; Python's socket module does not define them.
 _IP_PKTINFO: Final = 8
 _SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
@@ -23,7 +23,7 @@ _SO_RCVBUFFORCE: Final = 33
 _BUFFER: Final = 32 << 20
 _DATAGRAM: Final = 1024
 _PKTINFO_SPACE: Final = socket.CMSG_SPACE(12)
-#: Datagrams taken in one wake-up, so that timers and the control socket get their turn under load.
+#: Datagrams processed in one wake-up, so that timers and the control socket run under load.
 _BURST: Final = 128
 _LATE_LIMIT: Final = 100_000
 
@@ -34,10 +34,10 @@ _Ancillary = list[tuple[int, int, bytes]]
 class Counters:
     """Counts of datagrams so far.
 
-    :param received: datagrams that came to a served address
+    :param received: datagrams that arrived at a served address
     :param answered: datagrams sent
     :param dropped: datagrams lost on purpose, in either direction
-    :param malformed: datagrams that a BMC does not understand, or that no key of its sessions fits
+    :param malformed: datagrams that a BMC does not understand, or that fit none of its sessions' keys
     :param unsent: answers that the system refused to send
     """
 
@@ -51,7 +51,7 @@ class Counters:
 class Simulator(Rack):
     """BMCs at consecutive addresses: ``async with Simulator(address_range("127.20.0.1", 48)) as sim``.
 
-    It serves while the event loop runs; everything else may be called from other threads as well.
+    It serves while the event loop runs. Everything else may also be called from other threads.
 
     :param addresses: from :func:`podium.simulator.nodes.address_range`
     :param port: the UDP port of all BMCs; 0 for a free one, see :attr:`port`
@@ -108,7 +108,7 @@ class Simulator(Rack):
         return self._channel(address).bmc
 
     def account(self, address: int) -> Mapping[str, Any]:
-        """Return the log of one BMC, its sessions, and which clients gave it commands by turns."""
+        """Return the log of one BMC, its sessions, and the changes of the client that commands it."""
         channel = self._channel(address)
         return {
             **super().account(address),
@@ -119,7 +119,7 @@ class Simulator(Rack):
         }
 
     def state(self, address: int) -> Mapping[str, Any]:
-        """Return the state of one BMC, and what its machine booted from."""
+        """Return the state of one BMC, and its machine's last boot device."""
         return self._channel(address).bmc.report()
 
     def log_event(self, address: int, event: Mapping[str, Any], count: int) -> None:
@@ -158,10 +158,10 @@ class Simulator(Rack):
         for _ in range(_BURST):
             try:
                 datagram, ancillary, _, peer = self._socket.recvmsg(_DATAGRAM, _PKTINFO_SPACE)
-            except OSError:  # mostly: there is no more
+            except OSError:  # usually because there are no more datagrams
                 return
             try:
-                # struct in_pktinfo, ip(7): interface, local address, and the address in the datagram's header
+                # struct in_pktinfo, ip(7): interface, local address, and address in the datagram's header
                 channel = self._channel(int.from_bytes(ancillary[0][2][8:12]))
             except (KeyError, IndexError):
                 continue
@@ -179,7 +179,7 @@ class Simulator(Rack):
                 continue
             if answer is None:
                 continue
-            # The unchanged control message makes the answer leave from the address that was asked.
+            # The unchanged control message sends the answer from the address that received the request.
             if found is faults.HEALTHY:
                 self._send(answer, ancillary, peer)
             else:

@@ -1,6 +1,6 @@
-"""The LAN channel of one simulated BMC: sessions are opened, used and lost, seen from the BMC's side.
+"""The LAN channel of one simulated BMC: the BMC's side of opening, using and losing sessions.
 
-It takes and returns datagrams and does no I/O. Section and table numbers are those of the IPMI v2.0
+It takes and returns datagrams, without any I/O. Section and table numbers are those of the IPMI v2.0
 specification, revision 1.1.
 """
 
@@ -58,7 +58,7 @@ class Session:
         self.limit = limit
         self.privilege = min(limit, packet.PRIVILEGE_USER)
         self.exchange: crypto.Exchange | None = None
-        self.keys: crypto.SessionKeys | None = None  # once it is active
+        self.keys: crypto.SessionKeys | None = None  # set once the session is active
         self.window = crypto.SequenceWindow()
         self.sequence = 0
         self.request = self.answer = b""
@@ -91,11 +91,11 @@ class LanChannel:
         self.bmc = bmc.BMC(settings, int.from_bytes(guid[-4:]))
         self.guid = guid
         self.sessions_opened = 0  #: successful log-ins
-        self.logins_refused = 0  #: log-ins that failed for user, password, key or role
-        self.most_sessions = 0  #: the most that were active at one time
+        self.logins_refused = 0  #: log-ins refused for user, password, key or role
+        self.most_sessions = 0  #: the most sessions active at one time
         self._asking: Any = None
-        self._client: Any = None  # that gave the last command, other than to close a session
-        #: When each client gave one after another client had, and its address; the last of them.
+        self._client: Any = None  # that sent the last command, except Close Session
+        #: The last changes of the commanding client: the time, and the new client's address.
         self.clients: deque[tuple[float, Any]] = deque(maxlen=_CLIENTS)
 
     @property
@@ -164,9 +164,9 @@ class LanChannel:
         ).encode()
 
     def _make_room(self, console_id: int, now: float) -> bool:
-        """Return whether there is room for a session; unfinished log-ins and idle sessions make room."""
+        """Return whether there is room for a session. Drops unfinished log-ins and idle sessions for it."""
         opening = [one for one in self._sessions.values() if one.keys is None]
-        gone = [one for one in opening if one.console_id == console_id]  # its request was sent again
+        gone = [one for one in opening if one.console_id == console_id]  # repeated requests
         if len(self._sessions) - len(gone) >= self._settings.session_limit:
             idle = [one for one in self._sessions.values() if now - one.used >= _IDLE_SECONDS]
             gone += idle or opening[:1]
@@ -214,7 +214,7 @@ class LanChannel:
             return handshake.Refusal(message.tag, _INVALID_SESSION, 0).encode()
         user = self.bmc.accounts.named(session.exchange.user)
         if message.status:
-            if session.keys is None:  # the console found that we do not know the password
+            if session.keys is None:  # the console refused our RAKP message 2
                 if message.status == _INVALID_INTEGRITY_CHECK:
                     self.bmc.accounts.failed(user, self.bmc.faults)
                 self._refuse(session, message.tag, message.status)
@@ -250,7 +250,7 @@ class LanChannel:
             del self._sessions[session.bmc_id]
             return None
         session.used = now
-        # A repeated request differs only in its session sequence number; it is not carried out twice.
+        # A repeated request differs only in its session sequence number. It is not carried out twice.
         if message != session.request:
             netfn, number, command, data = _request(message)
             code, answer = self._carry_out(session, netfn, command, data)
@@ -258,7 +258,7 @@ class LanChannel:
             silent = code == codes.SILENT
             session.answer = b"" if silent else packet.encode_response(netfn, number, command, code, answer)
             session.commands += 1
-            session.exchange = None  # it was kept for a RAKP message 3 that is sent again
+            session.exchange = None  # kept until now for a repeated RAKP message 3
             self.bmc.commands += 1
             if self._asking != self._client and (netfn, command) != packet.CLOSE_SESSION:
                 self._client = self._asking
@@ -288,11 +288,11 @@ class LanChannel:
         changes = known.changes
         answer = users.answer(netfn, command, data, session.privilege, known, faults)
         if known.changes != changes and accounts.ends_sessions(faults):
-            self.forget_sessions()  # the answer still goes to this one
+            self.forget_sessions()  # the answer is still sent in this session
         return answer or self.bmc.execute(netfn, command, data, session.privilege)
 
     def _close(self, data: bytes) -> codes.Answer:
-        """Section 22.19; the answer still goes to the closed session."""
+        """Section 22.19. The answer is still sent in the closed session."""
         if len(data) != 4:
             return codes.WRONG_LENGTH, b""
         if self._sessions.pop(int.from_bytes(data, "little"), None) is None:
@@ -311,7 +311,7 @@ class LanChannel:
 def _request(message: bytes) -> tuple[int, int, int, bytes]:
     """Parse a request.
 
-    :raises podium.drivers.ipmi.lan.packet.Malformed: also for a response: two BMCs must not answer each other
+    :raises podium.drivers.ipmi.lan.packet.Malformed: also for responses: BMCs must not answer each other
     """
     netfn, number, command, data = packet.decode_request(message)
     if netfn & 1:
@@ -320,7 +320,7 @@ def _request(message: bytes) -> tuple[int, int, int, bytes]:
 
 
 def _set_privilege(session: Session, data: bytes, faults: Faults) -> codes.Answer:
-    """Section 22.18; level 0 asks for the present level."""
+    """Section 22.18. Level 0 asks for the present level."""
     if len(data) != 1:
         return codes.WRONG_LENGTH, b""
     level = data[0] & 0x0F

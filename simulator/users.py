@@ -18,7 +18,7 @@ _DISABLE, _ENABLE, _SET, _TEST = range(4)
 _SIZES: Final = {0: accounts.SHORT, 0x80: 20}  # of a password, by the bit for its form
 _MISMATCH: Final = 0x80
 _WRONG_SIZE: Final = 0x81
-#: Completion codes of a password that is not taken, by the reason; there are none of its own for most.
+#: Completion codes of a refused password, by reason. Most reasons have no code of their own.
 _REASONS: Final = {
     "length": codes.WRONG_LENGTH,
     "history": codes.INVALID_FIELD,
@@ -29,7 +29,7 @@ _REASONS: Final = {
 def answer(
     netfn: int, command: int, data: bytes, privilege: int, users: Accounts, faults: Faults
 ) -> codes.Answer | None:
-    """Return the answer to a command for users; None for any other."""
+    """Return the answer to a user command, or None for any other command."""
     known = _COMMANDS.get((netfn, command))
     if known is None:
         return None
@@ -38,7 +38,7 @@ def answer(
 
 
 def _get_access(users: Accounts, data: bytes, faults: Faults) -> codes.Answer:
-    """Section 22.27: every enabled user may log in over LAN, as administrator."""
+    """Section 22.27: every enabled user may log in over LAN as administrator."""
     if len(data) != 2:
         return codes.WRONG_LENGTH, b""
     if data[0] & 0x0F not in _CHANNELS or data[1] & 0x3F not in IDS:
@@ -50,7 +50,7 @@ def _get_access(users: Accounts, data: bytes, faults: Faults) -> codes.Answer:
 
 
 def _set_name(users: Accounts, data: bytes, faults: Faults) -> codes.Answer:
-    """Section 22.28; the first user has no name."""
+    """Section 22.28. The first user has no name."""
     if len(data) != 1 + _NAME:
         return codes.WRONG_LENGTH, b""
     if data[0] & 0x3F not in IDS[1:]:
@@ -98,7 +98,7 @@ def _refusal(reason: str) -> int:
     return _REASONS[reason] if reason in _REASONS else int(reason, 16)
 
 
-#: By netFn and command: the privilege level that it needs (appendix G), and what carries it out.
+#: For each netFn and command: the privilege level that it needs (appendix G), and its function.
 _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[Accounts, bytes, Faults], codes.Answer]]]] = {
     packet.GET_USER_ACCESS: (packet.PRIVILEGE_OPERATOR, _get_access),
     packet.SET_USER_NAME: (packet.PRIVILEGE_ADMINISTRATOR, _set_name),

@@ -1,4 +1,4 @@
-"""podium-api as a process, as an operator runs it, and connections to it down to the byte."""
+"""podium-api as a process, as an operator runs it, and low-level connections to it."""
 
 import asyncio
 import contextlib
@@ -33,10 +33,10 @@ class LocalHTTP(http.client.HTTPConnection):
 
 
 class Api:
-    """A ``podium-api`` with files of its own; ``with`` starts it and makes sure that it ends.
+    """A ``podium-api`` with its own files; ``with`` starts it and ensures that it ends.
 
-    :param text: its section [api], and more
-    :param url: of its database, by default one that has its schema
+    :param text: the section [api] and further configuration
+    :param url: of its database, by default one with the schema
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Api:
         return self.process.wait(PATIENCE)
 
     def refusal(self) -> str:
-        """Start it where it cannot start, and return its one line, besides that of a key that it made."""
+        """Start podium-api, which must fail, and return its one line, except a line about a new key."""
         assert self.launch().wait(PATIENCE) == 1, self.text()
         (line,) = [one for one in self.text().splitlines() if "are encrypted from now on" not in one]
         return line
@@ -132,7 +132,7 @@ class Api:
 
 
 def everything(connection: socket.socket) -> bytes:
-    """Return what comes over a connection until its end."""
+    """Return everything received over a connection until it ends."""
     found = b""
     with contextlib.suppress(ConnectionResetError):
         while part := connection.recv(65536):
@@ -141,7 +141,7 @@ def everything(connection: socket.socket) -> bytes:
 
 
 def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in an event loop of its own."""
+    """Run a test in its own event loop."""
 
     @functools.wraps(test)
     def run(**fixtures: Any) -> None:

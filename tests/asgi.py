@@ -1,11 +1,11 @@
-"""Requests of an application, made of ASGI's messages."""
+"""Requests to an application, built from ASGI messages."""
 
 import asyncio
 from typing import Any
 
 
 class Asked:
-    """One request, made of ASGI's messages."""
+    """One request, built from ASGI messages."""
 
     def __init__(self, method: str, path: str, *messages: dict[str, Any], **headers: str) -> None:
         self.scope = {

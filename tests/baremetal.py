@@ -12,9 +12,9 @@ _SHELL: Final = Path(__file__).with_name("openstack_shell.py")
 
 
 class Baremetal:
-    """The ``baremetal`` command; ``with`` starts a process in which all of its commands run.
+    """The ``baremetal`` command; ``with`` starts a process that runs all of its commands.
 
-    :param folder: where it runs: it reads ``clouds.yaml`` of the current one
+    :param folder: the current folder of the process, which reads ``clouds.yaml`` there
     :param options: before each command, such as ``--os-endpoint``
     """
 
@@ -45,13 +45,13 @@ class Baremetal:
         return status, out, err
 
     def run(self, *arguments: str) -> str:
-        """Run a command that succeeds, and return what it prints."""
+        """Run a command that succeeds, and return its output."""
         status, out, err = self._ask(*arguments)
         assert status == 0, (arguments, out, err)
         return out
 
     def json(self, *arguments: str) -> Any:
-        """Run a command that succeeds and shows something, and return that."""
+        """Run a command that succeeds, and return its parsed JSON output."""
         return json.loads(self.run(*arguments, "-f", "json"))
 
     def refused(self, *arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""Trees of resources made of bytes, and every walk over one of them: for what makes bytes to find faults."""
+"""Trees of resources built from bytes, and every walk over such a tree, for fuzzers."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ ODD = [
     10**400, 1e308, 12.5, float("nan"), float("-inf"), [], {}, [[[]]],
 ]  # fmt: skip
 
-# What properties hold: a word of these, a resource, an array of resources, or what the name stands for below.
+# The values of properties: one of these words, a resource, an array of resources, or the meaning of a name.
 LINKS = {
     "Chassis": CHASSIS, "Managers": MANAGER, "ContainedBy": "/enclosure", "Sensors": "/sensors",
     "Thermal": "/thermal", "Power": "/power", "ThermalSubsystem": "/cooling", "PowerSubsystem": "/supply",
@@ -106,7 +106,7 @@ PATHS = list(RESOURCES)
 
 
 class Bytes:
-    """Choices made by bytes; the first one of all when there are no more."""
+    """Choices determined by bytes. Once the bytes are used up, it is always the first choice."""
 
     def __init__(self, data: bytes) -> None:
         self._data = iter(data)
@@ -119,13 +119,13 @@ class Bytes:
 
 
 def tree(data: bytes) -> dict[str, Any]:
-    """Resources by their paths, with the right properties, which mostly hold what they should."""
+    """Return resources by path. They have the right properties, mostly with valid values."""
     choices = Bytes(data)
     return {path: _object(choices, path, keys) for path, keys in RESOURCES.items()}
 
 
 def _object(choices: Bytes, place: str, keys: list[str]) -> dict[str, Any]:
-    """:param place: the path of the resource, or the name of the property, that it is"""
+    """:param place: the path of the resource, or the name of the property"""
     wanted = [key for key in keys if choices.below(4)]
     return {key.removesuffix("[]"): _value(choices, place, key) for key in wanted}
 
@@ -161,9 +161,9 @@ def _link(choices: Bytes, place: str, key: str) -> Any:
 
 
 async def explore(documents: dict[str, Any]) -> None:
-    """Take every walk that there is, each to be judged by what its user would hold it against.
+    """Take every walk, and check its results against the guarantees to its users.
 
-    :raises AssertionError: it does not do what it promises
+    :raises AssertionError: if a walk breaks a guarantee
     """
     bmc = TreeBMC(documents)
     system, places = documents[SYSTEM], Places()

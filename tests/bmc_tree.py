@@ -1,4 +1,4 @@
-"""A BMC of JSON documents, in the place of podium.drivers.redfish.http.client.BMC."""
+"""A BMC of JSON documents that replaces podium.drivers.redfish.http.client.BMC."""
 
 import math
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ _QUERY = "?$expand=.($levels=1)"
 
 
 class TreeBMC:
-    """Answers GETs from documents by path; one that is an exception is raised, one that is missing is a 404.
+    """Answers GETs from documents by path. Exceptions among them are raised; a missing document is a 404.
 
     ``asked`` has the path of every GET.
 
-    :param refuses_queries: whether it does not do what its service root says it does
+    :param refuses_queries: whether it refuses queries, although its service root announces them
     """
 
     def __init__(self, documents: Mapping[str, Any], *, refuses_queries: bool = False) -> None:
@@ -58,7 +58,7 @@ class TreeBMC:
 
 
 class TreeSystem:
-    """What podium.drivers.redfish.system.System has for the driver's tasks."""
+    """The interface of podium.drivers.redfish.system.System that the driver's tasks use."""
 
     def __init__(self, documents: Mapping[str, Any]) -> None:
         self.bmc = TreeBMC(documents)

@@ -1,8 +1,8 @@
-"""Chromium as Debian ships it, and what must never happen while somebody looks at the page.
+"""Debian's Chromium, and checks for errors while the page is open.
 
-A test asks the fixture ``look`` for windows: ``page = look(site.url, "#/fleet")``. When it is over, it fails
-for whatever a window complained of: an error on the console or in a script, something that the content
-security policy refused, a request to anywhere else.
+A test uses the fixture ``look`` to open windows: ``page = look(site.url, "#/fleet")``. At its end the test
+fails for every complaint of a window: an error on the console or in a script, a violation of the content
+security policy, or a request to any other site.
 """
 
 import os
@@ -20,7 +20,7 @@ from peers import PATIENCE
 
 AXE: Final = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 
-#: What a browser logs by itself when a server does not answer. Tests that stop one have to expect it.
+#: The browser's own log message when a server does not answer. Tests that stop a server must expect it.
 UNREACHABLE: Final = (
     r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
 )
@@ -28,9 +28,9 @@ UNREACHABLE: Final = (
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """Start a Chromium without a window, or skip the test."""
+    """Start a headless Chromium, or skip the test."""
     program = peers.require("chromium")
-    # Its sandbox works for anybody but root, in whose containers it is not to be had.
+    # The sandbox is not available to root in containers.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
@@ -41,7 +41,7 @@ def launched() -> Iterator[Browser]:
 
 
 class Windows:
-    """The windows of a test, each with cookies of its own as on somebody else's machine."""
+    """The windows of a test. Each has its own cookies, as on a separate machine."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -64,8 +64,8 @@ class Windows:
     ) -> Page:
         """Open the page in a window.
 
-        :param where: the rest of the address, as ``#/nodes/r1n01``
-        :param user: who is logged in already
+        :param where: the rest of the address, such as ``#/nodes/r1n01``
+        :param user: the user who is already logged in
         :param dark: whether dark colours are preferred
         :param more: for Playwright's ``new_context``
         """
@@ -87,11 +87,11 @@ class Windows:
         return page
 
     def expect(self, *patterns: str) -> None:
-        """Do not complain of what these say, as :data:`UNREACHABLE`."""
+        """Ignore complaints that match these patterns, such as :data:`UNREACHABLE`."""
         self._expected += patterns
 
     def close(self) -> list[str]:
-        """Close all windows, and return what they complained of."""
+        """Close all windows, and return their complaints."""
         for context in self._contexts:
             context.close()
         return [one for one in self.complaints if not any(re.search(each, one) for each in self._expected)]
@@ -114,14 +114,14 @@ def _said(said: ConsoleMessage) -> str:
 
 
 def axe(page: Page, **options: Any) -> list[str]:
-    """Return what axe finds wrong with a page as it is now: rule, place, and how to mend it.
+    """Return the problems that axe finds on a page in its present state: rule, place, and remedy.
 
-    It asks for WCAG 2.2 AA and for what it calls best practices.
+    It checks WCAG 2.2 AA and axe's best practices.
     """
     if not AXE.exists():
         peers.do_without("axe-core is not installed (make test-peers)")
     if page.evaluate("typeof globalThis.axe") == "undefined":
-        session = page.context.new_cdp_session(page)  # which no policy of the page stops
+        session = page.context.new_cdp_session(page)  # not subject to the page's policies
         session.send("Runtime.evaluate", {"expression": AXE.read_text()})
         session.detach()
     result = page.evaluate("options => axe.run(document, options)", options)
@@ -133,7 +133,7 @@ def axe(page: Page, **options: Any) -> list[str]:
 
 
 def kept(pages: list[Page], folder: Path) -> None:
-    """Keep how the windows of a test that failed look, beside its other files."""
+    """Save pictures of a failed test's windows beside its other files."""
     for number, page in enumerate(pages):
         if not page.is_closed():
             page.screenshot(path=folder / f"window{number}.png")
@@ -141,7 +141,7 @@ def kept(pages: list[Page], folder: Path) -> None:
 
 
 def failed(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Remember whether the test itself failed, for its fixtures."""
+    """Record whether the test itself failed, for its fixtures."""
     if call.when == "call":
         item.stash[FAILED] = call.excinfo is not None
 

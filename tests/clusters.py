@@ -1,4 +1,4 @@
-"""Several conductors on one database, each as on a host of its own, and what a test may do to them."""
+"""Several conductors on one database, each as on its own host, and faults to inflict on them."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from podium.db.sealed import Sealing
 from proxies import Proxy
 from servers import Server
 
-#: Of all conductors: seconds that a lease is good for. Long enough for a machine that is busy with more.
+#: Seconds for which the conductors' leases are valid. Long enough for a busy machine.
 TIMEOUT: Final = 5
 CONFIG: Final = f"""
 [conductor]
@@ -65,7 +65,7 @@ class Host:
 
     def resumed(self) -> None:
         for pid in self.pids():
-            with contextlib.suppress(ProcessLookupError):  # its master may have ended it the moment before
+            with contextlib.suppress(ProcessLookupError):  # its master may have ended it just before
                 os.kill(pid, signal.SIGCONT)
 
     def pids(self) -> list[int]:
@@ -77,9 +77,9 @@ class Host:
 
 
 class Cluster:
-    """Conductors with one fleet; ``with`` makes sure that all end.
+    """Conductors with one fleet; ``with`` ensures that all end.
 
-    :param server: on which an empty database is made
+    :param server: the server for a new empty database
     """
 
     def __init__(self, folder: Path, server: Server, count: int, text: str = "", **options: Any) -> None:
@@ -94,7 +94,7 @@ class Cluster:
             self.add()
 
     def add(self, **options: Any) -> Host:
-        """One more host, whose conductor is not started yet."""
+        """Add a host. Its conductor is not started yet."""
         name, options = f"c{len(self.hosts) + 1}", self._options | options
         host = Host(self._folder / name, name, self._server, self._name, self._text, **options)
         self.hosts.append(host)
@@ -103,7 +103,7 @@ class Cluster:
         return host
 
     def move_to(self, server: Server) -> None:
-        """Have another server behind all proxies, such as a standby that was promoted."""
+        """Switch all proxies to another server, such as a promoted standby."""
         self._server = server
         self._database.dispose()
         self._database = Database(server.url(self._name))
@@ -112,7 +112,7 @@ class Cluster:
             host.proxy.reset()
 
     def hold(self, keyring: Keyring) -> None:
-        """Have secrets decrypted in what is read past all proxies."""
+        """Decrypt secrets in reads that bypass the proxies."""
         self._database.dispose()
         self._database = Database(
             self._server.url(self._name), sealing=Sealing(keyring, secret_names=frozenset)
@@ -142,17 +142,17 @@ class Cluster:
         return self
 
     def podium(self, *arguments: str, expect: int = 0) -> Any:
-        """A command of somebody on the first host."""
+        """Run a user's command on the first host."""
         return self.hosts[0].daemon.podium(*arguments, expect=expect)
 
     def rows(self, query: sa.Executable) -> list[Any]:
-        """What the database says, past all proxies."""
+        """Query the database, bypassing the proxies."""
         with self._database.read() as connection:
             return list(connection.execute(query))
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction past all proxies."""
+        """Open a transaction that bypasses the proxies."""
         with self._database.write() as connection:
             yield connection
 
@@ -161,12 +161,12 @@ class Cluster:
             return api.list_nodes(connection)
 
     def now(self) -> datetime:
-        """What time it is in the database."""
+        """Return the database's time."""
         with self._database.read() as connection:
             return clock.now(connection)
 
     def owners(self) -> dict[str, int]:
-        """How many nodes each host has."""
+        """Return how many nodes each host has."""
         query = (
             sa.select(models.members.c.host, sa.func.count())
             .select_from(models.nodes.join(models.slots, slots.OF_NODE))
@@ -176,12 +176,12 @@ class Cluster:
         return {row[0]: row[1] for row in self.rows(query)}
 
     def members(self) -> list[Member]:
-        """Those that have not ended."""
+        """Return the members that have not ended."""
         with self._database.read() as connection:
             return members.unended(connection)
 
     def is_settled(self, hosts: Sequence[Host] | None = None) -> bool:
-        """Whether the conductors of these hosts, and no others, are members, and share all slots."""
+        """Return whether only the conductors of these hosts are members, and share all slots."""
         wanted = {host.name for host in (self.hosts if hosts is None else hosts)}
         there = self.members()
         if {member.host for member in there} != wanted:
@@ -194,7 +194,7 @@ class Cluster:
         return owners == {member.id for member in there}
 
     def is_at_rest(self) -> bool:
-        """Whether every request has ended and nothing is reserved."""
+        """Return whether every request has ended and nothing is reserved."""
         requests, nodes = models.power_requests, models.nodes
         going = sa.select(requests.c.id).where(requests.c.state.in_(operations.UNFINISHED))
         held = sa.select(nodes.c.id).where(nodes.c.reservation.is_not(None))

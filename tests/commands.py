@@ -1,4 +1,4 @@
-"""The ``podium`` command in the test's process: on a database, and over a podium-api on that database."""
+"""The ``podium`` command in the test's process: on a database, or over a podium-api with that database."""
 
 import ast
 import functools
@@ -19,12 +19,12 @@ from served import Everybody, served
 _ROOT = Path(podium.__file__).parent
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-#: Options with which a command works on the database, whatever it does otherwise.
+#: Options that make a command use the database directly.
 _ON_DATABASE = {"--with-secrets", "--from-ironic-db"}
 
 
 class Here:
-    """Runs the command with a configuration of its own, whose database is this one."""
+    """Runs the command with its own configuration for this database."""
 
     def __init__(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
         self.config = folder / "podium.conf"
@@ -41,7 +41,7 @@ class Here:
 
 
 class There(Here):
-    """As :class:`Here`, over HTTP: without the configuration, by a server that has it."""
+    """Like :class:`Here`, but over HTTP: only the server has the configuration."""
 
     def __init__(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
         super().__init__(folder, url, capsys)
@@ -69,12 +69,12 @@ class There(Here):
         return self.run("--url", self.url, *arguments)
 
     def restart(self) -> None:
-        """Have the next command answered by a new server."""
+        """Use a new server from the next command on."""
         self._served.close()
         self._text = ""
 
     def _serve(self) -> None:
-        """Serve with the configuration as it is now; tests may have changed it."""
+        """Serve with the present configuration, which tests may have changed."""
         text = self.config.read_text()
         if text == self._text:
             return
@@ -85,7 +85,7 @@ class There(Here):
 
 
 def modules() -> Iterator[tuple[str, str]]:
-    """Yield the name of each command, and the module that it is in."""
+    """Yield the name of each command, and its module."""
     for name, target, _ in COMMANDS:
         yield name, f"podium.cli.{target.partition(':')[0]}"
 
@@ -97,7 +97,7 @@ def needs_database(module: str) -> bool:
 
 @functools.cache
 def imported(module: str) -> frozenset[str]:
-    """Return what is imported with a module, by it and by those of Podium that it imports."""
+    """Return the modules that a module imports, directly or through other modules of Podium."""
     found: set[str] = set()
     new = {module}
     while new:
@@ -112,7 +112,7 @@ def _imports(module: str) -> frozenset[str]:
     places = [_ROOT.joinpath(*inside[:-1], f"{inside[-1]}.py")] if inside else []
     file = next((one for one in [*places, _ROOT.joinpath(*inside, "__init__.py")] if one.exists()), None)
     if package != "podium" or file is None:
-        return frozenset()  # a library's, or a name in a module
+        return frozenset()  # a library's module, or a name in a module
     found = {module.rpartition(".")[0] or module}
     for item in ast.parse(file.read_text()).body:
         if isinstance(item, ast.Import):

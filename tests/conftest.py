@@ -17,13 +17,13 @@ import templates
 from rounds import ONLY_LONG, ROUNDS
 from servers import MariaDB, PostgreSQL, RestartablePostgreSQL, Server, scratch
 
-#: Packages with tests of their own, which run in environments of their own.
+#: Packages with their own tests and environments.
 collect_ignore = ["first_edition"]
 
-#: Seconds after which a test is broken off: one that hangs must fail, and leave the others their turn.
+#: Seconds after which a test is aborted. A hanging test must fail, and let the others run.
 LONGEST: Final = 150
 
-# Neither the usual examples nor how long they take depend on chance or on what else the machine does.
+# By default, examples do not depend on chance, and they have no deadline that a busy machine could miss.
 hypothesis.settings.register_profile(
     "podium",
     max_examples=100 * ROUNDS,
@@ -35,13 +35,13 @@ hypothesis.settings.load_profile("podium")
 
 
 def pytest_configure() -> None:
-    # As Ctrl-C does: otherwise what stops a test run would leave its database servers behind.
+    # Like Ctrl-C. Otherwise a terminated test run would leave its database servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A background job of a shell ignores both, and so would the programs that a test interrupts.
+    # A shell's background job ignores both signals, and programs that a test interrupts would inherit this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # And nohup has reloads ignored. A handler keeps them from this process, and is not inherited.
+        # nohup ignores SIGHUP, which means reload. A handler protects this process, and is not inherited.
         signal.signal(signal.SIGHUP, lambda *_: None)
     if (folder := scratch()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
@@ -59,7 +59,7 @@ def _changed_at(path: str) -> int:
 
 
 def _remembered(**params: str) -> Any:
-    """Look through all packages only where one came or went: most commands do, and it takes 5 ms."""
+    """Search the packages again only after a change. Most commands search them, which takes 5 ms."""
     key = *((path, _changed_at(path)) for path in sys.path), *params.items()
     if key not in _kept_entry_points:
         _kept_entry_points[key] = _entry_points(**params)
@@ -75,12 +75,12 @@ gc.disable()
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-    gc.set_threshold(20_000, 20, 20)  # what a test leaves is collected after it
+    gc.set_threshold(20_000, 20, 20)  # a test's garbage is collected after it
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave to ``make test-long`` what MariaDB need not be asked each time."""
+    """Leave some of MariaDB's tests to ``make test-long``."""
     for item in items:
         if item.get_closest_marker("mariadb_long") and "mariadb" in item.name:
             for mark in ONLY_LONG:
@@ -103,15 +103,15 @@ def _deadline(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _garbage() -> Iterator[None]:
-    """Collect what a test leaves to the garbage collector now, so that no other test meets its log lines."""
+    """Collect a test's garbage now, so that its log lines do not appear in other tests."""
     yield
     gc.collect()
-    gc.freeze()  # so that what stays is not looked at again after every test
+    gc.freeze()  # so that the remaining objects are not examined again after every test
 
 
 @pytest.fixture
 def require_peer() -> Callable[[str], str]:
-    """``require_peer("ipmitool")`` is the program's path; the test is skipped when it is not installed."""
+    """``require_peer("ipmitool")`` returns the program's path. Without the program, the test is skipped."""
     return peers.require
 
 
@@ -141,7 +141,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database that has its schema and nothing else, on each kind of server in turn."""
+    """The URL of a database with only its schema, on each kind of server in turn."""
     if request.param == "sqlite":
         templates.write_sqlite(tmp_path / "podium.sqlite")
         yield f"sqlite:///{tmp_path / 'podium.sqlite'}"
@@ -154,10 +154,10 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def restartable_postgresql(postgresql_server: Server) -> Iterator[RestartablePostgreSQL]:
-    """The PostgreSQL server, which the test may stop and start: ``.url``, ``.stop()``, ``.start()``."""
+    """A PostgreSQL server that the test may stop and start: ``.url``, ``.stop()``, ``.start()``."""
     server = RestartablePostgreSQL(postgresql_server)
     yield server
     if server.was_stopped:
-        # Linux ends a server, which is on a leash, with the thread that started it, not with the process.
+        # Linux ends the server with the thread that started it, not with the process (PR_SET_PDEATHSIG).
         postgresql_server.stop()
         postgresql_server.start()

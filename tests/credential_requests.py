@@ -1,4 +1,4 @@
-"""Requests for other credentials, of nodes that the first of two members owns, see power_requests."""
+"""Requests for new credentials of nodes that the first of two members owns, see power_requests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,13 +24,13 @@ def ask(database: Database, rows: Sequence[Any], passwords: Any = "new", **more:
 
 
 def begun(database: Database, rows: Sequence[Any], **more: Any) -> list[Begun]:
-    """What the first member has begun, after credentials were asked for."""
+    """Request credentials, and return the requests that the first member has begun."""
     ask(database, rows, **more)
     return begin(database, due(database))
 
 
 def end(database: Database, row: Begun, what: str = IN_FORCE, error: str | None = None) -> None:
-    """Write the end of a request and of those that end with it."""
+    """Write the end of a request, and of the requests that end with it."""
     error = error if what == IN_FORCE else error or "it was refused"
     outcomes = [
         Outcome(one.node.id, one.request_id, C1, LATER, None, error, "req-1", what)
@@ -45,7 +45,7 @@ def states_of(database: Database, operation_id: int | None) -> dict[str, str]:
 
 
 def changes_of(database: Database, operation_id: int | None) -> dict[str, Change]:
-    """The changes of an operation by the name of the node."""
+    """Return the changes of an operation by node name."""
     numbers = {row.id: row.node_name for row in requests(database, operation_id)}
     with database.read() as connection:
         found = credential_changes.of_requests(connection, list(numbers))

@@ -1,4 +1,4 @@
-"""Members for tests of what people see and do of them."""
+"""Members for tests of the user interface to them."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ _ROW: Final = {"process": "1", "drivers": ["fake"], "conductor_group": "", "work
 
 
 def enter(database: Database, host: str, worker: int = 0, **service: Any) -> Worker:
-    """A new member, and the row of its daemon."""
+    """Add a member, and the row of its daemon."""
     with database.write() as connection:
         if host not in connection.scalars(sa.select(conductors.c.hostname)).all():
             row = {**_ROW, "hostname": host, "started_at": utcnow(), "heartbeat_at": utcnow()}
@@ -24,7 +24,7 @@ def enter(database: Database, host: str, worker: int = 0, **service: Any) -> Wor
 
 
 def settle(database: Database, *workers: Worker) -> int:
-    """Make the generation that is due, and have these acknowledge it."""
+    """Make the generation that is due, and acknowledge it for these workers."""
     with database.write() as connection:
         number = slots.make_generation(connection) or 0
     for worker in workers:

@@ -1,6 +1,6 @@
 """Real processes for the functional tests: daemon and simulator, as an operator runs them.
 
-Commands that a test gives meanwhile run in its own process: to start another takes longer than most commands.
+A test's commands run in its own process, because starting another takes longer than most commands.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ BIN = Path(sys.executable).parent
 
 
 def eventually(condition: Callable[[], Any], what: str) -> Any:
-    """Wait for what other processes do; the first true value of ``condition``."""
+    """Wait for other processes. Returns the first true value of ``condition``."""
     deadline = time.monotonic() + PATIENCE
     while not (found := condition()):
         if time.monotonic() > deadline:
@@ -48,11 +48,11 @@ def run_here(main: Callable[[list[str]], int], arguments: list[str]) -> "subproc
 
 
 class Daemon:
-    """A ``podium-conductor`` with files of its own; ``with`` starts it and makes sure that it ends.
+    """A ``podium-conductor`` with its own files; ``with`` starts it and ensures that it ends.
 
     :param bin: the folder of the programs of another environment
-    :param url: of its database, by default one that has its schema
-    :param environment: variables of its own
+    :param url: of its database, by default one with the schema
+    :param environment: additional environment variables
     """
 
     def __init__(
@@ -125,13 +125,13 @@ class Daemon:
         return self.wait()
 
     def children(self) -> set[int]:
-        """The process ids of the master's children, which are the workers."""
+        """Return the process ids of the master's children, which are the workers."""
         assert self.process is not None
         threads = Path(f"/proc/{self.process.pid}/task").iterdir()
         return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()}
 
     def kill(self) -> None:
-        """kill -9, master and worker."""
+        """kill -9 of master and worker."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
@@ -153,12 +153,12 @@ class Daemon:
         return done
 
     def rows(self, *arguments: str) -> dict[str, dict[str, Any]]:
-        """What a list command tells, by its first column."""
+        """Return the rows of a list command by their first column."""
         rows = json.loads(self.podium(*arguments, "-f", "json").stdout)
         return {next(iter(row.values())): row for row in rows}
 
     def nodes(self) -> dict[str, dict[str, Any]]:
-        """What the database holds of every node, by name."""
+        """Return the database's data of every node, by name."""
         keys = self.folder / "podium.keys"
         keyring = Keyring.from_file(keys) if keys.exists() else Keyring()
         database = Database(self.url, sealing=Sealing(keyring, frozenset))
@@ -172,7 +172,7 @@ class Daemon:
 class Rack:
     """A ``podium-sim``: ``with`` starts it and ends it.
 
-    :param protocol: that its BMCs speak, ``ipmi`` or ``redfish``
+    :param protocol: of its BMCs, ``ipmi`` or ``redfish``
     """
 
     def __init__(self, folder: Path, count: int, *arguments: str, protocol: str = "ipmi") -> None:
@@ -198,31 +198,31 @@ class Rack:
         assert self._process.wait(PATIENCE) == self._ends
 
     def kill(self) -> None:
-        """kill -9; inside of ``with``, which may be entered again afterwards."""
+        """kill -9, within ``with``, which may be entered again afterwards."""
         self._process.kill()
         self._ends = -signal.SIGKILL
         self._process.wait(PATIENCE)
 
     def log(self, where: str) -> dict[str, dict[str, Any]]:
-        """Whether machines are on and what their BMCs carried out, by address."""
+        """Return whether machines are on, and the commands that their BMCs carried out, by address."""
         found: dict[str, dict[str, Any]] = control.ask(str(self._control), {"get": "log", "where": where})[
             "bmcs"
         ]
         return found
 
     def accounts(self, where: str) -> dict[str, dict[str, Any]]:
-        """How logins to BMCs and changes of their passwords went, by address."""
+        """Return counts of logins and password changes, by address."""
         found: dict[str, dict[str, Any]] = control.ask(
             str(self._control), {"get": "accounts", "where": where}
         )["bmcs"]
         return found
 
     def set_password(self, password: str, where: str) -> None:
-        """Give BMCs another password, behind everybody's back."""
+        """Give BMCs another password without Podium's knowledge."""
         control.ask(str(self._control), {"set": "password", "to": password, "where": where})
 
     def shown_by_proc(self) -> dict[str, bytes]:
-        """What the kernel shows of its process, by what it is."""
+        """Return the data that the kernel shows of the process, by kind."""
         folder = Path(f"/proc/{self._process.pid}")
         return {f"{name} of podium-sim": (folder / name).read_bytes() for name in ("cmdline", "environ")}
 

@@ -1,4 +1,4 @@
-"""Fleets as they are after some months of work, and a conductor that does what is asked."""
+"""Fleets in the state after some months of work, and a conductor that carries out requests."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from podium.db.worker import Worker
 from readers import BOOT, LOGIN
 
 DRIVERS: Final = ("ipmi", "redfish", "fake")
-#: Of a BMC, and of somebody who does not write in ASCII: wide, combining, from right to left, for a terminal.
+#: Texts by a BMC, and by users who do not write ASCII: wide, combining, right to left, terminal controls.
 ERROR: Final = (
     "BMC {address} does not answer within 9.75 s: it was asked three times (gaps 0.5 s, 0.7 s, 0.98 s),"
     " and never said a word; see the driver's page\nand the log of the switch"
@@ -29,14 +29,14 @@ REASON: Final = (
     "機器が応答しません、Cafe\u0301 Zoë \x1b[31mrot\x1b[0m עברית 👩‍🔬"
     ": the whole rack is moved to the other room"
 )
-#: A name as long as those of some sites.
+#: A name as long as at some sites.
 LONG: Final = "physics-gpu-node-with-8-accelerators-slot-{}.cluster.theory.example.org"
 _HOSTS: Final = ("c1", "c10", "c2", "conductor-of-the-second-room.example.org")
 _STATES: Final = ("power on", "power off", "power on", None)
 
 
 def fill(database: Database, racks: int, each: int) -> Head:
-    """Enrol nodes ``r1n01`` and so on with all that happens to nodes, and return the conductor of all."""
+    """Enrol nodes ``r1n01`` and so on in all sorts of states, and return the conductor of all."""
     now = utcnow()
     with database.write() as connection:
         head, *others = (
@@ -95,7 +95,7 @@ def _node(rack: int, place: int) -> dict[str, Any]:
 
 
 def _note_readings(connection: sa.Connection, now: datetime) -> None:
-    """Have nodes been read 3 seconds ago, and some hours ago or never."""
+    """Mark nodes as read 3 seconds ago, and some as read hours ago or never."""
     number = models.power_readings.c.node_id
     for odd, at in ((1, now - timedelta(seconds=3)), (0, now - timedelta(hours=3))):
         some = number % 11 != 0 if odd else number % 11 == 0
@@ -116,7 +116,7 @@ def _tasks(now: datetime) -> list[TaskReport]:
     ]
 
 
-#: What one conductor alone has.
+#: A task that only one conductor has.
 _OF_ONE: Final = TaskReport("acme.check_fans", "idle", 30.0, utcnow(), 0.3, 5, 0, 0, 0, None)
 
 
@@ -151,7 +151,7 @@ _FIGURES: Final = figures.Figures(
 
 
 def _ask(connection: sa.Connection, head: Worker, now: datetime) -> None:
-    """Write down operations of long ago, the first of all nodes, some of which failed."""
+    """Record past operations, the first on all nodes, some of which failed."""
     found = connection.execute(sa.select(models.nodes.c["id", "uuid", "name"])).all()
     errors = {"failed": ERROR, "cancelled": "cancelled by ada@desk"}
     ended = {"done": "power on", "failed": "power off", "cancelled": None, "replaced": None, "waiting": None}
@@ -195,7 +195,7 @@ def _ask(connection: sa.Connection, head: Worker, now: datetime) -> None:
 
 
 def _tell(connection: sa.Connection, head: Worker, now: datetime) -> None:
-    """Write down what happened to the power of each node."""
+    """Record power events of each node."""
     causes = ("first reading", "request", "out-of-band", "fault", "recovery", "enforced")
     found = connection.execute(sa.select(models.nodes.c["uuid", "name"])).all()
     rows = [
@@ -218,7 +218,7 @@ def _tell(connection: sa.Connection, head: Worker, now: datetime) -> None:
 
 
 def _keep(connection: sa.Connection, now: datetime) -> None:
-    """Write down tokens, an avoided subnet and the daemons that have left."""
+    """Record tokens, an avoided subnet, and daemons that have left."""
     for number, name in enumerate(("grafana", "robot10", "robot2", "the-monitoring-of-the-computing-centre")):
         tokens.create(
             connection, name, "reader", f"secret {name}", who="ada@desk.example.org", seconds=86400.0 * number
@@ -234,14 +234,14 @@ def _keep(connection: sa.Connection, now: datetime) -> None:
 
 
 def renew(database: Database) -> None:
-    """Have the conductors give a sign of life."""
+    """Renew the conductors' signs of life."""
     with database.write() as connection:
         connection.execute(sa.update(models.leases).values(renewed_at=utcnow()))
 
 
 @contextmanager
 def at_work(database: Database, head: Head) -> Iterator[None]:
-    """Have the conductor do what is asked, and answer, until the end of the block."""
+    """Let the conductor carry out requests and answer reads until the end of the block."""
     end = threading.Event()
 
     def serve() -> None:

@@ -1,4 +1,4 @@
-"""podium-api beside a conductor, over one database."""
+"""podium-api and a conductor with one database."""
 
 import os
 import signal
@@ -13,15 +13,15 @@ from peers import PATIENCE, free_port
 
 
 class Door:
-    """A ``podium-api`` at one port for good; ``with`` starts it and makes sure that it ends.
+    """A ``podium-api`` at a fixed port; ``with`` starts it and ensures that it ends.
 
     :param settings: lines of ``[api]``
-    :param strategy: how it finds out who asks
+    :param strategy: how it authenticates clients
     :param conductor: the configuration of the conductor
-    :param database: its URL, by default a new one that has its schema
-    :ivar conductor: over the same database; not started
+    :param database: its URL, by default of a new database with the schema
+    :ivar conductor: with the same database; not started
     :ivar url: for clients
-    :ivar http: asks it, with the highest version of Ironic's API
+    :ivar http: a client, with the highest version of Ironic's API
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class Door:
         self.api.__exit__(*exc_info)
 
     def start(self) -> None:
-        """Start it, also again after a kill, and return once it serves."""
-        self.api.log.unlink(missing_ok=True)  # which says that it served before
+        """Start podium-api, also after a kill, and return once it serves."""
+        self.api.log.unlink(missing_ok=True)  # it says that podium-api served before
         self.api.start()
 
     def kill(self) -> None:
-        """kill -9, all of its processes."""
+        """kill -9 of all its processes."""
         process = self.api.process
         assert process is not None
         os.killpg(process.pid, signal.SIGKILL)

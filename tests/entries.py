@@ -1,4 +1,4 @@
-"""Conductors as the database sees them, for tests of what others make of them."""
+"""Conductors as the database sees them, for tests of how others treat them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +21,7 @@ def enter(
     groups: Sequence[str] = (),
     fallback: Sequence[str] = (),
 ) -> list[Worker]:
-    """Have a conductor enter, with all its workers."""
+    """Enter a conductor with all its workers."""
     conductors.begin(connection, host, workers)
     service = SERVICE._replace(
         drivers=drivers, conductor_groups=tuple(groups) or (group,), fallback_groups=fallback

@@ -1,4 +1,4 @@
-"""Virtual environments of a test's own: Podium as it is installed here, and a driver's package beside it."""
+"""Virtual environments for tests: Podium as installed here, and a driver's package beside it."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ _ROOT: Final = Path(__file__).parent.parent
 
 
 class Environment:
-    """A new environment, which finds in this one whatever it has not itself; nothing is downloaded."""
+    """A new environment that falls back to the packages of this one. Nothing is downloaded."""
 
     def __init__(self, folder: Path) -> None:
         venv.create(folder)
@@ -31,29 +31,29 @@ class Environment:
             (self.bin / program).chmod(0o755)
 
     def find_in(self, environment: str) -> None:
-        """Find what an environment of ``make test-peers`` has, too, and nothing of it that is here."""
+        """Also use packages from an environment of ``make test-peers``, unless they are here."""
         (packages,) = self.bin.parent.glob("lib/python*/site-packages")
         (peer,) = (_ROOT / f".venv-{environment}").glob("lib/python*/site-packages")
-        # Read after outer.pth: files are read in the order of their names.
+        # Read after outer.pth, because files are read in the order of their names.
         (packages / f"outer_{environment}.pth").write_text(f"{peer}\n")
 
     def install(self, package: Path) -> None:
-        """Install the package in a folder, which is left as it is."""
+        """Install the package from a folder, which is not changed."""
         with tempfile.TemporaryDirectory() as scratch:
             copy = shutil.copytree(package, Path(scratch) / package.name)
             pip = [sys.executable, "-m", "pip", "--python", self.bin / "python", "--quiet"]
             self._run(*pip, "install", "--no-index", "--no-deps", "--no-build-isolation", copy, cwd=copy)
 
     def python(self, *arguments: str | Path, cwd: Path, timeout: float = PATIENCE) -> None:
-        """Run this environment's Python, which must end without an error."""
+        """Run this environment's Python, which must succeed."""
         self._run(self.bin / "python", *arguments, cwd=cwd, timeout=timeout)
 
     def podium(self, *arguments: str | Path, cwd: Path) -> None:
-        """Run this environment's ``podium``, which must end without an error."""
+        """Run this environment's ``podium``, which must succeed."""
         self._run(self.bin / "podium", *arguments, cwd=cwd)
 
     def _run(self, *command: str | Path, cwd: Path, timeout: float = PATIENCE) -> None:
-        # What is asked of the outer pytest does not concern those that it starts.
+        # Options of the outer pytest do not apply to the pytest runs that it starts.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         done = subprocess.run(
             command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout

@@ -1,4 +1,4 @@
-"""What tests of the conductor stand on: a clock that is told the time, drivers, and a conductor in pieces."""
+"""The basis of the conductor's tests: a settable clock, drivers, and a conductor in pieces."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,12 @@ from podium.db.worker import Worker
 from podium.drivers import base
 from templates import prepared
 
-#: The member that is tested, and another conductor's.
+#: The member under test, and a member of another conductor.
 HERE, THERE = Worker("here", 0, 1), Worker("there", 0, 2)
 
 
 class Clock:
-    """A clock that only moves when told to, and the timers that hang on it."""
+    """A clock that moves only on request, and its timers."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
@@ -68,7 +68,7 @@ class _Handle:
 
 
 class StillDriver(base.Driver):
-    """Machines that are what they are told to be, and never fail."""
+    """Machines that obey and never fail."""
 
     def __init__(self, name: str = "still", options: Any = None) -> None:
         super().__init__(name, options)
@@ -83,9 +83,9 @@ class StillDriver(base.Driver):
 
 
 async def until(condition: Callable[[], bool], patience: float = PATIENCE, *, step: float = 0.001) -> None:
-    """Let other threads and tasks go on until something is true.
+    """Let other threads and tasks run until a condition is true.
 
-    :param step: seconds between two looks; more where a look is work
+    :param step: seconds between two checks; more if a check is expensive
     """
     async with asyncio.timeout(patience):
         while not condition():
@@ -98,14 +98,14 @@ async def happened(event: threading.Event) -> None:
 
 
 def make_conf(tmp_path: Path, text: str = "") -> conf.Config:
-    """The configuration of a daemon whose files are in ``tmp_path``."""
+    """Return the configuration of a daemon with its files in ``tmp_path``."""
     file = tmp_path / "podium.conf"
     file.write_text(f"[DEFAULT]\nhost = here\nstate_path = {tmp_path}\n{text}")
     return conf.load(["--config-file", str(file)], prog="test")
 
 
 class Pieces:
-    """A conductor in pieces: rooms of drivers, a fleet and a recorder over a database."""
+    """A conductor in pieces: rooms of drivers, a fleet and a recorder, with a database."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Pieces:
 def joined(
     database: Database, *those: Worker, drivers: Iterable[str] = (), groups: Sequence[str] = ("",)
 ) -> None:
-    """Make these workers members. The first of them owns all slots of the drivers and groups."""
+    """Make these workers members. The first one owns all slots of the drivers and groups."""
     with database.write() as connection:
         present = {one.id for one in members.unended(connection)}
         for one in those:
@@ -143,7 +143,7 @@ def joined(
 
 
 _DIGITS = " UNION ALL ".join(f"SELECT {digit} AS digit" for digit in range(32))
-#: Written by the server: its program would take longer to say 1,024 rows.
+#: The server generates the rows, because sending 1,024 rows would take longer.
 _GIVE = sa.text(
     "INSERT INTO slots (conductor_group, driver, owner, generation, slot)"
     " SELECT :group, :driver, :owner, 0, 32 * high.digit + low.digit"
@@ -171,13 +171,13 @@ def _enter(connection: Any, one: Worker, drivers: list[str], groups: list[str]) 
 
 
 def all_slots(*drivers: str, group: str = "") -> dict[tuple[str, str], range]:
-    """All slots of these drivers."""
+    """Return all slots of these drivers."""
     return {(group, name): range(SLOTS) for name in drivers}
 
 
 @contextlib.asynccontextmanager
 async def pieces(url: str, *drivers: base.Driver) -> AsyncIterator[Pieces]:
-    """Rooms that are open, on a database that has its schema; all closed at the end."""
+    """Open rooms with a database that has its schema. All are closed at the end."""
     database = prepared(url)
     made = Pieces(database, drivers)
     if drivers:

@@ -1,4 +1,4 @@
-"""One machine of each protocol, with the same faults: what Podium promises of all is held against them."""
+"""One machine of each protocol, with the same faults, to test Podium's guarantees for all protocols."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,7 +20,7 @@ class Hardware(ABC):
     :param folder: for its files
     :cvar protocol: the name of the driver
     :cvar options: its section of the config file
-    :cvar cannot: what this hardware cannot, or need not, show, and why
+    :cvar cannot: what this hardware cannot or need not support, and why
     """
 
     protocol: ClassVar[str]
@@ -32,28 +32,28 @@ class Hardware(ABC):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Have it run in this event loop."""
+        """Run the machine in this event loop."""
         yield
 
     @abstractmethod
     def driver_info(self) -> Mapping[str, Any]:
-        """What its node is enrolled with; it changes where a fault is part of that."""
+        """The driver_info of its node. Changes if a fault is part of it."""
 
     @abstractmethod
     def set_fault(self, fault: str) -> None:
-        """Have something go wrong: silent, login, lies, refuses, cooling."""
+        """Set a fault: silent, login, lies, refuses, cooling."""
 
     @abstractmethod
     def clear_faults(self) -> None:
-        """Have everything go well again."""
+        """Remove all faults."""
 
     @abstractmethod
     def press_button(self, on: bool) -> None:
-        """Switch the machine behind everybody's back."""
+        """Switch the machine without Podium's knowledge."""
 
     @abstractmethod
     def carried_out(self) -> Sequence[str]:
-        """The power commands that the BMC took, in its own words in lower case, oldest first."""
+        """The power commands that the BMC accepted, in its own terms in lower case, oldest first."""
 
 
 class Simulated(Hardware):
@@ -132,14 +132,14 @@ class Redfish(Simulated):
 
 
 class PolledRedfish(Redfish):
-    """The same without events."""
+    """A Redfish BMC without events."""
 
     cannot = dict.fromkeys(("log", "nmi off", "login", "inventory", "sensors"), "the same as with events")
     options = f"{Redfish.options}events = false\n"
 
 
 class Fake(Hardware):
-    """A machine in memory, whose faults are part of its driver_info."""
+    """A machine in memory. Its faults are part of its driver_info."""
 
     protocol = "fake"
     cannot = {

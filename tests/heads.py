@@ -1,4 +1,4 @@
-"""A conductor, as the database sees it, that carries out what is asked when it is told to."""
+"""A conductor, as the database sees it, that carries out requests when the test asks for it."""
 
 import copy
 import threading
@@ -25,7 +25,7 @@ class Head:
 
     def __init__(self, database: Database, worker: Worker = HEAD, drivers: Sequence[str] = ("fake",)) -> None:
         self.worker = worker
-        #: What the hardware says when an action is done, by the action.
+        #: The hardware's answer to each action.
         self.results: dict[str, str] = {}
         self._database = database
         self._drivers = drivers
@@ -45,15 +45,15 @@ class Head:
             entries.enter(connection, "head", drivers or ("fake",), group)
 
     def begin(self, count: int) -> None:
-        """Have the oldest requests under way."""
+        """Begin the oldest requests."""
         with self._database.write() as connection:
             found = beginning.due(connection, self.worker, self._drivers, limit=9999)
             beginning.begin(connection, [row.request_id for row in found[:count]], self.worker, utcnow())
 
     def carry_out(self, failures: Mapping[str, str]) -> None:
-        """Carry out everything that is asked for, apart from what fails, by the name of the node.
+        """Carry out all requests, except for failures, which are given by node name.
 
-        Credentials of which the failure says that they are unknown are that.
+        Credentials are unknown afterwards if the failure says so.
         """
         with self._database.write() as connection:
             found = beginning.due(connection, self.worker, self._drivers, limit=9999)
@@ -62,7 +62,7 @@ class Head:
 
     @contextmanager
     def carrying_out(self, failures: Mapping[str, str]) -> Iterator[None]:
-        """:meth:`carry_out` in a thread, as requests come."""
+        """Call :meth:`carry_out` in a thread as requests arrive."""
         end, patience = threading.Event(), 30.0
 
         def serve() -> None:
@@ -80,7 +80,7 @@ class Head:
             thread.join(patience)
 
     def _outcomes(self, row: Begun, failures: Mapping[str, str]) -> list[Outcome]:
-        """Return how requests ended that end together."""
+        """Return the outcomes of requests that end together."""
         every = [row, *row.others]
         error = next((failures[one.node.name] for one in every if one.node.name in failures), None)
         return [self._outcome(one, error) for one in every]

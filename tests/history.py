@@ -1,4 +1,4 @@
-"""Programs as they were at an earlier commit."""
+"""Programs from an earlier commit."""
 
 import io
 import subprocess
@@ -12,15 +12,15 @@ _ROOT: Final = Path(__file__).parent.parent
 
 
 def before_migration(revision: str, folder: Path) -> dict[str, str]:
-    """Put the package of the commit before a migration into a folder.
+    """Write the package of the commit before a migration into a folder.
 
-    The test is skipped where there is no history.
+    The test is skipped if there is no history.
 
-    :returns: the environment in which Podium's programs are those of that package
+    :returns: the environment variables for running the programs of that package
     """
     (file,) = _ROOT.glob(f"db/migrations/versions/{revision}_*.py")
     commit = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", str(file.relative_to(_ROOT)))
-    # One that is not committed yet: the commit before it is the present one.
+    # If the migration is not committed yet, the commit before it is the present one.
     before = f"{commit.decode().strip()}^" if commit else "HEAD"
     with tarfile.open(fileobj=io.BytesIO(_git("archive", before))) as archive:
         archive.extractall(folder / "podium", filter="data")

@@ -1,4 +1,4 @@
-"""Fleets with a conductor, and with all that needs attention."""
+"""Fleets with a conductor and with all kinds of problems."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -16,7 +16,7 @@ from podium.db.models import nodes, power_readings, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.worker import Worker
 
-#: What is wrong with some nodes.
+#: Problems of some nodes.
 _ILL: Final[dict[str, dict[str, Any]]] = {
     "r1n[1-3]": {"maintenance": True, "fault": POWER_FAILURE, "power_failures": 9},
     "r1n4": {"health": {"status": "Critical", "reasons": ["fan"]}},
@@ -30,7 +30,7 @@ _ILL: Final[dict[str, dict[str, Any]]] = {
 
 
 def enrol(database: Database, *names: str, read: float = 1.0, **columns: Any) -> None:
-    """Enrol nodes of an hour ago that are on, and were read so many seconds ago."""
+    """Enrol nodes that are an hour old, on, and were last read ``read`` seconds ago."""
     expanded = node_ranges.expand(names)
     with database.write() as connection:
         rows = [{"driver": "fake", "power_state": "power on", **columns, "name": name} for name in expanded]
@@ -50,7 +50,7 @@ def change(database: Database, names: str, **columns: Any) -> None:
 
 
 def fail(database: Database, action: str, names: str) -> int:
-    """Ask for something, and have it fail."""
+    """Request an action, and let it fail."""
     with database.write() as connection:
         keys = api.find_keys(connection, node_ranges.expand([names]))
         number = power.ask(connection, keys, action, who="me").operation_id
@@ -63,7 +63,7 @@ def fail(database: Database, action: str, names: str) -> int:
 
 
 def conducted(database: Database) -> Worker:
-    """The only conductor, of all nodes with the driver fake that there will be."""
+    """Add the only conductor, which owns all present and future nodes with the driver fake."""
     found = enter(database, "c1")
     enrol(database, "r1n[1-12]")
     settle(database, found)

@@ -1,16 +1,16 @@
-"""Inquiries with a BMC that is asked without a network in between."""
+"""Inquiries to a BMC without a network in between."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
 
 from podium.drivers.ipmi.lan import commands, packet
 
-#: Completion code and data, for a command with its data.
+#: Returns completion code and data for a command with its data.
 Answers = Callable[[tuple[int, int], bytes], tuple[int, bytes]]
 
 
 class DirectInquiry:
-    """Stands for :class:`podium.drivers.ipmi.lan.inquiry.Inquiry`, over a function that answers.
+    """Replaces :class:`podium.drivers.ipmi.lan.inquiry.Inquiry`, with a function that answers.
 
     :param over: whether the time is up after each command
     """

@@ -2,7 +2,7 @@
 
     .venv-ironic/bin/python tests/ironic_fill.py ironic.conf tests/ironic_nodes.json
 
-Runs in Ironic's own environment. tests/ironic_39.sql is what it and ironic-dbsync made of an SQLite file.
+Runs in Ironic's own environment. It and ironic-dbsync created the contents of tests/ironic_39.sql.
 """
 
 import json

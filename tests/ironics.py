@@ -1,4 +1,4 @@
-"""An Ironic's database, as Ironic 39 makes it, with the nodes of ``ironic_nodes.json``."""
+"""An Ironic database, as created by Ironic 39, with the nodes of ``ironic_nodes.json``."""
 
 import sqlite3
 from contextlib import closing
@@ -11,12 +11,12 @@ FILL: Final = _HERE / "ironic_fill.py"
 
 
 def uuid(number: int) -> str:
-    """The UUID of a node there."""
+    """Return the UUID of a node there."""
     return f"2b0f5a4e-0000-4000-8000-{number:012d}"
 
 
 def recorded(folder: Path, *statements: str) -> Path:
-    """Make a file of SQLite of what was recorded, and change it.
+    """Create an SQLite file from the recorded database, and change it.
 
     :param statements: run afterwards
     """

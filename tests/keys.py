@@ -1,4 +1,4 @@
-"""Keys, and what is encrypted with them."""
+"""Keys, and texts encrypted with them."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from podium.db.resealing.documents import Secrets
 OLD: Final = b"o" * 32
 NEW: Final = b"n" * 32
 LOST: Final = b"l" * 32
-#: No driver declares any.
+#: No driver declares any secrets.
 SECRETS: Final = Secrets(())
 
 
@@ -21,7 +21,7 @@ def enrol(database: Database, *names: str, **columns: Any) -> None:
 
 
 def stored(database: Database) -> str:
-    """Texts that may have secrets, as they are stored."""
+    """Return the stored form of texts that may contain secrets."""
     found: list[str] = []
     with database.read() as connection:
         for table, column in (("nodes", "driver_info"), ("nodes", "extra"), ("chassis", "extra")):

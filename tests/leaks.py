@@ -1,4 +1,4 @@
-"""Secrets that cannot be taken for anything else, and the search for them in what programs leave behind."""
+"""Unmistakable secrets, and the search for them in programs' output and files."""
 
 import base64
 import functools
@@ -8,20 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-#: Letters and digits, which no way of writing a text down changes, but for the encodings below.
+#: Letters and digits. Only the encodings below change them.
 _SIGNS: Final = string.ascii_letters + string.digits
-#: Characters of a secret's core, and those of its beginning or end that are as good as all of it.
+#: The length of a secret's core, and the length of its beginning or end that counts as a leak.
 _LENGTH, _PART = 16, 9
 
 
 def core(number: int) -> str:
-    """Return the core of a secret: random, yet the same in every run."""
+    """Return the core of a secret: random, but the same in every run."""
     signs = random.Random(f"podium {number}")
     return signs.choice("XYZ") + "".join(signs.choices(_SIGNS, k=_LENGTH - 1))
 
 
 class Secrets:
-    """Secrets, by what they are, and their cores."""
+    """Secrets with their descriptions and cores."""
 
     def __init__(self) -> None:
         self._cores: dict[str, str] = {}
@@ -29,17 +29,17 @@ class Secrets:
     def make(self, what: str, form: str = "{}") -> str:
         """Return a new secret.
 
-        :param form: what is round its core
+        :param form: the text around its core
         """
         self._cores[what] = core(len(self._cores))
         return form.replace("{}", self._cores[what])
 
     def add(self, what: str, secret: str) -> None:
-        """Look for a secret, too, that somebody else has made: letters, digits and few other signs."""
+        """Also look for a secret that was made elsewhere, of letters, digits and few other characters."""
         self._cores[what] = secret
 
     def found_in(self, data: bytes, where: str) -> list[str]:
-        """Return a line for each secret in some bytes: which it is, in which spelling, and where."""
+        """Return a line for each secret in some bytes: the secret, its encoding, and the place."""
         lines = []
         for what, its_core in self._cores.items():
             for spelling, needle in _needles(its_core):
@@ -50,14 +50,14 @@ class Secrets:
         return lines
 
     def found_among(self, texts: Mapping[str, bytes | str]) -> list[str]:
-        """Return the same for several texts by their names."""
+        """Return the same for several texts by name."""
         given = ((where, text.encode() if isinstance(text, str) else text) for where, text in texts.items())
         return [line for where, data in given for line in self.found_in(data, where)]
 
     def found_below(self, folder: Path, but: Iterable[Path] = ()) -> list[str]:
         """Return the same for all files below a folder.
 
-        :param but: files and folders where the secrets are to be
+        :param but: files and folders that are supposed to contain the secrets
         """
         spared = set(but)
         lines = []
@@ -69,7 +69,7 @@ class Secrets:
 
 @functools.cache
 def _needles(text: str) -> tuple[tuple[str, bytes], ...]:
-    """Return what to look for: the beginning and the end in each spelling that hides letters and digits."""
+    """Return the search patterns: beginning and end, in each encoding that hides letters and digits."""
     return tuple(needle for part in (text[:_PART], text[-_PART:]) for needle in _spelt(part.encode()))
 
 
@@ -79,7 +79,7 @@ def _spelt(part: bytes) -> Iterator[tuple[str, bytes]]:
     yield "hex", part.hex().upper().encode()
     for encoding in ("utf-16-le", "utf-16-be", "utf-32-le"):
         yield encoding, part.decode().encode(encoding)
-    for before in range(3):  # three bytes are four characters, so that it depends on what is before
+    for before in range(3):  # three bytes are four characters, so the encoding depends on the position
         whole = base64.b64encode(b"\0" * before + part).rstrip(b"=")
         incomplete = (before + len(part)) % 3 != 0
         yield "base64", whole[(before * 8 + 5) // 6 : len(whole) - incomplete]

@@ -1,4 +1,4 @@
-"""A driver that shows its nodes' secrets wherever it can, to be installed from a folder."""
+"""A driver, installed from a folder, that leaks its nodes' secrets wherever it can."""
 
 from pathlib import Path
 from typing import Final
@@ -158,7 +158,7 @@ class Leaky(base.Driver):
 
 
 def install(folder: Path) -> None:
-    """Write the driver ``leaky`` into a folder that is to stand in ``PYTHONPATH``."""
+    """Write the driver ``leaky`` into a folder for ``PYTHONPATH``."""
     package = folder / "leaky-1.0.dist-info"
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: leaky\nVersion: 1.0\n")

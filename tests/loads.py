@@ -1,7 +1,7 @@
-"""People who ask for power changes of a rack while somebody breaks things, and the books of both.
+"""Power requests for a rack during faults, and checks of the results.
 
-The simulator's log of what its BMCs carried out is compared with the ledger: nothing is lost, nothing that
-must not be repeated is done twice, nothing stays locked.
+The simulator's log of commands is compared with the ledger: nothing is lost, nothing that must not be
+repeated is done twice, nothing stays locked.
 """
 
 import random
@@ -17,15 +17,15 @@ from podium.db import operations, power
 from podium.db.models import nodes, power_requests
 
 ACTIONS: Final = (states.POWER_ON, states.POWER_OFF, states.REBOOTING, states.REBOOTING)
-#: Commands of one client to a BMC, another's, and again the first one's within so many seconds: by turns.
+#: Clients alternate if a BMC gets commands from one, another and the first again within this many seconds.
 _TURN: Final = 1.0
 
 
 class Load:
-    """Requests for the nodes of a cluster, and what has to come of them.
+    """Requests for the nodes of a cluster, and their expected results.
 
-    :param bmcs: how many there are, all IPMI and with one node each
-    :param unclear: the names of nodes whose BMCs lose answers or tell old states: they may be told twice
+    :param bmcs: the number of BMCs, all IPMI and with one node each
+    :param unclear: names of nodes whose BMCs lose answers or report old states; commands may be repeated
     """
 
     def __init__(self, cluster: Cluster, rack: Rack, bmcs: int, seed: int, unclear: frozenset[str]) -> None:
@@ -44,7 +44,7 @@ class Load:
         self.needless: Counter[str] = Counter()
 
     def ask(self) -> None:
-        """Ask for something of some nodes; who is asked already refuses."""
+        """Request an action for some nodes. Nodes with a pending request refuse it."""
         rows = self._random.sample(self._nodes, self._random.randint(10, len(self._nodes) // 3))
         action = self._random.choice(ACTIONS)
 
@@ -58,9 +58,9 @@ class Load:
         self.accepted += len(eventually(insist, "the request is accepted").accepted)
 
     def look(self, *, lost: int = 0) -> None:
-        """Let everything come to its end, and compare the books.
+        """Wait for everything to end, and compare the records.
 
-        :param lost: how many accepted requests may be missing, after a promotion of a standby that lagged
+        :param lost: how many accepted requests may be missing after the promotion of a lagging standby
         """
         eventually(self._cluster.is_at_rest, "every request has ended, and nothing is reserved")
         requests = self._cluster.rows(sa.select(power_requests).where(power_requests.c.action.in_(ACTIONS)))
@@ -98,7 +98,7 @@ class Load:
         )
 
     def by_turns(self) -> list[str]:
-        """The BMCs to which two conductors spoke by turns since the last call."""
+        """Return the BMCs to which two conductors alternately sent commands since the last call."""
         found = []
         for address, bmc in self._rack.log(self._where).items():
             since = self._turns_seen.get(address, 0.0)
@@ -112,11 +112,11 @@ class Load:
         return found
 
     def needless_where_all_is_clear(self) -> list[str]:
-        """The nodes that were told what they were already, though their BMCs had said so."""
+        """Return nodes that got commands for the state that their BMCs had already reported."""
         return [name for name, count in self.needless.items() if count and name not in self._unclear]
 
     def report(self) -> str:
-        """What was asked, and what came of it; needless are commands for what was so already."""
+        """Return a summary of requests and results. Commands for the present state count as needless."""
         counted = sa.select(power_requests.c.state, sa.func.count()).group_by(power_requests.c.state)
         ends = ", ".join(f"{count} {state}" for state, count in sorted(self._cluster.rows(counted)))
         return f"{self.accepted} requests: {ends}; {sum(self.needless.values())} needless commands"

@@ -1,4 +1,4 @@
-"""The hardware of nodes, as conductors read it: a log with a clock, and what a machine boots from."""
+"""The hardware of nodes, as conductors read it: a log with a clock, and the boot device."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,17 +14,17 @@ from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
 
-#: What an entry of a log says unless a test says otherwise.
+#: The default content of a log entry.
 ENTRY: Final = {"severity": "OK", "message": "fan 1 is fast", "sensor": "Fan 1", "raw": None}
 
 
 class Logbook:
     """The log of a machine.
 
-    :ivar entries: the oldest first, as a conductor answers them
-    :ivar clock_offset: seconds that its clock is ahead; None if nobody knows
-    :ivar faults: what the next reads fail with, one after another; None for one that does not
-    :ivar reads: what was asked for, in order
+    :ivar entries: oldest first, in the form of a conductor's answer
+    :ivar clock_offset: seconds by which its clock is ahead; None if unknown
+    :ivar faults: the errors of the next reads, in order; None for a read that succeeds
+    :ivar reads: the requested reads, in order
     """
 
     def __init__(self, clock_offset: float | None = 0.0) -> None:
@@ -47,7 +47,7 @@ class Logbook:
         self.entries.append({**ENTRY, "id": str(len(self.entries) + 1), **times, "message": message, **more})
 
     def answer(self, connection: sa.Connection, read: HardwareRead) -> None:
-        """Answer a read as a conductor does whose driver reads such a log."""
+        """Answer a read like a conductor whose driver reads this log."""
         asked = json.loads(read.arguments or "{}")
         self.reads.append(asked)
         if self.faults and (fault := self.faults.pop(0)) is not None:
@@ -65,20 +65,20 @@ class Logbook:
 
 
 def messages(lines: Iterable[str]) -> list[str]:
-    """Return the messages of entries that were printed as JSON, one a line."""
+    """Return the messages of entries printed as JSON, one a line."""
     return [json.loads(line)["message"] for line in lines]
 
 
 @contextmanager
 def read_by(database: Database, owner: Worker, book: Logbook) -> Iterator[None]:
-    """Have a conductor read this log, whichever node is asked for."""
+    """Let a conductor answer with this log for every node."""
     with readers.answering(database, owner, book.answer):
         yield
 
 
 @contextmanager
 def read_by_name(database: Database, owner: Worker, books: Mapping[str, Logbook]) -> Iterator[None]:
-    """As :func:`read_by`, with a log for each node, by the nodes' names."""
+    """Like :func:`read_by`, with a log for each node, by node name."""
 
     def answer(connection: sa.Connection, read: HardwareRead) -> None:
         name = sa.text("SELECT name FROM nodes WHERE uuid = :uuid").bindparams(uuid=read.node_uuid)

@@ -1,4 +1,4 @@
-"""Hardware, and a process, that go wrong at any step: machines that are a model, and what kills."""
+"""Model machines that can fail, and a fuse that kills a process, at any step."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class Fuse:
-    """How many more steps a process makes before it is killed: from then on nothing of it goes on."""
+    """The number of steps before a process is killed. After that, nothing in it continues."""
 
     def __init__(self) -> None:
         self.left: int | None = None
@@ -37,13 +37,13 @@ class Fuse:
 
 @dataclass
 class Machine:
-    """One machine with its BMC, and what is wrong with that.
+    """One machine with its BMC, and the BMC's fault.
 
-    :param fault: silent, refuses, lies, late (does what it is told and does not answer), forgetful (answers
-        with the state from before, twice)
-    :param told: what it answered last, None once it is another
-    :param reboots: how often it was told to, and did
-    :param needless: commands for a state of which it had answered that it is the one
+    :param fault: silent, refuses, lies, late (obeys without answering), forgetful (answers twice with the
+        previous state)
+    :param told: its last answer, None once the state has changed
+    :param reboots: the number of reboots carried out
+    :param needless: commands for the state that it had already reported
     """
 
     on: bool = False

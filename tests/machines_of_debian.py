@@ -1,4 +1,4 @@
-"""A machine of its own with Debian and systemd, in a container of systemd-nspawn, which has no network."""
+"""A separate machine with Debian and systemd, in a systemd-nspawn container without a network."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ from peers import PATIENCE
 TOOLS: Final = ("debootstrap", "systemd-nspawn", "nsenter")
 #: Seconds to install Debian, and to boot it.
 LONG: Final = 1200.0
-#: What the package depends on: the container cannot fetch it.
+#: The package's dependencies, which the container cannot download.
 PACKAGES: Final = "systemd,systemd-sysv,dbus,python3,ca-certificates,logrotate,man-db"
-#: Where files come and go by themselves.
+#: Folders whose files come and go by themselves.
 RESTLESS: Final = (
     *("/dev", "/proc", "/run", "/sys", "/tmp"),
     *("/var/cache", "/var/lib/systemd", "/var/log/journal", "/var/tmp"),
@@ -27,7 +27,7 @@ ENVIRONMENT: Final = {
 
 
 def lacking() -> str | None:
-    """Return why there cannot be one here; None if there can be."""
+    """Return why such a machine is impossible here, or None if it is possible."""
     if os.geteuid() != 0:
         return "only root can start a container"
     missing = [name for name in TOOLS if shutil.which(name) is None]
@@ -35,18 +35,18 @@ def lacking() -> str | None:
 
 
 def install_debian(root: Path) -> None:
-    """Install the version of Debian that runs here."""
+    """Install the same version of Debian as here."""
     names = dict(
         line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line
     )
     command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", names["VERSION_CODENAME"], root]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    (root / "etc/dpkg/dpkg.cfg.d/fast").write_text("force-unsafe-io\n")  # nothing of it is to be kept
+    (root / "etc/dpkg/dpkg.cfg.d/fast").write_text("force-unsafe-io\n")  # nothing there needs to be kept
 
 
 class Machine:
-    """A machine that runs while ``with`` lasts.
+    """A machine that runs during the ``with`` block.
 
     :param root: the folder with its files
     """
@@ -57,7 +57,7 @@ class Machine:
         self._init = 0
 
     def __enter__(self) -> Self:
-        # Without --register and with --keep-unit it needs no systemd outside.
+        # Without --register and with --keep-unit, it needs no systemd outside.
         options = ("--quiet", "--boot", "--register=no", "--keep-unit", "--private-network", "--console=pipe")
         self._process = subprocess.Popen(
             ["systemd-nspawn", *options, "--directory", self._root],
@@ -98,12 +98,12 @@ class Machine:
         )
 
     def run(self, script: str) -> str:
-        """Run a script as root, which must succeed, and return what it printed."""
+        """Run a script as root, which must succeed, and return its output."""
         done = self.try_to(script)
         assert done.returncode == 0, (script, done.stdout, done.stderr)
         return done.stdout
 
     def files(self) -> set[str]:
-        """Return the paths of all files and folders, but for those that come and go by themselves."""
+        """Return the paths of all files and folders, except those that come and go by themselves."""
         pruned = " -o ".join(f"-path {path}" for path in RESTLESS)
         return set(self.run(f"find / -xdev \\( {pruned} \\) -prune -o -print").splitlines())

@@ -1,4 +1,4 @@
-"""The author's fake and the real manager side by side, each with the same nodes, for one suite over both."""
+"""The fake manager for driver authors and the real manager, with the same nodes, for one test suite."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ NodeColumns = Mapping[str, Any]
 
 
 class Acme(StillDriver):
-    """A driver with a task of each kind, which notes for what it ran."""
+    """A driver with a task of each kind. It records what its tasks ran for."""
 
     def __init__(self, name: str = "acme") -> None:
         super().__init__(name)
@@ -83,36 +83,36 @@ class Side(Protocol):
     acme: Acme
 
     async def settle(self) -> None:
-        """Have written what was reported to the manager."""
+        """Write everything that was reported to the manager."""
 
     async def switch(self, name: str, state: str) -> None:
-        """Have a request for a node's power made and carried out."""
+        """Request a node's power state, and carry out the request."""
 
     async def change_driver_info(self, name: str, driver_info: Mapping[str, Any]) -> None:
-        """Have a person change a node's driver_info."""
+        """Change a node's driver_info, like a user."""
 
     async def enrol(self, *nodes: NodeColumns) -> None:
-        """Have nodes enrolled."""
+        """Enrol nodes."""
 
     async def delete(self, name: str) -> None:
-        """Have a node deleted."""
+        """Delete a node."""
 
     async def hears(self, *heard: str) -> None:
-        """Wait until the driver ``acme`` has heard this of its nodes since the last call, and no more."""
+        """Wait until the driver ``acme`` has received exactly these notices since the last call."""
 
     def health(self, name: str) -> base.Health | None: ...
     def advance(self, seconds: float) -> None:
-        """Let time pass, as far as it makes what was reported older."""
+        """Let time pass, as far as it makes reports older."""
 
     def sensors(self, name: str) -> list[str]: ...
     def clock_offset(self, name: str) -> float | None: ...
     def reason(self, name: str) -> str | None: ...
     async def run(self, task: str, *, on_demand: bool) -> str | None:
-        """Run a task of the driver ``acme``; what it failed with, if it did."""
+        """Run a task of the driver ``acme``, and return its error, if any."""
 
 
 def node_of(side: Side, name: str = "n1") -> base.Node:
-    """The present snapshot of a node."""
+    """Return the present snapshot of a node."""
     nodes = [*side.manager.nodes(side.acme), *side.manager.nodes(StillDriver("other"))]
     return next(node for node in nodes if node.name == name)
 
@@ -252,7 +252,7 @@ class Real:
 
 @contextlib.asynccontextmanager
 async def opened(kind: str, tmp_path: Path, clock: Clock, *nodes: NodeColumns) -> AsyncIterator[Side]:
-    """The manager of a kind, ``fake`` or ``real``, with nodes of these columns."""
+    """Open a manager, ``fake`` or ``real``, with nodes of these columns."""
     if kind == "fake":
         fake = Fake(*nodes)
         await fake.manager.start(fake.acme)
@@ -267,10 +267,10 @@ async def opened(kind: str, tmp_path: Path, clock: Clock, *nodes: NodeColumns) -
 
 
 def elsewhere(side: Side) -> base.Node:
-    """A snapshot of a node that was never this conductor's."""
+    """Return a snapshot of a node that this conductor never owned."""
     return make_node("acme", name="elsewhere")
 
 
 def moved(side: Side) -> base.Node:
-    """A snapshot of acme's, older than the change of the node ``theirs`` to another driver."""
+    """Return acme's snapshot of the node ``theirs`` from before its change to another driver."""
     return make_node("acme", name="theirs", uuid=node_of(side, "theirs").uuid)

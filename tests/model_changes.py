@@ -61,7 +61,7 @@ class Change:
         process.sent.pop(begun.requested_by, None)
 
     def _send(self, command: str) -> Generator[str, None, bool]:
-        """Send a command, if that is allowed; whether the machine may have heard it."""
+        """Send a command if allowed. Returns whether the machine may have received it."""
         process = self.process
         assert process.lease is not None
         yield "confirms"

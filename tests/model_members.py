@@ -1,7 +1,7 @@
-"""Members that share a fleet, in a world whose time, machines and network are a model; statements are real.
+"""Members that share a fleet. Time, machines and network are a model; the SQL statements are real.
 
-A member does its work in small steps. At each of them its process may be stopped, for a while or for good,
-and its clock with it or not.
+A member works in small steps. At each step its process may be stopped, temporarily or permanently, with or
+without its clock.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ _T = TypeVar("_T")
 
 
 class Process:
-    """A worker process on a host, again and again.
+    """A worker process on a host, which may be restarted.
 
     :param offset: seconds by which its clock differs
     """
@@ -62,7 +62,7 @@ class Process:
         self.wakes_at = 0.0
         self.stops = self.suspensions = 0
         self.cut = self.heart_is_cut = False
-        #: After how many steps it stops, of which name (or any), how, and for how many seconds.
+        #: When it stops: after how many steps, with which name (or any), how, and for how many seconds.
         self.fuse: tuple[int, str, str, float] | None = None
         self.commit: tuple[int, str] | None = None
         self.timeline = 0
@@ -88,29 +88,29 @@ class Process:
         self._observed = Observed(INTERVAL, self.clock)
         self._quiet_until = -1e9
         self._ended: list[tuple[float, Outcome]] = []
-        self._owes = False  # to write again what it had sent then
+        self._owes = False  # whether it must rewrite its sent requests
 
     def clock(self) -> float:
-        """Its CLOCK_BOOTTIME, or what a hypervisor makes of it."""
+        """Return its CLOCK_BOOTTIME, as a hypervisor may distort it."""
         return (self.world.now if self._stood_since is None else self._stood_since) + self._offset
 
     def reads(self) -> set[int]:
-        """The nodes to which it may make calls now."""
+        """Return the nodes that it may call now."""
         if not self.is_up or self.stopped in (PAUSE, SUSPEND):
             return set()
         return self.reading | {one.begun.node.id for one in self.changes.values() if one.is_reading}
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether it does not know yet what a database that went back in time says."""
+        """Whether it has not caught up yet with a database that went back in time."""
         return self._owes or self.timeline != self.world.timeline
 
-    # What happens to it
+    # Events from outside
 
     def start(self, *, knows: bool) -> None:
         """Start the process, if it does not run.
 
-        :param knows: whether it can tell that the one before is gone
+        :param knows: whether it can detect that its predecessor is gone
         """
         if not self.is_up:
             self._forget()
@@ -118,7 +118,7 @@ class Process:
             self._is_sure = knows
 
     def stop(self, kind: str, seconds: float) -> None:
-        """Stop the process, for a while or for good."""
+        """Stop the process, temporarily or permanently."""
         self.fuse = None
         if kind == CRASH:
             if self.is_cut_off:
@@ -139,7 +139,7 @@ class Process:
             self._stood_since = None
 
     def live(self) -> None:
-        """Go on for a second."""
+        """Run for a second."""
         if not self.is_up:
             return
         if self.stopped and self.world.now >= self.wakes_at:
@@ -163,8 +163,8 @@ class Process:
         return is_over and self.stopped != SUSPEND
 
     def _go_on(self) -> None:
-        # Its threads go on in any order. This one shows what a command that is about to be sent does
-        # before the heartbeat has noticed anything.
+        # The threads run in any order. In this order, a command may be sent before the heartbeat has
+        # noticed anything.
         for thread in (self._change, self._keep_alive, self._conduct):
             if self.is_up and self.stopped not in (PAUSE, SUSPEND):
                 thread()
@@ -196,7 +196,7 @@ class Process:
                 self.changes.pop(number, None)
 
     def _turn(self, steps: Steps) -> bool:
-        """Let steps go on until they wait; whether they are over."""
+        """Run steps until they wait. Returns whether they are finished."""
         for step in steps:
             if self.fuse is not None and self.fuse[1] in ("", step):
                 left, name, kind, seconds = self.fuse
@@ -211,7 +211,7 @@ class Process:
     # The database
 
     def read(self, statement: Callable[[sa.Connection], _T]) -> _T:
-        """Ask the database."""
+        """Read from the database."""
         self._reach()
         with self.world.transaction() as connection:
             return statement(connection)
@@ -221,7 +221,7 @@ class Process:
     ) -> _T:
         """Write to the database, if this member has not ended.
 
-        :param is_again: whether it writes what the database has lost, which comes before all else
+        :param is_again: whether it rewrites what the database has lost, which has priority
         """
         self._reach()
         if self._owes and is_guarded and not is_again:
@@ -262,7 +262,7 @@ class Process:
                 self._owes, self._pulse = True, None
                 raise errors.DatabaseUnavailable("the connection is closed")
 
-    # What it does
+    # The member's work
 
     def _enter(self) -> Steps:
         service = members.Service(self.host, ("rack",), ("",), (), LEASE, INTERVAL, "1", "f")
@@ -385,7 +385,7 @@ class Process:
             self._pulse = pulse
 
     def _end_visits(self, lost: set[int]) -> Steps:
-        """Wait for the calls to lost nodes to return; nothing stops those that do not."""
+        """Wait for calls to lost nodes to return. Calls that do not return are not stopped."""
         names = {row.name for row in self.world.rows(NODES) if row.id in lost}
         end = self.clock() + PATIENCE
         while any(self.world.machines[name].stuck for name in names):
@@ -408,7 +408,7 @@ class Process:
             self.changes.setdefault(one.request_id, Change(self, one))
 
     def _write_again(self, worker: Worker) -> None:
-        """Write again what this member has sent, for a database that does not know it any more."""
+        """Rewrite this member's sent requests for a database that has lost them."""
         sent = {begun.request_id: begun.node.id for begun in self.sent.values()}
         ended = [one for at, one in self._ended if at >= self.world.now - LEASE]
         self.write(lambda connection: restoring.restore(connection, worker, sent, ended), is_again=True)
@@ -422,7 +422,7 @@ class Process:
                 del self.changes[number]
 
     def note_end(self, end: Outcome) -> None:
-        """Remember how a change has ended, as long as the database may forget it."""
+        """Remember the outcome of a change for as long as the database may lose it."""
         self._ended = [one for one in self._ended if one[0] >= self.world.now - LEASE]
         self._ended.append((self.world.now, end))
 
@@ -440,7 +440,7 @@ NODES: Final = sa.select(nodes.c.id, nodes.c.name, nodes.c.slot, nodes.c.reserva
 
 
 def generation(connection: sa.Connection) -> int:
-    """The newest generation."""
+    """Return the newest generation."""
     return int(connection.scalars(sa.select(change_counter.c.generation)).one())
 
 
@@ -450,9 +450,9 @@ def _acknowledged(connection: sa.Connection, worker: Worker) -> int:
 
 
 def make_world(folder: str, hosts: Mapping[str, float], faults: frozenset[str]) -> World:
-    """A world in which each host may run a member.
+    """Create a world in which each host may run a member.
 
-    :param hosts: by how many seconds their clocks differ
+    :param hosts: the seconds by which the hosts' clocks differ
     """
     world = World(folder, hosts, faults)
     world.hosts.update({name: Process(world, name, offset) for name, offset in hosts.items()})

@@ -1,6 +1,6 @@
-"""A world for members that share a fleet: its time and machines are a model, its database is real.
+"""A world for members that share a fleet: time and machines are a model, the database is real.
 
-Nothing here waits: time passes when it is told to.
+Nothing here waits. Time passes only on request.
 """
 
 import contextlib
@@ -32,9 +32,9 @@ INTERVAL: Final = 3.0
 LOOK: Final = 10.0
 PATIENCE: Final = 12.0
 
-#: How a process may stop: for good; with its clock going on; with its clock; all but its heartbeat.
+#: How a process may stop: permanently; with its clock running; with its clock; except for its heartbeat.
 CRASH, PAUSE, SUSPEND, STALL = "crash", "pause", "suspend", "stall"
-#: What may become of a commit: it is carried out, and not answered; or later than that.
+#: How a commit may fail: it is carried out without an answer, or carried out later.
 LOST, LATE = "lost", "late"
 
 #: The rules that a faulty member breaks.
@@ -47,7 +47,7 @@ NO_CONFIRMATION = "sends without asking the database"
 SLOTS_FIRST = "asks for its slots before it asks what has settled"
 NO_TIMELINE = "does not notice that the database went back in time"
 
-#: Ends the turn of whatever yields it; any other step may be followed at once.
+#: Ends the turn of the yielding steps. After any other step, they may continue at once.
 WAIT: Final = "wait"
 Steps = Generator[str, None, None]
 
@@ -58,18 +58,18 @@ class Violation(AssertionError):
 
 @dataclass
 class Machine:
-    """A machine: who switched it, and for what."""
+    """A machine, and who switched it for which request."""
 
     on: bool = False
-    stuck: bool = False  # a call to it does not return, and has no effect before it does
+    stuck: bool = False  # a call does not return, and has no effect until it does
     sends: list[tuple[float, Worker]] = field(default_factory=list)
 
 
 class World:
     """The database, the machines and the time.
 
-    :param hosts: names of those that may run members, see model_members.make_world
-    :param faults: rules that no member keeps
+    :param hosts: names of hosts that may run members, see model_members.make_world
+    :param faults: rules that all members break
     """
 
     def __init__(self, folder: str, hosts: Iterable[str], faults: frozenset[str]) -> None:
@@ -80,11 +80,11 @@ class World:
         self.late: list[tuple[float, Callable[[sa.Connection], object]]] = []
         self.machines: defaultdict[str, Machine] = defaultdict(Machine)
         self.accepted: list[str] = []
-        #: How often a machine was rebooted, by who asked for it: somebody else each time.
+        #: The number of reboots by requester. Each request has a different requester.
         self.reboots: Counter[str] = Counter()
         self.renewed: dict[int, float] = {}  # by the holders' clocks
-        self.moved: dict[int, float] = {}  # when nodes were edited, or went back in time, by number
-        #: Those of which a packet may have gone out twice, as the documents say.
+        self.moved: dict[int, float] = {}  # when nodes were edited or went back in time, by number
+        #: Requesters whose packet may have been sent twice, as documented.
         self.excused: set[str] = set()
         self._file = Path(folder, "podium.sqlite")
         self._copy: bytes | None = None
@@ -107,17 +107,17 @@ class World:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """A transaction of anybody, all of them over one connection, which saves most of the time."""
+        """Open a transaction. All transactions share one connection, which saves most of the time."""
         with self._connection.begin():
             yield self._connection
 
     def rows(self, query: sa.Select[Any]) -> list[Any]:
-        """What is in the database, whoever can reach it."""
+        """Query the database, regardless of who can reach it."""
         with self.transaction() as connection:
             return list(connection.execute(query))
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, and everybody live on."""
+        """Let time pass, and run all processes."""
         for _ in range(round(seconds)):
             self.now += 1
             due = [one for one in self.late if one[0] <= self.now]
@@ -130,29 +130,29 @@ class World:
             self.check_readers()
 
     def drain(self, host: str, is_drained: bool) -> None:
-        """Have a host give its nodes to others, or take some again."""
+        """Drain a host, or let it take nodes again."""
         with self.transaction() as connection:
             (drains.drain if is_drained else drains.undrain)(connection, host)
 
     def move(self, name: str, slot: int) -> None:
-        """Edit a node, so that it falls into another slot, unless somebody has reserved it."""
+        """Edit a node to move it to another slot, unless it is reserved."""
         with contextlib.suppress(errors.NodeConflict), self.transaction() as connection:
             (node,) = api.find_nodes(connection, [name])
             api.update_node(connection, node.id, {"slot": slot})
             self.moved[node.id] = self.now
 
     def _slots(self) -> set[tuple[int, int]]:
-        """The slot of each node."""
+        """Return the slot of each node."""
         return {(row.id, row.slot) for row in self.rows(sa.select(models.nodes.c.id, models.nodes.c.slot))}
 
     def copy(self) -> None:
-        """Take what a standby has: what is committed after that is lost if it is promoted."""
+        """Copy the database for a standby. Later commits are lost if it is promoted."""
         self.close()
         self._copy = self._file.read_bytes()
         self._open()
 
     def promote(self) -> None:
-        """Let the database go back in time, to the copy."""
+        """Set the database back to the copy."""
         if self._copy is None:
             return
         slots = self._slots()
@@ -169,9 +169,9 @@ class World:
         self.excused |= {who for who in self.reboots if known.get(who) is None} - under_way
 
     def send(self, change: "Change", command: str, is_excused: bool) -> None:
-        """Let a packet reach a machine.
+        """Deliver a packet to a machine.
 
-        :param is_excused: whether its sender was stopped between the database's word and the packet
+        :param is_excused: whether the sender was stopped between the database's answer and the packet
         """
         begun, worker = change.begun, change.worker
         machine = self.machines[begun.node.name]
@@ -196,7 +196,7 @@ class World:
         machine.on = command != states.POWER_OFF
 
     def check_readers(self) -> None:
-        """Compare who reads with the rule that a node has one reader, but for those that are cut off."""
+        """Check that each node has at most one reader, not counting processes that are cut off."""
         alive = {member.name for member in self._unended()}
         readers: defaultdict[int, list[Worker]] = defaultdict(list)
         for process in self.hosts.values():
@@ -213,5 +213,5 @@ class World:
 
 
 def clock_now() -> datetime:
-    """A time for people to read."""
+    """Return a time for display."""
     return models.utcnow()

@@ -1,4 +1,4 @@
-"""Notifications that run in a test: what happens in the ledger, and who delivers it."""
+"""Notifications within a test: events in the ledger, and their delivery."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from podium.db.worker import Worker
 
 
 def happen(database: Database, *names: str, writer: Worker = HERE, cause: str = "out-of-band") -> None:
-    """Write an event of each node."""
+    """Write an event for each node."""
     its = {
         "at": datetime(2026, 1, 2, 3, 4, 5, 600, UTC),
         "from_state": "power on",
@@ -40,7 +40,7 @@ def cursors(database: Database) -> dict[str, Any]:
 
 
 class Pauses:
-    """Instead of asyncio.sleep: looks at once for more, and notes how long it would have waited."""
+    """Replaces asyncio.sleep: continues at once, and records how long it would have waited."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
@@ -51,7 +51,7 @@ class Pauses:
 
 
 def enter(database: Database, host: str = "here") -> Worker:
-    """A new member; the one that its host had has ended."""
+    """Add a member. The host's previous member ends."""
     service = members.Service("boot:1:2", (), ("",), (), 30.0, 5.0, "1", "f")
     with database.write() as connection:
         for one in members.unended(connection):
@@ -61,7 +61,7 @@ def enter(database: Database, host: str = "here") -> Worker:
 
 
 def entered(database: Database, host: str = "here") -> Lease:
-    """The long lease of a new member."""
+    """Add a member, and return its long lease."""
     return Lease(enter(database, host), 1e9, boottime())
 
 
@@ -69,7 +69,7 @@ def entered(database: Database, host: str = "here") -> Lease:
 async def running(
     database: Database, given: NotificationSettings, lease: Lease | None = None, **options: Any
 ) -> AsyncIterator[Notifications]:
-    """Notifications of sinks that are declared; nothing is lost of what happens from now on."""
+    """Run notifications for declared sinks. No later event is lost."""
     sql = Sql(database)
     made = Notifications(sql, lease or entered(database), given, **{"sleep": Pauses(), **options})
     task = asyncio.create_task(made.run())

@@ -1,9 +1,9 @@
-"""The ``baremetal`` command, unchanged, many times in one process, since one start of it takes 1.6 s of CPU:
+"""Runs the unchanged ``baremetal`` command many times in one process, because one start takes 1.6 s of CPU:
 
     .venv-openstack/bin/python tests/openstack_shell.py
 
 Runs in the environment of OpenStack's clients. Each line of the input is a JSON list of arguments. Each line
-of the output is the exit status, what was printed, and what was printed as an error.
+of the output has the exit status, the standard output, and the standard error.
 """
 
 import contextlib

@@ -2,8 +2,8 @@
 
     OS_CLOUD=... .venv-openstack/bin/python tests/openstack_suite.py FILE
 
-Runs in the environment of OpenStack's clients. FILE gets a line of JSON for each test: its name, what came of
-it, and the traceback.
+Runs in the environment of OpenStack's clients. FILE gets a line of JSON for each test: its name, its outcome,
+and the traceback.
 """
 
 import json
@@ -21,7 +21,7 @@ _PAUSE: Final = 0.1
 
 
 class Result(unittest.TestResult):
-    """Writes what came of each test."""
+    """Writes the outcome of each test."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The ``podium`` commands of the pages: in blocks, with what the page shows below them, and in the text."""
+"""The ``podium`` commands of the pages: in blocks, with the output shown below them, and in the text."""
 
 import itertools
 import re
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-#: What stands for something in a command, and what it may be in the fleet of tests/demo_fleets.py.
+#: Placeholders in commands, and their values for the fleet of tests/demo_fleets.py.
 PLACEHOLDERS: Final = {
     "NODE": "r1n07",
     "NODES": "r1n[01-08]",
@@ -48,7 +48,7 @@ PLACEHOLDERS: Final = {
     "FIELD": "owner",
     "PATH": "path",
 }
-#: What FILE is after these, rather than a list of nodes.
+#: The meaning of FILE after these words, if it is not a list of nodes.
 FILES: Final = {
     **dict.fromkeys(("--password-file", "--credentials-file", "@"), "new-password"),
     **dict.fromkeys(("--with-secrets", "--output-file", "--output"), "new-file"),
@@ -58,7 +58,7 @@ _PLACEHOLDER: Final = re.compile(
     r"(?<![\w.=-])(KEY=VALUE|DRIVER\.ACTION)|(?<![A-Za-z0-9_$.])([A-Z]{1,}[A-Z_]*)(?![A-Za-z0-9_])"
 )
 _PROGRAM: Final = re.compile(r"(?:\S*/)?podium")
-#: What may stand before the program in a shell.
+#: Words that may precede the program in a shell.
 _BEFORE: Final = re.compile(r"[A-Z_0-9]+=\S*|sudo|env|exec|time|xargs|-u|podium|root|\$")
 _OPTIONAL: Final = re.compile(r"(?<!\S)\[([^][]*)\](?=\s|\]|$)")
 _FENCE: Final = re.compile(r"^ *```(\w*)")
@@ -69,10 +69,10 @@ _ENDS: Final = set("|&;<>()")
 class Command(NamedTuple):
     """A command of a page.
 
-    :param line: where it is, from 1 on
-    :param words: what follows ``podium``
-    :param in_block: whether it is in a block, and so complete
-    :param shown: what the page shows below it
+    :param line: line number, from 1 on
+    :param words: the words after ``podium``
+    :param in_block: whether it is in a block, and therefore complete
+    :param shown: the output that the page shows below it
     """
 
     page: str
@@ -92,7 +92,7 @@ def commands(page: Path) -> Iterator[Command]:
     for first, block in _blocks(lines):
         yield from _of_block(page.name, first, block)
     for found in _INLINE.finditer(text):
-        if found[1].split()[1][0].isdigit():  # what the program prints of its version
+        if found[1].split()[1][0].isdigit():  # version output of the program
             continue
         line = text.count("\n", 0, found.start()) + 1
         for words in _readings(re.split(r"\s[|>&;<]+\s", found[1])[0]):
@@ -100,7 +100,7 @@ def commands(page: Path) -> Iterator[Command]:
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield each block of a shell: the number of its first line, and its lines without their indentation."""
+    """Yield each shell block: the number of its first line, and its lines without indentation."""
     block: list[str] = []
     language: str | None = None
     for number, line in enumerate([*lines, ""], start=1):
@@ -135,19 +135,19 @@ def _of_block(page: str, first: int, block: Sequence[str]) -> Iterator[Command]:
 
 
 def _programs(line: str) -> Iterator[str]:
-    """Yield the commands of a line of a shell that are Podium's, without comments and what else there is."""
+    """Yield only the Podium commands of a shell line, without comments."""
     try:
         lexer = shlex.shlex(line.removeprefix("$ "), posix=False, punctuation_chars="|&;<>()")
         lexer.whitespace_split, lexer.commenters = True, "#"
         tokens = list(lexer)
-    except ValueError:  # no line of a shell: a quotation mark is missing
+    except ValueError:  # not a shell line: a quotation mark is missing
         return
     part: list[str] = []
     for token in [*tokens, ";"]:
         if not _ENDS.isdisjoint(token) and set(token) <= _ENDS:
             before = list(itertools.takewhile(_BEFORE.fullmatch, part))
             if before[-1:] == ["podium"] and not _PROGRAM.fullmatch("".join(part[len(before) :][:1])):
-                before.pop()  # it is no user's name
+                before.pop()  # not a user name
             program, *words = [*part[len(before) :], ""]
             if _PROGRAM.fullmatch(program) and any(words):
                 yield " ".join(("podium", *words, *(["NODE"] if "xargs" in before else [])))
@@ -157,9 +157,9 @@ def _programs(line: str) -> Iterator[str]:
 
 
 def _readings(text: str) -> Iterator[Sequence[str]]:
-    """Yield the words of each alternative of a command, with something for its placeholders."""
+    """Yield the words of each alternative of a command, with values for its placeholders."""
     text = text.replace("\\|", "|").replace("...", "").replace("…", "")
-    while (plain := _OPTIONAL.sub(r"\1", text)) != text:  # the inner ones first
+    while (plain := _OPTIONAL.sub(r"\1", text)) != text:  # inner ones first
         text = plain
     choices = [_alternatives(word) for word in shlex.split(text)[1:]]
     for count in range(max(map(len, choices), default=1)):

@@ -1,4 +1,4 @@
-"""Racks whose BMCs misbehave when their passwords are changed, and the books of who has which password."""
+"""Racks whose BMCs misbehave during password changes, and records of their passwords."""
 
 import hashlib
 import json
@@ -20,9 +20,9 @@ from podium.db.engine import Database
 from podium.db.models import credential_changes, nodes, operations, power_requests
 from podium.db.operations import UNFINISHED
 
-#: What they have at first.
+#: The initial password.
 FIRST: Final = "enrolled-with-it"
-#: How many machines each BMC of the second rack has.
+#: The number of machines behind each BMC of the second rack.
 SYSTEMS: Final = 3
 _SHARED: Final = (
     "password-silent",
@@ -41,12 +41,12 @@ _IPMI: Final = (
     "password-form=16",
     "password-form=20",
 )
-#: Those that keep the old password without a word about it: the new one is tried, and wrong.
+#: Faults with which a BMC silently keeps the old password: Podium tries the new one, which is wrong.
 _KEEPERS: Final = ("password-lost", "password-lies")
 
 
 def _placed(kinds: Sequence[str], last: int, each: int) -> dict[str, str]:
-    """The faults of some BMCs, by kind; the last BMC with one has the number ``last``."""
+    """Return the BMCs for each kind of fault. The last BMC with a fault has the number ``last``."""
     if not each:
         return {}
     begin = last - each * len(kinds) + 1
@@ -56,12 +56,12 @@ def _placed(kinds: Sequence[str], last: int, each: int) -> dict[str, str]:
 class Racks:
     """IPMI and Redfish BMCs with one machine each, and Redfish BMCs with several; ``with`` starts them.
 
-    The first of each have no fault. Every account is locked for good by three wrong logins in a row.
+    The first BMCs of each group have no fault. Three wrong logins in a row lock an account for good.
 
-    :param each: how many BMCs have each fault
-    :param more: faults that other IPMI BMCs have
-    :param spread: a fault that BMCs have besides, as for podium-sim
-    :ivar keepers: the BMCs that keep the old password, and do not say so
+    :param each: the number of BMCs with each fault
+    :param more: faults of further IPMI BMCs
+    :param spread: an additional fault of BMCs, as for podium-sim
+    :ivar keepers: the BMCs that silently keep the old password
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Racks:
             yield from rack.accounts(some)
 
     def write_nodes(self, file: Path) -> None:
-        """Write a file for ``podium node import``, in which the names of the second rack begin with s."""
+        """Write a file for ``podium node import``. The names of the second rack begin with s."""
         every = []
         for number, rack in enumerate(self._racks):
             lines = rack.nodes.read_text().splitlines()
@@ -121,12 +121,12 @@ class Racks:
         file.write_text(json.dumps({"nodes": every}))
 
     def give(self, password: str) -> None:
-        """Give all BMCs a password, as somebody at their web pages."""
+        """Set the password of all BMCs, like a person on their web pages."""
         for rack in self._racks:
             rack.set_password(password, "100%")
 
     def accounts(self) -> dict[str, dict[str, Any]]:
-        """How logins and changes went, by BMC."""
+        """Return counts of logins and password changes, by BMC."""
         return {
             f"{number} {address}": report
             for number, (rack, count) in enumerate(zip(self._racks, self._counts, strict=True))
@@ -135,7 +135,7 @@ class Racks:
 
 
 def bmc_of(name: str, info: Mapping[str, Any]) -> str:
-    """Which BMC a node has."""
+    """Return the BMC of a node."""
     address = info.get("ipmi_address") or urlsplit(info["redfish_address"]).hostname
     return f"{int(name.startswith('s'))} {address}"
 
@@ -151,9 +151,9 @@ def hashed(password: str) -> str:
 
 
 class Owner(NamedTuple):
-    """A node, with the password that Podium uses and all that it keeps.
+    """A node, with the password that Podium uses and all passwords that it keeps.
 
-    :param state: of its newest change
+    :param state: of the newest password change
     """
 
     id: int
@@ -164,9 +164,9 @@ class Owner(NamedTuple):
 
 
 class Books:
-    """What Podium and the BMCs say of each password.
+    """Compares the passwords of Podium and of the BMCs.
 
-    :ivar seen: each password that there ever was
+    :ivar seen: all passwords so far
     """
 
     def __init__(self, database: Database, racks: Racks) -> None:
@@ -175,7 +175,7 @@ class Books:
         self.seen = {FIRST}
 
     def read(self, query: sa.Executable) -> list[Any]:
-        """What the database says, as soon as it does."""
+        """Query the database, and wait until it answers."""
 
         def rows() -> list[Any] | None:
             try:
@@ -188,7 +188,7 @@ class Books:
         return found
 
     def owners(self) -> dict[str, Owner]:
-        """All nodes, by name."""
+        """Return all nodes by name."""
         table = credential_changes.c
         kept: dict[int, set[str]] = {}
         newest: dict[int, str] = {}
@@ -210,14 +210,14 @@ class Books:
         return found
 
     def check_kept(self) -> None:
-        """At any moment each BMC's password is in the database."""
-        accounts = self._racks.accounts()  # before the database, which learns of each password first
+        """Check that each BMC's password is in the database, which must hold at any time."""
+        accounts = self._racks.accounts()  # read before the database, which learns each password first
         for name, owner in self.owners().items():
             has = accounts[owner.bmc]["password_sha256"]
             assert has in map(hashed, {owner.password, *owner.kept}), f"{name}: its password is lost"
 
     def check_known(self) -> list[str]:
-        """When all is over, each node has the password of its BMC; return those that are unknown."""
+        """Check at the end that each node has its BMC's password. Returns nodes with unknown passwords."""
         accounts, owners = self._racks.accounts(), self.owners()
         for name, owner in owners.items():
             has = accounts[owner.bmc]["password_sha256"]
@@ -228,7 +228,7 @@ class Books:
         return [name for name, owner in owners.items() if owner.state == UNKNOWN]
 
     def wrong_logins(self) -> Counter[str]:
-        """How many there were so far at each BMC, none of which ever was locked by them."""
+        """Return the number of wrong logins at each BMC so far. None must have locked an account."""
         accounts = self._racks.accounts()
         locked = [
             bmc for bmc, report in accounts.items() if report["locked"] or report["refused_while_locked"]
@@ -237,11 +237,11 @@ class Books:
         return Counter({bmc: report["wrong_logins"] for bmc, report in accounts.items()})
 
     def changed(self) -> int:
-        """How many times BMCs were given another password."""
+        """Return how often BMCs got a new password."""
         return sum(report["password_changes"] for report in self._racks.accounts().values())
 
     def is_over(self) -> bool:
-        """Whether every request has ended, and nothing is left behind."""
+        """Return whether every request has ended, and nothing is left behind."""
         table = power_requests.c
         going = sa.select(table.id).where(table.state.in_(UNFINISHED)).limit(1)
         its = nodes.c.reservation.is_not(None), nodes.c.target_power_state.is_not(None)
@@ -254,13 +254,13 @@ class Books:
         return True
 
     def going(self) -> list[Any]:
-        """Some of the requests that have not ended."""
+        """Return some of the requests that have not ended."""
         table = power_requests.c
         columns = table.operation_id, table.node_name, table.action, table.state, table.holder, table.sent_at
         return self.read(sa.select(*columns).where(table.state.in_(UNFINISHED)).limit(5))
 
     def all_read_since(self, moment: Any) -> bool:
-        """Whether every node was read."""
+        """Return whether every node was read after a moment."""
         with self._database.read() as connection:
             rows = api.list_nodes(connection)
         return all(row.power_checked_at is not None and row.power_checked_at > moment for row in rows)
@@ -272,14 +272,14 @@ class Books:
         return int(self.read(sa.select(sa.func.max(operations.c.id)))[0][0])
 
     def check_operations(self) -> None:
-        """None lacks requests."""
+        """Check that no operation lacks requests."""
         table = power_requests.c
         counted = self.read(sa.select(table.operation_id, sa.func.count()).group_by(table.operation_id))
         found = self.read(sa.select(operations.c.id, operations.c.nodes))
         assert dict(map(tuple, found)) == dict(map(tuple, counted)), "an operation lacks requests"
 
     def newest(self) -> tuple[int, dict[str, str]]:
-        """The last operation by which nodes have their passwords, and those that they had before."""
+        """Return the last operation that set passwords still in force, and its nodes' previous passwords."""
         table = credential_changes.c
         query = sa.select(table.operation_id, power_requests.c.node_name, table.old)
         query = query.join_from(credential_changes, power_requests, power_requests.c.id == table.request_id)

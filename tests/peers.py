@@ -1,4 +1,4 @@
-"""Programs that the tests talk to and that nobody here wrote, and where on loopback a test may serve."""
+"""Third-party programs that the tests use, and loopback addresses and ports for tests."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 import pytest
 
-#: Seconds until a test gives up waiting for what should happen soon, on a machine that is busy with more.
+#: Seconds until a test gives up waiting for something that should happen soon. Allows for a busy machine.
 PATIENCE: Final = 60.0
 
 _ROOT: Final = Path(__file__).parent.parent
@@ -30,14 +30,14 @@ _PACKAGES: Final = {
 
 
 def search_path() -> str:
-    """PATH, and where Debian keeps servers; of PostgreSQL the newest version."""
+    """Return PATH with Debian's folders of servers. PostgreSQL's newest version comes first."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
     servers = ["/usr/sbin", "/sbin", *map(str, reversed(versions))]
     return os.pathsep.join([os.environ.get("PATH", os.defpath), *servers])
 
 
 def require(program: str) -> str:
-    """The path of a program; without it the test is skipped, or fails when PODIUM_REQUIRE_PEERS is 1."""
+    """Return a program's path. Without it, skips the test, or fails if PODIUM_REQUIRE_PEERS is 1."""
     path = shutil.which(program, path=search_path())
     if path is None:
         do_without(f"{program} is not installed (Debian package {_PACKAGES.get(program, program)})")
@@ -45,7 +45,7 @@ def require(program: str) -> str:
 
 
 def require_in(environment: str, program: str) -> Path:
-    """The path of a program in an environment of ``make test-peers``; without it as :func:`require`."""
+    """Return the path of a program in an environment of ``make test-peers``, like :func:`require`."""
     path = _ROOT / f".venv-{environment}" / "bin" / program
     if not path.exists():
         do_without(f"{program} is not installed (make test-peers)")
@@ -53,23 +53,23 @@ def require_in(environment: str, program: str) -> Path:
 
 
 def do_without(reason: str) -> NoReturn:
-    """Skip the test, or fail it when PODIUM_REQUIRE_PEERS is 1."""
+    """Skip the test, or fail it if PODIUM_REQUIRE_PEERS is 1."""
     if os.environ.get("PODIUM_REQUIRE_PEERS") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
 
 
 def own_address() -> str:
-    """An address in 127.64.0.0/10 that is this process's alone, so that test runs do not meet."""
+    """Return an address in 127.64.0.0/10 that only this process uses, to keep test runs apart."""
     high, low = divmod(os.getpid(), 1 << 16)
     return f"127.{64 + high}.{low >> 8}.{low & 255}"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that is free at every address.
+    """Return a port that is free at every address.
 
-    It lies below the range of which the kernel picks ports, so that a stopped server finds it free again, and
-    is none that a process started just before or after this one picks.
+    It is below the range from which the kernel picks ports, so a stopped server finds it free again.
+    Processes started just before or after this one pick other ports.
     """
     for port in random.sample(range(20000 + os.getpid() % 64, 32000, 64), 100):
         with socket.socket(type=kind) as probe:

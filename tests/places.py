@@ -1,4 +1,4 @@
-"""Conductors that are killed while BMCs get other passwords, and all that is beside them."""
+"""Conductors that are killed during password changes, and their surroundings."""
 
 import contextlib
 import subprocess
@@ -16,7 +16,7 @@ from podium.db.keyring import Keyring, write_new_file
 from podium.db.sealed import Sealing
 from servers import MariaDB, PostgreSQL, Server
 
-#: Seconds within which a BMC must show which password it has. Some take longer.
+#: Seconds within which a BMC must show its password. Some take longer.
 TIMEOUT: Final = 20
 LEASE: Final = 4
 CONFIG: Final = f"""
@@ -33,7 +33,7 @@ events_confirm_interval = 4
 
 
 def start_server(kind: str, stack: ExitStack) -> Server | None:
-    """What is committed stays over a kill -9."""
+    """Start a server whose commits survive a kill -9."""
     if kind == "postgresql":
         return stack.enter_context(PostgreSQL(synchronous_commit="on"))
     if kind == "mariadb":
@@ -42,7 +42,7 @@ def start_server(kind: str, stack: ExitStack) -> Server | None:
 
 
 class Place:
-    """Conductors, podium-api and whoever gives commands, over one database; ``with`` ends them all.
+    """Conductors, podium-api and commands, with one database; ``with`` ends them all.
 
     :param server: None for SQLite
     :param count: of conductors
@@ -62,7 +62,7 @@ class Place:
         first = self.daemons[0]
         self.api = Api(folder, f"[secrets]\nkey_file = {keys}\n", url=first.url)
         self.database = Database(first.url, sealing=Sealing(Keyring.from_file(keys), frozenset))
-        self.said: list[str] = []  # by commands
+        self.said: list[str] = []  # output of commands
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -83,12 +83,12 @@ class Place:
         self.said += [done.stdout, done.stderr]
 
     def command(self, *arguments: str) -> "subprocess.Popen[str]":
-        """A command in a process of its own."""
+        """Start a command in its own process."""
         pipe = subprocess.PIPE
         return subprocess.Popen([BIN / "podium", *arguments], stdout=pipe, stderr=pipe, text=True)
 
     def keep_up(self) -> None:
-        """Do as systemd: start conductors again that were started while there was no database."""
+        """Like systemd, restart conductors that were started while there was no database."""
         for daemon in self.daemons:
             assert daemon.process is not None
             if daemon.process.poll() is not None:
@@ -101,7 +101,7 @@ class Place:
         return command.returncode
 
     def texts(self) -> dict[str, str]:
-        """All that anybody logged or said, by who it was."""
+        """Return all logs and output, by program."""
         found = {daemon.host: daemon.text() for daemon in self.daemons}
         if self.server is not None:
             found["the database"] = (self.server.folder / "log").read_text(errors="replace")

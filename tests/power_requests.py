@@ -1,4 +1,4 @@
-"""Power requests between two members, C1 and C2, the first of which owns all nodes of the driver ``fake``."""
+"""Power requests with two members, C1 and C2. C1 owns all nodes of the driver ``fake``."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ def begin(database: Database, request_ids: list[int], holder: Worker = C1) -> li
 
 
 def begun(database: Database, rows: list[NodeRecord], *asked: Any, **more: Any) -> Begun:
-    """A request that conductor c1 has begun, as it sees it."""
+    """Make a request, and return it as conductor c1 has begun it."""
     ask(database, rows, *asked, **more)
     (row,) = begin(database, due(database))
     return row
@@ -83,7 +83,7 @@ def told(database: Database) -> list[Event]:
 
 
 def hand_over(database: Database) -> None:
-    """The first member ends, and the second one has its slots."""
+    """End the first member, and give its slots to the second one."""
     with database.write() as connection:
         members.leave(connection, C1)
     joined(database, C2, drivers=["fake"])

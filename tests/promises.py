@@ -1,4 +1,4 @@
-"""A driver that keeps the contract, and which promises of it another driver breaks."""
+"""A driver that keeps the contract, and a check of which promises another driver breaks."""
 
 import asyncio
 import datetime
@@ -55,7 +55,7 @@ class Good(base.Driver):
 
 
 class Able(Good):
-    """Machines that can do all there is beside the power, and have actions of their own."""
+    """Machines that support everything besides power, and have their own actions."""
 
     def __init__(self, name: str, options: Any) -> None:
         super().__init__(name, options)
@@ -138,7 +138,7 @@ def contract(driver: type[base.Driver]) -> DriverContract:
 
 
 def broken_promises(driver: type[base.Driver]) -> dict[str, str]:
-    """Return the tests of the contract that fail for a driver, with their messages."""
+    """Return the contract tests that fail for a driver, with their messages."""
     suite = contract(driver)
     failed = {}
     for name in dir(suite):

@@ -1,4 +1,4 @@
-"""The network between a daemon and its database, to be cut: a TCP proxy that a test holds in its hand."""
+"""A network that a test can cut, between a daemon and its database: a TCP proxy."""
 
 import contextlib
 import selectors
@@ -12,12 +12,12 @@ _CHUNK: Final = 1 << 16
 
 
 class Proxy:
-    """Passes on what comes, in both directions, until it is cut. ``with`` serves in a thread.
+    """Forwards data in both directions until it is cut. ``with`` serves in a thread.
 
-    :param upstream: host and port of the server behind it, which may be another from some moment on
+    :param upstream: host and port of the server behind it; may change
 
-    A cut proxy is a cable that was pulled: it takes bytes and connections and passes nothing on, and nobody
-    is told. Mending it breaks the connections of before, as a firewall that has forgotten them does.
+    A cut proxy is like a pulled cable: it accepts bytes and connections, and silently forwards nothing.
+    Mending it breaks the old connections, like a firewall that has forgotten them.
     """
 
     def __init__(self, upstream: tuple[str, int]) -> None:
@@ -56,7 +56,7 @@ class Proxy:
         self._waker.send(b"x")
 
     def mend(self) -> None:
-        """Plug it in again."""
+        """Plug the cable in again."""
         self.reset()
         self._whole.set()
 
@@ -68,7 +68,7 @@ class Proxy:
 
     def _run(self) -> None:
         while not self._ends:
-            self._whole.wait()  # while it is cut, what arrives waits in the sockets
+            self._whole.wait()  # while it is cut, data waits in the sockets
             for key, _ in self._selector.select():
                 self._attend(key.fileobj)
 

@@ -1,6 +1,6 @@
-"""What Podium promises to those who write drivers, as text: each public name with its signature.
+"""Podium's public interface for driver authors, as text: each public name with its signature.
 
-``python tests/public_names.py`` writes ``tests/public_names.txt`` anew.
+``python tests/public_names.py`` rewrites ``tests/public_names.txt``.
 """
 
 import ast
@@ -28,7 +28,7 @@ MODULES: Final = (
 
 
 def text() -> str:
-    """The list as the code has it."""
+    """Return the list for the present code."""
     modules = {name: importlib.import_module(name) for name in MODULES}
     public = {id(getattr(module, name)) for module in modules.values() for name in module.__all__}
     lines = []
@@ -78,7 +78,7 @@ def _class(value: type, public: set[int]) -> Iterator[str]:
 
 
 def _members(item: Any) -> Iterator[tuple[str, list[str]]]:
-    """What a statement of a class adds to it, if that is public."""
+    """Yield the public members that a statement adds to a class."""
     if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
         if _is_public(item.name):
             yield item.name, list(_function(item))
@@ -94,7 +94,7 @@ def _members(item: Any) -> Iterator[tuple[str, list[str]]]:
 
 
 def _attributes(item: ast.AnnAssign | ast.Assign) -> Iterator[tuple[str, list[str]]]:
-    """The public attributes of an object that an assignment makes."""
+    """Yield the public attributes that an assignment creates."""
     kind = f": {ast.unparse(item.annotation)}" if isinstance(item, ast.AnnAssign) else ""
     for target in [item.target] if isinstance(item, ast.AnnAssign) else item.targets:
         is_own = isinstance(target, ast.Attribute) and ast.unparse(target.value) == "self"

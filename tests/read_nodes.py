@@ -1,4 +1,4 @@
-"""Nodes whose power was read at some time: that is not in their own row."""
+"""Nodes whose power was read at a given time, which is not stored in their own row."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from podium.db.models import CHECKED_AT, power_readings
 
 
 def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """As :func:`podium.db.api.create_nodes`, of rows that may say when the power was last read."""
+    """Like :func:`podium.db.api.create_nodes`, for rows that may contain the time of the last power read."""
     plain = [dict(row) for row in rows]
     times = [row.pop(CHECKED_AT, None) for row in plain]
     uuids = api.create_nodes(connection, plain)
@@ -22,6 +22,6 @@ def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -
 
 
 def set_checked(connection: sa.Connection, number: int, at: datetime) -> None:
-    """Have the power of a node been read at some time."""
+    """Set the time at which the power of a node was read."""
     its = sa.update(power_readings).where(power_readings.c.node_id == number)
     connection.execute(its.values(checked_at=at))

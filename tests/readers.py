@@ -1,4 +1,4 @@
-"""A conductor, as the database sees it, that is asked to read hardware."""
+"""A conductor, as the database sees it, that answers hardware reads."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ Answer = Callable[[sa.Connection, HardwareRead], None]
 
 INLET: Final = {"name": "Inlet", "kind": "temperature", "value": 21.5, "unit": "celsius", "status": "OK"}
 
-#: What a conductor answers for what a machine boots from.
+#: A conductor's answer about a machine's boot device.
 BOOT: Final = {"device": "pxe", "persistent": False, "mode": "uefi", "supported": ["pxe", "disk"]}
 
-#: And for its log.
+#: A conductor's answer about a machine's log.
 LOG: Final = {
     "entries": [
         {
@@ -46,7 +46,7 @@ LOG: Final = {
     "clock_offset": 30.5,
 }
 
-#: What a conductor answers for a login that works.
+#: A conductor's answer about a login that works.
 LOGIN: Final = {
     "username": "ada",
     "privilege": "OPERATOR",
@@ -57,7 +57,7 @@ LOGIN: Final = {
 
 
 def owner(database: Database) -> Worker:
-    """Have a conductor enter that owns all nodes with the driver ``fake``."""
+    """Enter a conductor that owns all nodes with the driver ``fake``."""
     with database.write() as connection:
         (found,) = enter(connection, "c1")
         give_slots(connection, found, ["fake"])
@@ -65,19 +65,19 @@ def owner(database: Database) -> Worker:
 
 
 def reads(connection: sa.Connection, read: HardwareRead) -> None:
-    """Answer as if there were one sensor."""
+    """Answer with one sensor."""
     hardware_reads.answer(connection, read.id, {"sensors": [INLET]})
 
 
 def drawing(watts: float) -> Answer:
-    """Answer as an outlet does that delivers so much."""
+    """Answer like an outlet that delivers this power."""
     outlet = {"name": "Outlet", "kind": "power", "value": watts, "unit": "watts", "status": "OK"}
     return lambda connection, read: hardware_reads.answer(connection, read.id, {"sensors": [INLET, outlet]})
 
 
 @contextmanager
 def answering(database: Database, reader: Worker, answer: Answer = reads) -> Iterator[None]:
-    """Have a conductor answer each read, in a thread."""
+    """Let a conductor answer each read in a thread."""
     end = threading.Event()
 
     def serve() -> None:

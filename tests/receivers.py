@@ -10,7 +10,7 @@ from peers import PATIENCE
 
 
 class Receiver(ThreadingHTTPServer):
-    """A webhook on 127.0.0.1 that keeps what it takes."""
+    """A webhook on 127.0.0.1 that keeps what it receives."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Errors and answers of drivers that cannot even say what they are."""
+"""Errors and answers of drivers that cannot be converted to text."""
 
 from podium import errors
 
@@ -17,8 +17,8 @@ class Rude(Exception):
 
 
 class RudeDriverError(Rude, errors.DriverError):
-    """The same as an error that drivers may raise."""
+    """A rude error of a type that drivers may raise."""
 
 
 class RudeTimeout(Rude, TimeoutError):
-    """The same as a timeout."""
+    """A rude timeout."""

@@ -1,6 +1,6 @@
-"""A root of its own, in which a test runs the commands of a page as they stand there.
+"""A separate root file system, in which a test runs the commands of a page unchanged.
 
-It shows this machine's files, and keeps what is changed in memory. Its processes have a network of their own.
+It shows this machine's files, and keeps changes in memory. Its processes have their own network.
 """
 
 import os
@@ -21,7 +21,7 @@ TOOLS: Final = (
     *("useradd", "usermod", "userdel", "groupadd", "groupdel", "sqlite3", "tar", "systemd-analyze"),
 )
 _PROGRAMS: Final = ("podium", "podium-api", "podium-conductor", "podium-sim")
-#: What a Podium that is installed on this machine has, or one that is being installed there just now.
+#: Files of a Podium that is installed on this machine, or just being installed there.
 INSTALLED: Final = (
     *("opt/podium", "etc/podium", "var/lib/podium", "var/log/podium", "etc/logrotate.d/podium"),
     *(f"{folder}/{name}" for name in _PROGRAMS for folder in ("usr/bin", "usr/local/bin")),
@@ -34,7 +34,7 @@ FORGOTTEN: Final = (
 
 
 def lacking() -> str | None:
-    """Return why there cannot be one here; None if there can be."""
+    """Return why such a root is impossible here, or None if it is possible."""
     if os.geteuid() != 0:
         return "only root can make a root"
     missing = [name for name in TOOLS if shutil.which(name) is None]
@@ -50,9 +50,9 @@ def _mount_of(path: Path) -> Path:
 
 
 class ScratchRoot:
-    """A root that is there while ``with`` lasts.
+    """A root that exists during the ``with`` block.
 
-    :param folder: an empty one, for its mounts
+    :param folder: an empty folder for its mounts
     """
 
     def __init__(self, folder: Path) -> None:
@@ -84,7 +84,7 @@ class ScratchRoot:
         self._process.stdout.close()
 
     def run(self, script: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
-        """Run a script of the shell, as root or in the login shell of another user."""
+        """Run a shell script as root, or in the login shell of another user."""
         shell = ["sh", "-eu", "-c", script]
         if user != "root":
             shell = ["runuser", "--login", user, "--command", script]
@@ -97,7 +97,7 @@ class ScratchRoot:
         )
 
     def do(self, script: str, user: str = "root") -> str:
-        """Run a script that has to work, and return what it prints."""
+        """Run a script, which must succeed, and return its output."""
         done = self.run(script, user)
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -108,7 +108,7 @@ class ScratchRoot:
         for number, path in enumerate(mounts):
             upper, work = (f"{self._folder}/mounts/{kind}{number}" for kind in ("upper", "work"))
             lines.append(f"mkdir {upper} {work}")
-            if path == Path("/"):  # devices of this number hide what is below them
+            if path == Path("/"):  # devices with this number hide the files below them
                 lines += (
                     f"mkdir -p {upper}/{Path(one).parent}; mknod {upper}/{one} c 0 0" for one in INSTALLED
                 )
@@ -117,7 +117,7 @@ class ScratchRoot:
                 f" {root}{'' if path == Path('/') else path}",
             ]
         in_tmp = any(path.is_relative_to("/tmp") for path in needed)
-        # Users other than root look for Python and its libraries here.
+        # Other users than root need access to Python and its libraries here.
         closed = {parent for path in needed for parent in path.parents if not _is_open(parent)}
         lines += [f"chmod o+x {root}{path}" for path in sorted(closed)]
         lines += [
@@ -134,7 +134,7 @@ class ScratchRoot:
         return "\n".join(lines)
 
     def _write_standins(self) -> None:
-        """Write what stands in for systemctl, and for a venv and a pip that would download what is here."""
+        """Write replacements for systemctl, and for a venv and pip that would download available packages."""
         for name in ("mounts", "root", "standins"):
             (self._folder / name).mkdir()
         pip = self._folder / "standins/pip"

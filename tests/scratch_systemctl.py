@@ -1,6 +1,6 @@
-"""What ``systemctl`` is in a scratch root: starts a service as its unit says, without systemd.
+"""The ``systemctl`` of a scratch root: starts a service according to its unit, without systemd.
 
-It heeds what decides whether a service works there: the user, the folders, the umask, and that it is ready.
+It applies the settings that a service needs to work there: user, folders, umask, and readiness.
 """
 
 import configparser
@@ -30,7 +30,7 @@ def service_of(name: str) -> configparser.SectionProxy:
 
 
 def make_folders(service: configparser.SectionProxy) -> dict[str, str]:
-    """Make the folders of a service, which belong to its user, and return the variables that name them."""
+    """Create a service's folders, owned by its user, and return the environment variables for them."""
     variables = {}
     for kind, parent in FOLDERS.items():
         if name := service.get(f"{kind}Directory"):
@@ -43,7 +43,7 @@ def make_folders(service: configparser.SectionProxy) -> dict[str, str]:
 
 
 def start(name: str) -> None:
-    """Start a service, and wait until it is ready."""
+    """Start a service and wait until it is ready."""
     service = service_of(name)
     user = pwd.getpwnam(service["User"])
     STATE.mkdir(exist_ok=True)
@@ -78,7 +78,7 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop a service, and wait for its end."""
+    """Stop a service and wait for its end."""
     file = STATE / f"{name}.pid"
     pid = int(file.read_text())
     end = time.monotonic() + PATIENCE
@@ -93,7 +93,7 @@ def stop(name: str) -> None:
 
 
 def lives(pid: int) -> bool:
-    """Return whether a process has not ended; nobody may have waited for its end."""
+    """Return whether a process has not ended. A zombie has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def lives(pid: int) -> bool:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command."""
     match [word for word in sys.argv[1:] if word != "--now"]:
         case ["daemon-reload"]:
             pass

@@ -1,8 +1,8 @@
-"""Pictures of the page in each of its states, to be looked at: ``make screenshots`` writes them.
+"""Pictures of the page in each of its states, for review: ``make screenshots`` writes them.
 
     python tests/screenshots.py FOLDER [WORD ...]
 
-With words, only the pictures whose names contain one of them. Two are for the documentation.
+With words, writes only the pictures whose names contain one of them. Two are for the documentation.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from podium.db.models import utcnow
 from watched import PASSWORD, Site
 
 DOCS: Final = Path(__file__).parent.parent / "docs" / "_static"
-#: The names of the pictures that the documentation shows, and of its files.
+#: The names of the documentation's pictures, and of their files there.
 SHOWN: Final = {"middle-fleet-light": "page-fleet.png", "middle-node-dark": "page-node.png"}
 
 Pose = Callable[[Page, Site], None]
@@ -30,7 +30,7 @@ Pose = Callable[[Page, Site], None]
 
 def _rows(page: Page, _: Site) -> None:
     expect(page.locator("[data-node]").first).to_be_visible()
-    expect(page.locator("podium-fleet .filter > [role=status]")).to_contain_text("nodes")  # all are here
+    expect(page.locator("podium-fleet .filter > [role=status]")).to_contain_text("nodes")  # all are loaded
     expect(page.locator("podium-counts")).to_contain_text("power on")
 
 
@@ -81,7 +81,7 @@ def _lost(page: Page, site: Site) -> None:
     expect(page.locator("podium-page")).to_have_attribute("data-connection", "lost")
 
 
-#: What is looked at, by its name: its address, what to wait for, who looks.
+#: The states by name: address, function that waits for the state, and user.
 STATES: Final[Sequence[tuple[str, str, Pose, str | None]]] = (
     ("fleet", "#/fleet", _rows, "operator"),
     ("health", "#/fleet?colour=health", _rows, "operator"),
@@ -100,7 +100,7 @@ STATES: Final[Sequence[tuple[str, str, Pose, str | None]]] = (
     ("no-role", "", _no_role, "nobody"),
     ("lost", "#/fleet", _lost, "reader"),
 )
-#: Fleets by their names. Of the large ones there are only pictures of all nodes.
+#: Fleets by name. Pictures of the large fleets show only all nodes.
 FLEETS: Final[dict[str, dict[str, Any]]] = {
     "small": {"racks": 4, "each": 12},
     "middle": {"racks": 12, "each": 32},
@@ -117,7 +117,7 @@ SIZES: Final = {
 
 
 def pictures(words: Sequence[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield fleet, state and size of each picture that is wanted."""
+    """Yield fleet, state and size of each requested picture."""
     for fleet in FLEETS:
         for state, *_ in STATES:
             for size, how in SIZES.items():
@@ -128,7 +128,7 @@ def pictures(words: Sequence[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def tell(site: Site) -> None:
-    """Have something happen that the pictures can show."""
+    """Make some events for the pictures."""
     site.ask("power off", "r1n[02-03]", "the new boards come")
     site.conductor.failures = {"r2n02": "BMC says: power supply 2 has failed"}
     site.ask("power on", "r2n[01-04]", "back after the move")

@@ -27,7 +27,7 @@ from podium.db.engine import Database
 
 
 class Everybody:
-    """Lets everybody do what the role may that it has now, as the user of this process."""
+    """Gives everyone its current role, as the user of this process."""
 
     def __init__(self) -> None:
         self.role = Role.ADMIN

@@ -1,6 +1,6 @@
-"""Database servers to use up.
+"""Disposable database servers.
 
-A server is private: a temporary data folder, an address of its own, none of the machine's configuration.
+A server is private: it has a temporary data folder, its own address, and none of the machine's configuration.
 """
 
 import functools
@@ -24,15 +24,15 @@ from peers import PATIENCE, free_port, own_address, require, search_path
 from templates import prepared
 
 _MEMORY: Final = Path("/dev/shm")
-#: Bytes that must be free there.
+#: Bytes that must be free in memory.
 _ROOMY: Final = 2 << 30
 
 
 @functools.cache
 def scratch() -> str | None:
-    """A folder in memory for files that are thrown away, where there is room; None for the usual place.
+    """Return a folder in memory for temporary files if there is room, or None for the usual place.
 
-    What databases wait for most is a disk to confirm what nobody will need.
+    Databases mostly wait for the disk to confirm data that is not needed later.
     """
     if not os.access(_MEMORY, os.W_OK):
         return None
@@ -41,18 +41,18 @@ def scratch() -> str | None:
 
 
 class Server:
-    """One private database server; leaving the ``with`` stops it and removes its data."""
+    """One private database server. Leaving the ``with`` block stops it and removes its data."""
 
-    #: Whom the server runs as when the tests run as root, which both servers refuse.
+    #: The account of the server if the tests run as root, which both servers refuse.
     account: str
-    #: What there must be for the server to be of use.
+    #: The program that must be installed for this server.
     program: str
 
     def __init__(self) -> None:
         require(self.program)
         self.host, self.port = own_address(), free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"podium-{self.account}-", dir=scratch()))
-        #: Variables of its own.
+        #: Additional environment variables.
         self.environment: dict[str, str] = {}
         self._identity: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -81,7 +81,7 @@ class Server:
     def start(self) -> None:
         """Start the server and return once it answers."""
         with self._log() as log:
-            # setpriv (util-linux): a test run that is killed takes its servers along.
+            # setpriv (util-linux): if a test run is killed, its servers end with it.
             leash = [require("setpriv"), "--pdeathsig", "KILL"]
             command = [*leash, *self.serve_command()]
             self._process = subprocess.Popen(command, stdout=log, **self._surroundings())
@@ -107,33 +107,33 @@ class Server:
             self._process = None
 
     def processes(self) -> list[int]:
-        """The server's own and, of PostgreSQL, those that serve its connections."""
+        """Return the server's processes, including PostgreSQL's processes for connections."""
         assert self._process is not None
         main = self._process.pid
         threads = Path(f"/proc/{main}/task").glob("*/children")
         return [main, *(int(pid) for children in threads for pid in children.read_text().split())]
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to all its processes, such as SIGSTOP: its kernel goes on to answer."""
+        """Send a signal such as SIGSTOP to all its processes. The kernel still answers for them."""
         for process in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(process, number)
 
     def kill(self) -> None:
-        """End it as a power cut does."""
+        """End the server like a power cut."""
         assert self._process is not None
         self.send(signal.SIGKILL)
         self._process.wait(PATIENCE)
         self._process = None
 
     def create_database(self) -> str:
-        """Make an empty database and return its name."""
+        """Create an empty database and return its name."""
         name = f"podium_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name}")
         return name
 
     def create_migrated_database(self) -> str:
-        """Make a database that has its schema and return its name; most are copies, which take less time."""
+        """Create a database with its schema and return its name. Most are copies, which are faster."""
         if self._template is None:
             self._template = self.create_database()
             prepared(self.url(self._template)).dispose()
@@ -143,10 +143,10 @@ class Server:
         return name
 
     def note_template(self, name: str) -> None:
-        """Look once at the database of which copies will be made."""
+        """Examine the database that is the template for copies."""
 
     def execute(self, *statements: str) -> list[Any]:
-        """Run statements over one connection as the server's administrator; what the last one finds."""
+        """Run statements over one connection as the administrator. Returns the rows of the last one."""
         connection = self.connect()
         try:
             cursor = connection.cursor()
@@ -189,7 +189,7 @@ class Server:
             "stderr": subprocess.STDOUT,
             "cwd": self.folder,
             "env": {"PATH": search_path(), "LC_ALL": "C", "TMPDIR": str(self.folder), **self.environment},
-            # A Ctrl-C in the terminal must reach pytest alone, which then stops the server itself.
+            # A Ctrl-C in the terminal must reach only pytest, which then stops the server itself.
             "start_new_session": True,
             **self._identity,
         }
@@ -210,7 +210,7 @@ class Server:
 
 
 class PostgreSQL(Server):
-    """:ivar settings: of its own"""
+    """:ivar settings: additional settings"""
 
     account = "postgres"
     program = "initdb"
@@ -220,7 +220,7 @@ class PostgreSQL(Server):
         self.settings = settings
 
     def beside(self, program: str) -> Path:
-        """A program from the folder of initdb: data made by one version are useless to another."""
+        """Return a program from the folder of initdb, because other versions cannot use its data."""
         return Path(require(self.program)).resolve().with_name(program)
 
     def prepare_command(self) -> list[str]:
@@ -238,7 +238,7 @@ class PostgreSQL(Server):
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "shared_buffers": "32MB",
-            "dynamic_shared_memory_type": "mmap",  # in the data folder, which goes, however the server ends
+            "dynamic_shared_memory_type": "mmap",  # in the data folder, which is always removed
             "max_connections": 200,
             **self.settings,
         }
@@ -246,7 +246,7 @@ class PostgreSQL(Server):
         return command + [f"--{name}={value}" for name, value in settings.items()]
 
     def stop_signal(self) -> signal.Signals:
-        return signal.SIGINT  # breaks connections at once, yet keeps what was committed
+        return signal.SIGINT  # breaks connections at once, but keeps committed data
 
     def connect(self) -> Any:
         where = f"host={self.host} port={self.port} user=postgres dbname=postgres connect_timeout=5"
@@ -263,7 +263,7 @@ class PostgreSQL(Server):
 
 
 class MariaDB(Server):
-    """:ivar options: of its own"""
+    """:ivar options: additional options"""
 
     account = "mysql"
     program = "mariadb-install-db"
@@ -271,7 +271,7 @@ class MariaDB(Server):
     def __init__(self, *options: str) -> None:
         super().__init__()
         self.options = options
-        #: How the tables of the template are made; to ask for that takes longer than to make them.
+        #: Definitions of the template's tables. Reading them takes longer than creating the tables.
         self._definitions: dict[str, str] = {}
 
     def prepare_command(self) -> list[str]:
@@ -291,7 +291,7 @@ class MariaDB(Server):
         ]
 
     def stop_signal(self) -> signal.Signals:
-        return signal.SIGKILL  # the data are thrown away, and an orderly shutdown takes a second or two
+        return signal.SIGKILL  # the data is discarded, and an orderly shutdown takes a second or two
 
     def connect(self) -> Any:
         return pymysql.connect(
@@ -316,10 +316,10 @@ class MariaDB(Server):
 
 
 class RestartablePostgreSQL:
-    """A server that the test may stop and start to play an outage.
+    """A server that the test may stop and start to simulate an outage.
 
-    :ivar url: of an empty database; stopping is abrupt, and what was committed is there after a start
-    :ivar was_stopped: once in the test
+    :ivar url: of an empty database; stopping is abrupt, and committed data is there after a start
+    :ivar was_stopped: whether the test has stopped it
     """
 
     def __init__(self, server: Server) -> None:
@@ -333,5 +333,5 @@ class RestartablePostgreSQL:
         self._server.stop()
 
     def start(self) -> None:
-        """Serve again, on the same port; returns once the server answers."""
+        """Serve again on the same port. Returns once the server answers."""
         self._server.start()

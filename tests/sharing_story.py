@@ -1,7 +1,7 @@
-"""Members that share a fleet, under anything that may happen to them, in any order; see model_members.py.
+"""Members that share a fleet, with all possible events in any order; see model_members.py.
 
-The rules that must hold at any time are looked at whenever a packet is sent and a second has passed. At rest
-everything that was accepted has ended, everything has an owner, and nothing is held by anybody.
+The rules that must always hold are checked whenever a packet is sent and whenever a second has passed. At
+rest, all accepted requests have ended, everything has an owner, and nothing is held.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ from podium.db import api, members, power, slots
 from podium.db import sharing as plans
 from podium.db.models import nodes, power_requests
 
-#: By how many seconds their clocks differ.
+#: The hosts, and the seconds by which their clocks differ.
 HOSTS: Final = {"east": 7200.0, "north": 0.0, "west": -7200.0}
 NAMES: Final = ("a", "b", "c", "d")
-#: So few that a generation costs little.
+#: Few, so that a generation is cheap.
 SLOTS: Final = 4
 HOST: Final = st.sampled_from(sorted(HOSTS))
 NODES: Final = st.sets(st.sampled_from(NAMES), min_size=1)
@@ -36,7 +36,7 @@ SECONDS: Final = st.integers(1, 25)
 
 
 class Story(RuleBasedStateMachine):
-    """What people, hosts, networks and the database do, in any order."""
+    """Actions of users, hosts, networks and the database, in any order."""
 
     def __init__(self, faults: frozenset[str] = frozenset()) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Story(RuleBasedStateMachine):
             world.drain(name, False)
 
     def _unrest(self) -> list[str]:
-        """What is not yet as it has to be when nothing happens any more."""
+        """Return what is still different from a fleet at rest."""
         world = self.world
         with world.transaction() as connection:
             alive = members.unended(connection)
@@ -176,7 +176,7 @@ class Story(RuleBasedStateMachine):
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
-        """Close what a story has open at its end."""
+        """Close a story's open resources at its end."""
         try:
             yield
         finally:
@@ -186,7 +186,7 @@ class Story(RuleBasedStateMachine):
 
 
 def run(faults: frozenset[str] = frozenset(), *, examples: int) -> None:
-    """Run so many examples; the same ones each time, unless there are many."""
+    """Run this many examples. They are the same each time, unless there are many."""
     settings = hypothesis.settings(
         max_examples=examples,
         stateful_step_count=25,

@@ -1,4 +1,4 @@
-"""Clocks of programs that a test sets, while they run: see shifted_clock.c, which is preloaded into them."""
+"""Clocks that a test can set in running programs, see shifted_clock.c, which is preloaded into them."""
 
 import os
 import struct
@@ -17,7 +17,7 @@ _SHIFTS: Final = struct.Struct("=qq")
 
 
 def build(folder: Path) -> Path:
-    """The library, compiled; without a compiler the test is skipped."""
+    """Return the compiled library. Without a compiler, the test is skipped."""
     if not sys.platform.startswith("linux"):
         pytest.skip("only on Linux does a preloaded library shift clocks")
     library = folder / "shifted_clock.so"
@@ -27,7 +27,7 @@ def build(folder: Path) -> Path:
 
 
 class ShiftedClock:
-    """The clock of one host, for the programs that are started with ``environment``."""
+    """The clock of one host, for programs started with ``environment``."""
 
     def __init__(self, library: Path, file: Path) -> None:
         self.environment = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(file)}
@@ -37,11 +37,11 @@ class ShiftedClock:
         self._write()
 
     def now(self) -> datetime:
-        """What time it is there."""
+        """Return the time on that host."""
         return datetime.now(UTC) + self._shift + self._slept
 
     def shift(self, by: timedelta) -> None:
-        """Set the wall clock, by so much more than it is."""
+        """Set the wall clock ahead of the real time by this much."""
         self._shift = by
         self._write()
 
@@ -50,7 +50,7 @@ class ShiftedClock:
         self.shift(moment - datetime.now(UTC) - self._slept)
 
     def sleep(self, time: timedelta) -> None:
-        """Let a time pass in which the host is suspended."""
+        """Let time pass during which the host is suspended."""
         self._slept += time
         self._write()
 

@@ -1,4 +1,4 @@
-"""A simulated BMC whose time stands still, and commands for it."""
+"""A simulated BMC with a stopped clock, and commands for it."""
 
 from podium.drivers.ipmi.lan import packet
 from podium.simulator import bmc, faults

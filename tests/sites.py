@@ -1,4 +1,4 @@
-"""A real conductor over one machine, in this process: people's requests go in, rows and metrics come out."""
+"""A real conductor of one machine, in this process: requests go in, rows and metrics come out."""
 
 import asyncio
 import urllib.request
@@ -22,7 +22,7 @@ from templates import prepared
 
 NODE: Final = "r1n01"
 
-#: Seconds are short, so that silence is soon found out.
+#: The times are short, so that silence is detected soon.
 CONFIG: Final = """\
 enabled_drivers = {protocol}
 [conductor]
@@ -34,12 +34,12 @@ listen = {metrics}
 
 
 async def _comes(condition: Callable[[], bool]) -> None:
-    """Wait for what is to be read in the database."""
+    """Wait until the database meets a condition."""
     await until(condition, step=0.02)
 
 
 class Site:
-    """A conductor over one machine, which is enrolled as ``r1n01``."""
+    """A conductor of one machine, which is enrolled as ``r1n01``."""
 
     def __init__(self, hardware: Hardware, config: conf.Config, database: Database, metrics: str) -> None:
         self.hardware = hardware
@@ -85,7 +85,7 @@ class Site:
                 api.update_node(connection, node.id, {"driver_info": info})
 
     async def reads(self, state: str) -> None:
-        """Wait until the node is known to be in a state, by a read that is younger than this call."""
+        """Wait until a read after this call reports this state of the node."""
         before = self.node().power_checked_at
 
         def known() -> bool:
@@ -95,12 +95,12 @@ class Site:
         await _comes(known)
 
     async def fails_to_read(self) -> str:
-        """Wait until the power cannot be read, and say why."""
+        """Wait until the power cannot be read, and return the reason."""
         await _comes(lambda: self.node().power_failures > 0)
         return str(self.node().last_error)
 
     async def power(self, action: str, *, timeout: float = 10.0, then_off: bool = False) -> str | None:
-        """Have the machine switched as ``podium node power`` does; why it failed, None when it did not."""
+        """Switch the machine like ``podium node power``. Returns the error, or None."""
         with self._database.write() as connection:
             asked = power.ask(connection, [self.node()], action, who="me", timeout=timeout, then_off=then_off)
         assert asked.operation_id is not None, asked.refused
@@ -116,12 +116,12 @@ class Site:
         return None if ended.error is None else str(ended.error)
 
     async def run_task(self, task: str) -> str | None:
-        """Have a task of the driver run as ``podium task run`` does, where it can beside its own runs.
+        """Run a driver's task like ``podium task run``, in addition to its own runs if possible.
 
-        :returns: why it failed, None when it did not
+        :returns: the error, or None
         """
         name = f"{self.hardware.protocol}.{task}"
-        node = None if self.hardware.protocol == "fake" else self.node().uuid  # whose tasks are for all nodes
+        node = None if self.hardware.protocol == "fake" else self.node().uuid  # its tasks are for all nodes
         with self._database.write() as connection:
             (number,) = task_commands.ask(connection, "here", name, "run", "me", node)
 
@@ -134,7 +134,7 @@ class Site:
         return None if error is None else str(error)
 
     async def read_sensors(self) -> Sequence[Mapping[str, Any]]:
-        """Have the sensors read as ``podium node sensors`` does."""
+        """Read the sensors like ``podium node sensors``."""
         with self._database.write() as connection:
             number = hardware_reads.ask(connection, NODE, "sensors", "me")
 
@@ -148,7 +148,7 @@ class Site:
         return found
 
     async def health(self, status: str) -> Sequence[str]:
-        """Have the health checked until it is of that status; the reasons for it."""
+        """Check the health until it has this status, and return the reasons."""
 
         async def check() -> Mapping[str, Any]:
             assert await self.run_task("check_status") is None
@@ -160,32 +160,32 @@ class Site:
         return list(found["reasons"])
 
     def events(self) -> list[tuple[str | None, str | None, str]]:
-        """From, to and cause of what happened to the power, oldest first."""
+        """Return from, to and cause of the power events, oldest first."""
         columns = power_events.c
         told = sa.select(columns.from_state, columns.to_state, columns.cause).order_by(columns.id)
         with self._database.read() as connection:
             return [tuple(row) for row in connection.execute(told)]
 
     async def failures(self, kind: str) -> float:
-        """How many reads failed in that way, as Prometheus is told."""
+        """Return how many reads failed this way, according to the metrics for Prometheus."""
         name = "podium_power_read_failures_total"
         told = [one for one in await self.metrics() if one.name == name and one.labels["kind"] == kind]
         return float(sum(sample.value for sample in told))
 
     async def healths(self) -> dict[str, float]:
-        """How many nodes are how healthy, as Prometheus is told."""
+        """Return the number of nodes by health, according to the metrics for Prometheus."""
         told = [sample for sample in await self.metrics() if sample.name == "podium_node_health"]
         return {sample.labels["status"]: sample.value for sample in told}
 
     async def sensors(self) -> list[tuple[str, str | None, float]]:
-        """Name, kind and value of what Prometheus is told of the node's sensors."""
+        """Return name, kind and value of the node's sensors in the metrics for Prometheus."""
         node = {"driver": self.hardware.protocol, "node": NODE}.items()
         told = [one for one in await self.metrics() if one.name.startswith("podium_sensor_")]
         assert all(node <= sample.labels.items() for sample in told)
         return [(sample.name, sample.labels.get("kind"), sample.value) for sample in told]
 
     async def metrics(self) -> list[Any]:
-        """Every sample that Prometheus gets."""
+        """Return every sample for Prometheus."""
 
         def get() -> str:
             with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=10) as answer:
@@ -197,7 +197,7 @@ class Site:
 
 @asynccontextmanager
 async def site(hardware: Hardware) -> AsyncIterator[Site]:
-    """A conductor over hardware that is switched off, with its files in the same folder."""
+    """Run a conductor of a machine that is switched off, with its files in the same folder."""
     metrics = f"{own_address()}:{free_port()}"
     text = CONFIG.format(protocol=hardware.protocol, metrics=metrics, options=hardware.options)
     folder = hardware.folder

@@ -1,4 +1,4 @@
-"""A manager over real rooms and a database, and a clock that is told the time."""
+"""A manager with real rooms and a database, and a settable clock."""
 
 import asyncio
 from collections.abc import AsyncIterator

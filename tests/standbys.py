@@ -1,4 +1,4 @@
-"""PostgreSQL servers that follow another one, and take over from it."""
+"""PostgreSQL standby servers that follow a primary and take over from it."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from servers import PostgreSQL
 
 
 class Standby(PostgreSQL):
-    """Follows another server, until it is promoted."""
+    """Follows another server until it is promoted."""
 
     def __init__(self, primary: PostgreSQL) -> None:
         super().__init__(**primary.settings)
@@ -23,7 +23,7 @@ class Standby(PostgreSQL):
         ]
 
     def cut_off(self) -> None:
-        """Receive nothing any more."""
+        """Stop receiving from the primary."""
         self.execute("ALTER SYSTEM SET primary_conninfo = ''")
         self.execute("SELECT pg_reload_conf()")
         deadline = time.monotonic() + PATIENCE
@@ -32,15 +32,15 @@ class Standby(PostgreSQL):
             time.sleep(0.01)
 
     def promote(self) -> None:
-        """Take over; returns once it takes writes."""
+        """Take over. Returns once it accepts writes."""
         assert self.execute("SELECT pg_promote(true, 60)") == [(True,)]
 
 
 class Replicated:
-    """A primary and its standby, which one URL names; ``with`` starts both, and ends what is left.
+    """A primary and its standby, with one URL for both; ``with`` starts both, and ends those that still run.
 
     :param is_synchronous: whether a commit waits for the standby
-    :param prepare: is called with the standby before it starts
+    :param prepare: called with the standby before it starts
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Replicated:
 
     @property
     def url(self) -> str:
-        """Of a database that has its schema, on either server."""
+        """The URL of a database with its schema, on either server."""
         hosts = ",".join(f"{one.host}:{one.port}" for one in (self.primary, self.standby))
         return f"postgresql://postgres@{hosts}/{self._name}"
 

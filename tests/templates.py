@@ -1,4 +1,4 @@
-"""Databases with their schema: of SQLite a copy of one, since making it takes longer than most tests."""
+"""Databases with their schema. SQLite's are copies, because creating one takes longer than most tests."""
 
 import functools
 import tempfile
@@ -10,7 +10,7 @@ from podium.db.engine import Database
 
 
 def prepared(url: str) -> Database:
-    """A database that has its schema, whether it was there, empty or not there at all."""
+    """Return a database with its schema, whether it existed, was empty, or did not exist."""
     database = Database(url)
     file = database.sqlite_file
     if file is not None and not file.exists():
@@ -21,7 +21,7 @@ def prepared(url: str) -> Database:
 
 
 def write_sqlite(file: Path) -> None:
-    """Make an SQLite database that has its schema and nothing else."""
+    """Create an SQLite database with only its schema."""
     file.touch(0o600)
     file.write_bytes(_empty())
 
@@ -37,7 +37,7 @@ def _empty() -> bytes:
 
 
 def upgrade_to(bare: Database, revision: str, rows: Sequence[str]) -> None:
-    """Make an older schema with these rows in it: SQL, with the words ``{true}`` and ``{false}``."""
+    """Create an older schema with these rows: SQL, with the words ``{true}`` and ``{false}``."""
     schema.upgrade(bare, to=revision)
     with bare.write() as connection:
         booleans = {"{true}": "1", "{false}": "0"}

@@ -16,7 +16,7 @@ _AT_ONCE: Final = 65_536
 
 
 class Terminal:
-    """Runs commands with their standard output at a terminal."""
+    """Runs commands with their standard output connected to a terminal."""
 
     def __init__(self, podium: Here) -> None:
         self._podium = podium
@@ -36,7 +36,7 @@ class Terminal:
 
 @contextmanager
 def _at_terminal(columns: int, lines: int, written: list[str]) -> Iterator[None]:
-    """Have standard output be a terminal, and append what is written to it at the end."""
+    """Make standard output a terminal, and append what was written to it at the end."""
     ours, its = os.openpty()
     termios.tcsetwinsize(its, (lines, columns))
     read: list[bytes] = []

@@ -1,4 +1,4 @@
-"""An event loop in which waiting costs no time: its clock jumps to whatever is due next."""
+"""An event loop in which waiting takes no time: its clock jumps to the next due event."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ from podium.testing.watch import Leaks
 
 
 class _Selector(selectors.DefaultSelector):
-    """Moves the clock of its loop where others wait."""
+    """Advances the clock of its loop instead of waiting."""
 
     now = 0.0
 
@@ -21,7 +21,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a test in such a loop; nothing may be left in the end."""
+    """Run a test in such a loop. Nothing may be left at the end."""
 
     def loop() -> asyncio.AbstractEventLoop:
         selector = _Selector()

@@ -1,4 +1,4 @@
-"""A fleet that people look at in a browser: podium-api as a process, and a conductor that does as asked."""
+"""A fleet for tests in a browser: podium-api as a process, and a conductor that carries out requests."""
 
 import threading
 import time
@@ -23,21 +23,21 @@ from podium.db.models import power_requests as requests
 from podium.db.readings import Reading
 from templates import prepared
 
-#: Everybody's. Users are called as what they may be: ``reader``, ``operator``, ``admin``, and ``nobody``.
+#: Every user's password. Users are named after their roles: ``reader``, ``operator``, ``admin``, ``nobody``.
 PASSWORD: Final = "correct horse battery staple"
 USERS: Final = ("reader", "operator", "admin", "nobody")
-#: Lines of [api] that give each the role of its name.
+#: Lines of [api] that give each user the role of its name.
 ROLES: Final = "readers = reader\noperators = operator\nadmins = admin"
-#: Seconds between two lives of the conductor's lease, and between two looks at what is asked.
+#: Seconds between two renewals of the conductor's lease, and between two checks for requests.
 _PULSE: Final = 1.0
 _STEP: Final = 0.05
 
 
 def fleet(racks: int, each: int, now: datetime | None = None) -> Iterator[dict[str, Any]]:
-    """Say what the nodes ``r1n01`` and so on are like.
+    """Yield the columns of the nodes ``r1n01`` and so on.
 
-    In each rack every fourth is off and the others are on, but: ``n05`` was never read, ``n06`` is in error,
-    ``n07`` does not answer any more and was on, ``n09`` has a critical fan, ``n10`` is in maintenance.
+    In each rack every fourth node is off and the others are on, except that ``n05`` was never read, ``n06``
+    is in error, ``n07`` was on and no longer answers, ``n09`` has a critical fan, ``n10`` is in maintenance.
     """
     now = now or utcnow()
     special = {
@@ -66,15 +66,15 @@ def fleet(racks: int, each: int, now: datetime | None = None) -> Iterator[dict[s
 
 
 class Site:
-    """A fleet, its database, ``podium-api`` at one port for good, and a conductor; ``with`` starts all.
+    """A fleet, its database, ``podium-api`` at a fixed port, and a conductor; ``with`` starts all.
 
-    Without users nobody is asked who it is, and everybody may do everything.
+    Without users there is no login, and everyone may do everything.
 
-    :param users: whether people have to log in: :data:`USERS`, with :data:`PASSWORD`
-    :param worn: with all that happens in months (demo_fleets.py) instead of :func:`fleet`
+    :param users: whether users must log in: :data:`USERS`, with :data:`PASSWORD`
+    :param worn: use a fleet after months of work (demo_fleets.py) instead of :func:`fleet`
     :param settings: lines of ``[api]``
-    :ivar url: of the page, without a slash at its end
-    :ivar door: with ``start()`` and ``kill()`` of the API, and its conductor's files
+    :ivar url: of the page, without a trailing slash
+    :ivar door: has ``start()`` and ``kill()`` of the API, and its conductor's files
     :ivar conductor: see :class:`Conductor`
     :ivar passwords: the file of users
     """
@@ -116,28 +116,28 @@ class Site:
         self.database.dispose()
 
     def switch(self, names: Iterable[str], state: str) -> None:
-        """Have nodes be switched behind Podium's back, and a sweep have found it out."""
+        """Switch nodes without Podium's knowledge, and let a sweep detect it."""
         self._read(names, state, None)
 
     def silence(self, names: Iterable[str], why: str = "BMC does not answer within 9.75 s") -> None:
-        """Have nodes not answer when they are read."""
+        """Let nodes fail to answer reads."""
         self._read(names, None, why)
 
     def change(self, names: Iterable[str], values: Mapping[str, Any]) -> None:
-        """Change columns of nodes, as somebody or a conductor would."""
+        """Change columns of nodes, like a user or a conductor."""
         with self.database.write() as connection:
             numbers = [one.id for one in api.find_keys(connection, list(names))]
             api.update_nodes(connection, dict.fromkeys(numbers, values))
 
     def ask(self, action: str, nodes: str, reason: str | None = None, *, who: str = "admin") -> int:
-        """Have somebody ask for a change of power from elsewhere, and return the number of the operation."""
+        """Request a power change as a user elsewhere, and return the number of the operation."""
         said = {"action": action, "nodes": [nodes], "reason": reason, "confirmed": True}
         answer = self.door.http.post("/podium/v1/operations", json=said, auth=(who, PASSWORD))
         assert answer.status_code == 202, answer.text
         return int(answer.json()["operation"])
 
     def wait_for_operations(self) -> None:
-        """Wait until everything that was asked for has ended."""
+        """Wait until all requests have ended."""
 
         def are_over() -> bool:
             with self.database.read() as connection:
@@ -152,7 +152,7 @@ class Site:
             api.delete_nodes(connection, numbers)
 
     def states(self) -> dict[str, str | None]:
-        """Return what the database says of the power of each node."""
+        """Return each node's power state in the database."""
         with self.database.read() as connection:
             found = connection.execute(sa.select(nodes.c["name", "power_state"])).all()
         return {row.name: row.power_state for row in found}
@@ -177,10 +177,10 @@ class Site:
 
 
 class Conductor:
-    """Carries out what is asked and shows that it lives, in a thread, until it is killed.
+    """Carries out requests and gives signs of life, in a thread, until it is killed.
 
-    :ivar failures: what goes wrong from now on, by the name of the node
-    :ivar is_slow: whether it begins what is asked, and does not end it
+    :ivar failures: the errors of future requests, by node name
+    :ivar is_slow: whether it begins requests without ending them
     """
 
     def __init__(self, database: Database, head: Head) -> None:
@@ -192,7 +192,7 @@ class Conductor:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Live, again after a kill."""
+        """Start, also after a kill."""
         self._end.clear()
         self._thread = threading.Thread(target=self._live, name="conductor")
         self._thread.start()

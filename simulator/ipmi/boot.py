@@ -1,4 +1,4 @@
-"""The system boot options of one simulated BMC, and what its machine booted from.
+"""The system boot options of one simulated BMC, and its machine's last boot device.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -14,7 +14,7 @@ _SET_IN_PROGRESS: Final = 0
 _CLEARING: Final = 3
 _ACKNOWLEDGE: Final = 4
 _FLAGS: Final = 5
-#: The parameters from 0 on, as they are at first: beside these a service partition (1, 2) and the initiator.
+#: The initial values of the parameters from 0 on. Includes service partition (1, 2) and initiator.
 _INITIAL: Final = (*[bytes(1)] * 4, bytes(2), bytes(5), bytes(9))
 
 _NO_SUCH_PARAMETER: Final = 0x80
@@ -40,7 +40,7 @@ _DEVICES: Final = {
 
 
 class BootOptions:
-    """The parameters, which a command sets, and time and boots clear.
+    """The parameters. Commands set them; time and boots clear them.
 
     :param clock: seconds, monotonic
     """
@@ -50,10 +50,10 @@ class BootOptions:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._values = _INITIAL
-        self._locked = 0  # bits of the parameters that are marked as invalid
-        self._until = _NEVER  # when the flags cease to be valid, on the clock
-        self.booted: str | None = None  #: what the machine booted from last: ``pxe, uefi``
-        self.boots = 0  #: how often it booted
+        self._locked = 0  # bits of the parameters marked as invalid
+        self._until = _NEVER  # when the flags become invalid, on the clock
+        self.booted: str | None = None  #: device and mode of the last boot: ``pxe, uefi``
+        self.boots = 0  #: the number of boots
 
     def set(self, data: bytes, faults: Faults) -> codes.Answer:
         """Carry out Set System Boot Options, section 28.12."""
@@ -76,7 +76,7 @@ class BootOptions:
                 return codes.INVALID_FIELD
             if state == self._values[parameter][0] == _IN_PROGRESS:
                 return _ALREADY_IN_PROGRESS
-            # There is no rollback: what was written counts at once, and a commit completes it.
+            # There is no rollback: a write takes effect at once, and a commit completes it.
             value = bytes((_IN_PROGRESS if state == _IN_PROGRESS else _COMPLETE,))
         elif parameter == _ACKNOWLEDGE:
             mask, before = value[0], self._values[parameter][1]
@@ -105,7 +105,7 @@ class BootOptions:
 
     @property
     def chosen(self) -> str:
-        """The device of the next boot, in words: ``pxe, once, uefi``; ``default`` if nothing is valid."""
+        """The device of the next boot, in words: ``pxe, once, uefi``; ``default`` if no flags are valid."""
         self._settle()
         first, second, *_ = self._values[_FLAGS]
         if not first & _VALID:
@@ -114,12 +114,12 @@ class BootOptions:
         return f"{_DEVICES[second >> 2 & 0x0F]}, {lasting}, {_mode(first)}"
 
     def commanded(self, *, boots: bool) -> None:
-        """A chassis control was carried out: the flags are valid until it booted, or for a minute more."""
+        """Note a chassis control: the flags stay valid until the boot, or for another minute without one."""
         self._settle()
         self._until = _NEVER if boots else self._clock() + _VALID_SECONDS
 
     def boot(self, *, pressed: bool) -> None:
-        """The machine boots, because somebody pressed its button or because of a chassis control."""
+        """Boot the machine because of its button or a chassis control."""
         self._settle()
         if pressed and not self._values[_CLEARING][0] & _KEPT_AT_THE_BUTTON:
             self._clear()
@@ -137,7 +137,7 @@ class BootOptions:
             self._clear()
 
     def _clear(self) -> None:
-        """What is persistent stays valid."""
+        """Clear the valid bit, unless the flags are persistent."""
         flags = self._values[_FLAGS]
         if flags[0] & (_VALID | _PERSISTENT) == _VALID:
             self._put(_FLAGS, bytes((flags[0] & ~_VALID,)) + flags[1:])

@@ -14,7 +14,7 @@ SYSTEM_EVENT: Final = 0x02
 _BMC_TIMED: Final = (SYSTEM_EVENT, *range(0xC0, 0xE0))  # types of records that the BMC dates
 
 _VERSION: Final = 0x51
-_ERASING: Final = 0x81  # a completion code of most commands
+_ERASING: Final = 0x81  # completion code of most commands
 _NEVER: Final = 0xFFFFFFFF
 _FIRST: Final = 0x0000
 _LAST: Final = 0xFFFF
@@ -23,16 +23,16 @@ _ODD_STEP: Final = 16
 _WHOLE: Final = 0xFF
 _INITIATE, _STATUS = 0xAA, 0x00
 _IN_PROGRESS, _COMPLETED = 0, 1
-#: What the fault log-grows adds: the timestamp clock was set (sensor type 12h, offset 5), of no sensor.
+#: The event that the fault log-grows adds: timestamp clock set (sensor type 12h, offset 5), without a sensor.
 _CLOCK_SET: Final = bytes((0x20, 0, 0x04, 0x12, 0, 0x6F, 0x05, 0xFF, 0xFF))
-#: What the fault clear-logged begins with: the log was cleared (sensor type 10h, offset 2).
+#: The first event with the fault clear-logged: log cleared (sensor type 10h, offset 2).
 _CLEARED: Final = bytes((0x20, 0, 0x04, 0x10, 0, 0x6F, 0x02, 0xFF, 0xFF))
 
 
 class EventLog:
     """The records of a log, and the commands for them.
 
-    :param capacity: records that it holds
+    :param capacity: the most records that it holds
     :param clock: seconds, monotonic
     :param now: the time of the BMC, in seconds since 1970
     """
@@ -59,10 +59,10 @@ class EventLog:
         return len(self._ids)
 
     def add(self, record: bytes, faults: Faults, *, dated: bool = False) -> int | None:
-        """Add a record; return its ID, or None if the log is full.
+        """Add a record. Returns its ID, or None if the log is full.
 
-        :param record: 16 bytes, of which the ID is ignored
-        :param dated: whether its time stays as it is, whatever its type
+        :param record: 16 bytes; the ID is ignored
+        :param dated: whether to keep its time, whatever its type
         """
         if len(self) >= self._capacity:
             if not faults.log_wraps:
@@ -115,7 +115,7 @@ class EventLog:
         return codes.OK, bytes((_VERSION,)) + counts + times + bytes((can,))
 
     def reserve(self, data: bytes, faults: Faults) -> codes.Answer:
-        """Reserve SEL, section 31.4: a reservation ends with the next, and with every change of the log."""
+        """Reserve SEL, section 31.4. The next reservation and any change of the log end a reservation."""
         if faults.no_reservations:
             return codes.INVALID_COMMAND, b""
         if data:
@@ -127,7 +127,7 @@ class EventLog:
         return codes.OK, self._reservation.to_bytes(2, "little")
 
     def get(self, data: bytes, faults: Faults, limit: int) -> codes.Answer:
-        """Get SEL Entry, section 31.5: a part of a record needs a reservation, the beginning of one does not.
+        """Get SEL Entry, section 31.5. Reading from the middle of a record needs a reservation.
 
         :param limit: bytes of a record that fit into an answer
         """
@@ -197,7 +197,7 @@ class EventLog:
         return codes.OK, number.to_bytes(2, "little")
 
     def clear(self, data: bytes, faults: Faults) -> codes.Answer:
-        """Clear SEL, section 31.9; whoever began it may ask for its progress after that, too."""
+        """Clear SEL, section 31.9. The same reservation may ask for the progress afterwards."""
         if len(data) != 6:
             return codes.WRONG_LENGTH, b""
         if data[2:5] != b"CLR" or data[5] not in (_INITIATE, _STATUS):

@@ -1,4 +1,4 @@
-"""Events for the log of a simulated BMC, as people and tests write them.
+"""Events for the log of a simulated BMC, as users and tests write them.
 
     {"sensor": "CPU1 Temp", "offset": 9}                    an upper critical threshold was crossed
     {"sensor": "CPU1 Temp", "offset": 9, "ended": true}     it no longer is
@@ -21,10 +21,10 @@ _FORMS: Final = 'an event is {"sensor": NAME, "offset": 0 to 15, "ended": true o
 
 
 def record(event: Mapping[str, Any], *, on: bool, faults: Faults) -> tuple[bytes, bool]:
-    """Return a record, table 32-1, without its ID, and whether it has a time of its own.
+    """Return a record (table 32-1) without its ID, and whether it has its own time.
 
-    :param on: whether the machine is on, on which the reading in an event depends
-    :raises podium.errors.ConfigError: if the event is in no form that is known
+    :param on: whether the machine is on; the reading in an event depends on it
+    :raises podium.errors.ConfigError: if the event has no known form
     """
     match dict(event):
         case {"record": str(digits), **rest} if not rest:

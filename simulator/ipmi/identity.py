@@ -1,4 +1,4 @@
-"""What a simulated IPMI BMC says of itself and its host, which hardly depends on its state.
+"""A simulated IPMI BMC's description of itself and its host, which hardly depends on its state.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -24,7 +24,7 @@ def device_id(faults: Faults) -> codes.Answer:
 
 
 def self_test(faults: Faults) -> codes.Answer:
-    """Get Self Test Results, section 20.4: 57h with bit 7 is an event log that cannot be read."""
+    """Get Self Test Results, section 20.4. 57h with bit 7 means that the event log cannot be read."""
     return codes.OK, b"\x57\x80" if faults.self_test_failed else b"\x55\x00"
 
 

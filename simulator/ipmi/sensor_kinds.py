@@ -1,4 +1,4 @@
-"""The kinds of sensors of a simulated machine: what they have in their records, readings and events.
+"""The kinds of sensors of a simulated machine: their records, readings and events.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -18,22 +18,22 @@ SENSOR_SPECIFIC: Final = 0x6F
 NO_DATA: Final = 0xFF
 _SCANNED: Final = 0xC0
 _UNAVAILABLE: Final = 0xE0
-_RESERVED: Final = 0xC0  # bits of a comparison status that read as ones
-#: Events of a threshold sensor (table 42-2), by the place of the threshold in the comparison status: going
-#: low past the three lower ones, going high past the three upper ones.
+_RESERVED: Final = 0xC0  # bits of a comparison status that read as 1
+#: Events of a threshold sensor (table 42-2), by the threshold's bit in the comparison status: going low past
+#: the three lower thresholds, going high past the three upper ones.
 _CROSSINGS: Final = (0x00, 0x02, 0x04, 0x07, 0x09, 0x0B)
 _WITH_READING: Final = 0x50  # in the first byte of event data: a reading and a threshold follow, table 29-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analog:
-    """A sensor with numbers and thresholds, all of them as raw readings.
+    """A sensor with numbers and thresholds, all as raw readings.
 
     :param factors: M, B, B exponent and result exponent, section 36.3
     :param signed: whether readings are in two's complement
     :param off: its reading while the machine is off; None for no reading
     :param upper: non-critical, critical and non-recoverable threshold, as many as exist
-    :param faulty: its reading with a fault of that name
+    :param faulty: its reading with each fault, by the fault's name
     """
 
     reading_type: ClassVar[int] = THRESHOLD
@@ -50,7 +50,7 @@ class Analog:
     faulty: dict[str, int] = field(default_factory=dict)
 
     def record(self, number: int) -> bytes:
-        """Return a full sensor record, table 43-1, without record ID."""
+        """Return a full sensor record (table 43-1) without its record ID."""
         m, b, b_exponent, exponent = self.factors
         readable = (1 << len(self.lower)) - 1 | ((1 << len(self.upper)) - 1) << 3
         events = sum(1 << offset for place, offset in enumerate(_CROSSINGS) if readable >> place & 1)
@@ -88,7 +88,7 @@ class Analog:
         return tuple(offset for place, offset in enumerate(_CROSSINGS) if crossed >> place & 1)
 
     def event_data(self, offset: int, on: bool, faults: Faults) -> bytes:
-        """Return the event data of an event, table 29-6: with reading and threshold, if there are such."""
+        """Return the event data of an event (table 29-6), with reading and threshold if they exist."""
         raw = self.reading(on, faults)
         if raw[1] == _UNAVAILABLE or offset not in _CROSSINGS:
             return bytes((offset, NO_DATA, NO_DATA))
@@ -103,7 +103,7 @@ class Discrete:
     """A sensor with states, as bits.
 
     :param possible: the states that it can have
-    :param faulty: the states with a fault of that name
+    :param faulty: the states with each fault, by the fault's name
     """
 
     name: str
@@ -115,7 +115,7 @@ class Discrete:
     faulty: dict[str, int] = field(default_factory=dict)
 
     def record(self, number: int) -> bytes:
-        """Return a compact sensor record, table 43-2, without record ID."""
+        """Return a compact sensor record (table 43-2) without its record ID."""
         body = bytes((packet.BMC_ADDRESS, 0, number, *self.entity, 0x63, 0x42, self.type, self.reading_type))
         body += (
             self.possible.to_bytes(2, "little") * 2
@@ -133,12 +133,12 @@ class Discrete:
         return bytes((0, _SCANNED)) + (states | 0x8000).to_bytes(2, "little")
 
     def asserted(self, on: bool, faults: Faults) -> tuple[int, ...]:
-        """Return the offsets of the states that it has."""
+        """Return the offsets of the present states."""
         states = int.from_bytes(self.reading(on, faults)[2:], "little") & 0x7FFF
         return tuple(offset for offset in range(15) if states >> offset & 1)
 
     def event_data(self, offset: int, on: bool, faults: Faults) -> bytes:
-        """Return the event data of an event, table 29-6: there is nothing but the state."""
+        """Return the event data of an event (table 29-6): only the state."""
         return bytes((offset, NO_DATA, NO_DATA))
 
 

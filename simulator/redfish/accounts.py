@@ -12,7 +12,7 @@ ROUTES: Final = Routes()
 SERVICE: Final = f"{ROOT}/AccountService"
 _PATH: Final = "/AccountService/Accounts"
 ACCOUNTS: Final = f"{ROOT}{_PATH}/"
-#: The first has no name, as the free places of many BMCs.
+#: The first account has no name, like the free slots of many BMCs.
 _IDS: Final = (1, accounts.OWN)
 _LENGTHS: Final = range(1, 65)  # of a password, in characters
 
@@ -63,12 +63,12 @@ def _account(bmc: BMC, id: str) -> Document | None:
 
 
 def must_change(bmc: BMC) -> bool:
-    """Whether nothing else is to be had before the password was changed."""
+    """Whether the password must be changed before anything else is allowed."""
     return bmc.faults.password_expired and not bmc.accounts.changes
 
 
 def demand(id: int = accounts.OWN) -> Message:
-    """The words for that: in an error, and beside a session that was opened."""
+    """Return the message for that, for an error and for the answer to a login."""
     path = f"{ACCOUNTS}{id}"
     text = (
         "The password provided for this account must be changed before access is granted. PATCH the "
@@ -83,7 +83,7 @@ def is_allowed_before(path: str) -> bool:
 
 
 def change(bmc: BMC, id: str, properties: dict[str, Any]) -> Message | None:
-    """Carry out a PATCH of an account that exists; return why not, if it is refused."""
+    """Carry out a PATCH of an existing account. Returns the reason if it is refused."""
     password = properties.get("Password")
     if password is None:
         return _NO_EMPTY_PATCH

@@ -18,7 +18,7 @@ class Message:
 
     :param name: name in the registry Base, such as ``ResourceInUse``
     :param text: text for people
-    :param arguments: arguments of the message in the registry
+    :param arguments: the message's arguments in the registry
     """
 
     status: int
@@ -49,8 +49,8 @@ class Answer:
     :param wire: head and body
     :param etag: ETag of the resource, empty for none
     :param late: seconds by which it is late
-    :param streams: whether events follow for as long as the connection lasts
-    :param closes: whether the connection is closed after it without announcement
+    :param streams: whether events follow until the connection ends
+    :param closes: whether the connection is then closed without announcement
     """
 
     wire: bytes
@@ -69,7 +69,7 @@ def answer(
     etag: bytes = b"",
     content_type: str = "application/json",
 ) -> Answer:
-    """Return an answer with a JSON body, or with none."""
+    """Return an answer with a JSON body, or without a body."""
     body = b"" if document is None else json.dumps(document, separators=(",", ":")).encode()
     lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}", "OData-Version: 4.0"]
     if document is not None:
@@ -82,7 +82,7 @@ def answer(
     return Answer("\r\n".join((*lines, "", "")).encode() + body, status, etag)
 
 
-@functools.lru_cache(maxsize=16384)  # one for each BMC that is read all the time
+@functools.lru_cache(maxsize=16384)  # one for each BMC that is read continually
 def not_modified(etag: bytes) -> Answer:
     """Return "not modified" for the ETag."""
     return answer(304, etag=etag)
@@ -107,19 +107,19 @@ def without_body(made: Answer) -> Answer:
 
 
 def not_found(path: str) -> Answer:
-    """Return the error for a path at which nothing is."""
+    """Return the error for an unknown path."""
     text = f"The resource at the URI '{path}' was not found."
     return refusal(Message(404, "ResourceMissingAtURI", text, (path,)))
 
 
 def not_allowed(method: bytes, allowed: str) -> Answer:
-    """Return the error for a method that a resource does not have."""
+    """Return the error for a method that a resource does not support."""
     text = f"The method {method.decode('ascii', 'replace')} is not allowed here."
     return refusal(Message(405, "OperationNotAllowed", text), {"Allow": allowed})
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object in the body of a request; None if there is none."""
+    """Return the JSON object in the body of a request, or None if there is none."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

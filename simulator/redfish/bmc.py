@@ -20,10 +20,10 @@ class Settings:
     """The settings of all BMCs of a simulator.
 
     :param password: at the start
-    :param power_delay: seconds between the states of a power change; 0 for at once
+    :param power_delay: seconds between the states of a power change; 0 for no delay
     :param session_limit: sessions that one BMC holds
     :param session_timeout: seconds after which an unused session ends
-    :param stream_limit: event streams that one BMC serves at a time
+    :param stream_limit: event streams that one BMC serves at one time
     :param heartbeat: seconds between the heartbeats of an event stream
     :param log_entries: entries that the log of a machine holds
     :param systems: machines behind each BMC
@@ -59,8 +59,8 @@ class BMC:
         self.accounts = Accounts(settings.user, settings.password.encode(), settings.clock)
         self.sessions = Sessions(settings.session_limit, settings.session_timeout)
         self.tasks = Tasks()
-        self.time = Clock(settings.clock, settings.wall)  #: that of the BMC itself
-        self.offset = "+00:00"  #: of that clock from UTC
+        self.time = Clock(settings.clock, settings.wall)  #: the BMC's own clock
+        self.offset = "+00:00"  #: that clock's offset from UTC
         self.changed: Callable[[], None] = lambda: None  #: called when resources have changed
         self.publish: Callable[[Event], None] = lambda event: None  #: called with each event
         self.machines = {
@@ -76,7 +76,7 @@ class BMC:
 
     @property
     def faults(self) -> Faults:
-        """Its faults."""
+        """The faults of the BMC."""
         return self._faults
 
     @faults.setter
@@ -97,19 +97,19 @@ class BMC:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it answers nothing: for good, or because it restarts."""
+        """Whether it does not answer, permanently or because it is restarting."""
         return self._faults.dead or (bool(self._faults.password_reboots) and self.accounts.is_away)
 
     @property
     def is_starting(self) -> bool:
-        """Whether it has the fault of a BMC that is starting, and has not had it for long enough yet."""
+        """Whether the fault of a starting BMC is in effect: it has the fault, and the time is not over."""
         return bool(self._faults.starts) and (
             self.settings.clock() < self._faulty_since + self._faults.starts
         )
 
     @property
     def power_on(self) -> bool:
-        """Whether all machines are on; an assignment switches them without any request."""
+        """Whether all machines are on. An assignment switches them without a request."""
         return all(machine.power_on for machine in self.machines.values())
 
     @power_on.setter
@@ -119,12 +119,12 @@ class BMC:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The last resets of the first machine that were carried out, oldest first."""
+        """The last resets of the first machine, oldest first."""
         return self.machines["1"].log
 
     @property
     def due(self) -> float | None:
-        """When the next change by itself is due, on the clock."""
+        """When the next spontaneous change is due, on the clock."""
         times = (machine.due for machine in self._unsettled.values())
         return min((at for at in times if at is not None), default=None)
 

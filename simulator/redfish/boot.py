@@ -1,4 +1,4 @@
-"""What a simulated machine boots from (schema ComputerSystem, ``Boot``), and changes of that."""
+"""The boot device of a simulated machine (schema ComputerSystem, ``Boot``), and changes of it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,19 +12,19 @@ _ENABLED: Final = "BootSourceOverrideEnabled"
 _MODE: Final = "BootSourceOverrideMode"
 _VALUES: Final = {_TARGET: TARGETS, _ENABLED: ("Disabled", "Once", "Continuous"), _MODE: ("Legacy", "UEFI")}
 _NOTHING: Final = {_TARGET: "None", _ENABLED: "Disabled"}
-_AT_FIRST: Final[Mapping[str, str]] = {**_NOTHING, _MODE: "UEFI"}  # of all machines, until it is changed
+_AT_FIRST: Final[Mapping[str, str]] = {**_NOTHING, _MODE: "UEFI"}  # of every machine, until it is changed
 _ORDER: Final = "default"
 
 
 class Boot:
-    """What one machine boots from next, and what it has booted from."""
+    """The next boot device of one machine, and the last one."""
 
     __slots__ = ("_chosen", "booted", "boots")
 
     def __init__(self) -> None:
         self._chosen = _AT_FIRST
         self.booted: str | None = None  #: the target of its last boot, or "default"
-        self.boots = 0  #: how many times it has booted
+        self.boots = 0  #: the number of boots
 
     @property
     def _is_enabled(self) -> bool:
@@ -32,18 +32,18 @@ class Boot:
 
     @property
     def chosen(self) -> str:
-        """What is chosen, in words."""
+        """The chosen boot device, in words."""
         if not self._is_enabled:
             return _ORDER
         return f"{self._chosen[_TARGET]}, {self._chosen[_ENABLED].lower()}, {self._chosen[_MODE]}"
 
     def document(self, faults: Faults) -> dict[str, Any]:
-        """Return the object ``Boot`` of the system, or of its settings where the changes go there."""
+        """Return the object ``Boot`` of the system, or of its settings resource if changes are made there."""
         listed = {} if faults.boot_unlisted else {f"{_TARGET}@Redfish.AllowableValues": list(TARGETS)}
         return {**self._chosen, **listed}
 
     def change(self, properties: Any, faults: Faults) -> Message | None:
-        """Carry out a change; return why not, if it is refused."""
+        """Carry out a change. Returns the reason if it is refused."""
         if not isinstance(properties, dict) or not properties:
             return _wrong("PropertyValueTypeError", "The value for the property Boot is no object.", "Boot")
         for name, value in properties.items():
@@ -62,7 +62,7 @@ class Boot:
         return None
 
     def use(self) -> None:
-        """Boot."""
+        """Boot the machine."""
         self.boots += 1
         self.booted = self._chosen[_TARGET] if self._is_enabled else _ORDER
         if self._chosen[_ENABLED] == "Once":

@@ -1,4 +1,4 @@
-"""The certificate that all simulated BMCs share; every simulator makes a new one."""
+"""The certificate that all simulated BMCs share. Every simulator makes a new one."""
 
 import datetime
 import ipaddress
@@ -19,9 +19,9 @@ _LIFE: Final = datetime.timedelta(days=365)
 class Contexts(NamedTuple):
     """The TLS of simulated BMCs.
 
-    :param usual: TLS of today
-    :param old: TLS 1.0 and 1.1 alone
-    :param certificate: in PEM, its own authority
+    :param usual: current TLS
+    :param old: only TLS 1.0 and 1.1
+    :param certificate: in PEM; self-signed
     """
 
     usual: ssl.SSLContext
@@ -32,7 +32,7 @@ class Contexts(NamedTuple):
 def server_contexts(addresses: range) -> Contexts:
     """Return the TLS contexts of the BMCs, and their certificate.
 
-    Its key is only for a moment in a file, which only its owner can read. It blocks.
+    The key is briefly in a file that only its owner can read. Blocks.
 
     :param addresses: the addresses in the certificate
     """
@@ -52,7 +52,7 @@ def server_contexts(addresses: range) -> Contexts:
 
 
 def make_old(context: ssl.SSLContext) -> None:
-    """Have a context speak TLS 1.0 and 1.1 alone, of which Python warns; not for threads, as all warnings."""
+    """Restrict a context to TLS 1.0 and 1.1, without Python's warning. Not thread-safe, like all warnings."""
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):

@@ -1,4 +1,4 @@
-"""Changes of resources by PATCH: which have any, and what they change (DSP0266, section "PATCH (update)")."""
+"""Changes of resources by PATCH: which resources allow it, and its effects (DSP0266, "PATCH (update)")."""
 
 import re
 from typing import Any, Final
@@ -24,7 +24,7 @@ def are_possible(bmc: BMC, path: str) -> bool:
 
 
 def make(bmc: BMC, path: str, properties: dict[str, Any]) -> Message | None:
-    """Carry out a PATCH of a resource that can be changed; return why not, if it is refused."""
+    """Carry out a PATCH of a resource that can be changed. Returns the reason if it is refused."""
     if path.startswith(accounts.ACCOUNTS):
         return accounts.change(bmc, path.rpartition("/")[2], properties)
     if path == _MANAGER:

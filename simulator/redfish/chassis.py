@@ -1,6 +1,6 @@
 """The chassis of a simulated machine: its sensors, fans, power supplies and drives.
 
-The sensors show in Sensors, ThermalSubsystem and EnvironmentMetrics, and in what came before these, see
+The sensors are in Sensors, ThermalSubsystem and EnvironmentMetrics, and in the older resources, see
 :mod:`podium.simulator.redfish.older`.
 """
 
@@ -28,8 +28,8 @@ class Sensor:
     """One sensor.
 
     :param on: its reading while the machine is on
-    :param off: its reading while it is off
-    :param hot: its reading while the machine is on and its cooling has a fault
+    :param off: its reading while the machine is off
+    :param hot: its reading while the machine is on with a cooling fault
     :param thresholds: by their names in the schema Sensor
     """
 
@@ -76,7 +76,7 @@ def reading(bmc: BMC, system: str, id: str) -> float:
 
 
 def sensor_status(bmc: BMC, system: str, id: str) -> Document:
-    """Return the Status of a sensor; it is OK that fans stand still while the machine is off."""
+    """Return the Status of a sensor. Fans that stand still while the machine is off are OK."""
     if bmc.machines[system].power == OFF and SENSORS[id].type == "Rotational":
         return status()
     value, thresholds = reading(bmc, system, id), SENSORS[id].thresholds
@@ -115,7 +115,7 @@ def _chassis(bmc: BMC, system: str) -> Document:
 
 
 def _shown(bmc: BMC) -> tuple[str, ...]:
-    """Return the links to sensors that a chassis has."""
+    """Return the links from a chassis to its sensors."""
     if "sensors" in bmc.faults.lacks:
         return ()
     return _OLDER if bmc.faults.old_sensors else (*_NEWER, *_OLDER)
@@ -143,7 +143,7 @@ def _sensor(bmc: BMC, system: str, id: str) -> Document | None:
 
 
 def _excerpt(bmc: BMC, system: str, id: str) -> Document:
-    """Return a sensor's part in other resources."""
+    """Return the excerpt of a sensor for other resources."""
     return {
         "DataSourceUri": f"/redfish/v1/Chassis/{system}/Sensors/{id}",
         "DeviceName": SENSORS[id].name,

@@ -20,21 +20,21 @@ _BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnect
 
 
 class Directory(Protocol):
-    """The part of the simulator that its connections use."""
+    """The interface of the simulator for its connections."""
 
     old_tls: ssl.SSLContext | None
 
     def accept(self, connection: "Connection") -> Service | None:
-        """Return the BMC of the address, if it accepts another connection."""
+        """Return the BMC at the address, if it accepts another connection."""
 
     def leave(self, connection: "Connection") -> None:
         """Note that a connection has ended."""
 
 
 class Connection(Link):
-    """A connection to the BMC that has the address.
+    """A connection to the BMC at the address.
 
-    Its parser hands over a request at a time; what is late is sent in the order of the requests.
+    The parser delivers one request at a time. Late answers are sent in the order of the requests.
     """
 
     __slots__ = ("_deaf", "_directory", "_free_at", "_late", "_parser", "_request", "_taken", "service")
@@ -45,9 +45,9 @@ class Connection(Link):
         self._directory = directory
         self._parser: httptools.HttpRequestParser | None = None
         self._request = Request(b"", b"")
-        self._taken = 0  # bytes since the last whole request
-        self._late = 0  # answers that are yet to be sent
-        self._free_at = 0.0  # when the last of them is
+        self._taken = 0  # bytes since the last complete request
+        self._late = 0  # answers still to be sent
+        self._free_at = 0.0  # when the last of them is sent
         self._deaf = False
         self.service = None
 
@@ -67,7 +67,7 @@ class Connection(Link):
             super().connection_made(transport)
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Of asyncio; a BMC that was dead has forgotten its connections."""
+        """Of asyncio. A BMC that was dead has forgotten its connections."""
         if self.service is None or self.service.bmc.is_dead:
             self._deaf = True
         elif self._deaf:
@@ -86,7 +86,7 @@ class Connection(Link):
         self._taken += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # to a protocol that nobody speaks here
+        except httptools.HttpParserUpgrade:  # to an unsupported protocol
             self._parser = None
             self.close()
         except httptools.HttpParserError:
@@ -136,7 +136,7 @@ class Connection(Link):
 
     def _send_late(self, answer: Answer, keeps: bool) -> None:
         loop = asyncio.get_running_loop()
-        # A little after the last answer, so that they stay in order.
+        # Slightly after the last answer, to keep the order.
         self._free_at = max(loop.time() + answer.late, self._free_at + 1e-6)
         self._late += 1
 
@@ -155,7 +155,7 @@ class Connection(Link):
             wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
         self.send(wire)
         if answer.streams:
-            self._parser = None  # nothing but events from now on
+            self._parser = None  # only events from now on
             service.publisher.add(self)
         elif not keeps:
             self._parser = None

@@ -16,16 +16,16 @@ Builder = Callable[..., Document | None]
 
 
 class Routes:
-    """The functions that make the resources of a module, by their paths below the root."""
+    """The functions that build the resources of a module, by their paths below the root."""
 
     def __init__(self) -> None:
         self._routes: list[tuple[re.Pattern[str], Builder]] = []
 
     def at(self, path: str) -> Callable[[Builder], Builder]:
-        """Register the function that makes the resource at a path such as ``/Systems/{system}``.
+        """Register the function that builds the resource at a path such as ``/Systems/{system}``.
 
-        It is called with the BMC and what stands for the words in braces, of which ``system`` is always one
-        of the BMC's machines. None means that there is no such resource.
+        It is called with the BMC and the values of the words in braces. ``system`` is always one of the BMC's
+        machines. It returns None if there is no such resource.
         """
         pattern = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path))
 
@@ -55,7 +55,7 @@ def head(kind: str, version: str, id: str, name: str) -> Document:
 
 
 def collection(kind: str, path: str, ids: list[str]) -> Document:
-    """Return a collection of the resources with these ids at ``path``."""
+    """Return the collection at ``path`` of the resources with these ids."""
     return {
         "@odata.type": f"#{kind}Collection.{kind}Collection",
         "Name": f"{kind} Collection",
@@ -65,5 +65,5 @@ def collection(kind: str, path: str, ids: list[str]) -> Document:
 
 
 def mac_address(bmc: BMC, number: int) -> str:
-    """Return the address of a network interface: 0 is the BMC's own."""
+    """Return the address of a network interface. 0 is the BMC's own."""
     return ":".join(f"{part:02X}" for part in (0x02, number, *bmc.address.packed))

@@ -47,7 +47,7 @@ def status_event(system: str, health: str) -> Event:
 
 
 def render(event: Event, number: int) -> bytes:
-    """Return an event in the form of a stream.
+    """Return an event in the format of an event stream.
 
     :param number: number of the event on this BMC
     """

@@ -11,7 +11,7 @@ class Condition:
     """The effect of a fault.
 
     :param fault: the field of :class:`podium.simulator.faults.Faults`
-    :param message_id: message in the registries of DSP8011, if they have one
+    :param message_id: message in the registries of DSP8011, if there is one
     :param origin: the faulty resource, below the chassis
     """
 
@@ -65,13 +65,13 @@ def found(faults: Faults) -> list[Condition]:
 
 
 def worst(faults: Faults) -> str:
-    """Return the health of the whole."""
+    """Return the health of the whole machine."""
     severities = {condition.severity for condition in found(faults)}
     return "Critical" if "Critical" in severities else "Warning" if severities else "OK"
 
 
 def status(health: str = "OK") -> dict[str, Any]:
-    """Return the Status of a resource by itself."""
+    """Return the Status of a resource, regardless of its parts."""
     return {"State": "Enabled", "Health": health}
 
 

@@ -12,7 +12,7 @@ _LISTED: Final = f"{OLDER}@Redfish.AllowableValues"
 
 
 def document(bmc: BMC, system: str, *, chassis: bool) -> Document:
-    """Return the properties that a system has of it, or its chassis."""
+    """Return the properties for the LED of a system or of its chassis."""
     wrong, lit = bmc.faults, bmc.machines[system].lit
     if "identify" in wrong.lacks or (wrong.chassis_indicator and not chassis):
         return {}
@@ -22,7 +22,7 @@ def document(bmc: BMC, system: str, *, chassis: bool) -> Document:
 
 
 def change(bmc: BMC, system: str, name: str, value: Any, *, chassis: bool) -> Message | None:
-    """Light it or put it out; return why not, if that is refused."""
+    """Turn the LED on or off. Returns the reason if this is refused."""
     known = document(bmc, system, chassis=chassis)
     words = known.get(_LISTED, () if OLDER in known else (True, False))
     if name not in known or not words:

@@ -1,4 +1,4 @@
-"""The log of a simulated machine (DMTF DSP2046, LogService and LogEntry), and what it is asked to do."""
+"""The log of a simulated machine (DMTF DSP2046, LogService and LogEntry), and its actions."""
 
 import difflib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _FORMS: Final = (
     'an event is {"sensor": NAME, "offset": 0 to 11, "ended": true or false}, {"message": TEXT, "severity": '
     '"OK", "Warning" or "Critical"} or {"entry": {PROPERTY: VALUE}}'
 )
-#: By the offsets of table 42-2 of the IPMI v2.0 specification, two for each.
+#: In the order of table 42-2 of the IPMI v2.0 specification, which has two offsets for each.
 _CROSSED: Final = (
     *("lower caution", "lower critical", "lower fatal"),
     *("upper caution", "upper critical", "upper fatal"),
@@ -26,9 +26,9 @@ class Entry:
     """One entry.
 
     :param at: by the BMC's clock, in seconds since 1970
-    :param message_id: of a registry
-    :param origin: the path of what it is about, below the chassis; empty for the system itself
-    :param own: properties that stand instead of the usual ones
+    :param message_id: from a registry
+    :param origin: the path of the resource concerned, below the chassis; empty for the system itself
+    :param own: properties that replace the usual ones
     """
 
     number: int
@@ -42,9 +42,9 @@ class Entry:
 
 
 class Log:
-    """The entries of one machine, the oldest first.
+    """The entries of one machine, oldest first.
 
-    :param capacity: how many it holds
+    :param capacity: the most entries that it holds
     """
 
     __slots__ = ("_capacity", "_last", "entries")
@@ -52,10 +52,10 @@ class Log:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._last = 0
-        self.entries: dict[str, Entry] = {}  #: by their ids
+        self.entries: dict[str, Entry] = {}  #: by id
 
     def add(self, at: int, faults: Faults, severity: str, message: str, message_id: str, **more: Any) -> None:
-        """Add an entry, unless the log is full."""
+        """Add an entry. A full log ignores it, or drops its oldest entry with the fault log-wraps."""
         if len(self.entries) >= self._capacity:
             if not faults.log_wraps:
                 return
@@ -64,7 +64,7 @@ class Log:
         self.entries[str(self._last)] = Entry(self._last, at, severity, message, message_id, **more)
 
     def note(self, at: int, faults: Faults, condition: Condition, *, ended: bool) -> None:
-        """Add that a fault has appeared, or is gone."""
+        """Add an entry about a fault that has appeared or ended."""
         text = f"{condition.text[:-1]}: no longer." if ended else condition.text
         severity = "OK" if ended else condition.severity
         arguments, origin = condition.arguments, condition.origin
@@ -81,10 +81,10 @@ class Log:
     def add_event(
         self, at: int, faults: Faults, event: Mapping[str, Any], sensors: Mapping[str, str]
     ) -> None:
-        """Add an entry as people and tests write it.
+        """Add an entry in the form that users and tests write.
 
-        :param sensors: ids by names
-        :raises podium.errors.ConfigError: it is in no form that is known
+        :param sensors: sensor ids by name
+        :raises podium.errors.ConfigError: if the entry has no known form
         """
         match dict(event):
             case {"message": str(message), **rest} if rest.keys() <= {"severity"}:

@@ -18,17 +18,17 @@ _AT_SYSTEM: Final = "/Systems/{system}"
 
 
 def place(bmc: BMC, system: str) -> str:
-    """Return the path below the root of what has the log of a machine."""
+    """Return the path, below the root, of the resource that has the log of a machine."""
     return MANAGER if bmc.faults.log_of_manager else f"/Systems/{system}"
 
 
 def entries_of(bmc: BMC, path: str) -> str | None:
-    """Return the machine whose entries are at a path; None if there are none."""
+    """Return the machine whose log entries are at a path, or None."""
     return next((s for s in bmc.machines if path == f"{ROOT}{place(bmc, s)}{_LOG}/Entries"), None)
 
 
 def cleared_at(bmc: BMC, path: str) -> str | None:
-    """Return the machine whose log is cleared at a path; None if there is none."""
+    """Return the machine whose log is cleared by an action at a path, or None."""
     if "log" in bmc.faults.lacks:
         return None
     return next((s for s in bmc.machines if path == f"{ROOT}{place(bmc, s)}{_LOG}{CLEAR}"), None)

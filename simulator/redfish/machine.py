@@ -1,6 +1,6 @@
-"""The machine behind a simulated Redfish BMC: its power, the changes of it, and the state that is shown.
+"""The machine behind a simulated Redfish BMC: its power, power changes, and the state that the BMC shows.
 
-Words are those of the schemas Resource (PowerState, ResetType) and ComputerSystem, DSP2046.
+The terms are those of the schemas Resource (PowerState, ResetType) and ComputerSystem, DSP2046.
 """
 
 from collections import deque
@@ -19,8 +19,8 @@ POWERING_OFF: Final = "PoweringOff"
 
 _LOG_SIZE: Final = 256
 
-#: By ResetType, its effect on a machine that is on and on one that is off: the states in order. The last
-#: follows after the power delay. Empty if nothing changes, None if the reset is refused.
+#: The effect of each ResetType on a machine that is on, and on one that is off: the states in order. A second
+#: state follows after the power delay. Empty if nothing changes, None if the reset is refused.
 _RESETS: Final[dict[str, tuple[tuple[str, ...] | None, tuple[str, ...] | None]]] = {
     "On": ((ON,), (POWERING_ON, ON)),
     "ForceOn": ((ON,), (POWERING_ON, ON)),
@@ -40,12 +40,12 @@ ODD_RESETS: Final = ("ForceOff", "On", "PushPowerButton", "PowerCycle")
 
 
 class Machine:
-    """One machine, which is off at first.
+    """One machine, initially off.
 
     :param delay: seconds that a power change takes, see :attr:`podium.simulator.redfish.bmc.Settings`
     :param clock: seconds, monotonic
     :param changed: called with its power after every change
-    :param log_entries: how many entries its log holds
+    :param log_entries: the most entries that its log holds
     """
 
     __slots__ = (
@@ -75,14 +75,14 @@ class Machine:
         self._clock = clock
         self._changed = changed
         self._power = OFF
-        self._next: tuple[float, str] | None = None  # when it changes by itself, and to what
+        self._next: tuple[float, str] | None = None  # when it changes by itself, and to which state
         self._shown = OFF
         self._shown_until: float | None = None
         self._refuses_until = 0.0
         self._log: deque[str] | None = None
         self.boot = Boot()
         self.events = Log(log_entries)
-        self.lit = False  #: whether the LED by which people find it is
+        self.lit = False  #: whether the locator LED is lit
         self.faults: Faults = HEALTHY
 
     @property
@@ -93,7 +93,7 @@ class Machine:
 
     @property
     def power_on(self) -> bool:
-        """Whether the machine has power; an assignment switches it without any request."""
+        """Whether the machine has power. An assignment switches it without a request."""
         return self.power != OFF
 
     @power_on.setter
@@ -109,13 +109,13 @@ class Machine:
 
     @property
     def due(self) -> float | None:
-        """When its next change by itself is due, on the clock."""
+        """When the next spontaneous change is due, on the clock."""
         times = [at for at in (self._next and self._next[0], self._shown_until) if at is not None]
         return min(times, default=None)
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The last resets that were carried out, oldest first, as ResetTypes."""
+        """The last resets carried out, oldest first, as ResetTypes."""
         return tuple(self._log or ())
 
     def settle(self) -> None:
@@ -132,7 +132,7 @@ class Machine:
             self._changed(self, self._power)
 
     def refuses(self, reset: str) -> bool:
-        """Return whether a reset is impossible now: just after another one, or in this power state."""
+        """Return whether a reset is impossible now, because of a recent reset or the power state."""
         if self._clock() < self._refuses_until:
             return True
         return _RESETS[reset][0 if self.power_on else 1] is None
@@ -146,7 +146,7 @@ class Machine:
             self._refuses_until = now + self.faults.refuses
         states = _RESETS[reset][0 if self.power_on else 1] or ()
         if self._power == POWERING_ON and states == (ON,):
-            states = ()  # it is on its way
+            states = ()  # already powering on
         if self._log is None:
             self._log = deque(maxlen=_LOG_SIZE)
         self._log.append(reset)
@@ -154,9 +154,9 @@ class Machine:
             self._next = now + self._delay, states[1]
             if self._delay or states[0] == OFF:
                 self._switch(states[0], now)
-            elif reset == "GracefulRestart":  # without a delay it is never seen on its way
+            elif reset == "GracefulRestart":  # without a delay there is no state in between
                 self.boot.use()
-            self.settle()  # without a delay it is due now
+            self.settle()  # without a delay the change is due now
         elif states:
             self._next = None
             if reset == "ForceRestart" and self._power in (ON, PAUSED):

@@ -24,7 +24,7 @@ def written(bmc: BMC, seconds: float) -> str:
 
 
 def logs(bmc: BMC, path: str) -> Document:
-    """Return the link to its logs that a system or the manager has.
+    """Return the link from a system or the manager to its logs.
 
     :param path: below the root
     """
@@ -34,12 +34,12 @@ def logs(bmc: BMC, path: str) -> Document:
 
 
 def clock(bmc: BMC) -> Document:
-    """Return the time and the offset, as several resources have them."""
+    """Return the time and the offset, in the form that several resources share."""
     return {"DateTime": written(bmc, bmc.time.now(bmc.faults)), "DateTimeLocalOffset": bmc.offset}
 
 
 def change(bmc: BMC, properties: dict[str, Any]) -> Message | None:
-    """Carry out a PATCH; return why not, if it is refused."""
+    """Carry out a PATCH. Returns the reason if it is refused."""
     if bmc.faults.clock_refuses or "clock" in bmc.faults.lacks:
         text = "The property DateTime cannot be assigned a value: the clock follows a server."
         return Message(400, "PropertyNotWritable", text, ("DateTime",))

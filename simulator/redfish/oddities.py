@@ -1,4 +1,4 @@
-"""What a simulated Redfish BMC does although the standard does not foresee it; BMCs in the field do it."""
+"""Behaviour of a simulated Redfish BMC that the standard does not foresee, but BMCs in the field show."""
 
 import dataclasses
 import urllib.parse
@@ -22,13 +22,13 @@ from podium.simulator.redfish.quirks import with_length
 
 _SYSTEMS: Final = f"{ROOT}/Systems"
 _RESET: Final = "/Actions/ComputerSystem.Reset"
-#: The properties of the service root of a BMC that is starting.
+#: The properties of a starting BMC's service root.
 _AT_FIRST: Final = ("@odata.id", "@odata.type", "Id", "Name", "RedfishVersion", "UUID")
 #: The first system before and after it was renamed.
 _OLD: Final = f"{_SYSTEMS}/1".encode()
 _NEW: Final = f"{_SYSTEMS}/System.Embedded.1".encode()
 _BODY: Final = b'{"PowerState":"Unknown"}'
-#: ResetTypes that a BMC with the fault lying-resets lists and does not take.
+#: ResetTypes that a BMC with the fault lying-resets lists, but refuses.
 _LIES: Final = ("On", "ForceOff", "ForceRestart")
 _LATE: Final = 60.0  # seconds
 
@@ -48,7 +48,7 @@ def own_answer(
     find: Callable[[str], Document | None],
     number: int,
 ) -> Answer | None:
-    """Return the answer to a request that a fault spoils; None for all others.
+    """Return the answer to a request that a fault spoils, or None for all others.
 
     :param target: path and query
     :param reset: the ResetType, if it is a reset
@@ -103,7 +103,7 @@ def _is_system(path: str, bmc: BMC) -> bool:
 
 
 def at_old_name(target: bytes) -> bytes:
-    """Return the target of a request to a BMC that has renamed its first system, as it was before."""
+    """Return the target of a request in old terms, for a BMC that has renamed its first system."""
     path, question, query = target.partition(b"?")
     if path.startswith(_NEW):
         path = _OLD + path.removeprefix(_NEW)
@@ -113,7 +113,7 @@ def at_old_name(target: bytes) -> bytes:
 
 
 def spoil(made: Answer, wrong: Faults) -> Answer:
-    """Return an answer with what faults add to it: other names, or a body where there is never one."""
+    """Return an answer as faults change it: other names, or a body where none is allowed."""
     wire = made.wire
     if wrong.renamed:
         wire = wire.replace(_OLD + b"/", _NEW + b"/").replace(_OLD + b'"', _NEW + b'"')
@@ -158,7 +158,7 @@ def _bent_system(system: Document, wrong: Faults) -> Document:
 
 
 def _without_health(value: Any) -> Any:
-    """Return a document in which nothing has a health."""
+    """Return a document without any health."""
     if isinstance(value, list):
         return [_without_health(one) for one in value]
     if not isinstance(value, dict):
@@ -168,7 +168,7 @@ def _without_health(value: Any) -> Any:
 
 
 def page(document: Document, path: str, query: str) -> Document:
-    """Return one page, of one member, of a collection; other resources as they are."""
+    """Return a page of a collection, with one member. Other resources are returned unchanged."""
     if "Members" not in document:
         return document
     number = int(dict(urllib.parse.parse_qsl(query)).get("page", "0"))
@@ -179,7 +179,7 @@ def page(document: Document, path: str, query: str) -> Document:
 
 
 def meant_reset(given: Any, wrong: Faults) -> Any:
-    """Return the ResetType that is meant by one that was given."""
+    """Return the ResetType that a request means."""
     if not wrong.lower_case:
         return given
     return next((word for word in RESETS if word.lower() == given), None)

@@ -20,7 +20,7 @@ ROUTES: Final = Routes()
 
 
 def _members(path: str, name: str, entries: list[dict[str, Any]]) -> list[Document]:
-    """Return the entries of an array with references by their places (DSP0266, "Reference to members")."""
+    """Return the entries of an array with references by index (DSP0266, "Reference to members")."""
     return [
         {"@odata.id": f"{path}#/{name}/{place}", "MemberId": str(place), **entry}
         for place, entry in enumerate(entries)

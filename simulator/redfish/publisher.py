@@ -1,4 +1,4 @@
-"""Publishes the events of one simulated Redfish BMC to the connections that listen."""
+"""Publishes the events of one simulated Redfish BMC to its listeners."""
 
 import asyncio
 from typing import Final, Protocol
@@ -10,11 +10,11 @@ _UNSENT_LIMIT: Final = 256 << 10  # bytes
 
 
 class Listener(Protocol):
-    """A connection that events go to."""
+    """A connection that receives events."""
 
     @property
     def unsent(self) -> int:
-        """The number of bytes that were not sent yet."""
+        """The number of bytes not sent yet."""
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
@@ -24,7 +24,7 @@ class Listener(Protocol):
 
 
 class Publisher:
-    """Sends a BMC's events to its listeners, and to each a heartbeat.
+    """Sends a BMC's events, and heartbeats, to its listeners.
 
     :param loop: the loop of the connections; events may come from other threads
     """
@@ -44,7 +44,7 @@ class Publisher:
 
     @property
     def full(self) -> bool:
-        """Whether the BMC serves no further event stream."""
+        """Whether the BMC has no room for another event stream."""
         return len(self._listeners) >= self._bmc.settings.stream_limit
 
     def add(self, listener: Listener) -> None:
@@ -60,7 +60,7 @@ class Publisher:
             listener.close()
 
     def remove(self, listener: Listener) -> None:
-        """Send no more events to a connection, whether it was added or not."""
+        """Send no more events to a connection, even if it was never added."""
         for timer in self._listeners.pop(listener, ()):
             timer.cancel()
 
@@ -89,7 +89,7 @@ class Publisher:
         return self._bmc.settings.heartbeat
 
     def _watch(self) -> None:
-        """Wake up for changes that are due, so that their events are sent without a request."""
+        """Wake up when changes are due, so that their events are sent without a request."""
         due = self._bmc.due
         if due is not None and self._due is None and self._listeners:
             self._due = self._loop.call_later(max(0.0, due - self._bmc.settings.clock()), self._settle)

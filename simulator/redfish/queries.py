@@ -14,7 +14,7 @@ PAGE: Final = 100  #: entries of a log in one answer
 
 
 class NotUnderstood(Exception):
-    """The query is answered with an error."""
+    """The query is not supported; the answer is an error."""
 
     def __init__(self, message: Message) -> None:
         super().__init__(message.text)
@@ -26,9 +26,9 @@ class Query:
     """The part of a resource to show.
 
     :param select: names of properties, with a slash before nested names; empty for all
-    :param expand: whether members of a collection are shown instead of references
-    :param skip: members that are left out at the beginning
-    :param top: how many are shown; None for all
+    :param expand: whether to show a collection's members instead of references
+    :param skip: members to leave out at the beginning
+    :param top: the most members to show; None for all
     """
 
     select: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Query:
     top: int | None = None
 
     def apply(self, document: Document, find: Callable[[str], Document | None]) -> Document:
-        """Return a document as the query wants it.
+        """Return a document with the query applied.
 
         :param find: returns the resource at a path
         """
@@ -50,9 +50,9 @@ class Query:
         return _select(document, self.select) if self.select else document
 
     def paged(self, document: Document, path: str, *, known: bool) -> "tuple[Query, Document]":
-        """Return the query for one page of whole members, and the link to the next page, if there is one.
+        """Return the query for one page of complete members, and the link to the next page, if there is one.
 
-        :param known: whether the service has query parameters at all; without them there is one page
+        :param known: whether the service supports query parameters; if not, there is one page
         """
         if not known:
             return dataclasses.replace(self, expand=True), {}
@@ -71,8 +71,8 @@ class Query:
 def parse(text: str, *, known: bool) -> Query:
     """Parse the text after the question mark.
 
-    :param known: whether the service has query parameters at all
-    :raises NotUnderstood: for another parameter that begins with ``$``, or an impossible value
+    :param known: whether the service supports query parameters
+    :raises NotUnderstood: for an unsupported parameter that begins with ``$``, or an impossible value
     """
     select: tuple[str, ...] = ()
     expand, skip, top = False, 0, None

@@ -12,9 +12,9 @@ from podium.simulator.redfish.request import Request
 
 _LINK: Final = re.compile(rb'("|Location: )(/redfish/v1[^"\r#]*)')
 _LOGIN_PAGE: Final = "/login.html"
-_STATUSES: Final = {"error": b"200 OK", "440": b"440 Login Time-out"}  # with the words of a 401
+_STATUSES: Final = {"error": b"200 OK", "440": b"440 Login Time-out"}  # with the body of a 401
 _NOBODY: Final = Message(401, "NoValidSession", "There is no valid session established.")
-_FOREIGN: Final = "https://192.0.2.1"  # nobody's (RFC 5737)
+_FOREIGN: Final = "https://192.0.2.1"  # a documentation address (RFC 5737)
 
 
 def with_foreign_links(value: Any) -> Any:
@@ -27,7 +27,7 @@ def with_foreign_links(value: Any) -> Any:
 
 
 def nobody(form: str, path: str) -> Answer:
-    """Return what a BMC answers to whoever it does not know, in another form than 401.
+    """Return a BMC's answer to an unknown client, in another form than 401.
 
     :param form: one of podium.simulator.fault_values.NOBODY
     """
@@ -76,7 +76,7 @@ def spoil(made: Answer, wrong: Faults, request: Request) -> Answer:
 
 
 def _with_odd_json(wire: bytes, wrong: Faults) -> bytes:
-    """Return an answer whose JSON is not quite JSON."""
+    """Return an answer with malformed JSON."""
     head, end, body = wire.partition(b"\r\n\r\n")
     if not body:
         return wire
@@ -96,13 +96,13 @@ def _with_odd_head(wire: bytes) -> bytes:
 
 
 def _without_body(wire: bytes) -> bytes:
-    """Return the head of an answer that announces a body in chunks."""
+    """Return only the head of an answer, announcing a chunked body."""
     head, end, _ = wire.partition(b"\r\n\r\n")
     return re.sub(rb"\r\nContent-Length: \d+", b"", head) + b"\r\nTransfer-Encoding: chunked" + end
 
 
 def with_length(wire: bytes, more: int = 0) -> bytes:
-    """Return an answer that announces its length, or more than that."""
+    """Return an answer that announces its length, or a greater one."""
     head, end, body = wire.partition(b"\r\n\r\n")
     length = b"Content-Length: %d" % (len(body) + more)
     return re.sub(rb"Content-Length: \d+", length, head, count=1) + end + body

@@ -8,7 +8,7 @@ class Request:
     """One HTTP request.
 
     :param target: path and query
-    :param headers: the headers that matter here, with names in lower case
+    :param headers: the headers used here, with names in lower case
     :param secure: whether it came over TLS
     """
 
@@ -20,11 +20,11 @@ class Request:
 
     @property
     def path(self) -> str:
-        """Return its path, without the query."""
+        """Return the path without the query."""
         return self.target.partition(b"?")[0].decode("ascii", "replace")
 
     @property
     def origin(self) -> str:
-        """Return the URL of the BMC, as the client calls it."""
+        """Return the URL of the BMC as the client wrote it."""
         host = self.headers.get(b"host", b"").decode("latin-1")
         return f"{'https' if self.secure else 'http'}://{host}"

@@ -109,7 +109,7 @@ def _tasks(bmc: BMC) -> Document:
 
 @ROUTES.at("/TaskService/Tasks/{id}")
 def task(bmc: BMC, id: str) -> Document | None:
-    """Return a task with the state that was last shown."""
+    """Return a task with its last shown state."""
     found = bmc.tasks.find(id)
     if found is None:
         return None

@@ -19,19 +19,19 @@ from podium.simulator.redfish.publisher import Publisher
 from podium.simulator.redfish.service import Service
 
 _BACKLOG: Final = 4096
-_CONNECTIONS: Final = 64  # that one BMC holds
+_CONNECTIONS: Final = 64  # the most that one BMC holds
 
 
 class RedfishSimulator(Rack):
     """BMCs at consecutive addresses: ``async with RedfishSimulator(address_range("127.21.0.1", 48)) as sim``.
 
-    It serves while the event loop runs; faults and power may be changed from other threads as well.
+    It serves while the event loop runs. Faults and power may also be changed from other threads.
 
     :param addresses: from :func:`podium.simulator.nodes.address_range`
     :param port: the TCP port of all BMCs; 0 for a free one, see :attr:`port`
     :param tls: whether they speak HTTPS
-    :param named: the number of first addresses that the certificate contains; each of them costs
-        everyone who connects some memory
+    :param named: how many of the first addresses the certificate contains; each costs every client some
+        memory
     :param placed: faults from the start, each ``KIND[=VALUE]:WHERE``
     :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port in use
     """
@@ -51,8 +51,8 @@ class RedfishSimulator(Rack):
         super().__init__(addresses)
         self.port = port
         self.settings = settings or Settings()
-        self.certificate: str | None = None  #: in PEM, while it serves with TLS
-        self.old_tls: ssl.SSLContext | None = None  #: of BMCs that speak TLS 1.0 and 1.1 alone
+        self.certificate: str | None = None  #: in PEM, while serving with TLS
+        self.old_tls: ssl.SSLContext | None = None  #: of BMCs that speak only TLS 1.0 and 1.1
         self._tls = tls
         self._named = named
         self._bmcs: dict[int, BMC] = {}
@@ -80,7 +80,7 @@ class RedfishSimulator(Rack):
         self._server.close()
         for connection in list(self._connections):
             connection.abort()
-        await asyncio.sleep(0)  # in which they end
+        await asyncio.sleep(0)  # the connections end here
         await self._server.wait_closed()
 
     def bmc(self, address: str) -> BMC:
@@ -130,7 +130,7 @@ class RedfishSimulator(Rack):
         }
 
     def account(self, address: int) -> dict[str, object]:
-        """Return the log of one BMC; of each machine if there are several."""
+        """Return the log of one BMC, or of each machine if there are several."""
         found = {
             system: {"power_on": machine.power_on, "log": machine.log}
             for system, machine in self.at(address).machines.items()
@@ -138,7 +138,7 @@ class RedfishSimulator(Rack):
         return found["1"] if len(found) == 1 else {"systems": found}
 
     def state(self, address: int) -> dict[str, object]:
-        """Return the state of one BMC, and of its machine, or of each if there are several."""
+        """Return the state of one BMC and of its machines."""
         bmc = self.at(address)
         machines: dict[str, dict[str, object]] = {
             system: {

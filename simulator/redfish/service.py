@@ -29,13 +29,13 @@ from podium.simulator.redfish.quirks import nobody, spoil, with_foreign_links
 from podium.simulator.redfish.request import Request
 from podium.simulator.redfish.systems import allowed_resets
 
-#: Renderings kept for each BMC; in a rack that is read all the time, each BMC needs one or two.
+#: Renderings cached for each BMC. In a rack that is read continually, each BMC needs one or two.
 _KEPT: Final = 8
-#: Resources that change without a change of the BMC.
+#: Resources that are not cached, because they change without a change of the BMC.
 _UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService", f"{ROOT}/Managers/BMC", accounts.SERVICE)
 _RESET: Final = "/Actions/ComputerSystem.Reset"
 
-#: What the fault log-grows adds.
+#: The entry that the fault log-grows adds.
 _SEEN: Final = {"message": "Somebody reads the log."}
 
 _UNAUTHORIZED: Final = Message(401, "NoValidSession", "There is no valid session established.")
@@ -57,7 +57,7 @@ _PRECONDITION: Final = Message(412, "PreconditionFailed", "The ETag did not matc
 class Service:
     """The HTTP side of one BMC.
 
-    :param publisher: of its events
+    :param publisher: publishes the BMC's events
     """
 
     __slots__ = ("_busy_since", "_rendered", "bmc", "publisher", "requests")
@@ -65,7 +65,7 @@ class Service:
     def __init__(self, bmc: BMC, publisher: Publisher) -> None:
         self.bmc = bmc
         self.publisher = publisher
-        self.requests = 0  #: answered requests
+        self.requests = 0  #: requests answered
         self._rendered: dict[bytes, Answer] = {}
         self._busy_since: float | None = None
         bmc.changed = self._changed
@@ -92,7 +92,7 @@ class Service:
             self._busy_since = None
 
     def _busy(self, span: int) -> int:
-        """Return for how many more seconds the BMC is busy."""
+        """Return how many more seconds the BMC is busy."""
         now = self.bmc.settings.clock()
         if self._busy_since is None:
             self._busy_since = now
@@ -147,7 +147,7 @@ class Service:
             request.method, target, request.headers, reset, self.bmc, self._resource, self.requests
         )
 
-    # -- who asks -------------------------------------------------------------------------------------------
+    # -- authentication -------------------------------------------------------------------------------------
 
     def _is_known(self, headers: dict[bytes, bytes]) -> bool:
         bmc = self.bmc
@@ -164,7 +164,7 @@ class Service:
         return bmc.accounts.check(user, password, bmc.faults)
 
     def _log_in(self, request: Request) -> Answer:
-        """DSP0266, clause "Session login": the token is in a header, the session's path in another."""
+        """DSP0266, clause "Session login": one header has the token, another the session's path."""
         bmc = self.bmc
         body = json_object(request.body)
         if body is None:
@@ -214,7 +214,7 @@ class Service:
             return Answer(b"", 0, closes=True)
         return self._start_task(None) if bmc.faults.tasks else answer(204)
 
-    # -- what is read ---------------------------------------------------------------------------------------
+    # -- reads ----------------------------------------------------------------------------------------------
 
     def _get(self, target: bytes, path: str) -> Answer:
         found = self._rendered.get(target)
@@ -326,7 +326,7 @@ class Service:
         return refusal(task.failure) if task.failure else answer(204)
 
     def _allowed(self, path: str) -> str:
-        """Return the methods of a resource, for the header Allow."""
+        """Return the methods of a resource for the header Allow."""
         if path == SESSIONS:
             return "GET, HEAD, POST"
         if changes.are_possible(self.bmc, path):

@@ -11,7 +11,7 @@ _TOKEN_BYTES: Final = 16
 
 @dataclass(slots=True, repr=False)
 class Session:
-    """One session, from its POST to its end; times in seconds."""
+    """One session, from its POST to its end. Times are in seconds."""
 
     id: str
     token: bytes
@@ -21,7 +21,7 @@ class Session:
 
 
 class Sessions:
-    """At most ``limit`` sessions; each ends after ``timeout`` seconds without use."""
+    """At most ``limit`` sessions. Each ends after ``timeout`` seconds without use."""
 
     __slots__ = ("_by_token", "_count", "_limit", "_timeout", "opened")
 
@@ -54,7 +54,7 @@ class Sessions:
         return session
 
     def find(self, token: bytes, now: float, faults: Faults) -> Session | None:
-        """Return the session of a token, and count this as use."""
+        """Return the session of a token. This counts as use."""
         session = self._by_token.get(token)
         if session is None:
             return None

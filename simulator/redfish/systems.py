@@ -1,4 +1,4 @@
-"""The machines behind a simulated BMC as ComputerSystem resources, with their parts."""
+"""The machines behind a simulated BMC, and their parts, as ComputerSystem resources."""
 
 from typing import Final
 

@@ -12,8 +12,8 @@ _KEPT: Final = 16
 class Task:
     """One operation that continues after its answer.
 
-    :param done_at: seconds; later requests see how the task ended, except the first request
-    :param failure: its error at the end; None for success
+    :param done_at: seconds; requests after this time see the result, except the first request
+    :param failure: the error that the task ends with; None for success
     """
 
     id: str
@@ -23,14 +23,14 @@ class Task:
     ended: bool = False
 
     def poll(self, now: float) -> bool:
-        """Return whether it has ended, for a request now."""
+        """Return whether the task has ended, for a request at this time."""
         self.ended = self.ended or (self.asked and now >= self.done_at)
         self.asked = True
         return self.ended
 
 
 class Tasks:
-    """The last tasks, by id."""
+    """The most recent tasks, by id."""
 
     __slots__ = ("_tasks", "count")
 
@@ -40,7 +40,7 @@ class Tasks:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of all tasks that are kept."""
+        """The ids of all kept tasks."""
         return list(self._tasks)
 
     def find(self, id: str) -> Task | None:
@@ -48,7 +48,7 @@ class Tasks:
         return self._tasks.get(id)
 
     def start(self, done_at: float, failure: Message | None) -> Task:
-        """Return a new task; the oldest one is dropped if there is no room."""
+        """Return a new task. If there is no room, the oldest task is dropped."""
         self.count += 1
         task = self._tasks[str(self.count)] = Task(str(self.count), done_at, failure)
         if len(self._tasks) > _KEPT:

@@ -18,7 +18,7 @@ _ROUTES: Final = (
 
 
 def find(bmc: BMC, path: str) -> Document | None:
-    """Return the resource at a path without a slash at its end; None if there is none."""
+    """Return the resource at a path without a trailing slash, or None if there is none."""
     if path == "/redfish":
         return {"v1": f"{ROOT}/"}
     if not path.startswith(ROOT):

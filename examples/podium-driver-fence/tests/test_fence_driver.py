@@ -1,4 +1,4 @@
-"""The promises of the driver to its users, tested with a real agent if there is one, and with scripts."""
+"""Tests of the driver's guarantees to its users, with a real agent if there is one, and with scripts."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ def driver() -> FenceDriver:
 
 @pytest.fixture
 def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on PATH, for agents of the test's own."""
+    """A folder on PATH for the test's own agents."""
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     return tmp_path
 

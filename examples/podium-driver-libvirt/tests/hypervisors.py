@@ -1,4 +1,4 @@
-"""Hypervisors to test with: files of libvirt's test driver, daemons that serve one, and what never answers."""
+"""Hypervisors for tests: files of libvirt's test driver, and daemons that serve them and can hang."""
 
 import os
 import shutil
@@ -15,9 +15,9 @@ _PATIENCE: Final = 60.0
 
 _DISK: Final = "<disk type='file' device='{0}'><source file='/{0}'/><target dev='{1}'/>{2}</disk>"
 _NIC: Final = "<interface type='network'><source network='default'/>{0}</interface>"
-#: Devices of a domain that boots from classes of devices.
+#: Devices of a domain that boots by device class.
 DEVICES: Final = _DISK.format("disk", "vda", "") + _DISK.format("cdrom", "hdc", "") + _NIC.format("")
-#: Those of one that boots from single devices, the disk before the first of two network interfaces.
+#: Devices of a domain with a boot order: first the disk, then the first of two network interfaces.
 ORDERED: Final = (
     _DISK.format("disk", "vda", "<boot order='1'/>")
     + _DISK.format("cdrom", "hdc", "")
@@ -27,7 +27,7 @@ ORDERED: Final = (
 
 
 def domain(name: str, uuid: str = "", os: str = "<boot dev='hd'/>", devices: str = DEVICES) -> str:
-    """The XML of a domain."""
+    """Return the XML of a domain."""
     number = f"<uuid>{uuid}</uuid>" if uuid else ""
     return (
         f"<domain type='test'><name>{name}</name>{number}<memory>8192</memory>"
@@ -36,13 +36,13 @@ def domain(name: str, uuid: str = "", os: str = "<boot dev='hd'/>", devices: str
 
 
 def hypervisor(file: Path, domains: Sequence[str], users: str = "") -> str:
-    """Write a file of libvirt's test driver; the URI of the hypervisor, whose domains run."""
+    """Write a file for libvirt's test driver, and return the hypervisor's URI. Its domains run."""
     file.write_text(f"<node>{users}{''.join(domains)}</node>")
     return f"test://{file}"
 
 
 class Daemon:
-    """libvirtd for one hypervisor, ``uri``, on a socket of its own; it can be stopped as if it hung."""
+    """libvirtd for one hypervisor, ``uri``, on its own socket. It can be suspended to simulate a hang."""
 
     def __init__(self, folder: Path, hypervisor: str) -> None:
         assert LIBVIRTD is not None
@@ -57,7 +57,7 @@ class Daemon:
         self.start()
 
     def start(self) -> None:
-        # To root it would be the system's own, which needs users and folders of the system.
+        # For root it would be the system's daemon, which needs the system's users and folders.
         user = "nobody" if os.geteuid() == 0 else None
         self._process = subprocess.Popen(self._command, env=self._environment, user=user)
         end = time.monotonic() + _PATIENCE

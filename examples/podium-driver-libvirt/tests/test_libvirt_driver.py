@@ -1,4 +1,4 @@
-"""The promises of the driver to its users, tested with hypervisors of libvirt's test driver."""
+"""Tests of the driver's guarantees to its users, with hypervisors of libvirt's test driver."""
 
 import socket
 import tempfile
@@ -35,7 +35,7 @@ def driver() -> Iterator[LibvirtDriver]:
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    """A hypervisor with three domains that run."""
+    """A hypervisor with three running domains."""
     domains = [
         hypervisors.domain("web1", UUID),
         hypervisors.domain("web2"),
@@ -47,7 +47,7 @@ def uri(tmp_path: Path) -> str:
 @pytest.fixture
 def daemon(uri: str) -> Iterator[hypervisors.Daemon]:
     """The same hypervisor behind a daemon."""
-    with tempfile.TemporaryDirectory() as name:  # its path is short enough for a socket
+    with tempfile.TemporaryDirectory() as name:  # the path is short enough for a socket
         folder = Path(name)
         folder.chmod(0o777)
         (folder / "node.xml").write_text(Path(uri.removeprefix("test://")).read_text())
@@ -58,7 +58,7 @@ def daemon(uri: str) -> Iterator[hypervisors.Daemon]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A hypervisor that takes connections and never answers."""
+    """A hypervisor that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"qemu+tcp://127.0.0.1:{server.getsockname()[1]}/system"
 
@@ -68,7 +68,7 @@ def node(uri: str, domain: str = "web1", **more: Any) -> base.Node:
 
 
 def unreachable() -> str:
-    """A hypervisor that nobody serves."""
+    """A hypervisor without a daemon."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     return f"qemu+tcp://127.0.0.1:{port}/system"
@@ -97,7 +97,7 @@ class TestLibvirtKeepsTheContract(DriverContract):
 def test_a_machine_is_switched_off_and_on(driver: LibvirtDriver, uri: str) -> None:
     web1 = node(uri)
     for target in (states.POWER_OFF, states.POWER_ON, states.REBOOTING):
-        for _ in range(2):  # again, it changes nothing
+        for _ in range(2):  # the second time changes nothing
             driver.set_power_state(web1, target)
         expected = states.POWER_ON if target == states.REBOOTING else target
         assert driver.get_power_state(web1) == expected
@@ -211,7 +211,7 @@ def test_the_order_of_single_devices_stays_but_for_the_first(driver: LibvirtDriv
 
 
 def _orders(driver: LibvirtDriver, one: base.Node) -> dict[str, str]:
-    """The order in which devices are booted from, by their names."""
+    """Return the boot order of the devices, by name."""
     root = ElementTree.fromstring(driver._ask(one, lambda domain: domain.XMLDesc(2)))
     found = {}
     for device in root.iterfind("devices/*"):

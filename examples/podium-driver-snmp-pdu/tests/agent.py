@@ -1,7 +1,7 @@
 """A real SNMP agent, Debian's snmpd, with the MIB of a PDU behind it.
 
 snmpd runs this file as a program that answers for a part of the tree: see ``pass_persist`` in snmpd.conf(5).
-The PDU is written after the MIBs once more, so that a wrong number in the driver does not have a twin here.
+The numbers are taken from the MIBs independently of the driver, so that the same error is not in both.
 """
 
 import bisect
@@ -40,11 +40,11 @@ POWERS: Final = {
     "raritan_pdu2": f"{_RARITAN}.5.4.3.1.4.1.{{}}.5",
 }
 DIGITS: Final = f"{_RARITAN}.3.5.4.1.7.1.{{}}.5"
-#: snmpInPkts of SNMPv2-MIB: the messages that the agent was sent.
+#: snmpInPkts of SNMPv2-MIB: the messages that the agent received.
 PACKETS: Final = (1, 3, 6, 1, 2, 1, 11, 1, 0)
 
 READ, WRITE, AUTH_KEY, PRIV_KEY = "opensesame", "schibboléth", "auth-schwertfïsch", "priv-schwertfïsch"
-#: The users of SNMP v3 are called like their authentication protocols, here with snmpd's names for these.
+#: The users of SNMP v3, named after their authentication protocols; with snmpd's names of the protocols.
 USERS: Final = {
     "sha": "SHA",
     "sha224": "SHA-224",
@@ -55,9 +55,9 @@ USERS: Final = {
 
 
 class Agent:
-    """An snmpd on an address of its own; ``with`` starts it and ends it.
+    """An snmpd on its own address; ``with`` starts it and ends it.
 
-    :param outlets: of each kind of PDU: they all are behind the one agent
+    :param outlets: of each kind of PDU; one agent serves all kinds
     """
 
     def __init__(self, folder: Path, address: str, port: int, outlets: int) -> None:
@@ -102,7 +102,7 @@ class Agent:
         self._process.wait()
 
     def info(self, kind: str, outlet: int = 1, **more: object) -> dict[str, object]:
-        """The driver_info of a node at an outlet."""
+        """Return the driver_info of a node at an outlet."""
         info: dict[str, object] = {"snmp_driver": kind, "snmp_outlet": outlet}
         info |= {"snmp_address": self.address, "snmp_port": self.port}
         if more.get("snmp_version") == "3":
@@ -111,20 +111,20 @@ class Agent:
         return info | {"snmp_community_read": READ, "snmp_community_write": WRITE} | more
 
     def reset(self) -> None:
-        """Switch everything off, and forget what was put there."""
+        """Switch everything off, and remove values set by :meth:`put`."""
         self._write(dict(_new(self._outlets)))
 
     def is_on(self, kind: str, outlet: int) -> bool:
-        """Whether an outlet has power."""
+        """Return whether an outlet has power."""
         column, _, on, _, _ = COLUMNS[kind]
         return _read(self._state)[f"{column}.{outlet}"] == on
 
     def switch_on(self, kind: str, outlet: int) -> None:
-        """Switch an outlet on, at the PDU itself."""
+        """Switch an outlet on at the PDU itself."""
         self.put(state_of(kind, outlet), COLUMNS[kind][2])
 
     def put(self, oid: str, value: object) -> None:
-        """Change a value behind everybody's back; None removes it."""
+        """Change a value without a request. None removes it."""
         values = _read(self._state)
         if value is None:
             del values[oid]
@@ -137,7 +137,7 @@ class Agent:
 
 
 def state_of(kind: str, outlet: int) -> str:
-    """The identifier of an outlet's state."""
+    """Return the identifier of an outlet's state."""
     return f"{COLUMNS[kind][0]}.{outlet}"
 
 
@@ -170,9 +170,9 @@ def _key(oid: str) -> Oid:
 
 
 class _Tree:
-    """A part of the tree, as it is in the file at this moment.
+    """A part of the tree, read from the file when needed.
 
-    The file is kept open, so that one that takes its place is another file for certain.
+    The file is kept open, so that a replacement is sure to be a different file.
     """
 
     def __init__(self, path: Path, part: str) -> None:
@@ -183,7 +183,7 @@ class _Tree:
         self._order: list[Oid] = []
 
     def get(self, oid: Oid) -> str:
-        """What is at an identifier, in snmpd's words."""
+        """Return the value at an identifier, in snmpd's format."""
         self._load()
         if oid not in self._values:
             return "NONE\n"
@@ -192,7 +192,7 @@ class _Tree:
         return f".{name}\n{kind}\n{value}\n"
 
     def get_next(self, oid: Oid) -> str:
-        """What is at the next identifier."""
+        """Return the value at the next identifier."""
         self._load()
         place = bisect.bisect_right(self._order, oid)
         return self.get(self._order[place]) if place < len(self._order) else "NONE\n"
@@ -224,7 +224,7 @@ class _Tree:
 
 
 def serve(path: Path, part: str) -> None:
-    """Answer snmpd, which asks on standard input for a part of the tree."""
+    """Answer snmpd's requests on standard input for a part of the tree."""
     tree = _Tree(path, part)
     for line in sys.stdin:
         command = line.strip()

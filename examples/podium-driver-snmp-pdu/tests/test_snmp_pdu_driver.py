@@ -1,4 +1,4 @@
-"""The promises of the driver to its users, tested with a real agent: Debian's snmpd."""
+"""Tests of the driver's guarantees to its users, with a real agent: Debian's snmpd."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def silence() -> Iterator[socket.socket]:
-    """A port at which requests arrive and nobody answers."""
+    """A port that receives requests and never answers."""
     with socket.socket(type=socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
         nobody.setblocking(False)
@@ -46,7 +46,7 @@ def silence() -> Iterator[socket.socket]:
 
 
 def datagrams(silent: socket.socket) -> int:
-    """Count the datagrams that arrived."""
+    """Count the received datagrams."""
     count = 0
     with contextlib.suppress(BlockingIOError):
         while silent.recv(65536):
@@ -76,7 +76,7 @@ def nodes(agent: Agent, kind: str, *outlets: int, **more: Any) -> list[base.Node
 
 @contextlib.asynccontextmanager
 async def started(**options: Any) -> AsyncIterator[SNMPDriver]:
-    # One request takes as long as it likes on a busy machine, and is not repeated and counted twice.
+    # On a busy machine a request may be slow. It must not be repeated and counted twice.
     patient = {"udp_transport_timeout": 10, "udp_transport_retries": 0}
     driver = make_driver(SNMPDriver, "snmp", **(patient | options))
     await driver.start()
@@ -95,7 +95,7 @@ def read(info: dict[str, Any], **options: Any) -> str:
 
 
 def read_all(outlets: list[base.Node], **options: Any) -> dict[str, str | Exception]:
-    """What a batch read returns, by names of nodes."""
+    """Return the results of a batch read, by node name."""
 
     async def scenario() -> dict[str, str | Exception]:
         async with started(**options) as driver:
@@ -193,12 +193,12 @@ def test_a_sweep_of_a_pdu_takes_few_requests(agent: Agent, outlets: int, request
     async def scenario() -> None:
         async with started() as driver:
             every = nodes(agent, "apc_rackpdu2", *range(1, outlets + 1), snmp_version=version)
-            await driver.get_power_states(every[:1])  # an agent of v3 is asked who it is first
+            await driver.get_power_states(every[:1])  # for v3, the agent's engine is discovered first
             before = await packets(driver, every[0])
             found = await driver.get_power_states(every)
             assert set(found.values()) == {states.POWER_OFF}
             assert len(found) == outlets
-            assert await packets(driver, every[0]) - before == requests + 1  # and the last question here
+            assert await packets(driver, every[0]) - before == requests + 1  # plus this read
 
     async def packets(driver: SNMPDriver, one: base.Node) -> Any:
         return (await driver._client.read(driver._outlet(one)[0].agent, [PACKETS]))[0]

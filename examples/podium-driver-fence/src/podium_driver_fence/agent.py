@@ -1,9 +1,9 @@
 """Runs fence agents, the programs of ClusterLabs' fence-agents package. Each switches one kind of hardware.
 
-The interface is doc/FenceAgentAPI.md in the repository ClusterLabs/fence-agents. Options are ``key=value`` lines
-on standard input, so that no secret is in the arguments, which every user can see. Exit status 0 is success;
-``status`` returns 0 for on and 2 for off, ``monitor`` 0 or 2 for a device that answers. ``metadata`` prints XML
-that lists the options.
+doc/FenceAgentAPI.md in the repository ClusterLabs/fence-agents describes the interface. Options are
+``key=value`` lines on standard input, so that the arguments, which every user can see, contain no secret.
+Exit status 0 means success. ``status`` returns 0 for on and 2 for off. ``monitor`` returns 0 or 2 if the
+device answers. ``metadata`` prints XML that lists the options.
 """
 
 import json
@@ -17,15 +17,15 @@ from xml.etree import ElementTree
 from podium import errors, masking
 from podium.drivers.command import CommandResult, run
 
-#: Folders to search for an agent besides PATH; the PATH of a service seldom has them.
+#: Folders to search for an agent besides PATH. They are seldom in a service's PATH.
 _SBIN: Final = ("/usr/sbin", "/sbin")
 _OPTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def agent_name(value: object) -> str:
-    """Convert the name of an agent. It names a program to run, and must not name any other program.
+    """Convert the name of an agent. It names a program to run, so it must not name any other program.
 
-    :raises ValueError: if it is not an agent's name
+    :raises ValueError: if the value is not an agent's name
     """
     if not isinstance(value, str) or not re.fullmatch(r"fence_[a-z0-9_]+", value):
         raise ValueError("an agent's name looks like fence_ipmilan")
@@ -53,7 +53,7 @@ def agent_options(value: object) -> dict[str, str]:
 
 
 def public_options(value: object) -> dict[str, str]:
-    """Convert options as :func:`agent_options` does, for values that everybody may see.
+    """Convert options like :func:`agent_options`, for values that everyone may see.
 
     :raises ValueError: also for an option with the name of a secret
     """
@@ -68,7 +68,7 @@ def call(agent: str, action: str, options: Mapping[str, str], timeout: float) ->
     """Run an agent and wait for it.
 
     :param timeout: seconds
-    :raises podium.errors.DriverError: if it is not installed or does not end
+    :raises podium.errors.DriverError: if the agent is not installed or does not end
     """
     path = shutil.which(agent, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SBIN]))
     if path is None:

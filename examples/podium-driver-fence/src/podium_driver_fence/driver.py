@@ -1,6 +1,6 @@
 """The driver ``fence``. podium.drivers.base describes the purpose of each method.
 
-The methods are plain, because they wait for a program, the agent. The conductor runs them in threads.
+The methods are synchronous, because they wait for a program, the agent. The conductor runs them in threads.
 """
 
 import urllib.parse
@@ -54,7 +54,7 @@ class FenceDriver(base.Driver):
         self._known: dict[str, frozenset[str]] = {}
 
     def identity(self, node: base.Node) -> str | None:
-        """The device that the agent speaks to, and the plug or machine behind it."""
+        """The device that the agent talks to, and the plug or machine behind it."""
         device = self._device(node)
         plug = self._given(node, "plug", "port")
         if not device:
@@ -62,7 +62,7 @@ class FenceDriver(base.Driver):
         return f"fence:{device}#{urllib.parse.quote(plug)}" if plug else f"fence:{device}"
 
     def endpoint(self, node: base.Node) -> str:
-        """The device: one conductor speaks to it, whatever is plugged in."""
+        """The device. One conductor talks to it on behalf of all its nodes."""
         return self._device(node) or super().endpoint(node)
 
     def _device(self, node: base.Node) -> str:
@@ -88,14 +88,14 @@ class FenceDriver(base.Driver):
 
     @base.node_periodic_task(spacing=300, max_in_flight=4)
     def check_health(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
-        """Report whether the agent reaches the device, and whether it has all the options given."""
+        """Report whether the agent reaches the device, and whether it has all the given options."""
         name, given = self._request(node)
         known = self._known.get(name)
         unknown = [key for key in given if known is not None and key.replace("-", "_") not in known]
         reasons = [f"{name} has no option {', '.join(unknown)}"] if unknown else []
         try:
             result = agent.call(name, "monitor", given, self.options.timeout)
-            if result.returncode not in _READINGS:  # 2 is a device that answers, and is off
+            if result.returncode not in _READINGS:  # 2 means that the device answers and is off
                 raise self._failure(node, result)
         except errors.DriverError as fault:
             reasons.append(str(fault))
@@ -103,7 +103,7 @@ class FenceDriver(base.Driver):
 
     @base.driver_periodic_task(spacing=3600, run_immediately=True)
     def check_agents(self, manager: base.Manager, context: RunContext) -> None:
-        """Find agents of nodes that are missing or broken, and save the options of the others."""
+        """Find nodes' agents that are missing or broken, and save the options of the others."""
         names = {str(node.driver_info.get("fence_agent")) for node in manager.nodes(self)}
         faults, known = {}, {}
         for name in sorted(names):
@@ -133,7 +133,7 @@ class FenceDriver(base.Driver):
         return info["fence_agent"], given
 
     def _failure(self, node: base.Node, result: CommandResult) -> errors.DriverError:
-        # Agents print every option that they do not know, together with its value.
+        # Agents print every unknown option together with its value.
         secret = frozenset(name for name, declared in self.properties.items() if declared.secret)
         text = agent.complaint(str(node.driver_info["fence_agent"]), result)
         text = masking.scrub(text, node.driver_info, secret)

@@ -1,1 +1,1 @@
-"""A Podium driver for virtual machines of hypervisors that libvirt speaks to."""
+"""A Podium driver for virtual machines of hypervisors that libvirt supports."""

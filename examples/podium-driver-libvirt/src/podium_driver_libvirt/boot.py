@@ -1,7 +1,7 @@
-"""What a domain boots from, in its XML: https://libvirt.org/formatdomain.html#operating-system-booting.
+"""Boot devices in a domain's XML: https://libvirt.org/formatdomain.html#operating-system-booting.
 
-There are two ways to say it: by classes of devices (``<os><boot dev='network'/>``), or by the order of single
-devices (``<interface>...<boot order='1'/>``). A domain has only one of the two, and keeps it here.
+The XML either lists classes of devices (``<os><boot dev='network'/>``), or orders single devices
+(``<interface>...<boot order='1'/>``). A domain uses only one of the two forms. This module preserves it.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ _DISKS: Final = {"cdrom": "cdrom", "floppy": "fd"}
 
 
 def boot_of(xml: str) -> base.Boot:
-    """What a domain boots from, each time, and what else it could.
+    """Return the persistent boot device of a domain, and the other possible ones.
 
     :param xml: of the domain
     """
@@ -36,10 +36,10 @@ def boot_of(xml: str) -> base.Boot:
 
 
 def booting_from(xml: str, boot: base.BootDevice) -> str:
-    """The XML of a domain that boots from something else first; what it had, it keeps as what comes next.
+    """Return the XML with another first boot device. The previous boot devices come after it.
 
-    :param xml: with the secrets of the domain, which would be lost otherwise
-    :raises podium.errors.Unsupported: the domain cannot boot so
+    :param xml: including the secrets of the domain, which would be lost otherwise
+    :raises podium.errors.Unsupported: if the domain cannot boot this way
     """
     now = boot_of(xml)
     if not boot.persistent:
@@ -71,20 +71,20 @@ def booting_from(xml: str, boot: base.BootDevice) -> str:
 
 
 def _ordered(devices: list[ElementTree.Element]) -> list[ElementTree.Element]:
-    """The devices that are booted from one after another."""
+    """Return the devices with a boot order, in that order."""
     orders = [(int(boot.get("order", "0")), one) for one in devices if (boot := one.find("boot")) is not None]
     return [one for _, one in sorted(orders, key=lambda pair: pair[0])]
 
 
 def _class_of(device: ElementTree.Element) -> str:
-    """The class that a device belongs to, or its own name if that is none of these."""
+    """Return the class of a device, or its own name if it belongs to none."""
     if device.tag == "disk":
         return _DISKS.get(device.get("device", "disk"), "hd")
     return "network" if device.tag == "interface" else device.tag
 
 
 def _mode(root: ElementTree.Element) -> str | None:
-    """How a domain boots; None where that is not known."""
+    """Return the boot mode of a domain, or None if it is unknown."""
     system, loader = root.find("os"), root.find("os/loader")
     if system is None or system.findtext("type") != "hvm":
         return None

@@ -1,9 +1,9 @@
 """Connections to hypervisors, each shared by all nodes with the same account.
 
-libvirt's calls block. To open a connection has no timeout at all, so a thread does it, and nobody waits for
-that thread longer than the timeout, nor starts a second one. Once a connection is open, libvirt itself asks the
-hypervisor now and then whether it is alive (``virConnectSetKeepAlive``), and ends the calls under way if it is
-not. It does so in its event loop, which has to run in a thread of its own.
+libvirt's calls block. Opening a connection has no timeout at all, so it happens in a thread. Callers wait for
+that thread no longer than the timeout, and never start a second one. Once a connection is open, libvirt
+checks periodically whether the hypervisor is alive (``virConnectSetKeepAlive``), and ends the calls under way
+if it is not. It does so in its event loop, which needs its own thread.
 """
 
 import concurrent.futures
@@ -20,7 +20,7 @@ from podium_driver_libvirt.settings import Account
 
 _T = TypeVar("_T")
 
-#: Questions whether a hypervisor is alive, without an answer to which it is not.
+#: Unanswered keepalive requests after which a hypervisor is considered dead.
 _QUESTIONS: Final = 3
 _REFUSALS: Final = frozenset(
     {
@@ -38,23 +38,23 @@ _UNSUPPORTED: Final = frozenset(
         libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
     }
 )
-#: What a connection that cannot be opened fails with: the network, a daemon that ends meanwhile.
+#: Errors of a connection that cannot be opened: the network failed, or the daemon ended.
 _SILENCES: Final = frozenset(
     {libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_INTERNAL_ERROR}
 )
 
 
 class Begun(NamedTuple):
-    """A connection that is opened, or is being opened, and until when that is waited for (``time.monotonic``)."""
+    """A connection that is open or being opened, and the deadline for opening it (``time.monotonic``)."""
 
     opened: "concurrent.futures.Future[Any]"
     deadline: float
 
 
 class Connection:
-    """A connection to a hypervisor, opened anew whenever it is needed and not alive.
+    """A connection to a hypervisor. It is reopened when it is needed and not alive.
 
-    :param timeout: seconds until a hypervisor that does not answer is unreachable
+    :param timeout: seconds after which a hypervisor that does not answer is unreachable
     """
 
     def __init__(self, account: Account, timeout: float) -> None:
@@ -65,10 +65,10 @@ class Connection:
         self._deadline = 0.0
 
     def ask(self, question: Callable[[Any], _T], begun: "Begun | None" = None) -> _T:
-        """Return what a question, which is given the connection, returns.
+        """Call a function with the connection, and return its result.
 
-        :param begun: what :meth:`begin` returned, if that was called before: a login is tried once
-        :raises podium.errors.DriverError: in libvirt's words
+        :param begun: the result of :meth:`begin`, if it was called before: a login is tried once
+        :raises podium.errors.DriverError: with libvirt's message
         """
         connection = self._get(begun or self.begin())
         try:
@@ -78,18 +78,18 @@ class Connection:
         except errors.DriverError as error:
             fault = error.with_traceback(None)
         finally:
-            del connection  # or whoever keeps the error, with its traceback, keeps the connection open
+            del connection  # otherwise the error's traceback keeps the connection open
         raise fault
 
     def close(self) -> "concurrent.futures.Future[None]":
-        """Let go of the connection: libvirt closes it, and tells the hypervisor, when no call is under way."""
+        """Drop the connection. libvirt closes it, and informs the hypervisor, once no call is under way."""
         with self._lock:
             held = [self._opened]
             self._opened = None
         return _in_thread(held.clear, "libvirt-closing")
 
     def begin(self) -> "Begun":
-        """Have the connection opened if need be."""
+        """Start opening the connection if necessary."""
         with self._lock:
             if self._opened is None or not self._can_be_used(self._opened):
                 self._opened = _in_thread(self._open, "libvirt-opening")
@@ -108,7 +108,7 @@ class Connection:
 
     @staticmethod
     def _can_be_used(opened: "concurrent.futures.Future[Any]") -> bool:
-        """Whether a connection is alive, or is being opened."""
+        """Return whether a connection is alive or being opened."""
         return not opened.done() or (opened.exception() is None and bool(opened.result().isAlive()))
 
     def _open(self) -> Any:
@@ -117,11 +117,11 @@ class Connection:
         try:
             connection.setKeepAlive(max(1, round(self._timeout / (_QUESTIONS + 1))), _QUESTIONS)
         except libvirt.libvirtError:
-            pass  # a hypervisor of this process, with no daemon between
+            pass  # a hypervisor in this process, without a daemon in between
         return connection
 
     def _log_in(self, credentials: list[list[Any]], _: None) -> int:
-        """Fill in what a hypervisor asks for: the last element of each credential (virConnectAuthPtr)."""
+        """Fill in the requested credentials: the last element of each (virConnectAuthPtr)."""
         known = {
             libvirt.VIR_CRED_AUTHNAME: self._account.username,
             libvirt.VIR_CRED_PASSPHRASE: self._account.password,
@@ -131,10 +131,10 @@ class Connection:
         return -1 if any(credential[4] is None for credential in credentials) else 0
 
     def _translated(self, error: libvirt.libvirtError, *, is_silent: bool) -> errors.DriverError:
-        # Where libvirt cannot read XML, further lines quote it.
+        # If libvirt cannot read XML, further lines quote it.
         words = (str(error).splitlines() or ["no reason given"])[0]
         text, code = f"{self._account.hypervisor.uri}: {words}", error.get_error_code()
-        if code in _REFUSALS or (is_silent and "Permission denied" in words):  # ssh's, or that of a socket
+        if code in _REFUSALS or (is_silent and "Permission denied" in words):  # from ssh, or from a socket
             return errors.AuthenticationRefused(text)
         if is_silent:
             return errors.BMCUnreachable(text)
@@ -142,7 +142,7 @@ class Connection:
 
 
 class Events:
-    """libvirt's event loop, in a thread, until it is stopped."""
+    """Runs libvirt's event loop in a thread until it is stopped."""
 
     def __init__(self) -> None:
         _register()
@@ -155,12 +155,12 @@ class Events:
             libvirt.virEventRunDefaultImpl()
 
     def stop(self) -> None:
-        """End the thread, and wait for it: a moment, in which connections that were dropped are closed."""
+        """End the thread and wait for it. It first runs for a moment longer, to close dropped connections."""
 
         def stop(*_: Any) -> None:
             self._stopping = True
 
-        timer = libvirt.virEventAddTimeout(10, stop, None)  # milliseconds; it also wakes the loop
+        timer = libvirt.virEventAddTimeout(10, stop, None)  # milliseconds; also wakes the loop
         self._thread.join()
         libvirt.virEventRemoveTimeout(timer)
 
@@ -168,11 +168,11 @@ class Events:
 @functools.cache
 def _register() -> None:
     libvirt.virEventRegisterDefaultImpl()
-    libvirt.registerErrorHandler(lambda *_: None, None)  # by default, each error is printed
+    libvirt.registerErrorHandler(lambda *_: None, None)  # by default, libvirt prints each error
 
 
 def _in_thread(work: Callable[[], _T], name: str) -> "concurrent.futures.Future[_T]":
-    """Do what may never end in a thread that does not keep the process from ending."""
+    """Run a function that may never end, in a thread that does not keep the process from ending."""
     future: concurrent.futures.Future[_T] = concurrent.futures.Future()
 
     def run() -> None:

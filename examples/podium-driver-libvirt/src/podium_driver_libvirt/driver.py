@@ -1,6 +1,6 @@
 """The driver ``libvirt``. podium.drivers.base describes the purpose of each method.
 
-The methods are plain, because libvirt's calls block. The conductor runs them in threads.
+The methods are synchronous, because libvirt's calls block. The conductor runs them in threads.
 """
 
 import concurrent.futures
@@ -22,7 +22,7 @@ from podium_driver_libvirt.settings import PROPERTIES, Account, is_uuid
 
 _T = TypeVar("_T")
 
-#: The configuration that a domain is started with, whether it runs or not.
+#: The configuration for the next start of a domain, whether it runs or not.
 _CONFIGURED: Final = libvirt.VIR_DOMAIN_XML_INACTIVE
 
 
@@ -47,7 +47,7 @@ class LibvirtDriver(base.Driver):
             help="Seconds without a sign of life after which a hypervisor counts as unreachable.",
         ),
     )
-    #: A soft reboot of libvirt's would not heed another boot device: the conductor makes one of its halves.
+    #: libvirt's own soft reboot would ignore a new boot device. The conductor combines off and on instead.
     supported_power_states = (states.POWER_ON, states.POWER_OFF, states.REBOOTING, states.SOFT_POWER_OFF)
     threads: ClassVar[int] = 32
     endpoint_calls: ClassVar[int | None] = 4
@@ -56,7 +56,7 @@ class LibvirtDriver(base.Driver):
         self._events = Events()
         self._lock = threading.Lock()
         self._connections: dict[Account, Connection] = {}
-        #: The UUIDs of the nodes that are known to use each account.
+        #: The UUIDs of the nodes known to use each account.
         self._uses: dict[Account, set[str]] = defaultdict(set)
 
     def close(self) -> None:
@@ -94,14 +94,14 @@ class LibvirtDriver(base.Driver):
         return f"libvirt:{info['libvirt_uri'].name}#{urllib.parse.quote(info['libvirt_domain'])}"
 
     def endpoint(self, node: base.Node) -> str:
-        """The hypervisor: one conductor speaks to it, whatever runs there."""
+        """The hypervisor. One conductor talks to it on behalf of all its nodes."""
         return str(self.parse_driver_info(node)["libvirt_uri"].place)
 
     def get_power_state(self, node: base.Node) -> str:
         return self._ask(node, _power_state)
 
     def get_power_states(self, nodes: Sequence[base.Node]) -> Mapping[str, str | Exception]:
-        """Read all domains of a hypervisor with one question."""
+        """Read all domains of a hypervisor with one call."""
         accounts: dict[Account, list[base.Node]] = defaultdict(list)
         for node in nodes:
             accounts[self._account(node)].append(node)
@@ -127,7 +127,7 @@ class LibvirtDriver(base.Driver):
         self._ask(node, lambda domain: domain.injectNMI(0))
 
     def get_boot_device(self, node: base.Node) -> base.Boot:
-        """Read what the domain boots from when it is started the next time."""
+        """Read the boot device for the next start of the domain."""
         return self._ask(node, lambda domain: boot_of(domain.XMLDesc(_CONFIGURED)))
 
     def set_boot_device(self, node: base.Node, boot: base.BootDevice) -> None:
@@ -151,7 +151,7 @@ class LibvirtDriver(base.Driver):
         return base.LoginReport(account.username, None, power)
 
     def _ask(self, node: base.Node, question: Callable[[Any], _T]) -> _T:
-        """Return what a question, which is given the domain, returns."""
+        """Call a function with the domain, and return its result."""
         account, name = self._account(node), self.parse_driver_info(node)["libvirt_domain"]
         return self._connection(account).ask(functools.partial(_of_domain, account, name, question))
 
@@ -185,10 +185,10 @@ def _power_state(domain: Any) -> str:
 
 
 def _all_power_states(connection: Any) -> dict[str, str]:
-    """The power states of all domains, by name and by UUID."""
+    """Return the power states of all domains, by name and by UUID."""
     found: dict[str, str] = {}
     for domain in connection.listAllDomains():
-        # Came with the list: the number of a domain that runs, paused or not, and -1 of others.
+        # The list includes the ID: a number if the domain runs, paused or not, and -1 otherwise.
         state = states.POWER_OFF if domain.ID() < 0 else states.POWER_ON
         found |= {domain.name(): state, domain.UUIDString(): state}
     return found
@@ -210,7 +210,7 @@ def _shut_down(domain: Any) -> None:
 
 
 def _restart(domain: Any) -> None:
-    """Press the reset button; a domain that would boot as before although something else is chosen is started anew."""
+    """Reset the domain, or restart it if a reset would ignore a new boot device."""
     if not domain.isActive():
         domain.create()
     elif boot_of(domain.XMLDesc(0)).chosen == boot_of(domain.XMLDesc(_CONFIGURED)).chosen:

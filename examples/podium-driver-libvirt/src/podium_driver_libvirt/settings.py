@@ -1,8 +1,7 @@
-"""What a node's driver_info says: which domain of which hypervisor the machine is, and how to log in there.
+"""The settings in a node's driver_info: its hypervisor, its domain, and how to log in.
 
-https://libvirt.org/uri.html describes the URIs. Some of what they may say is refused here, because it would run
-a program on the conductor or on the hypervisor: the transport ``ext``, and the parameters ``command`` and
-``netcat``.
+https://libvirt.org/uri.html describes the URIs. Parts that would run a program on the conductor or on the
+hypervisor are refused: the transport ``ext``, and the parameters ``command`` and ``netcat``.
 """
 
 import re
@@ -26,17 +25,17 @@ _PARAMETERS: Final = frozenset(
         *("pkipath", "proxy", "socket", "sshauth", "tls_priority"),
     }
 )
-#: The port that is meant where a URI has none; without a transport, a host is spoken to over TLS.
+#: The default port of each transport. A URI with a host and without a transport means TLS.
 _PORTS: Final = {None: "16514", "tls": "16514", "tcp": "16509", "ssh": "22", "libssh": "22", "libssh2": "22"}
 
 
 @dataclass(frozen=True, slots=True)
 class Hypervisor:
-    """What libvirt connects to.
+    """The target of a libvirt connection.
 
-    :param uri: in one form of the many in which people write it
-    :param place: ``HOST`` or ``HOST:PORT``; for a hypervisor of this host its URI
-    :param name: the same hypervisor, whoever logs in, and however
+    :param uri: in a normalized form
+    :param place: ``HOST`` or ``HOST:PORT``; for a hypervisor of this host, its URI
+    :param name: identifies the hypervisor, regardless of user and transport
     """
 
     uri: str
@@ -47,7 +46,8 @@ class Hypervisor:
 def hypervisor(value: object) -> Hypervisor:
     """Convert a URI.
 
-    :raises ValueError: for what is none, has a password in it, or would run a program; it shows no password
+    :raises ValueError: for an invalid URI, or one that contains a password or would run a program; the
+        message contains no password
     """
     text = str(value)
     if re.search(r"//[^/]*:[^/]*@", text):
@@ -63,7 +63,7 @@ def hypervisor(value: object) -> Hypervisor:
             raise ValueError(f"the parameter {name[:40]!r} is not one of {', '.join(sorted(_PARAMETERS))}")
     port = f":{found['port']}" if found["port"] and found["port"] != _PORTS.get(transport) else ""
     path, query = found["path"] or "/", found["query"] or ""
-    if transport == "ssh" and "no_tty" not in query:  # or ssh would ask a person for a password
+    if transport == "ssh" and "no_tty" not in query:  # otherwise ssh would prompt for a password
         query = f"{query}&no_tty=1" if query else "no_tty=1"
     scheme = f"{driver}+{transport}" if transport else driver
     user = f"{found['user']}@" if found["user"] else ""
@@ -77,7 +77,7 @@ def hypervisor(value: object) -> Hypervisor:
 def domain(value: object) -> str:
     """Convert the name or the UUID of a domain.
 
-    :raises ValueError: for what can be neither
+    :raises ValueError: if the value can be neither
     """
     text = str(value)
     if isinstance(value, bool) or not isinstance(value, str | int) or not text.isprintable() or "/" in text:
@@ -86,7 +86,7 @@ def domain(value: object) -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a domain is given by its UUID."""
+    """Return whether a domain is given by its UUID."""
     try:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:
@@ -105,7 +105,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the nodes have in common that share a connection."""
+    """The settings common to all nodes that share a connection."""
 
     hypervisor: Hypervisor
     username: str | None

@@ -1,1 +1,1 @@
-"""A Podium driver for PDUs that are switched over SNMP: APC and Raritan."""
+"""A Podium driver for PDUs switched over SNMP: APC and Raritan."""

@@ -1,6 +1,6 @@
-"""Speaks SNMP (v2c of RFC 1901, v3 of RFC 3411 to 3418) to PDUs. No other module knows pysnmp.
+"""An SNMP client for PDUs (v2c of RFC 1901, v3 of RFC 3411 to 3418). No other module uses pysnmp.
 
-Every way to fail is one error of podium.errors, whose text holds neither a community nor a key.
+Every failure is an error of podium.errors. Its message contains neither a community nor a key.
 """
 
 import asyncio
@@ -38,10 +38,10 @@ PRIV_PROTOCOLS: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 
-#: Requests of one walk: enough for thousands of outlets, and an end to the answers of an agent that has none.
+#: The most requests of one walk: enough for thousands of outlets, and a limit for an agent that never ends.
 _LONGEST_WALK: Final = 200
 
-#: What agents report of a login that they refuse (RFC 3414, 3.2).
+#: Agents' reports on a refused login (RFC 3414, 3.2).
 _REFUSALS: Final = (
     errind.AuthenticationFailure,
     errind.DecryptionError,
@@ -53,7 +53,7 @@ _REFUSALS: Final = (
     errind.NoGroupName,
     errind.NotInView,
 )
-#: Of error-status (RFC 3416, 3 and 4.2.5).
+#: Values of error-status (RFC 3416, 3 and 4.2.5).
 _NOT_ALLOWED: Final = frozenset({4, 6, 16})  # readOnly, noAccess, authorizationError
 _NO_SUCH_ROW: Final = frozenset({2, 11, 17, 18})  # noSuchName, noCreation, notWritable, inconsistentName
 _TOO_BIG: Final = 1
@@ -64,7 +64,7 @@ _NO_VALUE: Final = (rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfM
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """What SNMP v2c asks for: plain text, and nothing is encrypted."""
+    """The credentials of SNMP v2c: plain text, and nothing is encrypted."""
 
     read: str = field(repr=False)
     write: str = field(repr=False)
@@ -72,7 +72,7 @@ class Community:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What SNMP v3 asks for (RFC 3414); without a key, requests are not authenticated, or not encrypted."""
+    """The credentials of SNMP v3 (RFC 3414). Without a key, requests are unauthenticated or unencrypted."""
 
     name: str
     auth_protocol: str
@@ -96,10 +96,10 @@ class Agent:
 
 
 class Client:
-    """Asks agents, for many tasks at a time.
+    """Sends requests to agents, for many tasks at a time.
 
     :param timeout: seconds to wait for one answer
-    :param retries: how often a question is repeated; a command never is: it might be carried out twice
+    :param retries: how often a read is repeated; writes never are, because they might be carried out twice
     :param rows: rows that one request asks for
     """
 
@@ -107,14 +107,14 @@ class Client:
         self._timeout = timeout
         self._retries = retries
         self._rows = rows
-        #: An engine has one key for each user name, so every login has an engine; all communities share one.
+        #: An engine has one key per user name, so every user has an engine. All communities share one.
         self._engines: dict[User | None, Any] = {}
         self._making = asyncio.Lock()
-        #: Requests, without repetitions.
+        #: The number of requests, without repetitions.
         self.requests = 0
 
     async def read(self, agent: Agent, oids: Sequence[Oid]) -> list[Value]:
-        """Ask for some values."""
+        """Read some values."""
         values: list[Value] = []
         for first in range(0, len(oids), self._rows):
             wanted = [_question(oid) for oid in oids[first : first + self._rows]]
@@ -124,10 +124,10 @@ class Client:
     async def walk(
         self, agent: Agent, column: Oid, first: Oid = (), last: Oid | None = None
     ) -> dict[Oid, Value]:
-        """Ask for a column of a table by GETBULK (RFC 3416, 4.2.3): {index: value}.
+        """Read a column of a table by GETBULK (RFC 3416, 4.2.3): {index: value}.
 
-        :param first: the index to begin with
-        :param last: the index after which nothing matters
+        :param first: the first index
+        :param last: the last index that matters
         """
         rows: dict[Oid, Value] = {}
         at = (*column, *first[:-1], first[-1] - 1) if first and first[-1] else column
@@ -151,7 +151,7 @@ class Client:
         await self._send(agent, hlapi.set_cmd, (hlapi.ObjectIdentity(oid), rfc1902.Integer32(value)))
 
     async def keep(self, agents: set[Agent]) -> None:
-        """Forget the logins of all agents but these."""
+        """Forget the logins of all other agents."""
         for user in self._engines.keys() - {_user(agent) for agent in agents}:
             await _close(self._engines.pop(user))
 
@@ -167,7 +167,7 @@ class Client:
         is_sent = False
         try:
             engine = await self._engine(_user(agent))
-            # pysnmp looks at a clock that may be set back.
+            # pysnmp uses a clock that may be set back.
             async with asyncio.timeout((self._timeout + 1) * (retries + 1)):
                 target = await self._target(agent, retries)
                 login, context = _credentials(agent.login, writes)
@@ -176,7 +176,7 @@ class Client:
                     engine, login, target, context, *arguments, lookupMib=False
                 )
         except (PySnmpError, OSError) as error:  # a TimeoutError is one
-            # A command that was not sent was not carried out.
+            # A write that was not sent was not carried out.
             kind = errors.DriverError if writes and not is_sent else errors.BMCUnreachable
             raise kind(f"{agent} cannot be reached: {errors.one_line(error)}") from error
         if indication:
@@ -195,17 +195,17 @@ class Client:
     async def _engine(self, user: User | None) -> Any:
         async with self._making:
             if user not in self._engines:
-                self._engines[user] = await asyncio.to_thread(hlapi.SnmpEngine)  # it reads files
+                self._engines[user] = await asyncio.to_thread(hlapi.SnmpEngine)  # this reads files
             return self._engines[user]
 
 
 async def _close(engine: Any) -> None:
-    """Close the sockets of an engine, and then the engine, which does not bear an answer that comes later."""
+    """Close the sockets of an engine, then the engine, which cannot handle later answers."""
     dispatcher = engine.transport_dispatcher
     for kind in (hlapi.UdpTransportTarget, hlapi.Udp6TransportTarget) if dispatcher else ():
-        with contextlib.suppress(PySnmpError):  # it has none of that kind
+        with contextlib.suppress(PySnmpError):  # the engine has none of that kind
             dispatcher.get_transport(kind.TRANSPORT_DOMAIN).close_transport()
-    await asyncio.sleep(0)  # what has been received is processed
+    await asyncio.sleep(0)  # process what has been received
     engine.close_dispatcher()
 
 
@@ -214,7 +214,7 @@ def _user(agent: Agent) -> User | None:
 
 
 def _credentials(login: Community | User, writes: bool) -> tuple[Any, Any]:
-    """What pysnmp takes for a login. It encodes texts as Latin-1, and shows those that it cannot encode."""
+    """Return a login for pysnmp. pysnmp encodes text as Latin-1, and shows text that it cannot encode."""
     if isinstance(login, Community):
         name = login.write if writes else login.read
         return hlapi.CommunityData(name.encode(), mpModel=1), hlapi.ContextData()
@@ -230,9 +230,9 @@ def _credentials(login: Community | User, writes: bool) -> tuple[Any, Any]:
 
 
 def _fail(agent: Agent, indication: Any, writes: bool) -> NoReturn:
-    """Raise what became of a request that was not answered as it should be.
+    """Raise the error for a request that failed.
 
-    :param writes: whether it is a command, which may have been carried out if there is no word of a refusal
+    :param writes: whether it is a write, which may have been carried out unless it was refused
     """
     if isinstance(indication, errind.RequestTimedOut):
         secret = "snmp_priv_key" if isinstance(agent.login, User) else "community"
@@ -246,7 +246,7 @@ def _fail(agent: Agent, indication: Any, writes: bool) -> NoReturn:
 
 
 def _refused(agent: Agent, status: int, words: str) -> NoReturn:
-    """Raise what an agent's error-status says (RFC 3416, 3)."""
+    """Raise the error for an agent's error-status (RFC 3416, 3)."""
     if status in _NOT_ALLOWED:
         raise errors.AuthenticationRefused(f"{agent}: the SNMP login may not do that ({words})")
     if status in _NO_SUCH_ROW:
@@ -259,7 +259,7 @@ def _refused(agent: Agent, status: int, words: str) -> NoReturn:
 
 
 class NoSuchRow(errors.DriverError):
-    """The agent has nothing there that can be written."""
+    """The agent has no writable value there."""
 
 
 def _question(oid: Oid) -> Any:

@@ -14,11 +14,11 @@ from podium_driver_snmp_pdu.client import Client, NoSuchRow
 from podium_driver_snmp_pdu.pdus import Oid, Value
 from podium_driver_snmp_pdu.settings import PDU, PROPERTIES, outlet_of
 
-#: PDUs whose loads are read at the same time.
+#: The number of PDUs whose loads are read at the same time.
 _AT_ONCE: Final = 16
 _RANK: Final = {"OK": 0, "Warning": 1, "Critical": 2}
 
-#: Nodes and the numbers of their outlets.
+#: Nodes, each with its outlet number.
 _Outlets = list[tuple[base.Node, int]]
 
 
@@ -52,7 +52,7 @@ class SNMPDriver(base.Driver):
             help="Outlets that one request asks for. 50 fit into a datagram of an Ethernet frame.",
         ),
     )
-    #: Agents of PDUs are slow, and answer one request after the other.
+    #: PDU agents are slow, and answer one request after the other.
     endpoint_calls: ClassVar[int | None] = 2
 
     async def start(self) -> None:
@@ -69,12 +69,12 @@ class SNMPDriver(base.Driver):
         self._outlet(node)
 
     def identity(self, node: base.Node) -> str:
-        """The PDU and the outlet; the number of the PDU, too, where one agent answers for several."""
+        """The PDU and the outlet, and the PDU's number if one agent answers for several."""
         pdu, outlet = self._outlet(node)
         return f"snmp:{pdu.agent}#{_words(pdu.index(outlet))}"
 
     def endpoint(self, node: base.Node) -> str:
-        """The PDU: one conductor speaks to it, whatever is plugged in."""
+        """The PDU. One conductor talks to it on behalf of all its nodes."""
         return str(self._outlet(node)[0].agent)
 
     async def get_power_state(self, node: base.Node) -> states.PowerState:
@@ -114,14 +114,14 @@ class SNMPDriver(base.Driver):
             raise errors.DriverError(f"{_missing(pdu, index)} that can be switched ({fault})") from None
 
     async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
-        """Read the power that the outlet delivers now: what a machine draws whose own hardware is silent."""
+        """Read the outlet's present power: a machine's consumption, even if its own hardware is silent."""
         pdu, outlet = self._outlet(node)
         (watts,) = await self._powers(pdu, [outlet])
         return [] if watts is None else [base.Sensor("Outlet", "power", watts)]
 
     @base.driver_periodic_task(spacing=60)
     async def read_loads(self, manager: base.Manager, context: RunContext) -> None:
-        """Report the load of each PDU as the health of its nodes, and the power that each outlet delivers."""
+        """Report the load of each PDU as the health of its nodes, and the power of each outlet."""
         pdus = self._by_pdu(manager.nodes(self), {})
         await self._client.keep({pdu.agent for pdu in pdus})
         turns = asyncio.Semaphore(_AT_ONCE)
@@ -132,7 +132,7 @@ class SNMPDriver(base.Driver):
                     await self._report_health(manager, pdu, outlets)
                     await self._report_power(manager, pdu, outlets)
                 except errors.DriverError:
-                    pass  # the reads of its nodes tell why
+                    pass  # the reads of its nodes report the reason
 
         async with asyncio.TaskGroup() as reports:
             for pdu, outlets in pdus.items():
@@ -145,7 +145,7 @@ class SNMPDriver(base.Driver):
         column = (*kind.load, pdu.number) if kind.linked else kind.load
         values = (await self._client.walk(pdu.agent, column)).values()
         found = {kind.loads[value] for value in values if value in kind.loads}
-        health = None  # the PDU does not say
+        health = None  # the PDU does not report it
         if found:
             worst = max((status for status, _ in found), key=lambda status: _RANK[status])
             health = base.Health(worst, tuple(sorted(words for _, words in found if words)))
@@ -159,7 +159,7 @@ class SNMPDriver(base.Driver):
                 manager.report_sensors(node, [base.Sensor("Outlet", "power", watts)])
 
     async def _powers(self, pdu: PDU, outlets: Sequence[int]) -> list[float | None]:
-        """Read the watts that outlets of a PDU deliver; None for those that it does not measure."""
+        """Read the power of a PDU's outlets in watts, None for outlets that it does not measure."""
         if pdu.kind.power is None:
             return [None] * len(outlets)
         column, part, places = pdu.kind.power
@@ -169,7 +169,7 @@ class SNMPDriver(base.Driver):
         if places:
             digits = await self._client.read(pdu.agent, [(*places, *row) for row in rows])
         return [
-            # APC answers -1 for an outlet that it does not measure.
+            # APC answers -1 for outlets that it does not measure.
             value / 10**decimals
             if isinstance(value, int) and value >= 0 and isinstance(decimals, int)
             else None
@@ -179,7 +179,7 @@ class SNMPDriver(base.Driver):
     def _by_pdu(
         self, nodes: Iterable[base.Node], faults: dict[str, states.PowerState | Exception]
     ) -> Mapping[PDU, _Outlets]:
-        """The nodes by the PDU that they are asked for together; nodes of no use are in ``faults``."""
+        """Group nodes by PDU, to read them together. Nodes with bad properties go to ``faults``."""
         pdus: dict[PDU, _Outlets] = defaultdict(list)
         for node in nodes:
             try:
@@ -191,12 +191,12 @@ class SNMPDriver(base.Driver):
         return pdus
 
     def _outlet(self, node: base.Node) -> tuple[PDU, int]:
-        """:raises podium.errors.InvalidDriverInfo: also for properties that do not fit together"""
+        """:raises podium.errors.InvalidDriverInfo: also for properties that conflict"""
         return outlet_of(self.parse_driver_info(node))
 
 
 def _reading(pdu: PDU, index: Oid, value: Value) -> states.PowerState:
-    """The power state that an outlet's number means."""
+    """Return the power state for an outlet's number."""
     if value is None:
         raise errors.DriverError(f"{_missing(pdu, index)}; see snmp_outlet and snmp_driver")
     if value not in pdu.kind.states:

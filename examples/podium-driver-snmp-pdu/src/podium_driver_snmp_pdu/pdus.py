@@ -1,6 +1,6 @@
-"""The kinds of PDU: where their MIBs have the outlets, and what the numbers there mean.
+"""The kinds of PDU: where the outlets are in their MIBs, and what the numbers there mean.
 
-The numbers are dangerous to guess: for the state of an outlet, 1 is *on* in one table of PowerNet-MIB and
+Guessing the numbers is dangerous: for the state of an outlet, 1 is *on* in one table of PowerNet-MIB and
 *off* in the next. The names and numbers are those of
 
 - PowerNet-MIB of APC (``apc(318)``), as in librenms/librenms, mibs/apc/PowerNet-MIB;
@@ -16,7 +16,7 @@ from podium import states
 
 #: An object identifier, or a part of one.
 Oid = tuple[int, ...]
-#: What is at an identifier: a number, or nothing. Where a PDU has a number, another device may have a text.
+#: The value at an identifier: a number or None. Other devices may have a text where a PDU has a number.
 Value = int | str | None
 
 _APC: Final = (1, 3, 6, 1, 4, 1, 318, 1, 1)
@@ -31,12 +31,12 @@ _OVER: Final = ("Critical", "the PDU is overloaded")
 class Kind:
     """One kind of PDU. Columns have a row for each outlet, or, with ``linked``, for each PDU and outlet.
 
-    :param state: the column of the outlets' states, and what its numbers mean in ``states``
-    :param command: the column that switches them, and what is written into it in ``commands``
+    :param state: the column of the outlets' states; ``states`` gives the meaning of the numbers
+    :param command: the column that switches outlets; ``commands`` has the numbers to write
     :param linked: whether one agent answers for several PDUs, by number
-    :param load: a column of the load of the whole PDU; numbers that are not in ``loads`` say nothing of it
-    :param power: the column of the outlets' power in watts, the part of its index behind the outlet, and the
-        column of its decimal places, if it has one
+    :param load: a column of the load of the whole PDU; numbers that are not in ``loads`` mean nothing
+    :param power: the column of the outlets' power in watts, the part of its index after the outlet, and the
+        column of its decimal places, if there is one
     """
 
     state: Oid
@@ -49,10 +49,10 @@ class Kind:
     power: tuple[Oid, Oid, Oid | None] | None = None
 
 
-#: ``immediateOn`` and so on: the same in all three families of APC.
+#: ``immediateOn`` and so on, the same in all three APC families.
 _APC_COMMANDS: Final = {states.POWER_ON: 1, states.POWER_OFF: 2, states.REBOOTING: 3}
 
-#: The kinds by the names that nodes give as ``snmp_driver``; Ironic's names, where Ironic has the kind.
+#: The kinds, by their names in ``snmp_driver``. These are Ironic's names if Ironic has the kind.
 KINDS: Final[Mapping[str, Kind]] = {
     # sPDUOutletCtl: outletOn(1), outletOff(2), outletReboot(3), outletUnknown(4), which cannot be determined
     "apc_masterswitch": Kind(

@@ -1,4 +1,4 @@
-"""What a node's driver_info says: at which outlet of which PDU the machine is, and how to log in there."""
+"""The settings in a node's driver_info: its PDU, its outlet, and how to log in."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from podium.drivers.base import Property
 from podium_driver_snmp_pdu.client import AUTH_PROTOCOLS, PRIV_PROTOCOLS, Agent, Community, User
 from podium_driver_snmp_pdu.pdus import KINDS, Kind, Oid
 
-#: The shortest key of a user (RFC 3414, 11.2).
+#: The minimum length of a user's key (RFC 3414, 11.2).
 _SHORTEST_KEY: Final = 8
 
 
@@ -27,16 +27,16 @@ def key_of_user(value: object) -> str:
 
 
 def host_of_agent(value: object) -> str:
-    """Return the one form of a host name or an address.
+    """Return the normalized form of a host name or an address.
 
-    :raises ValueError: for an IPv6 address that is none
+    :raises ValueError: for an invalid IPv6 address
     """
     host = str(value).strip().lower().rstrip(".")
     return ipaddress.ip_address(host.strip("[]")).compressed if ":" in host else host
 
 
 def one_of(words: Iterable[str], what: str, **more: Any) -> Property:
-    """A property that is one of a few words, which its help lists."""
+    """Return a property whose value is one of a few words. The help text lists them."""
     known = list(words)
     return Property(f"{what}: {', '.join(known)}", type=types.String(choices=known), **more)
 
@@ -68,10 +68,10 @@ PROPERTIES: Final[Mapping[str, Property]] = {
 
 @dataclass(frozen=True, slots=True)
 class PDU:
-    """What the outlets have in common that are asked for together.
+    """The settings common to all outlets that are read together.
 
-    :param name: of its kind
-    :param number: of the PDU, where one agent answers for several
+    :param name: of the kind of PDU
+    :param number: of the PDU, if one agent answers for several
     """
 
     agent: Agent
@@ -80,19 +80,19 @@ class PDU:
 
     @property
     def kind(self) -> Kind:
-        """What is known of its kind."""
+        """The kind of the PDU."""
         return KINDS[self.name]
 
     def index(self, outlet: int) -> Oid:
-        """The index of an outlet in the columns of its kind."""
+        """Return the index of an outlet in the kind's columns."""
         return (self.number, outlet) if self.kind.linked else (outlet,)
 
 
 def outlet_of(info: Mapping[str, Any]) -> tuple[PDU, int]:
     """Return the PDU of a node, and the number of its outlet there.
 
-    :param info: every property, converted
-    :raises podium.errors.InvalidDriverInfo: for properties that do not fit together
+    :param info: all properties, converted
+    :raises podium.errors.InvalidDriverInfo: for properties that conflict
     """
     login = _user(info) if info["snmp_version"] == "3" else _community(info)
     agent = Agent(info["snmp_address"], info["snmp_port"], login)
