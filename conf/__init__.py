@@ -1,7 +1,7 @@
-"""Podium's configuration: :func:`load` reads that of a program.
+"""Podium's configuration: :func:`load` reads the configuration of a program.
 
-The options of every library come with it. ``podium`` needs none of them where it asks a podium-api, and
-imports single modules of this package then.
+The functions here import the options of every library. ``podium`` needs none of them when it uses a
+podium-api, and then imports single modules of this package.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The group [api] and the two options of [DEFAULT] about who may use it: where and how podium-api serves."""
+"""The group [api], and two options of [DEFAULT] that say who may use it: where and how podium-api serves."""
 
 import ipaddress
 import os
@@ -12,17 +12,17 @@ from podium import errors
 from podium.conf.default import AbsolutePath, Word
 from podium.conf.sockets import open_folder
 
-#: A user, a group of this host with @ before it, or a token.
+#: A user, a group of this host (with @ before it), or a token.
 _WHO: Final = Word(r"[^\s,:]{1,250}|token:[^\s,:]{1,250}", "USER, @GROUP or token:NAME")
 _WHOM: Final = types.List(_WHO, type_name="USER, @GROUP or token:NAME, ...")
 _WORDS: Final = "Each is a user, a group of this host with @ before it, or token:NAME."
 
-#: Where the podium-api of a host serves its users. systemd makes the folder, as the unit says.
+#: Where the podium-api of a host serves its users. systemd creates the folder, as the unit file specifies.
 HOSTS_SOCKET: Final = Path("/run/podium-api/podium.sock")
 
 
 class Mode(types.String):
-    """Permissions of a file in octal digits."""
+    """File permissions in octal digits."""
 
     def __init__(self) -> None:
         super().__init__(type_name="three or four octal digits")
@@ -35,7 +35,7 @@ class Mode(types.String):
 
 
 class Network(types.String):
-    """An address, or a network of addresses."""
+    """An address or a network."""
 
     def __init__(self) -> None:
         super().__init__(type_name="address or network, such as 10.0.0.0/8")
@@ -192,7 +192,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def unix_socket(conf: cfg.ConfigOpts, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the path of the Unix socket at which podium-api listens; None for none."""
+    """Return the path of the Unix socket on which podium-api listens; None for none."""
     if conf.api.unix_socket is not None:
         return Path(conf.api.unix_socket)
     made = environment.get("RUNTIME_DIRECTORY", "").split(":")

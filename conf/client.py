@@ -1,4 +1,4 @@
-"""The group [client]: which podium-api the command ``podium`` asks, and how."""
+"""The group [client]: which podium-api the command ``podium`` uses, and how."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from podium.conf.files import HOSTS, default_files, is_own, unreadable
 
 
 class ApiUrl(types.String):
-    """Where a podium-api is."""
+    """The URL of a podium-api."""
 
     def __init__(self) -> None:
         super().__init__(type_name="https://HOST[:PORT] or unix:/PATH")
@@ -67,10 +67,10 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the configuration says of podium-api to those who ask it.
+    """The settings that a client of podium-api needs.
 
-    :param unix_socket: at which it serves on this host
-    :param needs_socket: whether this user may not read the configuration, and so has nothing but the socket
+    :param unix_socket: the socket on which podium-api serves on this host
+    :param needs_socket: whether this user may not read the configuration and so can only use the socket
     """
 
     url: str | None
@@ -82,7 +82,7 @@ class Settings:
 
 
 def read(argv: Sequence[str], *, prog: str) -> Settings:
-    """Return these settings, without the options of everything else, which take long to import.
+    """Return these settings without loading all other options, which take long to import.
 
     :param argv: ``--config-file`` and its file, or nothing
     :raises podium.errors.ConfigError: see podium.conf.load
@@ -99,8 +99,9 @@ def read(argv: Sequence[str], *, prog: str) -> Settings:
         conf(argv, project="podium", prog=prog, default_config_files=files, default_config_dirs=folders)
         its = of(conf)
     except (cfg.Error, ValueError, TypeError, OSError, RecursionError):
-        # A value may refer to options that are not known here; and only this explains what is wrong.
-        from podium.conf.loading import load  # it imports this module, and the options of everything else
+        # A value may refer to options that are unknown here, and only the full configuration explains what is
+        # wrong.
+        from podium.conf.loading import load  # this module is imported there, and so are all other options
 
         its = of(load(argv, prog=prog))
     is_hosts = not argv and all(one.startswith(f"{HOSTS}/") for one in [*files, *folders])
@@ -110,7 +111,7 @@ def read(argv: Sequence[str], *, prog: str) -> Settings:
 
 
 def of(conf: cfg.ConfigOpts) -> Settings:
-    """Return these settings of a configuration."""
+    """Return these settings from a configuration."""
     its = conf.client
     return Settings(
         url=its.url,

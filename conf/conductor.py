@@ -10,7 +10,7 @@ from podium.conf.default import Word
 
 MOST_WORKERS: Final = 64
 
-#: Stands for the group of the nodes without one: a list has no room for a name without letters.
+#: Stands for nodes without a group: a list has no room for an empty name.
 _NO_GROUP: Final = "(none)"
 _GROUPS: Final = types.List(
     Word(r"[A-Za-z0-9_.-]{1,255}|\(none\)", "group"),
@@ -223,7 +223,7 @@ opts = [
 
 
 def power_on_limits(conf: cfg.ConfigOpts) -> dict[str, tuple[int, float]]:
-    """Return by power domain how many nodes may be switched on, and within how many seconds."""
+    """Return how many nodes may be switched on within how many seconds, by power domain."""
     limits = {domain: text.split("/") for domain, text in conf.conductor.power_on_limits.items()}
     return {domain: (int(count), float(seconds)) for domain, (count, seconds) in limits.items()}
 
@@ -234,7 +234,7 @@ def groups(conf: cfg.ConfigOpts) -> tuple[str, ...]:
 
 
 def fallback_groups(conf: cfg.ConfigOpts) -> tuple[str, ...]:
-    """Return the groups that this conductor serves while nobody else does."""
+    """Return the groups that this conductor serves while no other conductor does."""
     return _named(conf.conductor.fallback_conductor_groups)
 
 
@@ -256,7 +256,7 @@ def heartbeat_interval(conf: cfg.ConfigOpts) -> float:
 def lease(conf: cfg.ConfigOpts) -> float:
     """Return the seconds for which a heartbeat promises that a worker lives.
 
-    Others see a heartbeat up to an interval after it was made, and count from then.
+    Others may see a heartbeat up to one interval late, and count from then.
     """
     return float(conf.conductor.heartbeat_timeout) - heartbeat_interval(conf)
 
@@ -264,8 +264,8 @@ def lease(conf: cfg.ConfigOpts) -> float:
 def check(conf: cfg.ConfigOpts) -> None:
     """Check options that depend on each other.
 
-    :raises podium.errors.ConfigError: if a conductor would count as gone because one heartbeat failed, or is
-        to serve a group twice
+    :raises podium.errors.ConfigError: if one failed heartbeat would make a conductor count as gone, or if a
+        group is listed twice
     """
     interval, timeout = heartbeat_interval(conf), conf.conductor.heartbeat_timeout
     if timeout < 3 * interval:

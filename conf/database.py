@@ -1,4 +1,4 @@
-"""The group [database]: the options of oslo.db that Podium uses, with defaults that need no server."""
+"""The group [database]: the oslo.db options that Podium uses, with defaults that need no server."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,7 +12,7 @@ from podium.conf.default import SQLITE_FILE
 from podium.conf.files import default_files, is_own, may_not_read, unreadable
 
 #: Defaults that differ from oslo.db's. If the database does not answer at start-up, the program ends at once
-#: with the reason, and systemd starts it again; oslo.db would try for 100 seconds.
+#: with the reason, and systemd restarts it; oslo.db would retry for 100 seconds.
 DEFAULTS: Final = {"connection": f"sqlite:///$state_path/{SQLITE_FILE}", "max_retries": 0}
 
 #: The options that oslo.db's ``create_engine`` takes, by the names of its arguments.
@@ -43,14 +43,14 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def set_defaults() -> None:
-    """Put our defaults in place of oslo.db's."""
+    """Replace oslo.db's defaults with ours."""
     cfg.set_defaults(opts, **DEFAULTS)
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:
     """Return ``[database] connection``, by default an SQLite file below ``state_path``.
 
-    :raises podium.errors.ConfigError: this user may not know
+    :raises podium.errors.ConfigError: this user may not read it
     """
     if not (conf.config_file or conf.config_dir or is_own(conf.state_path)) and (hidden := unreadable([])):
         raise errors.ConfigError(may_not_read(hidden))
@@ -58,10 +58,10 @@ def database_url(conf: cfg.ConfigOpts) -> str:
 
 
 def read_url(argv: Sequence[str], *, prog: str) -> str:
-    """Return the same of the configuration of a program, without the options of everything else.
+    """Return the URL from a program's configuration without loading all other options.
 
     :param argv: ``--config-file`` and its file, or nothing
-    :raises oslo_config.cfg.Error: podium.conf.load says in words what is wrong
+    :raises oslo_config.cfg.Error: podium.conf.load explains in words what is wrong
     """
     conf = cfg.ConfigOpts()
     default.register(conf)

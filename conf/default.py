@@ -1,4 +1,4 @@
-"""Options without a group: the conductor's name, the folder of its files, the drivers that it loads."""
+"""Options without a group: the conductor's name, its state folder, the drivers that it loads."""
 
 import re
 import socket
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from oslo_config import cfg, types
 
-#: The database in state_path, where no other is named.
+#: The database file in state_path, used if no other database is configured.
 SQLITE_FILE: Final = "podium.sqlite"
 
 
@@ -27,10 +27,10 @@ class AbsolutePath(types.String):
 
 
 class Word(types.String):
-    """A text of a form that its type name says in words.
+    """A text of a given form, which its type name describes.
 
-    :param form: a regular expression for all of it
-    :param hints: what to do instead, by text that is not allowed
+    :param form: a regular expression that the whole text must match
+    :param hints: the remedy, by text that is not allowed
     """
 
     def __init__(self, form: str, type_name: str, hints: Mapping[str, str] | None = None) -> None:

@@ -9,12 +9,12 @@ from oslo_config import cfg
 from podium.conf.api import HOSTS_SOCKET
 from podium.conf.default import SQLITE_FILE, environment
 
-#: Where this host's configuration is.
+#: The folder of this host's configuration.
 HOSTS: Path = Path("/etc/podium")
 
 
 def default_files(prog: str) -> tuple[list[str], list[str]]:
-    """Return the config files and their folders that are read if the command line names none.
+    """Return the config files and folders that are read if the command line names none.
 
     A program in a virtual environment reads ``etc/podium/podium.conf`` of the environment if it exists.
     Otherwise oslo.config looks for the files of the project ``podium``.
@@ -30,17 +30,17 @@ def default_files(prog: str) -> tuple[list[str], list[str]]:
 def unreadable(files: Sequence[str]) -> str | None:
     """Return the config file that this user may not read; None if there is none.
 
-    :param files: those that are there
+    :param files: those that exist
     """
     for file in files:
         if not os.access(file, os.R_OK):
             return file
-    # Nobody sees files in a folder that they may not enter.
+    # Files in a folder that the user may not enter are invisible.
     return str(HOSTS / "podium.conf") if HOSTS.is_dir() and not os.access(HOSTS, os.X_OK) else None
 
 
 def may_not_read(file: str) -> str:
-    """Return what to do about a config file that this user may not read."""
+    """Return the remedy for a config file that this user may not read."""
     return (
         f"this user may not read config file {file}: run this as root, or start podium-api, which serves"
         f" other users at {HOSTS_SOCKET}"
@@ -48,12 +48,12 @@ def may_not_read(file: str) -> str:
 
 
 def is_own(state_path: str) -> bool:
-    """Return whether a program without a config file is a Podium of this user, not that of the host."""
+    """Return whether a program without a config file belongs to this user's own Podium, not to the host's."""
     file = Path(state_path, SQLITE_FILE)
     where = environment() or Path("/")
     return "OS_DATABASE__CONNECTION" in os.environ or is_there(file) or os.access(where, os.W_OK)
 
 
 def is_there(path: Path) -> bool:
-    """Return whether this user finds a file; no error if they may not look for it."""
+    """Return whether this user finds a file; no error if they may not look."""
     return os.access(path, os.F_OK)

@@ -1,7 +1,7 @@
-"""A text that stands for the options that all conductors of a fleet should have in common.
+"""A text that identifies the options that all conductors of a fleet should have in common.
 
-It has each option with a digest of its value, so that two conductors can be told apart by the names of the
-options, and no value is shown.
+It has a digest of each option's value, so that the options in which two conductors differ can be named
+without showing any value.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from podium.conf import conductor
 
-#: Options of [conductor] that may differ: what a conductor is for, and how much its host can do.
+#: Options of [conductor] that may differ: the purpose of a conductor and the capacity of its host.
 _OWN: Final = frozenset(
     {
         "conductor_group",
@@ -40,11 +40,11 @@ def _digest(value: object) -> str:
 
 
 def differences(one: str, other: str) -> list[str]:
-    """Return the options in which two fingerprints differ, those included that one of them does not have."""
+    """Return the options in which two fingerprints differ, including those that only one of them has."""
     ours, theirs = (dict(part.partition(":")[::2] for part in text.split()) for text in (one, other))
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
 def usual(found: Iterable[str]) -> str:
-    """Return the fingerprint that most have; of several that as many have, the first."""
+    """Return the most frequent fingerprint; of several equally frequent ones, the first."""
     return next((text for text, _ in Counter(found).most_common(1)), "")

@@ -1,7 +1,7 @@
 """Podium's configuration: every fault is found when a program starts, and reported in one line.
 
-oslo.config evaluates an option when it is first read, and ignores names that it does not know. A typing error
-would show hours after the start. Here every registered option is evaluated at start and at reload.
+oslo.config evaluates an option when it is first read, and ignores names that it does not know, so a typing
+error would show up hours after the start. Here every registered option is evaluated at start and at reload.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ from podium.wording import nearest
 
 LOG = log.getLogger(__name__)
 
-#: Python's words for a text that is no number.
+#: Python's message for a text that is not a number.
 _NO_NUMBER: Final = re.compile(
     r"(?:invalid literal for int\(\) with base 10|could not convert string to float): (.*)"
 )
-#: oslo.config's words for a text that is none of some.
+#: oslo.config's message for a text that is not among the choices.
 _NO_CHOICE: Final = re.compile(r"Valid values are \[(.*)\], but found '(.*)'")
-#: What looks like a comment after a value.
+#: Looks like a comment after a value.
 _COMMENT: Final = re.compile(r"\s#")
 #: What is shown instead of a secret: by Podium, by SQLAlchemy in a URL, and by oslo.config in a log.
 _STARS: Final = re.compile(rf"{re.escape(masking.MASK)}|:\*{{3,}}@|^\*{{3,}}$")
@@ -40,19 +40,19 @@ _OSLO_LOG: Final = logging.getLogger("oslo_config.cfg")
 
 
 class _Masked(ValueError):
-    """A secret of stars, which were copied from what a program showed."""
+    """A secret that consists of stars, copied from the output of a program."""
 
 
 class Config(OpenOptions):
     """The options of one program. Reading a value never fails once :meth:`check` has passed."""
 
-    #: Whether the program delivers events to sinks. What is wrong with these keeps no other from its work.
+    #: Whether the program delivers events to sinks. Faults of sinks do not stop other programs.
     delivers = True
     #: Whether reloads are not logged, because another process of the program logs them.
     is_quiet = False
-    #: Sections whose options are not known here; None where nothing is logged of unknown names.
+    #: Sections whose options are not known here; None if unknown names are not logged.
     _unread: Collection[str] | None = None
-    #: What was warned of last.
+    #: The warnings logged last.
     _warned: frozenset[str] = frozenset()
     #: See :meth:`require`.
     _required: tuple[Callable[[Any], object], ...] = ()
@@ -65,7 +65,7 @@ class Config(OpenOptions):
         self._check(None)
 
     def require(self, check: Callable[[Any], object]) -> None:
-        """Have what goes beyond single values checked now, and before each reload takes effect.
+        """Register a check that goes beyond single values; it runs now and before each reload takes effect.
 
         :param check: is given the options, and raises podium.errors.ConfigError
         """
@@ -73,7 +73,7 @@ class Config(OpenOptions):
         self._required = (*self._required, check)
 
     def unknown_options(self) -> list[str]:
-        """Return a line for each name in the files that nothing reads; call once all are registered."""
+        """Return a line for each name in the files that nothing reads; call after registering all options."""
         lines: dict[str, None] = {}
         for file in sections(self.in_force) if self.in_force else ():
             for section, names in file.items():
@@ -83,7 +83,7 @@ class Config(OpenOptions):
         return list(lines)
 
     def warn_of_unknown_options(self, unread: Collection[str] = ()) -> None:
-        """Log a warning for each name in the files that nothing reads, now and when a reload brings more.
+        """Log a warning for each name in the files that nothing reads, now and when a reload adds more.
 
         :param unread: sections in lower case that other programs read
         """
@@ -108,11 +108,11 @@ class Config(OpenOptions):
         return None if name in names else f"[{section}] {name} is not an option{_hint(name, names)}"
 
     def has_section(self, section: str) -> bool:
-        """Return whether anything reads a section; its name is as in :meth:`unknown`."""
+        """Return whether anything reads a section; the name is given as in :meth:`unknown`."""
         return bool(self.names_of(section))
 
     def find_option(self, section: str, name: str) -> tuple[cfg.Opt, str | None] | None:
-        """Return the option of a name in the config files, which may be a former name, and its group."""
+        """Return the option, and its group, for a name in the config files, which may be a former name."""
         for option, own in self.registered():
             older = [(old.group or own, old.name or option.dest) for old in option.deprecated_opts]
             if (section, name) in [(_section(where), what) for where, what in [(own, option.dest), *older]]:
@@ -120,16 +120,16 @@ class Config(OpenOptions):
         return None
 
     def evaluate(self, option: cfg.Opt, group: str | None, text: str) -> Any:
-        """Return the value of an option that has this text in a config file.
+        """Return the value of an option whose text in a config file is given.
 
         :raises ValueError, TypeError, RecursionError, oslo_config.cfg.Error: see :func:`explain`
         """
         return _usable(option, self.convert(option, group, text))
 
     def mutate_config_files(self) -> dict[tuple[str | None, str], tuple[Any, Any]]:
-        """Read the config files again and apply the mutable options: all of them, or none.
+        """Read the config files again and apply either all mutable options or none.
 
-        :returns: by group and option the old and the new value, as written in the files; empty if a file or a
+        :returns: the old and the new value by group and option, as written in the files; empty if a file or a
             value is wrong, which is logged
         """
         try:
@@ -163,9 +163,9 @@ class Config(OpenOptions):
             self.warn_of_unknown_options(self._unread)
 
     def vet(self, values: Values) -> None:
-        """Refuse values that a reload would put into force; raises as :meth:`check`."""
+        """Check values that a reload would put into force; raises as :meth:`check`."""
         self._check(values)
-        # What a reload leaves as it is must not keep the next start from succeeding either.
+        # Values that a reload leaves unchanged must not make the next start fail either.
         anew = load(self.arguments, prog=self.prog or "", delivers=self.delivers)
         for check in self._required:
             check(anew)
@@ -187,7 +187,7 @@ class Config(OpenOptions):
         if option.secret:
             return f"the value of {label}, a secret, cannot be used: {explain(option, fault, secret=True)}"
         value, place = _raw_value(option, group, values or self.in_force)
-        # What a reference stands for may be a secret.
+        # A reference may stand for a secret.
         return (
             f"{label} = {value} ({place}) cannot be used: {explain(option, fault, secret='$' in str(value))}"
         )
@@ -230,10 +230,10 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None, delivers
 
 
 def files_read(prog: str, file: str | None = None) -> list[str]:
-    """Return the config files that a program reads, in order: the last file that has an option decides.
+    """Return the config files that a program reads, in order: the last file that sets an option decides.
 
     :param file: the argument of ``--config-file``, if any
-    :raises podium.errors.ConfigError: this user may not know
+    :raises podium.errors.ConfigError: this user may not read them
     """
     files, folders = default_files(prog)
     if file is None and not files and (hidden := unreadable(files)):
@@ -247,7 +247,7 @@ def files_read(prog: str, file: str | None = None) -> list[str]:
 def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
     """Return why a value cannot be used, and what to write instead.
 
-    :param fault: the error that its evaluation raised
+    :param fault: the error that evaluating the value raised
     :param secret: leave out the reason, which may quote the value
     """
     if isinstance(fault, cfg.NoSuchOptError | cfg.NoSuchGroupError | cfg.TemplateSubstitutionError):
@@ -278,7 +278,7 @@ def _not_logged(logger: logging.Logger) -> Iterator[None]:
 
 
 def _raw_value(option: cfg.Opt, group: str | None, values: Values | None) -> tuple[Any, str]:
-    """Return the text of the value, and its place."""
+    """Return the text of the value and its place."""
     variable = f"OS_{(group or 'DEFAULT').upper()}__{option.dest.upper()}"
     with contextlib.suppress(KeyError):
         if values is not None:
@@ -305,7 +305,7 @@ def _section(group: str | None) -> str:
 
 
 def _file_of(values: Values, group: str | None, location: Any) -> str:
-    # oslo.config remembers for each section the last file that has it, which need not be the option's.
+    # oslo.config remembers for each section only the last file that has it, which need not be the option's.
     section = group.lower() if group else "DEFAULT"
     several = sum(section in file for file in sections(values)) > 1
     return "one of the config files" if several or not location else location.detail or "config file"
@@ -322,7 +322,7 @@ def _file_fault(fault: Exception) -> str:
         case cfg.ConfigDirNotFoundError():
             return f"config directory {fault.config_dir} does not exist; give another with --config-dir"
         case cfg.ConfigFileParseError():
-            line = fault.__context__  # its text is left out: it may contain a password
+            line = fault.__context__  # the text is left out: it may contain a password
             where = f" line {line.lineno}: {line.msg}" if isinstance(line, iniparser.ParseError) else ""
             return f"config file {fault.config_file} cannot be understood:{where}"
         case OSError():

@@ -6,7 +6,7 @@ from oslo_config import cfg, types
 
 
 class Listen(types.String):
-    """An address to listen at, as ``HOST:PORT``; empty for none."""
+    """An address to listen on, as ``HOST:PORT``; empty for none."""
 
     def __init__(self) -> None:
         super().__init__(type_name="HOST:PORT, with brackets around an IPv6 address")
@@ -19,11 +19,11 @@ class Listen(types.String):
 
 
 def address(listen: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT``.
+    """Return the host and the port of ``HOST:PORT``.
 
     :raises ValueError: if either is missing or invalid
     """
-    from oslo_utils import netutils  # with psutil, and most programs listen nowhere
+    from oslo_utils import netutils  # imports psutil, and most programs listen nowhere
 
     host, port = netutils.parse_host_port(listen)
     if not host or port is None:

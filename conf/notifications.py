@@ -1,6 +1,6 @@
 """The group [notifications]: the program and the webhooks that receive power events, and the named sinks.
 
-Each named sink has a group of its own, see :mod:`podium.conf.sinks`.
+Each named sink has its own group, see :mod:`podium.conf.sinks`.
 """
 
 import shlex
@@ -14,7 +14,7 @@ from podium.causes import SEVERITIES, SEVERITY
 from podium.conf.default import Word
 from podium.wording import nearest
 
-#: The name of the group of a named sink is this and the name.
+#: The group of a named sink is called by this prefix and the sink's name.
 PREFIX: Final = "notifications_"
 _ALL: Final = "all"
 
@@ -48,7 +48,7 @@ class WebhookUrl(types.String):
 
 
 class Causes(types.List):
-    """Causes of events: some, all but some, or all. The value has the names of those that are meant."""
+    """Causes of events: some, all but some, or all. The value lists the causes that are selected."""
 
     def __init__(self) -> None:
         super().__init__(type_name="list of causes, or of those to leave out with a ! before each, or all")
@@ -72,7 +72,7 @@ class Causes(types.List):
 
 
 class _Names(types.List):
-    """Names of sinks, each once."""
+    """Names of sinks, without duplicates."""
 
     def __init__(self) -> None:
         name = Word(r"[a-z0-9][a-z0-9_-]{0,62}", "name")
@@ -96,12 +96,12 @@ def split(url: str) -> SplitResult:
         raise ValueError("it is not a URL of http or https with a host")
     if not url.isascii() or not url.isprintable() or " " in url or parts.fragment:
         raise ValueError("it contains a blank, a # or a character that a URL must write as %XX")
-    if parts.port == 0:  # the property itself refuses everything else that is not a port
+    if parts.port == 0:  # the property itself refuses all other invalid ports
         raise ValueError("there is no port 0")
     return parts
 
 
-#: How a program and a webhook are dealt with, for the help of options.
+#: How programs and webhooks are run, for the help of options.
 RUN: Final = (
     "It reads the event as a CloudEvents 1.0 JSON document from standard input. Exit status 0 means that it "
     "has taken the event; otherwise it is run again, at growing gaps."
@@ -131,9 +131,9 @@ _SEVERITIES: Final = [
 
 
 def filters(of: str) -> Iterable[cfg.Opt]:
-    """Return the options that say which events a sink gets.
+    """Return the options that select the events of a sink.
 
-    :param of: what gets them, for people
+    :param of: the receiver, in words for people
     """
     return (
         cfg.Opt(

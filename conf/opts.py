@@ -28,17 +28,17 @@ _LOG_LEVELS: Final = [
     "cotyledon=WARNING",
     "futurist=INFO",
     "oslo_db=INFO",
-    "oslo_db.sqlalchemy.exc_filters=CRITICAL",  # it logs what it raises, with a traceback
+    "oslo_db.sqlalchemy.exc_filters=CRITICAL",  # it logs, with a traceback, what it raises
     "oslo_service=WARNING",
     "sqlalchemy=WARNING",
-    "sqlalchemy.pool=CRITICAL",  # a connection that broke, with a traceback; whoever uses it next says so
+    "sqlalchemy.pool=CRITICAL",  # a broken connection, with a traceback; its next user reports it
     "stevedore=WARNING",
-    "uvicorn=CRITICAL",  # requests that are none, and errors that podium-api has logged already
+    "uvicorn=CRITICAL",  # invalid requests, and errors that podium-api has already logged
 ]
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Register every option but the drivers', which their registry adds once it has loaded them."""
+    """Register every option but those of drivers, which their registry adds after loading them."""
     set_defaults()
     log.register_options(conf)
     conf.register_opts(library_internals.SERVICE_OPTIONS)
@@ -63,7 +63,7 @@ def set_defaults() -> None:
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """Return Podium's own options, and those of oslo.service that Podium uses, by group."""
+    """Return Podium's own options and the options of oslo.service that Podium uses, by group."""
     return [
         ("DEFAULT", [*default.opts, *api.default_opts, *library_internals.SERVICE_OPTIONS]),
         ("api", list(api.opts)),

@@ -1,4 +1,4 @@
-"""The options as a reload would leave them, for checks of what goes beyond single values."""
+"""The options as a reload would leave them, for checks that go beyond single values."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from podium.library_internals import OpenOptions, Values
 
 
 class Pending:
-    """To be read as the options are; those that are not mutable stay as they were.
+    """Read like the options; options that are not mutable keep their values.
 
-    :param values: those that the reload is to put into force
+    :param values: the values that the reload is to put into force
     """
 
     def __init__(self, conf: OpenOptions, values: Values, group: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The group [periodic_tasks]: the operator's settings for tasks, in place of their authors'."""
+"""The group [periodic_tasks]: the operator's settings for tasks, which override their authors'."""
 
 import difflib
 import math
@@ -22,7 +22,7 @@ class Seconds(types.Float):
 
 
 class SecondsByTask(types.Dict):
-    """Numbers of seconds by the names of tasks; a fault is that of one of them."""
+    """Numbers of seconds by task name; a fault concerns only one entry."""
 
     def __init__(self) -> None:
         super().__init__(Seconds(), type_name="TASK:SECONDS, ...")
@@ -79,7 +79,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def no_such_task(name: str, known: Collection[str]) -> str:
-    """Return the error message for a name that no task has.
+    """Return the error message for a task name that does not exist.
 
     :param known: the names of all tasks
     """

@@ -1,6 +1,7 @@
-"""The sample config file: what people edit most comes first, and the options of logging come last.
+"""The sample config file: the options that people edit most come first, and the options of logging last.
 
-oslo-config-generator begins with [DEFAULT], in it with oslo.log, and sorts all other sections by name.
+oslo-config-generator begins with [DEFAULT], which begins with oslo.log's options, and sorts all other
+sections by name.
 """
 
 import io
@@ -15,7 +16,7 @@ _SETTINGS: Final = (
     "--namespace=podium.drivers",
     "--namespace=oslo.log",
 )
-#: Sections by how often they are edited. Those of other drivers follow them.
+#: Sections by how often they are edited. The sections of other drivers follow.
 _FIRST: Final[tuple[str, ...]] = (
     "conductor",
     "DEFAULT",
@@ -36,7 +37,7 @@ _ORIGIN: Final = re.compile(r"^#\n# From (.+)\n#$", re.MULTILINE)
 
 
 def text() -> str:
-    """Return the file, with the options of the drivers that are installed."""
+    """Return the file with the options of the installed drivers."""
     settings = cfg.ConfigOpts()
     generator.register_cli_opts(settings)
     settings(_SETTINGS, default_config_files=[], default_config_dirs=[], use_env=False)
@@ -53,7 +54,7 @@ def text() -> str:
 
 
 def _divided(heading: re.Pattern[str], text: str) -> dict[str, str]:
-    """Return what stands below each heading, by the heading's name."""
+    """Return the text below each heading, by the heading's name."""
     _, *parts = heading.split(text)
     return dict(zip(parts[::2], (body.strip("\n") for body in parts[1::2]), strict=True))
 

@@ -1,4 +1,4 @@
-"""The group [secrets]: where the keys are that encrypt secrets in the database."""
+"""The group [secrets]: the location of the keys that encrypt secrets in the database."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 from podium.conf.default import AbsolutePath
 
-#: The name of the file wherever no option names it.
+#: The file name where no option gives one.
 _NAME: Final = "podium.keys"
 
 opts: Final = [
@@ -31,7 +31,7 @@ opts: Final = [
 class KeyFile:
     """A file with keys.
 
-    :param made: whether Podium may make it where it is missing
+    :param made: whether Podium may create it if it is missing
     """
 
     path: Path
@@ -44,7 +44,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def key_file(conf: cfg.ConfigOpts, sqlite_file: Path | None) -> KeyFile | None:
-    """Return where the keys are; None for a server's database without any.
+    """Return the location of the keys; None for a server's database if no file is configured.
 
     :param sqlite_file: the file of the database, None for a server's
     """

@@ -1,6 +1,6 @@
 """The groups of named sinks: [notifications_pager] for the sink pager of [notifications] sinks.
 
-Which groups there are is known once the config files are read.
+The groups are known only after the config files have been read.
 """
 
 import contextlib
@@ -54,18 +54,18 @@ def group_of(sink: str) -> str:
 
 
 def is_of_sinks(group: str | None) -> bool:
-    """Return whether the options of a group are for sinks."""
+    """Return whether a group holds the options of sinks."""
     return group is not None and (group == _OWN or group.startswith(PREFIX))
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Register the options of the sinks that the config files name; if that is wrong, of none."""
+    """Register the options of the sinks that the config files name; none if that list is wrong."""
     for name in _names(conf):
         conf.register_opts(opts, group=group_of(name))
 
 
 def _names(conf: cfg.ConfigOpts) -> Sequence[str]:
-    with contextlib.suppress(cfg.Error, RecursionError, ValueError):  # which is reported elsewhere
+    with contextlib.suppress(cfg.Error, RecursionError, ValueError):  # reported elsewhere
         return list(conf.notifications.sinks)
     return []
 
@@ -80,7 +80,7 @@ def check(conf: cfg.ConfigOpts) -> None:
 
 
 def faults(conf: cfg.ConfigOpts) -> Iterator[tuple[str, str]]:
-    """Yield a line for each sink that cannot be delivered to, or gets nothing, with its group."""
+    """Yield a line for each sink that cannot be delivered to, or receives nothing, with its group."""
     own = conf.notifications
     names = _names(conf)
     if own.exec or own.webhook_urls:
@@ -116,7 +116,7 @@ def _nothing(conf: cfg.ConfigOpts, group: str) -> Iterator[tuple[str, str]]:
 
 
 def causes(conf: cfg.ConfigOpts, group: str) -> frozenset[str]:
-    """Return the causes of the events that the sinks of a group get.
+    """Return the causes of the events that the sinks of a group receive.
 
     :raises podium.errors.ConfigError: there are none
     """
@@ -132,7 +132,7 @@ def causes(conf: cfg.ConfigOpts, group: str) -> frozenset[str]:
 
 
 def unread(conf: cfg.ConfigOpts, section: str) -> str | None:
-    """Return what is wrong with the section of a sink that is not named; None for any other section.
+    """Return what is wrong with the section of a sink that is not listed; None for any other section.
 
     :param section: in lower case
     """

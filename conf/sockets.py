@@ -1,4 +1,4 @@
-"""Whether somebody else could have made a Unix socket that is asked without being named."""
+"""Whether somebody else could have created a Unix socket that is used without being named."""
 
 import os
 import stat
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def open_folder(path: Path) -> Path | None:
-    """Return the folder in which any user could have put the socket, or a part of its path; None for none.
+    """Return a folder in which any user could have put the socket or a part of its path; None for none.
 
-    Who may write in the folder as its owner or in its group was let in by those to whom it belongs. Above
-    it, in a folder such as /tmp, what belongs to root or to this user is kept from others.
+    Users who may write in a folder as its owner or through its group are trusted: the owner let them in. In a
+    folder such as /tmp, entries that belong to root or to this user are protected from other users.
 
-    :param path: of the socket, which need not be there
+    :param path: of the socket, which need not exist
     """
-    real = Path(os.path.realpath(path))  # no error where links lead in a circle
+    real = Path(os.path.realpath(path))  # no error for circular links
     for folder in (path.parent, real.parent):
         if _mode(folder) & stat.S_IWOTH:
             return folder
@@ -33,7 +33,7 @@ def open_folder(path: Path) -> Path | None:
 
 
 def _mode(folder: Path) -> int:
-    """Return the mode of a folder; 0 if it is not there."""
+    """Return the mode of a folder; 0 if it does not exist."""
     try:
         return folder.stat().st_mode
     except OSError:

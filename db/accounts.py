@@ -1,4 +1,4 @@
-"""Accounts of hardware with which nodes are logged in to, which several nodes may have in common."""
+"""The accounts with which Podium logs in to hardware. Several nodes may share an account."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from podium.db.models import nodes
 
 
 class Account(NamedTuple):
-    """Which entries of ``driver_info`` are what a driver logs in with.
+    """The entries of ``driver_info`` with which a driver logs in.
 
     :param username: None where there are no users
-    :param default_username: who logs in where that entry is missing
+    :param default_username: the user if that entry is missing
     """
 
     password: str
@@ -24,14 +24,14 @@ class Account(NamedTuple):
 
 
 def user_of(node: Holder, account: Account) -> str:
-    """The user that logs in to a node; empty where there is none."""
+    """The user that logs in to a node; empty if there is none."""
     return str(node.info.get(account.username or "") or account.default_username)
 
 
 def by_account(found: Mapping[int, Holder], login: Mapping[str, Account]) -> dict[str, list[Holder]]:
-    """The nodes by the account that they log in with, those with the lowest numbers first.
+    """The nodes by the account with which they log in, those with the lowest numbers first.
 
-    :param login: by driver, of those that can try a login
+    :param login: by driver, for the drivers that can try a login
     """
     accounts: dict[str, list[Holder]] = {}
     for number, node in sorted(found.items()):
@@ -43,7 +43,7 @@ def by_account(found: Mapping[int, Holder], login: Mapping[str, Account]) -> dic
 
 
 def with_neighbours(connection: sa.Connection, numbers: Iterable[int]) -> set[int]:
-    """The numbers of nodes, and of all others behind the same endpoints."""
+    """The numbers of these nodes and of all others behind the same endpoints."""
     every, places, drivers = set(numbers), set(), set()
     for chunk in chunks(sorted(every), AT_ONCE):
         its = sa.select(nodes.c.driver, nodes.c.endpoint).where(AMONG, nodes.c.endpoint.is_not(None))

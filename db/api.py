@@ -1,6 +1,6 @@
 """What people do to nodes, as functions of an open connection.
 
-The caller holds the transaction (``Database.read()`` or ``.write()``), so that several of these can be one.
+The caller holds the transaction (``Database.read()`` or ``.write()``), so that several calls can share one.
 """
 
 import random
@@ -32,7 +32,7 @@ _N = TypeVar("_N", "NodeKey", "NodeRecord")
 
 
 class NodeKey(NamedTuple):
-    """Which node it is, and which conductors own it."""
+    """Identifies a node and the conductors that may own it."""
 
     id: int
     uuid: str
@@ -42,9 +42,9 @@ class NodeKey(NamedTuple):
 
 
 class ClockSetting(NamedTuple):
-    """When Podium set the clock of the hardware of a node last.
+    """When Podium last set the clock of a node's hardware.
 
-    :param offset_before: seconds that it was ahead until then; None if nobody knows
+    :param offset_before: seconds that it was ahead until then; None if unknown
     """
 
     set_at: datetime
@@ -54,7 +54,7 @@ class ClockSetting(NamedTuple):
 class NodeRecord(NamedTuple):
     """The columns of :data:`podium.db.models.nodes`, and when the power was last read.
 
-    Without ``name_key``, and without those that tell the times of old log entries.
+    Leaves out ``name_key`` and the columns with which old log entries are dated.
     """
 
     id: int
@@ -124,19 +124,21 @@ def create_nodes(
     rows: Iterable[Mapping[str, Any]],
     progress: Callable[[int], None] | None = None,
 ) -> list[str]:
-    """Enrol nodes; all of them or, when the transaction fails, none.
+    """Enrol nodes; all of them or, if the transaction fails, none.
 
-    :param rows: at least ``name`` and ``driver`` each; what is left out is empty, a uuid is made
-    :param progress: called now and then with the number of nodes that were written since
+    :param rows: each has at least ``name`` and ``driver``; other columns are empty by default, and a uuid is
+        generated
+    :param progress: called now and then with the number of nodes written since the last call
     :returns: their UUIDs, in order
     :raises podium.errors.NodeExists: naming each name or UUID that is given twice or already taken
-    :raises podium.errors.NodeConflict: while credentials of what one of them speaks to are being changed
+    :raises podium.errors.NodeConflict: while credentials of hardware that one of the nodes uses are being
+        changed
     """
     now = clock.now(connection)
-    # Marks these rows until they have a number: taken first, the number would keep everyone else waiting.
+    # Marks these rows until they have a number: taking the number first would make everyone else wait.
     mark = -1 - random.getrandbits(62)
     rows = list(rows)
-    missing = dict.fromkeys(key for row in rows for key in row)  # one statement writes them all
+    missing = dict.fromkeys(key for row in rows for key in row)  # one statement writes all of them
     filled = [
         {
             **missing,
@@ -185,7 +187,7 @@ def create_nodes(
 
 
 def _keep_avoided(connection: sa.Connection, created: Iterable[Mapping[str, Any]]) -> None:
-    """Put new nodes of avoided subnets into their slots; nobody can avoid another one meanwhile."""
+    """Put new nodes of avoided subnets into their slots; no further subnet can be avoided meanwhile."""
     places = Places.read(connection)
     if not places:
         return
@@ -208,7 +210,7 @@ def _nobody_faster() -> Iterator[None]:
 
 
 def taken(connection: sa.Connection, column: str, values: Sequence[str]) -> list[str]:
-    """The names or UUIDs, of those given, that a node has already.
+    """Those of the given names or UUIDs that a node already has.
 
     :param column: ``name`` or ``uuid``
     """
@@ -219,7 +221,7 @@ def taken(connection: sa.Connection, column: str, values: Sequence[str]) -> list
 
 
 def count_nodes(connection: sa.Connection) -> int:
-    """How many nodes are enrolled."""
+    """The number of enrolled nodes."""
     return connection.scalar(sa.select(sa.func.count()).select_from(nodes)) or 0
 
 
@@ -232,27 +234,27 @@ def list_nodes(connection: sa.Connection, **equal: Any) -> list[NodeRecord]:
 
 
 def find_nodes(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeRecord]:
-    """The nodes with these names or UUIDs, in the order given and each once.
+    """The nodes with these names or UUIDs, in the given order and without duplicates.
 
-    :raises podium.errors.NodeNotFound: naming every one that does not exist
+    :raises podium.errors.NodeNotFound: naming every node that does not exist
     """
     return _find(connection, NodeRecord, wanted)
 
 
 def find_keys(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeKey]:
-    """As :func:`find_nodes`, where the rest of 100,000 nodes would be read for nothing."""
+    """Like :func:`find_nodes`, without reading the other columns, which for 100,000 nodes would be wasted."""
     return _find(connection, NodeKey, wanted)
 
 
 def clock_setting(connection: sa.Connection, node_uuid: str) -> ClockSetting | None:
-    """When the clock of a node's hardware was set, if it ever was so that it showed another time."""
+    """When the clock of a node's hardware was last set to another time, if ever."""
     query = sa.select(nodes.c.clock_set_at, nodes.c.clock_offset_before).where(nodes.c.uuid == node_uuid)
     row = connection.execute(query).one_or_none()
     return None if row is None or row[0] is None else ClockSetting(*row)
 
 
 def in_maintenance(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
-    """Those of some nodes that are in maintenance."""
+    """Those of the given nodes that are in maintenance."""
     found: set[int] = set()
     for chunk in chunks(ids):
         query = sa.select(nodes.c.id).where(nodes.c.id.in_(chunk), nodes.c.maintenance)
@@ -261,7 +263,7 @@ def in_maintenance(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
 
 
 def with_values(connection: sa.Connection, ids: Sequence[int], values: Mapping[str, Any]) -> set[int]:
-    """Those of some nodes that have all of these values."""
+    """Those of the given nodes that have all of these values."""
     equal = [nodes.c[name].is_not_distinct_from(value) for name, value in values.items()]
     found: set[int] = set()
     for chunk in chunks(ids):
@@ -272,7 +274,7 @@ def with_values(connection: sa.Connection, ids: Sequence[int], values: Mapping[s
 def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) -> list[_N]:
     found: dict[str, _N] = {}
     for chunk in chunks(wanted):
-        # One column after the other: for both at once PostgreSQL may look through the whole table.
+        # One column at a time: for both at once PostgreSQL may scan the whole table.
         for column in (nodes.c.name, nodes.c.uuid):
             left = [one for one in chunk if one not in found]
             if not left:
@@ -290,7 +292,7 @@ def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) ->
 
 
 def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
-    """As :func:`update_nodes`, of one node."""
+    """Like :func:`update_nodes`, for one node."""
     update_nodes(connection, {node_id: values})
 
 
@@ -301,13 +303,13 @@ def update_nodes(
     *,
     given: Collection[int] = (),
 ) -> None:
-    """Change columns of nodes, which is a change that conductors notice; of all of them or none.
+    """Change columns of nodes, all of them or none; conductors notice the change.
 
     :param changes: the new values, by the number of the node
     :param known: nodes that need not be read again, see podium.db.renewing
-    :param given: the nodes whose password somebody named, be it the one that they have: it is right
-    :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes, or its credentials
-        are in doubt and something is to change that it needs to have settled first
+    :param given: the nodes for which a person gave the password, even an unchanged one: it counts as right
+    :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes, or if its credentials
+        are in doubt and the change needs them settled first
     :raises podium.errors.NodeExists: when a new name is taken
     """
     if not changes:
@@ -353,14 +355,14 @@ def _check_names(connection: sa.Connection, names: Mapping[int, str]) -> None:
 
 
 def delete_node(connection: sa.Connection, node_id: int) -> None:
-    """As :func:`delete_nodes`, of one node."""
+    """Like :func:`delete_nodes`, for one node."""
     delete_nodes(connection, [node_id])
 
 
 def delete_nodes(connection: sa.Connection, numbers: Sequence[int], *, force: bool = False) -> None:
-    """Forget nodes, and with them their ports and what is asked of them; all of them or none.
+    """Delete nodes with their ports and the requests for them; all of them or none.
 
-    :param force: even those of which the credentials are unknown, of which nobody has the passwords then
+    :param force: also delete nodes whose credentials are unknown; their passwords are then lost
     :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
     """
     change = next_change(connection, deleted=True)

@@ -1,4 +1,4 @@
-"""Whether conductors are at work that a change of the whole database would disturb."""
+"""Whether conductors are running that a change of the whole database would disturb."""
 
 from collections.abc import Iterable
 
@@ -9,27 +9,27 @@ from podium.db import clock
 from podium.db.migrations import REVISIONS
 from podium.db.models import UTCDateTime, leases, members
 
-#: Seconds without a heartbeat after which a conductor from before the members is gone: its default.
+#: Seconds without a heartbeat after which a conductor of a version without members is gone: its default.
 _USUAL_TIMEOUT = 60.0
 
-#: As they were before there were members.
+#: The table as it was before there were members.
 _CONDUCTORS = sa.table(
     "conductors", sa.column("hostname"), sa.column("online"), sa.column("heartbeat_at", UTCDateTime())
 )
 
 
 def refuse_beside_old(connection: sa.Connection, heartbeat_timeout: float) -> None:
-    """Refuse to go on beside conductors from before there were members, which only have a heartbeat.
+    """Refuse to go on beside conductors of versions without members, which only have a heartbeat.
 
-    :param heartbeat_timeout: seconds after which one that is not heard of counts as gone
+    :param heartbeat_timeout: seconds without a heartbeat after which such a conductor counts as gone
     :raises podium.errors.ConductorsAtWork: naming them
     """
     if "online" not in [one["name"] for one in sa.inspect(connection).get_columns(_CONDUCTORS.name)]:
-        return  # they were gone when an upgrade that was broken off dropped it
+        return  # they were gone when an interrupted upgrade dropped the column
     online = sa.select(_CONDUCTORS.c.hostname, _CONDUCTORS.c.heartbeat_at).where(_CONDUCTORS.c.online)
     rows, now = connection.execute(online).all(), clock.now(connection)
     timeout = max(heartbeat_timeout, _USUAL_TIMEOUT)
-    # A time that lies ahead is of before the clock was set back, as in podium.db.conductors.
+    # A heartbeat in the future was written before the clock was set back, as in podium.db.conductors.
     ages = {row.hostname: abs((now - row.heartbeat_at).total_seconds()) for row in rows}
     alive = {host: age for host, age in ages.items() if age < timeout}
     if alive:
@@ -68,7 +68,7 @@ def hosts(connection: sa.Connection) -> list[str]:
 def refuse_beside_any(connection: sa.Connection, where: str) -> None:
     """Refuse to go on while any member has not ended.
 
-    :param where: which database it is, for people
+    :param where: the database, in words for people
     :raises podium.errors.ConductorsAtWork: naming their hosts
     """
     if found := hosts(connection):

@@ -1,7 +1,7 @@
-"""Taking the nodes of a subnet from a conductor that cannot reach it, and giving them back.
+"""Takes the nodes of a subnet from a conductor that cannot reach it, and gives them back.
 
-Each step is a transaction that moves some nodes to other slots, under the change counter, and makes a
-generation. A node that moves is taken over as one whose address was edited; see docs/conductors.md.
+Each step is a transaction that takes the change counter, moves some nodes to other slots, and makes a
+generation. A moved node is taken over like a node whose address was edited; see docs/conductors.md.
 """
 
 from collections import defaultdict
@@ -20,12 +20,12 @@ from podium.db.subnets import Avoidance, Network, Places, listed
 
 #: Nodes that one transaction moves: everybody else waits for it.
 STEP: Final = 20_000
-#: Subnets that may be avoided at a time, which bounds the number of slots.
+#: Subnets that may be avoided at the same time; this bounds the number of slots.
 MOST: Final = 64
 
 
 def avoid(database: Database, host: str, subnet: Network, step: int = STEP) -> int | None:
-    """Take the nodes of a subnet from a conductor; return how many nodes moved, None if it avoids it already.
+    """Take the nodes of a subnet from a conductor; return how many moved, None if it was avoided already.
 
     :raises podium.errors.Conflict: when too many subnets are avoided
     """
@@ -44,7 +44,7 @@ def avoid(database: Database, host: str, subnet: Network, step: int = STEP) -> i
 
 
 def unavoid(database: Database, host: str, subnet: Network, step: int = STEP) -> int | None:
-    """Give a conductor the nodes of a subnet again; return how many moved, None if it does not avoid it."""
+    """Give the nodes of a subnet back to a conductor; return how many moved, None if it does not avoid it."""
     with database.read() as connection:
         known = listed(connection)
     left = [one for one in known if (one.host, one.subnet) != (host, str(subnet))]
@@ -77,10 +77,10 @@ def _move(
     step: int,
     change: Callable[[sa.Connection], object] | None = None,
 ) -> int:
-    """Move nodes to where they belong, until none is left that does not; return how many.
+    """Move nodes until all of them are in their slots; return how many moved.
 
     :param planned: the avoided subnets, as they will be
-    :param change: makes them so, in the first transaction
+    :param change: writes the avoided subnets, in the first transaction
     """
     moved, places = 0, Places(planned)
     while True:
@@ -107,7 +107,7 @@ def _misplaced(connection: sa.Connection, places: Places) -> list[int]:
 
 
 def _place(connection: sa.Connection, places: Places, numbers: Sequence[int]) -> int:
-    """Move nodes to their slots; return how many were elsewhere."""
+    """Move nodes to their slots; return how many of them moved."""
     its = sa.select(nodes.c.id, nodes.c.uuid, nodes.c.endpoint, nodes.c.slot).where(AMONG)
     by_slot: dict[int, list[int]] = defaultdict(list)
     for chunk in chunks(numbers, AT_ONCE):

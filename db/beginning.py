@@ -1,7 +1,7 @@
-"""Power requests, as conductors carry them out; functions of an open connection.
+"""How conductors carry out power requests; functions of an open connection.
 
-A conductor finds those that are due, begins them, and has each confirmed right before a command is sent.
-podium.db.power is how requests come about, podium.db.outcomes how they end.
+A conductor finds the requests that are due, begins them, and has each confirmed right before it sends a
+command. podium.db.power creates requests, podium.db.outcomes ends them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,12 +27,12 @@ from podium.db.worker import Worker
 from podium.wording import which
 
 _OF_REQUESTS: Final = among(requests.c.id)
-#: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few
-#: requests that wait.
+#: Not the column itself: SQLite would start from its index, which finds all nodes, instead of from the few
+#: waiting requests.
 _DRIVER: Final = nodes.c.driver + ""
-#: What names the power domains of a node is no secret.
+#: The entries that name the power domains of a node are not secret.
 _EXTRA: Final = as_stored(nodes.c.extra).label("extra")
-#: Of few actions, so that few operations are looked at.
+#: Limited to few actions, so that few operations are looked up.
 _AT_FEED: Final = sa.and_(
     requests.c.action == states.POWER_CYCLE,
     sa.exists().where(operations.c.id == requests.c.operation_id, operations.c.what.startswith(AT_FEED)),
@@ -42,7 +42,7 @@ _AT_FEED: Final = sa.and_(
 class Due(NamedTuple):
     """A request that can be begun, resumed or taken over.
 
-    :param id: the node's number, as driver, endpoint, extra and reservation are the node's
+    :param id: the node's number; driver, endpoint, extra and reservation are the node's too
     :param at_feed: whether the node is a feed that is switched together with others
     """
 
@@ -62,10 +62,10 @@ class Due(NamedTuple):
 
 
 class Stagger(NamedTuple):
-    """An operation that does not begin all its requests at once, and has not begun all.
+    """A staggered operation that has not yet begun all of its requests.
 
-    :param asked_at: when it was asked for
-    :param next_at: the least ``not_before`` of the requests that wait
+    :param asked_at: when it was requested
+    :param next_at: the earliest ``not_before`` of the waiting requests
     """
 
     operation_id: int
@@ -82,16 +82,16 @@ _STAGGERED: Final = (
 
 
 def staggered(connection: sa.Connection) -> list[Stagger]:
-    """The staggered operations of which something waits, of every group and driver."""
+    """The staggered operations with waiting requests, of every group and driver."""
     return list(map(Stagger._make, connection.execute(_STAGGERED)))
 
 
-#: By staggered operation: the ``not_before`` up to which its requests are due.
+#: By staggered operation: the ``not_before`` up to which requests are due.
 Reached = Mapping[int, datetime]
 
 
 def _later(reached: Reached, is_due: bool) -> sa.ColumnElement[bool]:
-    """The condition to be a request of a staggered operation that is due, or is not due."""
+    """The condition that a request of a staggered operation is due, or is not due."""
     each = (
         sa.and_(
             requests.c.operation_id == number,
@@ -113,14 +113,14 @@ def due(
 ) -> list[Due]:
     """The requests that ``holder`` can begin, has begun, or can take over, oldest first.
 
-    It begins those of nodes in its own slots, and takes over what members that ended had begun there. One
-    that it has begun itself and does not know was cut off by an outage of the database that came just then.
+    It begins requests of nodes in its own slots, and takes over those there that ended members had begun. A
+    request that it has begun without knowing it was interrupted by an outage of the database at that moment.
 
-    A request that was not staggered is due at once, whatever time it is anywhere.
+    A request that is not staggered is due at once, whatever any clock shows.
 
-    :param drivers: those with room
-    :param limit: the most to return
-    :param after: the number of the request after which to go on
+    :param drivers: the drivers with room
+    :param limit: how many to return at most
+    :param after: the number of the request after which to continue
     """
     begins = sa.or_(requests.c.not_before <= requests.c.requested_at, _later(reached, is_due=True))
     owned = slots.c.owner == holder.incarnation
@@ -132,7 +132,7 @@ def due(
     query: sa.Select[Any] = (
         sa.select(*of_node, *of_request)
         .select_from(requests.join(nodes, ITS_NODE).outerjoin(slots, OF_NODE))
-        # The states are named once more: only so can the database use their index.
+        # The states are repeated here: only then can the database use their index.
         .where(
             requests.c.state.in_((WAITING, BEGUN)),
             sa.or_(sa.and_(*free), sa.and_(*mine), sa.and_(*left)),
@@ -147,7 +147,7 @@ def due(
 def next_due(
     connection: sa.Connection, holder: Worker, drivers: Sequence[str], reached: Reached
 ) -> float | None:
-    """Seconds until ``holder`` can begin the next request that waits for its time; None when none waits."""
+    """Seconds until ``holder`` can begin the next request that waits for its time; None if none waits."""
     if not reached:
         return None
     query: sa.Select[Any] = (
@@ -165,8 +165,8 @@ class Begun(NamedTuple):
     """A request that is under way, and its node, which is reserved for it.
 
     :param arguments: of its operation, see podium.client.calls.operations
-    :param change: the credentials that it changes, if it does
-    :param others: the requests of other nodes that end with this one, as they have the same account
+    :param change: the credentials that it changes, if any
+    :param others: the requests of other nodes that end with this one because they have the same account
     """
 
     node: OwnedNode
@@ -212,7 +212,7 @@ _LOCK_OF_REQUESTS: Final = (
 )
 
 
-#: The same with what names the node's power domains, which is expensive to read.
+#: The same with the entries that name the node's power domains, which is expensive to read.
 _LOCK_WITH_EXTRA: Final = _LOCK_OF_REQUESTS.add_columns(_EXTRA)
 
 
@@ -223,14 +223,14 @@ def begin(
     now: datetime,
     room: Room | None = None,
 ) -> list[Begun]:
-    """Reserve nodes for their requests; those that changed meanwhile are left out.
+    """Reserve nodes for their requests; requests that changed meanwhile are left out.
 
-    A request that ``holder`` has begun already is among the result, as it is, to be resumed. So is one that
-    it takes over because the member that had begun it has ended. Only the owner of a node's slot begins and
-    takes over, once its generation has settled.
+    The result includes requests that ``holder`` has already begun, unchanged, to be resumed, and requests
+    that it takes over because the member that had begun them has ended. Only the owner of a node's slot
+    begins and takes over, once its generation has settled.
 
-    :param room: what power domains leave room for, where there are limits; others are left out
-    :returns: the requests that are under way now, oldest first
+    :param room: what power domains leave room for, where there are limits; other requests are left out
+    :returns: the requests that are now under way, oldest first
     """
     all_begun: list[Begun] = []
     version = next_change(connection)
@@ -267,7 +267,7 @@ def begin(
 
 
 def _units(request_ids: Sequence[int], shared: Sequence[Sequence[int]]) -> Iterable[list[int]]:
-    """Chunks of requests in which those stand together that begin together."""
+    """Chunks of requests; requests that begin together are in the same chunk."""
     single = set(request_ids).difference(*shared)
     units = sorted([*map(list, shared), *([number] for number in single)])
     for chunk in chunks(units, AT_ONCE):
@@ -275,14 +275,14 @@ def _units(request_ids: Sequence[int], shared: Sequence[Sequence[int]]) -> Itera
 
 
 def _whole(new: list[Any], mine: Sequence[Any], shared: Sequence[Sequence[int]]) -> list[Any]:
-    """Leave out requests that begin together with others, one of which cannot begin."""
+    """Leave out requests that begin together if one of them cannot begin."""
     able = {row.request_id for row in [*new, *mine]}
     unable = {number for unit in shared if not able.issuperset(unit) for number in unit}
     return [row for row in new if row.request_id not in unable] if unable else new
 
 
 def _joined(connection: sa.Connection, begun: list[Begun], shared: Sequence[Sequence[int]]) -> list[Begun]:
-    """Put requests that end together into the first of them, with the credentials that they change."""
+    """Combine requests that end together into the first of them, with the credentials that they change."""
     if not shared:
         return begun
     by_number = {one.request_id: one for one in begun}
@@ -295,7 +295,7 @@ def _joined(connection: sa.Connection, begun: list[Begun], shared: Sequence[Sequ
 
 
 def _admitted(room: Room, rows: Sequence[Any]) -> list[Any]:
-    """Those that may begin, the oldest first; what another member had begun was counted then."""
+    """The requests that may begin, oldest first; those begun by another member were counted then."""
     return [
         row
         for row in sorted(rows, key=lambda row: row.request_id)
@@ -310,10 +310,10 @@ def mark_sent(
     now: datetime,
     repeatable: Collection[int] = (),
 ) -> set[int]:
-    """Confirm requests right before a command is sent, and record at the first one that something was.
+    """Confirm requests right before a command is sent, and record when the first command was sent.
 
-    :param repeatable: those whose command whoever goes on may send again, so that it is not recorded
-    :returns: of ``request_ids`` those that ``holder`` still has under way; for the others nothing may be sent
+    :param repeatable: requests whose command may be sent again by any member, so that it is not recorded
+    :returns: those of ``request_ids`` that ``holder`` still has under way; nothing may be sent for the others
     """
     confirmed: set[int] = set()
     its = requests.c.id, requests.c.sent_at, requests.c.action
@@ -332,6 +332,6 @@ def mark_sent(
 
 
 def note_state(connection: sa.Connection, request_id: int, holder: Worker, state: str) -> None:
-    """Write down, for the other requests of its operation, what the node of one that is under way is."""
+    """Record the node's state for a request under way, so that the other requests of its operation see it."""
     mine = requests.c.id == request_id, requests.c.holder == holder, requests.c.state == BEGUN
     connection.execute(sa.update(requests).where(*mine).values(power_state=state))

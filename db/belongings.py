@@ -1,4 +1,4 @@
-"""Ports and chassis of nodes that are enrolled many at a time."""
+"""Ports and chassis of nodes that are enrolled in bulk."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from podium.db.models import chassis, nodes, ports
 
 
 def taken_ports(connection: sa.Connection, column: str, values: Sequence[str]) -> dict[str, str]:
-    """Return the addresses, names or UUIDs, of those given, that a port has, with the name of its node."""
+    """Return those of the given addresses, names or UUIDs that a port has, with the name of its node."""
     found: dict[str, str] = {}
     for chunk in chunks(values):
         query = sa.select(ports.c[column], nodes.c.name).join(nodes, nodes.c.id == ports.c.node_id)
@@ -25,7 +25,7 @@ def taken_ports(connection: sa.Connection, column: str, values: Sequence[str]) -
 
 
 def read_ports(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the ports of some nodes, by the UUID of the node, as :func:`create_ports` takes them."""
+    """Return the ports of nodes, by the UUID of the node, as :func:`create_ports` takes them."""
     found: dict[str, list[dict[str, Any]]] = {}
     columns = ports.c.uuid, ports.c.address, ports.c.name, ports.c.record
     for chunk in chunks(uuids):
@@ -55,14 +55,14 @@ def create_ports(connection: sa.Connection, wanted: Mapping[str, Sequence[Mappin
 
 
 def delete_ports(connection: sa.Connection, uuids: Sequence[str]) -> None:
-    """Forget ports."""
+    """Delete ports."""
     for chunk in chunks(uuids):
         connection.execute(sa.delete(ports).where(ports.c.uuid.in_(chunk)))
 
 
 @contextmanager
 def nobody_faster() -> Iterator[None]:
-    """Name what happened when somebody else has written a port meanwhile.
+    """Translate the database's error if another transaction has written the same port meanwhile.
 
     :raises podium.errors.NodeConflict: instead of the database's error
     """
@@ -87,7 +87,7 @@ def read_chassis(connection: sa.Connection, uuids: Sequence[str] | None = None) 
 
 
 def create_chassis(connection: sa.Connection, wanted: Iterable[Mapping[str, Any]]) -> None:
-    """Write those chassis, each with ``uuid``, ``description`` and ``extra``, that are not there yet."""
+    """Write those of the chassis that do not exist yet, each with ``uuid``, ``description`` and ``extra``."""
     now = clock.now(connection)
     new = {row["uuid"]: {**row, "created_at": now} for row in wanted}
     there = {row["uuid"] for row in read_chassis(connection, list(new))}

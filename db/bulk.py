@@ -1,4 +1,4 @@
-"""Statements about many rows at once, in which Python only writes the rows' numbers."""
+"""Statements about many rows at once, for which Python writes only the rows' numbers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from podium.db.models import nodes, power_readings
 
 _T = TypeVar("_T")
 
-#: Rows of one statement.
+#: Rows in one statement.
 AT_ONCE: Final = 1000
 
 
@@ -21,20 +21,20 @@ def chunks(items: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
 
 
 def among(column: sa.Column[int]) -> sa.ColumnElement[bool]:
-    """The condition to be one of ``numbers``.
+    """The condition that a column is one of ``numbers``.
 
-    As digits in the statement's text: a parameter for each costs every driver more than the server needs for
-    the whole statement.
+    The numbers are written as digits into the statement's text: one parameter for each would cost every
+    driver more than the server needs for the whole statement.
     """
     return column.in_(sa.bindparam("numbers", expanding=True, literal_execute=True))
 
 
-#: To be a node of these ``numbers``.
+#: The condition that a node has one of these ``numbers``.
 AMONG: Final = among(nodes.c.id)
 
 
 def listed(numbers: Sequence[int], column: str = "id") -> str:
-    """The condition to have one of some ascending numbers, in few words where most are consecutive."""
+    """The condition that a column has one of some ascending numbers, short if most are consecutive."""
     first, last = numbers[0], numbers[-1]
     if last - first < 2 * len(numbers):
         others = sorted(set(range(first, last)).difference(numbers))
@@ -59,16 +59,16 @@ _CHECKED: Final = (
 
 
 def write_checked(connection: sa.Connection, numbers: Sequence[int], at: datetime) -> None:
-    """Write down when nodes were read: once for all that a transaction has locked, and after their rows."""
+    """Write when nodes were read: once for all nodes that a transaction has locked, and after their rows."""
     connection.execute(_CHECKED, {"numbers": numbers, "at": at})
 
 
-#: Texts that one statement writes; the databases look through them for every row.
+#: Texts that one statement writes; the databases search all of them for every row.
 _TEXTS: Final = 100
 
 
 class Texts:
-    """Writes a text of its own into a column of each of many rows."""
+    """Writes a different text into a column of each of many rows."""
 
     def __init__(self, column: sa.Column[Any]) -> None:
         self._statement = sa.text(
@@ -81,9 +81,9 @@ class Texts:
         )
 
     def write(self, connection: sa.Connection, texts: Sequence[tuple[int, str | None]]) -> None:
-        """Write texts by the numbers of their rows."""
+        """Write texts, by the numbers of their rows."""
         for chunk in chunks(texts, _TEXTS):
-            # Filled with the last one, so that one statement serves any number of texts.
+            # Padded with the last entry, so that one statement serves any number of texts.
             filled = [*chunk, *[chunk[-1]] * (_TEXTS - len(chunk))]
             values: dict[str, Any] = {f"number{place}": number for place, (number, _) in enumerate(filled)}
             values |= {f"text{place}": text for place, (_, text) in enumerate(filled)}

@@ -1,6 +1,6 @@
-"""A few nodes of a change are tried before the others, which are held until those have ended.
+"""A few nodes of a change are tried first; the others are held until those have ended.
 
-Whoever ends requests calls this in the same transaction, however they end.
+Code that ends requests calls this in the same transaction, however they end.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,12 +16,12 @@ from podium.db.operations import BEGUN, DONE, HELD, WAITING, note_progress
 
 
 def proceed(connection: sa.Connection, operation_ids: Iterable[int], version: int, now: datetime) -> None:
-    """Let the held requests of operations wait, or cancel them, if all requests before them have ended.
+    """Release or cancel the held requests of operations if all requests before them have ended.
 
-    They wait when every one of these was done. When one was not, whatever the reason, it is not known what
-    would become of the others.
+    They are released if all of these were done. If one was not, for whatever reason, the result for the
+    others is unpredictable, and they are cancelled.
 
-    :param operation_ids: operations of which requests have ended; the others do no harm
+    :param operation_ids: operations whose requests have ended; other operations do no harm
     """
     for chunk in chunks(sorted(set(operation_ids))):
         tried = sa.select(operations.c.id).where(operations.c.id.in_(chunk))
@@ -30,7 +30,7 @@ def proceed(connection: sa.Connection, operation_ids: Iterable[int], version: in
 
 
 def _has(connection: sa.Connection, operation_id: int, states: Sequence[str]) -> bool:
-    """Whether an operation has requests in one of some states."""
+    """Whether an operation has requests in one of these states."""
     some = sa.select(requests.c.id).where(requests.c.operation_id == operation_id)
     return connection.scalar(some.where(requests.c.state.in_(states)).limit(1)) is not None
 

@@ -14,7 +14,7 @@ from podium.db.operations import BEGUN, CANCELLED, HELD, NOTHING_ASKED, WAITING
 
 
 class Cancelled(NamedTuple):
-    """How many requests of an operation were cancelled, and how many were too far for it."""
+    """How many requests of an operation were cancelled, and how many had already begun or ended."""
 
     cancelled: int
     under_way: int
@@ -22,9 +22,9 @@ class Cancelled(NamedTuple):
 
 
 def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
-    """Cancel the requests of an operation that nobody has begun yet.
+    """Cancel the requests of an operation that have not begun.
 
-    :param who: user and host of the one who does
+    :param who: user and host of the person who cancels
     """
     version, now = next_change(connection), clock.now(connection)
     mine = sa.select(requests.c.id, requests.c.node_id, requests.c.state, requests.c.action)
@@ -35,7 +35,7 @@ def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
     ended = ended.values(state=CANCELLED, finished_at=now, error=f"cancelled by {who}")
     freed = sa.update(nodes).where(AMONG).values(**NOTHING_ASKED, updated_at=now, version=version)
     for chunk in chunks(waiting, AT_ONCE):
-        # While a request waits it is the one that its node knows of.
+        # While a request waits, it is the one that its node refers to.
         connection.execute(freed, {"numbers": [node for node, _ in chunk]})
         connection.execute(ended, {"numbers": [number for _, number in chunk]})
     if waiting:

@@ -1,16 +1,16 @@
 """Numbers for the changes that people and power actions make to nodes, so that nobody has to scan for them.
 
 A transaction takes the next number of ``change_counter`` and writes it as the version of every node that it
-changes. Taking it locks the counter's row until the transaction ends, so that numbers come in the order of
-commits: whoever has seen all changes up to a number finds the newer ones among the higher numbers.
+changes. Taking it locks the counter's row until the transaction ends, so that numbers follow the order of
+commits: a reader who has seen all changes up to a number finds the newer ones among the higher numbers.
 
-The order of locks is the counter first, then nodes. Changes of nodes thus wait for one another at the counter
-and never crosswise, also where one transaction changes many nodes by turns. What a sweep learned takes a
-number only where it is news for people, see podium.db.news, and never after nodes. New rows are nobody
-else's, so that an import may insert before it takes its number.
+Locks are taken on the counter first, then on nodes. So changes of nodes wait for one another at the counter
+and cannot deadlock, even if one transaction changes many nodes in turn. The results of a sweep take a number
+only if they are news for people, see podium.db.news, and never after nodes. No other transaction sees new
+rows, so an import may insert rows before it takes its number.
 
-PostgreSQL notifies those who listen on :data:`CHANNEL` when the transaction is committed, or on
-:data:`LEARNED` of what conductors learned, which is no news for them.
+When the transaction is committed, PostgreSQL notifies the listeners on :data:`CHANNEL`, or on :data:`LEARNED`
+of what conductors learned, which is not news for conductors.
 """
 
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ from podium.db.models import change_counter as counter
 from podium.db.models import task_commands
 
 _TAKEN: Final = "podium_change"
-#: On which PostgreSQL notifies of changes, of commands to tasks, and of reads that were asked for.
+#: The channel on which PostgreSQL notifies of changes, commands to tasks, and requested reads.
 CHANNEL: Final = "podium_changes"
-#: On which it notifies of what conductors learned.
+#: The channel on which it notifies of what conductors learned.
 LEARNED: Final = "podium_learned"
 
 
 class Pulse(NamedTuple):
-    """Numbers that stay the same only while nobody changes a node, a member or a slot, or asks conductors.
+    """Numbers that stay the same only while no node, member or slot changes and no conductor is asked.
 
-    :param changes: the newest change that is not only learned; no node has a higher version
+    :param changes: the newest change that was not only learned; no node has a higher version
     :param deletions: how many transactions have deleted nodes
-    :param rosters: how many transactions have changed members, or the owners of slots
+    :param rosters: how many transactions have changed members or the owners of slots
     :param newest_command: the number of the newest command to a periodic task
     :param reads: how many transactions have asked conductors to read hardware
     """
@@ -48,7 +48,7 @@ class Pulse(NamedTuple):
 
 @dataclass(slots=True)
 class _Taken:
-    """The number that a transaction has taken, kept with its connection."""
+    """The number that a transaction has taken, stored with its connection."""
 
     transaction: sa.RootTransaction | None
     number: int
@@ -60,14 +60,14 @@ class _Taken:
 def next_change(
     connection: sa.Connection, *, deleted: bool = False, roster: bool = False, learned: bool = False
 ) -> int:
-    """The number of the changes that this transaction makes, the same however often it asks.
+    """The number of the changes that this transaction makes; repeated calls return the same number.
 
-    Once for each transaction: PostgreSQL keeps every version of a row that one transaction rewrites, and
-    walks through all of them at the next.
+    The counter is written once per transaction: PostgreSQL keeps every version of a row that one transaction
+    rewrites, and walks through all of them at the next write.
 
     :param deleted: whether a node is deleted, which leaves no row to show it
-    :param roster: whether a member changes, or the owner of a slot
-    :param learned: whether it is only what a conductor learned, which is no news for conductors
+    :param roster: whether a member or the owner of a slot changes
+    :param learned: whether the change is only what a conductor learned, which is not news for conductors
     """
     transaction = connection.get_transaction()
     taken = connection.info.get(_TAKEN)
@@ -94,13 +94,13 @@ def next_change(
 
 
 def announce(connection: sa.Connection) -> None:
-    """Notify of what a conductor is asked to do, which takes no number."""
+    """Notify conductors of a request that takes no number."""
     if _notifies(connection):
         connection.execute(sa.select(_notify(CHANNEL)))
 
 
 def announce_read(connection: sa.Connection) -> None:
-    """Count that a conductor is asked to read hardware, and notify of it, in the order of commits."""
+    """Count a request to read hardware, and notify conductors of it, in the order of commits."""
     connection.execute(sa.update(counter).values(reads=counter.c.reads + 1))
     announce(connection)
 
@@ -113,10 +113,10 @@ def _notifies(connection: sa.Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
-#: While ``learned`` is the newest number, ``before`` is the newest that is not only learned. Whoever knows
-#: nothing of that and takes a number ends it.
+#: While ``learned`` is the newest number, ``before`` is the newest that is not only learned. This ends when a
+#: program that does not know ``learned`` takes a number.
 _BEFORE: Final = sa.case((counter.c.learned == counter.c.changes, counter.c.before), else_=counter.c.changes)
-#: In this order: MariaDB sees the new value of a column that it has assigned.
+#: The order matters: MariaDB sees the new value of a column that it has already assigned.
 _LEARN: Final = sa.update(counter).ordered_values(
     (
         counter.c.before,
@@ -139,11 +139,11 @@ _PULSE_TEXT: Final = str(_PULSE.compile(compile_kwargs={"literal_binds": True}))
 
 
 def pulse(connection: sa.Connection) -> Pulse:
-    """How far the changes have come."""
+    """The current pulse."""
     return Pulse(*map(int, connection.execute(_PULSE).one()))
 
 
 def peek(database: Database) -> Pulse | None:
-    """The pulse by :meth:`Database.peek`, where that is possible."""
+    """The pulse by :meth:`Database.peek`, if possible."""
     found = database.peek(_PULSE_TEXT)
     return None if found is None else Pulse(*map(int, found))

@@ -32,12 +32,12 @@ _ALL: Final = sa.select(*columns(chassis, Chassis._fields))
 _SHOWN: Final = sa.select(*map(as_sealed, columns(chassis, Chassis._fields)))
 _KEYS: Final = {name: chassis.c[name] for name in ("id", "uuid", "description", "created_at", "updated_at")}
 
-#: What pages may be sorted by.
+#: The keys by which pages may be sorted.
 SORTABLE: Final = tuple(_KEYS)
 
 
 def page(connection: sa.Connection, order: Order) -> list[Chassis] | None:
-    """Return the chassis of a page, one more if there are more; None if there is none of the marker.
+    """Return the chassis of a page, one more if there are more; None if the marker's chassis does not exist.
 
     What cannot be decrypted is shown as it is stored.
     """
@@ -51,7 +51,7 @@ def page(connection: sa.Connection, order: Order) -> list[Chassis] | None:
 def find(connection: sa.Connection, uuid: str, *, to_change: bool = False) -> Chassis | None:
     """Return a chassis; None if there is none.
 
-    :param to_change: keep others from it until the end of the transaction
+    :param to_change: lock it until the end of the transaction
     """
     query = _ALL.where(chassis.c.uuid == uuid.lower())
     row = connection.execute(query.with_for_update() if to_change else query).one_or_none()
@@ -62,7 +62,7 @@ def create(connection: sa.Connection, values: Mapping[str, Any]) -> None:
     """Write a chassis.
 
     :param values: ``uuid``, ``description`` and ``extra``
-    :raises podium.errors.NodeConflict: there is one with this UUID
+    :raises podium.errors.NodeConflict: a chassis with this UUID exists
     """
     try:
         connection.execute(sa.insert(chassis).values(**values, created_at=clock.now(connection)))
@@ -77,10 +77,10 @@ def update(connection: sa.Connection, uuid: str, values: Mapping[str, Any]) -> N
 
 
 def has_nodes(connection: sa.Connection, uuid: str) -> bool:
-    """Whether a node is noted to be in a chassis."""
+    """Whether a node records that it is in a chassis."""
     return connection.scalar(sa.select(nodes.c.id).where(nodes.c.chassis_uuid == uuid).limit(1)) is not None
 
 
 def delete(connection: sa.Connection, uuid: str) -> None:
-    """Forget a chassis."""
+    """Delete a chassis."""
     connection.execute(sa.delete(chassis).where(chassis.c.uuid == uuid))

@@ -1,4 +1,4 @@
-"""Whether nodes are free to be changed: who has reserved them, and for what."""
+"""Whether nodes may be changed: who has reserved them, and for what."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from podium.db.worker import Worker
 
 
 class Claim(NamedTuple):
-    """What is known of a node that somebody wants to change: who has it, and for what."""
+    """Who has reserved a node that is to be changed, and for what."""
 
     id: int
     uuid: str
@@ -30,12 +30,12 @@ class Claim(NamedTuple):
     credentials_in_doubt: bool | None
 
 
-#: To be given to statements that select claims.
+#: For statements that select claims.
 CLAIM: Final = columns(nodes, Claim._fields)
 
 
 def lock(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Claim]:
-    """Keep others from nodes until the end of the transaction; the nodes by number.
+    """Lock nodes until the end of the transaction; return them by number.
 
     :raises podium.errors.NodeConflict: when a conductor has reserved one of them
     :raises podium.errors.NodeNotFound: when one of them was deleted
@@ -54,7 +54,7 @@ def lock(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Claim]:
 
 
 def in_doubt(node: Claim) -> str:
-    """Why nobody but who settles it may speak to a node of which the credentials are unknown."""
+    """Why a node with unknown credentials may only be used to settle them."""
     return (
         f"{node.name}: which password its BMC has is unknown since the last change; settle that first:"
         f" podium credential settle {node.name}"
@@ -62,7 +62,7 @@ def in_doubt(node: Claim) -> str:
 
 
 def refusal(node: Any) -> str:
-    """Why a node that is reserved cannot be changed, in one line.
+    """Why a reserved node cannot be changed, in one line.
 
     :param node: with the attributes of a :class:`Claim`
     """

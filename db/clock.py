@@ -1,6 +1,6 @@
-"""The clock of the database, by which everything is dated that several hosts read.
+"""The clock of the database, which dates everything that several hosts read.
 
-A server has a clock of its own, and no other host's time is compared with it. SQLite has none: there the
+A server has its own clock, and the time of no other host is compared with it. SQLite has none: there the
 clock is that of the only host that uses the file.
 """
 
@@ -11,20 +11,20 @@ import sqlalchemy as sa
 
 from podium.db import models
 
-#: The present moment as naive UTC with microseconds; in PostgreSQL not that of the transaction's beginning.
+#: The current time as naive UTC with microseconds; in PostgreSQL not the start of the transaction.
 _NOW: Final = {
     "postgresql": sa.text("SELECT clock_timestamp() AT TIME ZONE 'UTC'"),
     "mysql": sa.text("SELECT UTC_TIMESTAMP(6)"),
     "mariadb": sa.text("SELECT UTC_TIMESTAMP(6)"),
 }
 
-#: Seconds by which a time may lie ahead of the database's clock without being wrong: conductors learn the
-#: clock every few seconds, and count on by themselves.
+#: Seconds by which a time may be ahead of the database's clock without being wrong: conductors learn the
+#: clock every few seconds, and count on by themselves in between.
 AHEAD: Final = 5.0
 
 
 def now(connection: sa.Connection) -> datetime:
-    """The present moment by the database's clock."""
+    """The current time by the database's clock."""
     asked = _NOW.get(connection.dialect.name)
     if asked is None:
         return models.utcnow()
@@ -33,7 +33,7 @@ def now(connection: sa.Connection) -> datetime:
 
 
 def later(moment: datetime, seconds: float) -> datetime:
-    """A moment so many seconds later, negative ones for earlier; at most the last that has a date."""
+    """A time this many seconds later (earlier if negative); at most the latest possible date."""
     try:
         return moment + timedelta(seconds=seconds)
     except OverflowError:
@@ -41,6 +41,6 @@ def later(moment: datetime, seconds: float) -> datetime:
 
 
 def age(moment: datetime, now: datetime) -> float | None:
-    """Seconds since a moment, never negative; None when it lies ahead: the clock was set back since."""
+    """Seconds since a time, never negative; None if it is in the future because the clock was set back."""
     passed = (now - moment).total_seconds()
     return None if passed < -AHEAD else max(passed, 0.0)

@@ -1,4 +1,4 @@
-"""The daemons on a database and how their periodic tasks fare, as functions of an open connection."""
+"""The daemons on a database and the state of their periodic tasks, as functions of an open connection."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,10 +19,10 @@ from podium.node_ranges import natural
 
 
 def begin(connection: sa.Connection, hostname: str, workers: int) -> None:
-    """Record that a run of a daemon begins, and hold its row until this transaction ends.
+    """Record that a daemon starts, and lock its row until this transaction ends.
 
-    :param workers: how many processes it has; of those that it no longer has, tasks and figures are forgotten
-    :raises oslo_db.exception.DBDuplicateEntry: when another transaction has made the row just now
+    :param workers: its number of processes; tasks and figures of workers that it no longer has are deleted
+    :raises oslo_db.exception.DBDuplicateEntry: when another transaction has just created the row
     """
     here = conductors.c.hostname == hostname
     values = {"workers": workers, "started_at": clock.now(connection)}
@@ -37,10 +37,11 @@ class ConductorRecord(NamedTuple):
     """A daemon, see :data:`podium.db.models.conductors`, and its workers, see podium.db.members.
 
     :param drivers: of its workers, or of the last that ended
-    :param groups: that it serves, its own first, and those that it serves while nobody else does
-    :param online: whether a worker has not ended
-    :param frozen_at: since when nothing is enforced in the whole fleet, as ``frozen_reason`` is why
-    :param heartbeat_at: when a worker was last heard of
+    :param groups: the groups that it serves, its own first, then those that it serves while no other
+        conductor does
+    :param online: whether any worker has not ended
+    :param frozen_at: since when nothing is enforced in the whole fleet; ``frozen_reason`` is why
+    :param heartbeat_at: the last heartbeat of any worker
     :param age: seconds since then when this was read, by the database's clock
     """
 
@@ -57,21 +58,21 @@ class ConductorRecord(NamedTuple):
     groups: list[str]
 
     def serves(self, driver: str, group: str) -> bool:
-        """Whether nodes with this driver in this conductor group may be its own."""
+        """Whether nodes with this driver in this conductor group may be owned by it."""
         return driver in self.drivers and group in self.groups
 
     def is_alive(self, heartbeat_timeout: float) -> bool:
-        """Whether it was heard of within ``heartbeat_timeout`` seconds and has not left.
+        """Whether its last heartbeat is at most ``heartbeat_timeout`` seconds old and it has not left.
 
-        For people to read: nothing is decided by it.
+        For people to read: no decision depends on it.
         """
         return self.online and is_fresh(self.age, heartbeat_timeout)
 
 
 def is_fresh(age: float, timeout: float) -> bool:
-    """Whether what is renewed every few seconds is.
+    """Whether something that is renewed every few seconds is up to date.
 
-    What lies further ahead than that was written before the database's clock was set back, and not since.
+    A time that is further ahead was written before the database's clock was set back, and not renewed since.
 
     :param age: seconds, by the database's clock
     """
@@ -97,12 +98,12 @@ _WORKERS: Final = (
 
 
 def list_conductors(connection: sa.Connection) -> list[ConductorRecord]:
-    """Every conductor that ever ran on this database, in order of host name."""
+    """Every conductor that ever ran on this database, ordered by host name."""
     return sorted(_records(connection, _CONDUCTORS), key=lambda one: natural(one.hostname))
 
 
 def find(connection: sa.Connection, hostname: str) -> ConductorRecord | None:
-    """The conductor with that host name, None when it never ran on this database."""
+    """The conductor with this host name; None if it never ran on this database."""
     return next(iter(_records(connection, _CONDUCTORS.where(conductors.c.hostname == hostname))), None)
 
 
@@ -115,7 +116,7 @@ def _records(connection: sa.Connection, query: sa.Select[Any]) -> list[Conductor
 
 
 def _record(row: sa.Row[Any], its: Sequence[Any], now: datetime) -> ConductorRecord:
-    """Make a record of a conductor's row and those of its workers that have not ended, or the last one."""
+    """Make a record from a conductor's row and its workers that have not ended, or the last that ended."""
     unended = [worker for worker in its if worker.ended_at is None]
     heard = [worker.renewed_at or worker.ended_at or worker.started_at for worker in unended or its]
     heartbeat_at = max(heard, default=row.started_at)
@@ -133,7 +134,7 @@ def _record(row: sa.Row[Any], its: Sequence[Any], now: datetime) -> ConductorRec
 
 
 def save_figures(connection: sa.Connection, worker: Worker, figures: Figures) -> None:
-    """Write down the figures of one worker, in the place of those before."""
+    """Replace the stored figures of one worker."""
     values = {"statistics": figures.to_json(), "updated_at": clock.now(connection)}
     mine = figures_of_workers.c.conductor == worker.host, figures_of_workers.c.worker == worker.index
     if not connection.execute(sa.update(figures_of_workers).where(*mine).values(values)).rowcount:
@@ -143,7 +144,7 @@ def save_figures(connection: sa.Connection, worker: Worker, figures: Figures) ->
 
 
 class WorkerFigures(NamedTuple):
-    """The figures that one worker wrote down last.
+    """The figures that a worker last wrote.
 
     :param age: seconds since then when they were read, by the database's clock
     """
@@ -155,7 +156,7 @@ class WorkerFigures(NamedTuple):
 
 
 def figures(connection: sa.Connection, conductor: str) -> list[WorkerFigures]:
-    """The figures of each worker of a conductor, in order of worker."""
+    """The figures of each worker of a conductor, ordered by worker."""
     query = sa.select(*columns(figures_of_workers, ("worker", "statistics", "updated_at")))
     query = query.where(figures_of_workers.c.conductor == conductor).order_by(figures_of_workers.c.worker)
     rows, now = connection.execute(query).all(), clock.now(connection)
@@ -167,7 +168,7 @@ def figures(connection: sa.Connection, conductor: str) -> list[WorkerFigures]:
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """How one periodic task fares; seconds, and counts since it was first seen."""
+    """The state of a periodic task: seconds, and counts since it was first seen."""
 
     task: str
     state: str
@@ -183,7 +184,7 @@ class TaskReport:
 
 @dataclass(frozen=True, slots=True)
 class ConductorTask(TaskReport):
-    """How one periodic task fares in all workers of a conductor."""
+    """The state of a periodic task in all workers of a conductor."""
 
     conductor: str
     switched_off: bool
@@ -191,12 +192,12 @@ class ConductorTask(TaskReport):
 
 _FIELDS: Final = TaskReport.__slots__
 
-#: The states of a task, the one to look at first before the others.
+#: The states of a task, the most urgent first.
 _WORST_FIRST: Final = ("late", "failing", "slowed", "running", "idle", "disabled")
 
 
 def save_tasks(connection: sa.Connection, worker: Worker, reports: Sequence[TaskReport]) -> None:
-    """Write down how tasks fare in one worker, new ones included."""
+    """Write the state of tasks in one worker, including new tasks."""
     for report in reports:
         values = {field: getattr(report, field) for field in _FIELDS}
         mine = _of_worker(worker) & (tasks.c.task == report.task)
@@ -206,13 +207,13 @@ def save_tasks(connection: sa.Connection, worker: Worker, reports: Sequence[Task
 
 
 def forget_tasks(connection: sa.Connection, worker: Worker, names: Sequence[str]) -> None:
-    """Delete the reports on a worker's tasks, apart from the named ones."""
+    """Delete the reports on a worker's tasks, except the named ones."""
     gone = _of_worker(worker) & tasks.c.task.not_in(names)
     connection.execute(sa.delete(tasks).where(gone))
 
 
 def list_tasks(connection: sa.Connection) -> list[ConductorTask]:
-    """The periodic tasks of all conductors, each conductor's workers as one, in order of name."""
+    """The periodic tasks of all conductors, ordered by name; the workers of a conductor are combined."""
     its = sa.and_(leases.c.host == tasks.c.conductor, leases.c.worker == tasks.c.worker)
     query = sa.select(tasks, leases.c.member_id).select_from(tasks.outerjoin(leases, its))
     query = query.order_by(tasks.c.task, tasks.c.conductor, tasks.c.worker)
@@ -225,7 +226,7 @@ def list_tasks(connection: sa.Connection) -> list[ConductorTask]:
 
 
 def _together(rows: Sequence[sa.Row[Any]], switched_off: bool) -> ConductorTask:
-    # What a worker did that has ended, it does no longer.
+    # Reports of ended workers are out of date.
     living = [row for row in rows if row.member_id is not None] or rows
     return ConductorTask(
         task=rows[0].task,
@@ -252,7 +253,7 @@ def _greatest(values: Iterable[Any]) -> Any:
 
 
 def reports(connection: sa.Connection, worker: Worker) -> dict[str, TaskReport]:
-    """How the tasks of a worker fared, by name."""
+    """The reports on the tasks of a worker, by name."""
     rows = connection.execute(sa.select(tasks).where(_of_worker(worker)))
     return {row.task: TaskReport(**{field: getattr(row, field) for field in _FIELDS}) for row in rows}
 

@@ -1,7 +1,7 @@
-"""Moves everything from one database to another one, of the same or of another kind.
+"""Copies everything from one database to another, of the same or of another kind.
 
-Until the last row was compared the target says that it is incomplete, in the place of its revision, so that
-no program takes it for whole. The source is only read, as it was at one moment.
+Until the last row has been compared, the target has a mark for an incomplete copy in place of its revision,
+so that no program takes it for complete. The source is only read, as it was at one moment.
 """
 
 import json
@@ -21,11 +21,11 @@ from podium.db.sealed import as_stored
 
 #: Rows that are in memory at a time, and in one transaction of the target.
 _AT_ONCE: Final = 1000
-#: A statement that reads a table lasts until its last row was written.
+#: The statement that reads a table lasts until the table's last row has been written.
 _LIMITS: Final = Limits(connect=5, statement=36_000, silence=600, lost=60, lock=10)
 _VERSION: Final = "alembic_version"
 
-#: Called with what is done, "copying" or "checking", how many rows so far, and of how many.
+#: Called with the step, "copying" or "checking", the number of rows so far, and their total.
 Report = Callable[[str, int, int], None]
 
 
@@ -35,7 +35,7 @@ def copy(source: Database, target: Database, report: Report) -> dict[str, int]:
     :param target: is empty, or has an empty schema
     :returns: the number of rows by table
     :raises podium.errors.ConductorsAtWork: while a conductor works on one of them
-    :raises podium.errors.DatabaseError: when there is something in the target, or the copy failed
+    :raises podium.errors.DatabaseError: if the target is not empty, or the copy failed
     """
     _check(source, target)
     with ExitStack() as stack:
@@ -56,14 +56,14 @@ def copy(source: Database, target: Database, report: Report) -> dict[str, int]:
 
 _TABLES: Final = metadata.sorted_tables
 _NUMBERED: Final = [table for table in _TABLES if table.dialect_options["sqlite"]["autoincrement"]]
-#: Those that have a row from the beginning, whose id is 1.
+#: Tables that have a row from the beginning, whose id is 1.
 _OF_ONE_ROW: Final = {
     table.name for table in _TABLES if table not in _NUMBERED and table.primary_key.columns.keys() == ["id"]
 }
 
 
 def _check(source: Database, target: Database) -> None:
-    """Refuse what must not be copied, or written to."""
+    """Refuse a source that must not be copied or a target that must not be written."""
     if source.url == target.url:
         raise errors.ConfigError(f"{target.where} is the configured database itself")
     if remark := schema.check(source):
@@ -86,7 +86,7 @@ def _check(source: Database, target: Database) -> None:
 
 
 def _has_rows(connection: sa.Connection, name: str) -> bool:
-    """Whether a table has more than in an empty schema; always so if it is not one of Podium's."""
+    """Whether a table has more rows than in an empty schema; always true for a table that is not Podium's."""
     if name == _VERSION or name in _OF_ONE_ROW:
         return False
     table = metadata.tables.get(name)
@@ -100,7 +100,7 @@ def _set_revision(target: Database, revision: str) -> None:
 
 @contextmanager
 def _told_incomplete(source: Database, target: Database) -> Iterator[None]:
-    """Add to an error what has become of the databases."""
+    """Add the state of the databases to an error."""
     try:
         yield
     except Exception as error:
@@ -139,7 +139,7 @@ def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[Iterator[Seque
     """Every row of a table in chunks, in an order that is the same in all databases."""
     columns = [as_stored(column).label(column.name) for column in table.c]
     order: list[sa.ColumnElement[Any]] = [*table.primary_key.columns]
-    if connection.dialect.name == "postgresql":  # the others compare bytes already
+    if connection.dialect.name == "postgresql":  # the others compare bytes anyway
         order = [
             sa.collate(column, "C") if isinstance(column.type, sa.String) else column
             for column in table.primary_key.columns
@@ -150,14 +150,14 @@ def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[Iterator[Seque
 
 
 def _as_written(table: sa.Table) -> sa.TableClause:
-    """A table without Podium's own types, so that values are written as they were stored."""
+    """A table without Podium's own types, so that values are copied as they are stored."""
     return sa.table(table.name, *(sa.column(column.name, as_stored(column).type) for column in table.c))
 
 
 def _copy_rows(connection: sa.Connection, target: Database, add: Callable[[int], None]) -> None:
     for table in _TABLES:
         with target.write() as writing:
-            writing.execute(sa.delete(table))  # of what an empty schema has
+            writing.execute(sa.delete(table))  # the rows of an empty schema
         with _rows(connection, table) as chunks:
             for rows in chunks:
                 values = [dict(row._mapping) for row in rows]
@@ -181,7 +181,7 @@ def _naming(table: sa.Table, first: sa.Row[Any], last: sa.Row[Any]) -> Iterator[
 def _compare(connection: sa.Connection, target: Database, add: Callable[[int], None]) -> None:
     """Read both databases again, side by side.
 
-    :raises podium.errors.DatabaseError: for the first row that is not the same in both
+    :raises podium.errors.DatabaseError: for the first row that differs
     """
     with target.snapshot() as copied:
         for table in _TABLES:
@@ -195,7 +195,7 @@ def _compare(connection: sa.Connection, target: Database, add: Callable[[int], N
 
 
 def _exact(row: sa.Row[Any]) -> list[Any]:
-    """The values of a row in which 1, 1.0 and true differ, also inside of JSON."""
+    """The values of a row, with 1, 1.0 and true distinguished, also inside JSON."""
     return [json.dumps(one, sort_keys=True) if isinstance(one, dict | list) else one for one in row]
 
 
@@ -211,7 +211,7 @@ def _check_unchanged(source: Database, before: changes.Pulse) -> None:
 
 
 def _copy_counters(connection: sa.Connection, target: Database) -> None:
-    """Continue the numbers of rows above those that were ever given, deleted rows included."""
+    """Continue the row numbers above the highest ever given, including deleted rows."""
     for table in _NUMBERED:
         given = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
         query = _COUNTERS[connection.dialect.name].format(table.name)
@@ -225,14 +225,14 @@ _MARIADB_COUNTER: Final = (
     "SELECT auto_increment - 1 FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND table_name = '{0}'"
 )
-#: How each kind says the highest number that it has given to a row of a table,
+#: How each kind of database reports the highest row number that it has given in a table,
 _COUNTERS: Final = {
     "sqlite": "SELECT seq FROM sqlite_sequence WHERE name = '{0}'",
     "postgresql": "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {0}_id_seq",
     "mysql": _MARIADB_COUNTER,
     "mariadb": _MARIADB_COUNTER,
 }
-#: and is made to continue above it.
+#: and how it is made to continue above it.
 _CONTINUED: Final = {
     "sqlite": (
         "DELETE FROM sqlite_sequence WHERE name = '{0}'",

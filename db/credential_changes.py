@@ -1,18 +1,18 @@
-"""Changes of credentials beside the requests that carry them out, as functions of an open connection.
+"""Changes of credentials, in addition to the requests that carry them out; functions of an open connection.
 
-Each request has a row of its own, of which the states are
+Each such request has a row in ``credential_changes``, with one of these states:
 
-    asked     the hardware was sent nothing
+    asked     nothing was sent to the hardware
     sent      the hardware may have the new or the old credentials
     in force  the node has the new ones
     kept      the node has the old ones
     unknown   neither was proved
-    given     neither was proved, and then a person said what the node has
+    given     neither was proved, and then a person gave the node's credentials
 
-From ``sent`` on it is not known which of the two the hardware has, until a login proves one of them. Nothing
-but such a proof changes ``driver_info``, in the transaction that ends the request.
+From ``sent`` on it is unknown which of the two the hardware has, until a login proves one of them. Only such
+a proof changes ``driver_info``, in the transaction that ends the request.
 
-Nodes whose hardware has one account in common are changed together: their rows have the same operation and
+Nodes whose hardware shares an account are changed together: their rows have the same operation and
 ``endpoint``, and their requests begin and end in the same transactions.
 """
 
@@ -39,13 +39,14 @@ KEPT: Final = "kept"
 UNKNOWN: Final = "unknown"
 GIVEN: Final = "given"
 
-#: Seconds after a second refused login in which no other is tried. BMCs count over less, most over minutes.
+#: Seconds after a second refused login during which no other is tried. BMCs count over shorter periods, most
+#: over minutes.
 PAUSE: Final = 600.0
 
-#: The ``fault`` of a node whose credentials are unknown, for people. That nobody logs in there, because
-#: hardware locks accounts, is due to ``credentials_in_doubt``, which maintenance does not touch.
+#: The ``fault`` of a node whose credentials are unknown, for people. ``credentials_in_doubt``, which
+#: maintenance does not affect, prevents logins there, because hardware locks accounts.
 FAULT: Final = "credentials unknown"
-#: The reason of its maintenance, where nobody had put it there for another one.
+#: The reason of its maintenance, unless a person had already put it there for another reason.
 REASON: Final = "which password its BMC has is unknown; see: podium credential settle"
 
 _OF_CHANGES: Final = among(changes.c.request_id)
@@ -75,7 +76,7 @@ class Change(NamedTuple):
 
     @property
     def account(self) -> tuple[int, str | int]:
-        """What it changes: requests with the same one begin and end together."""
+        """The account that it changes: requests for the same account begin and end together."""
         return _account(self)
 
     def __repr__(self) -> str:
@@ -86,7 +87,7 @@ _CHANGES: Final = sa.select(*columns(changes, Change._fields)).where(_OF_CHANGES
 
 
 def of_requests(connection: sa.Connection, request_ids: Sequence[int]) -> dict[int, Change]:
-    """The credentials of requests, by the request's number; requests for the power are left out."""
+    """The credentials of requests, by the request's number; power requests are left out."""
     return {
         row.request_id: Change._make(row)
         for chunk in chunks(sorted(request_ids), AT_ONCE)
@@ -102,7 +103,7 @@ _OPEN: Final = (
 
 
 def together(connection: sa.Connection, request_ids: Sequence[int]) -> list[list[int]]:
-    """Which open requests change the same account, each in ascending order; only those of credentials."""
+    """Groups of open requests that change the same account, in ascending order; only for credentials."""
     found: dict[tuple[int, str | int], set[int]] = {}
     for chunk in chunks(sorted(request_ids), AT_ONCE):
         for row in connection.execute(_OPEN.where(_OF_CHANGES), {"numbers": chunk}):
@@ -128,21 +129,21 @@ def _with_account(
 
 
 def note_sent(connection: sa.Connection, request_ids: Sequence[int]) -> None:
-    """Note of changes on the hardware that it may have the new credentials from now on."""
+    """Record that the hardware may have the new credentials from now on, for changes on the hardware."""
     asked = changes.c.on_bmc, changes.c.state == ASKED
     sent = sa.update(changes).where(_OF_CHANGES, *asked).values(state=SENT)
     connection.execute(sent, {"numbers": request_ids})
 
 
 def note_refused(connection: sa.Connection, request_ids: Sequence[int], count: int) -> None:
-    """Note of requests of one account how many logins were refused in a row, the last of them just now."""
+    """Record for requests of one account how many logins in a row were refused, the last one now."""
     at = clock.now(connection) if count else None
     noted = sa.update(changes).where(_OF_CHANGES).values(refused_logins=count or None, refused_at=at)
     connection.execute(noted, {"numbers": request_ids})
 
 
 def lately_refused(connection: sa.Connection, numbers: Collection[int]) -> dict[int, tuple[int, datetime]]:
-    """Of which nodes a change ended with refused logins that a BMC may still count: how many, and when."""
+    """By node, refused logins of ended changes that a BMC may still count: how many, and when."""
     since = clock.later(clock.now(connection), -PAUSE)
     its = columns(changes, ("node_id", "refused_logins", "refused_at"))
     query = sa.select(*its).where(changes.c.refused_at > since).order_by(changes.c.request_id)
@@ -154,8 +155,8 @@ def lately_refused(connection: sa.Connection, numbers: Collection[int]) -> dict[
 
 
 def let_go(connection: sa.Connection, request_ids: Sequence[int], now: datetime) -> None:
-    """Note of requests that ended before they had begun what is known of the credentials."""
-    for state, now_is in ((ASKED, KEPT), (SENT, UNKNOWN)):  # one that is sent was to be settled
+    """Record the state of the credentials for requests that ended before they began."""
+    for state, now_is in ((ASKED, KEPT), (SENT, UNKNOWN)):  # one in SENT was to be settled
         ended = sa.update(changes).where(_OF_CHANGES, changes.c.state == state)
         for chunk in chunks(sorted(request_ids), AT_ONCE):
             connection.execute(ended.values(state=now_is, settled_at=now), {"numbers": chunk})
@@ -164,7 +165,7 @@ def let_go(connection: sa.Connection, request_ids: Sequence[int], now: datetime)
 def cancel_replaced(
     connection: sa.Connection, request_ids: Sequence[int], version: int, now: datetime
 ) -> None:
-    """Note of requests that were replaced, and cancel those of nodes that share the account with one."""
+    """Record that requests were replaced, and cancel the requests of nodes that share an account with one."""
     let_go(connection, request_ids, now)
     replaced: dict[tuple[int, str | int], str] = {}
     names = sa.select(changes.c.operation_id, changes.c.endpoint, requests.c.node_name)
@@ -182,7 +183,7 @@ def cancel_replaced(
 def cancel(
     connection: sa.Connection, request_ids: Sequence[int], why: str, version: int, now: datetime
 ) -> None:
-    """Cancel requests that nobody has begun."""
+    """Cancel requests that have not begun."""
     ended = sa.update(requests).where(_OF_REQUESTS)
     ended = ended.values(state=CANCELLED, finished_at=now, error=why)
     its = nodes.c.power_request_id.in_(sa.bindparam("numbers", expanding=True, literal_execute=True))
@@ -201,10 +202,10 @@ _NODES: Final = sa.select(nodes.c.id, nodes.c.driver_info, *_STANDING)
 def settle(
     connection: sa.Connection, ended: Mapping[int, str], version: int, now: datetime
 ) -> dict[int, Change]:
-    """Write what became of the credentials of requests that end; the nodes are locked.
+    """Write the result of the credential changes of ending requests; the nodes are locked.
 
     :param ended: in force, kept or unknown, by the request's number
-    :returns: the changes as they were
+    :returns: the changes as they were before
     """
     found = of_requests(connection, list(ended))
     infos = {
@@ -223,7 +224,7 @@ def settle(
                 "updated_at": now,
             }
         elif state == KEPT and change.state == SENT and not isinstance(change.old, Unreadable):
-            # A person may have given it others since.
+            # A person may have set others since.
             values["driver_info"] = with_entries(row.driver_info, change.old)
         if state == UNKNOWN:
             values |= _in_doubt(row)
@@ -237,7 +238,7 @@ def settle(
 
 
 def _in_doubt(row: Any) -> dict[str, Any]:
-    """What is written to a node when its credentials become unknown; maintenance of others stays theirs."""
+    """What is written to a node whose credentials become unknown; maintenance set by others stays theirs."""
     values: dict[str, Any] = {"credentials_in_doubt": True}
     if row.fault in (None, POWER_FAILURE):
         values["fault"] = FAULT
@@ -247,7 +248,7 @@ def _in_doubt(row: Any) -> dict[str, Any]:
 
 
 def well_again(row: Any) -> dict[str, Any]:
-    """What is written to a node whose credentials were unknown; maintenance of others stays theirs."""
+    """What is written to a node whose credentials were unknown; maintenance set by others stays theirs."""
     values: dict[str, Any] = {"credentials_in_doubt": False}
     if row.fault == FAULT:
         values["fault"] = None
@@ -257,17 +258,17 @@ def well_again(row: Any) -> dict[str, Any]:
 
 
 def with_entries(info: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
-    """A ``driver_info`` with other entries; those that are None are left out."""
+    """A ``driver_info`` with these entries replaced; entries that are None are left out."""
     return {name: value for name, value in {**info, **entries}.items() if value is not None}
 
 
 def entries(info: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Entries of a ``driver_info``, None for those that it lacks."""
+    """Entries of a ``driver_info``; None for missing entries."""
     return {name: info.get(name) for name in names}
 
 
 def open_of(connection: sa.Connection, numbers: Collection[int], *which: str) -> dict[int, Change]:
-    """The changes of nodes that are in one of some states, by the node's number; of each its newest."""
+    """The newest change of each node among those in one of these states, by the node's number."""
     query = sa.select(*columns(changes, Change._fields)).where(changes.c.state.in_(which))
     query = query.order_by(changes.c.request_id)
     return {
@@ -278,7 +279,7 @@ def open_of(connection: sa.Connection, numbers: Collection[int], *which: str) ->
 
 
 def in_doubt(connection: sa.Connection, numbers: Sequence[int]) -> list[str]:
-    """The names of those of some nodes of which the credentials are unknown."""
+    """The names of those of the given nodes whose credentials are unknown."""
     query = sa.select(nodes.c.name).where(nodes.c.credentials_in_doubt.is_(True)).order_by(nodes.c.name_key)
     return [
         name for chunk in chunks(numbers) for name in connection.scalars(query.where(nodes.c.id.in_(chunk)))
@@ -286,15 +287,15 @@ def in_doubt(connection: sa.Connection, numbers: Sequence[int]) -> list[str]:
 
 
 def forget(connection: sa.Connection, numbers: Sequence[int]) -> None:
-    """Delete the changes of nodes that are deleted."""
+    """Delete the changes of deleted nodes."""
     for chunk in chunks(numbers):
         connection.execute(sa.delete(changes).where(changes.c.node_id.in_(chunk)))
 
 
 def prune(connection: sa.Connection, before: datetime) -> int:
-    """Delete changes that were settled before a moment, with the credentials in them.
+    """Delete changes that were settled before a moment, with their credentials.
 
-    One that is unknown stays, as does one that is open.
+    Changes that are unknown or open stay.
     """
     old = retention.is_old(connection, changes.c.request_id, changes.c.settled_at, before)
     settled = changes.c.state.in_((IN_FORCE, KEPT, GIVEN))
@@ -302,13 +303,13 @@ def prune(connection: sa.Connection, before: datetime) -> int:
 
 
 def drivers(connection: sa.Connection, operation_id: int) -> list[str]:
-    """The drivers that the nodes of an operation had when it was asked for."""
+    """The drivers that the nodes of an operation had when it was requested."""
     its = sa.select(changes.c.driver).distinct().where(changes.c.operation_id == operation_id)
     return sorted(connection.scalars(its))
 
 
 def accounts(connection: sa.Connection, operation_id: int) -> int:
-    """How many accounts an operation changes: nodes that share one count once."""
+    """How many accounts an operation changes: nodes that share an account count once."""
     own = sa.func.count() - sa.func.count(changes.c.endpoint)
     shared = sa.func.count(changes.c.endpoint.distinct())
     return connection.scalar(sa.select(own + shared).where(changes.c.operation_id == operation_id)) or 0

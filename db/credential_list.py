@@ -1,4 +1,4 @@
-"""How old the credentials of nodes are, as people list them: a function of an open connection."""
+"""The age of the credentials of nodes, as people list them: a function of an open connection."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,12 +19,12 @@ from podium.wording import which
 class Credentials(NamedTuple):
     """The credentials of a node.
 
-    :param changed_at: when they were last given; None for a node of before that was recorded
-    :param expire_at: by when a person wants them changed
+    :param changed_at: when they were last given; None for a node from before that was recorded
+    :param expire_at: when a person wants them changed
     :param state: asked, sent or unknown while a change is not settled; None otherwise
-    :param info: the ``driver_info``, in which secrets are not opened
-    :param operation_id: the operation of that change; otherwise that by which the node has its credentials,
-        while it can be undone
+    :param info: the ``driver_info`` with encrypted secrets
+    :param operation_id: the operation of that change; otherwise the operation that gave the node its
+        credentials, as long as it can be undone
     """
 
     id: int
@@ -65,14 +65,14 @@ def list_credentials(
 ) -> list[Credentials]:
     """The credentials of nodes that meet every condition, in natural order.
 
-    :param numbers: only of these nodes
-    :param drivers: only of nodes with these drivers
-    :param changed_before: only those last given before that, or it is not known when
-    :param expire_before: only those that a person wants changed by then
-    :param unsettled: only those of which a change is asked for, under way, or ended as unknown
-    :param lost: only those that may lack a secret, which was lost with its key
-    :param limit: how many at the most
-    :param after: the place that they follow, see podium.db.name_keys
+    :param numbers: only these nodes
+    :param drivers: only nodes with these drivers
+    :param changed_before: only credentials last given before this time, or at an unknown time
+    :param expire_before: only credentials that a person wants changed by this time
+    :param unsettled: only those with a change that is requested, under way, or ended as unknown
+    :param lost: only those that may lack a secret that was lost with its key
+    :param limit: how many at most
+    :param after: the place after which to continue, see podium.db.name_keys
     """
     query = _NODES if after is None else _NODES.where(name_keys.after(connection, after))
     if drivers is not None:
@@ -101,7 +101,7 @@ def list_credentials(
 
 
 class _Change(NamedTuple):
-    """A change of credentials, without these."""
+    """A change of credentials, without the credentials."""
 
     node_id: int
     state: str
@@ -110,7 +110,7 @@ class _Change(NamedTuple):
 
 
 def _latest(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, _Change]:
-    """The newest change of each node that it has, or may have, its credentials by."""
+    """The newest change of each node that gave, or may give, the node its credentials."""
     query = sa.select(*columns(changes, _Change._fields)).order_by(changes.c.request_id)
     query = query.where(changes.c.state.in_((ASKED, SENT, IN_FORCE, UNKNOWN)))
     return {
@@ -121,7 +121,7 @@ def _latest(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, _Cha
 
 
 def _told(row: Any, change: _Change | None) -> tuple[str | None, int | None]:
-    """The state and the operation of a change, as far as it is about what a node has now."""
+    """The state and the operation of a change, as far as it concerns the node's current credentials."""
     if change is None:
         return None, None
     if change.state == IN_FORCE:

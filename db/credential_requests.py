@@ -1,6 +1,6 @@
-"""What the requests for other credentials have in common, however they come about.
+"""What all requests for other credentials have in common.
 
-Functions of an open connection, of which the caller has taken the number of its change.
+Functions of an open connection, for which the caller has taken the number of its change.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,10 +22,10 @@ from podium.db.models import power_requests as requests
 from podium.db.operations import HELD, WAITING
 from podium.db.provision_states import ENROLL, NOT_CONDUCTED, VERIFYING
 
-#: Why a node that is not there any more is refused.
+#: Why a deleted node is refused.
 GONE: Final = "the node was deleted meanwhile"
 
-#: The revision of the first Podium that knows requests for credentials.
+#: The revision of the first Podium that supports requests for credentials.
 _FIRST: Final = "0011"
 
 
@@ -33,11 +33,11 @@ class Asked(NamedTuple):
     """The answer to a request for other credentials of some nodes.
 
     :param operation_id: None when no node accepted it
-    :param accepted: the numbers of the nodes that did
+    :param accepted: the numbers of the nodes that accepted it
     :param refused: one line for each of the others
-    :param also: the names of accepted nodes that were not named, but have the same account as one that was
+    :param also: the names of accepted nodes that were not named but share an account with a named node
     :param held: how many of the accepted wait until the others have been tried
-    :param already: the names of nodes that have these credentials, so that nothing is asked of them
+    :param already: the names of nodes that already have these credentials and get no request
     """
 
     operation_id: int | None
@@ -50,9 +50,9 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What an operation asks of one node.
+    """An operation's request to one node.
 
-    :param account: names what several nodes share; None for the node's own
+    :param account: the account if several nodes share it; None for the node's own
     :param state: of the change, see podium.db.credential_changes
     """
 
@@ -71,10 +71,10 @@ class Share:
 
 
 class Holder(NamedTuple):
-    """A node with its credentials, as it is now.
+    """A node with its current credentials.
 
     :param info: its ``driver_info``, as far as it can be decrypted
-    :param damaged: what of that cannot
+    :param damaged: the entries that cannot be decrypted
     """
 
     claim: Claim
@@ -109,12 +109,12 @@ def look(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, Holder]
 
 
 def unable(node: Claim) -> str | None:
-    """Why no other credentials can be asked for now; None if they can."""
+    """Why other credentials cannot be requested now; None if they can."""
     return busy(node) or (in_doubt(node) if node.credentials_in_doubt else None)
 
 
 def busy(node: Claim) -> str | None:
-    """Why nothing can be asked of a node now; None if it can."""
+    """Why nothing can be requested of a node now; None if it can."""
     if node.reservation is not None:
         return refusal(node)
     if node.power_request_id is not None:
@@ -131,11 +131,11 @@ def busy(node: Claim) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an operation asks of all of its nodes.
+    """What an operation requests of all of its nodes.
 
     :param canaries: how many accounts are tried before the others; None for all at once
     :param undoes: the operation that it undoes
-    :param generated: whether Podium made the passwords up
+    :param generated: whether Podium generated the passwords
     """
 
     who: str
@@ -147,7 +147,7 @@ class Terms:
 
 
 def refusals(its: Sequence[Holder], faults: Sequence[str | None], asked: Collection[int]) -> dict[int, str]:
-    """A line for each node that was named: its own fault, or that of one with the same account."""
+    """A line for each named node: its own fault, or that of a node with the same account."""
     first = next(fault for fault in faults if fault)
     return {
         node.claim.id: fault or f"{node.claim.name}: it has one account with {first}"
@@ -163,14 +163,14 @@ def open_operation(
     refused: Mapping[int, str],
     terms: Terms,
 ) -> Asked:
-    """Write an operation for nodes, and say what came of those that were named.
+    """Write an operation for nodes, and return the result for the named ones.
 
-    :param names: of the nodes that were named, by number
-    :param refused: lines about those of them that are refused
+    :param names: of the named nodes, by number
+    :param refused: a line for each named node that is refused
     """
     _refuse_beside_older(connection)
     places = {number: place for place, number in enumerate(names)}
-    first: dict[str | int, int] = {}  # of each account the place of the first node that was named
+    first: dict[str | int, int] = {}  # the place of the first named node of each account
     for share in shares:
         key, place = share.account or share.node.id, places.get(share.node.id, len(places))
         first[key] = min(first.get(key, place), place)
@@ -186,7 +186,7 @@ def open_operation(
 
 
 def _refuse_beside_older(connection: sa.Connection) -> None:
-    """Refuse to ask while a conductor works that takes any request for one for the power.
+    """Refuse the request while a conductor runs that would take it for a power request.
 
     :raises podium.errors.NodeConflict: naming the hosts
     """
@@ -255,7 +255,7 @@ def _write(connection: sa.Connection, shares: Sequence[Share], terms: Terms) -> 
 
 
 def _what(share: Share, terms: Terms) -> str:
-    """What kind of change an operation is, for people; all its shares are alike."""
+    """The kind of change that an operation makes, for people; all its shares are alike."""
     if terms.undoes is not None:
         return f"undo of {terms.undoes}"
     if share.state == SENT:
@@ -265,7 +265,7 @@ def _what(share: Share, terms: Terms) -> str:
 
 
 def _together(shares: Sequence[Share]) -> list[Share]:
-    """The shares with those of one account one after another."""
+    """The shares ordered so that those of one account are adjacent."""
     accounts: dict[str | int, list[Share]] = {}
     for share in shares:
         accounts.setdefault(share.account or share.node.id, []).append(share)
@@ -273,7 +273,7 @@ def _together(shares: Sequence[Share]) -> list[Share]:
 
 
 def _tried(shares: Sequence[Share], canaries: int | None) -> int:
-    """How many of the shares are those of the first accounts."""
+    """How many of the shares belong to the first accounts."""
     if not canaries:
         return len(shares)
     accounts: set[str | int] = set()
@@ -312,7 +312,7 @@ def _write_changes(connection: sa.Connection, operation_id: int, shares: Sequenc
 
 
 def _refused(connection: sa.Connection, shares: Sequence[Share]) -> dict[str | int, tuple[int, datetime]]:
-    """By account the logins that its BMC refused lately, of whichever of its nodes has the most."""
+    """By account, the logins that the BMC refused lately: the highest count among its nodes."""
     lately = credential_changes.lately_refused(connection, [share.node.id for share in shares])
     found: dict[str | int, tuple[int, datetime]] = {}
     for share in shares:

@@ -1,6 +1,6 @@
 """Undoing changes of credentials, and settling those that ended as unknown: functions of an open connection.
 
-Either is a request of the same kind, see podium.db.credentials.
+Both are requests of the same kind, see podium.db.credentials.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -43,13 +43,13 @@ def undo(
     login: Mapping[str, Account],
     reason: str | None = None,
 ) -> Asked:
-    """Ask for the credentials that nodes had before an operation, on the hardware too if it changed those.
+    """Request the credentials that nodes had before an operation, on the hardware too if it changed those.
 
-    Nodes that have come to the same account since are taken in.
+    Nodes that have joined the same account since are included.
 
-    :param login: by driver, of those that can try a login
+    :param login: by driver, for the drivers that can try a login
     :raises podium.errors.NotFound: when there is no such operation
-    :raises podium.errors.BadRequest: when there is nothing of it that can be undone
+    :raises podium.errors.BadRequest: when nothing of it can be undone
     """
     next_change(connection)
     its = columns(operations, ("action", "canaries", "timeout"))
@@ -96,7 +96,7 @@ def undo(
 
 
 def _unable(node: Holder, change: Change, login: Mapping[str, Account]) -> str | None:
-    """Why the passwords of a change can be neither tried nor sent at a node; None if they can."""
+    """Why the passwords of a change can neither be tried nor sent to a node; None if they can."""
     if (node.driver, node.endpoint) != (change.driver, change.place):
         return (
             f"{node.claim.name}: it has another driver or address since then, where these passwords do not"
@@ -110,7 +110,7 @@ def _unable(node: Holder, change: Change, login: Mapping[str, Account]) -> str |
 
 
 def _not_undone(node: Holder, change: Change, login: Mapping[str, Account]) -> str | None:
-    """Why a node cannot have the credentials of before; None if it can."""
+    """Why a node cannot get its previous credentials; None if it can."""
     if entries(node.info, change.new) != change.new:
         return f"{node.claim.name}: it was given other credentials since"
     if is_masked(change.old.get(login[node.driver].password)):
@@ -129,11 +129,11 @@ def settle(
 ) -> Asked:
     """Have conductors find out which credentials the hardware of nodes has, where that is unknown.
 
-    The change that ended so goes on as one of the new operation, also for nodes that share the account.
+    The unknown change continues as a change of the new operation, also for nodes that share the account.
 
     :param wanted: the nodes
-    :param login: by driver, of those that can try a login
-    :param timeout: seconds that each node may take, None for what the conductor's configuration says
+    :param login: by driver, for the drivers that can try a login
+    :param timeout: seconds that each node may take; None for the conductor's configuration
     """
     next_change(connection)
     names = {one.id: one.name for one in wanted}
@@ -163,17 +163,17 @@ def settle(
             for number, row in some.items()
         )
     its = {share.node.id for share in shares}
-    doubtful = sa.update(nodes).where(AMONG).values(credentials_in_doubt=True)  # whatever a person said
+    doubtful = sa.update(nodes).where(AMONG).values(credentials_in_doubt=True)  # despite a person's word
     bulk.execute(connection, doubtful, sorted(its))
     settled = [row.request_id for row in rows if row.node_id in its]
     asked = open_operation(connection, names, shares, refused, Terms(who, timeout=timeout))
-    for chunk in chunks(sorted(settled), AT_ONCE):  # not before: the new ones go on counting refused logins
+    for chunk in chunks(sorted(settled), AT_ONCE):  # not before: the new ones keep counting refused logins
         connection.execute(sa.delete(changes).where(among(changes.c.request_id)), {"numbers": chunk})
     return asked
 
 
 def _of_operations(connection: sa.Connection, accounts: Iterable[tuple[int, str | int]]) -> list[Change]:
-    """The changes of which no login has proved what became of them, of all nodes of some operations."""
+    """The unproved changes of all nodes of these operations that change these accounts."""
     every: list[Change] = []
     for chunk in chunks(sorted({number for number, _ in accounts})):
         every += _rows(connection, changes.c.operation_id.in_(chunk), changes.c.state.in_(_UNPROVED))
@@ -182,7 +182,7 @@ def _of_operations(connection: sa.Connection, accounts: Iterable[tuple[int, str 
 
 
 def unproved(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Change]:
-    """The changes of which no login has proved what became of them, and no later one is in force, by node."""
+    """The changes whose result no login has proved, if no later change is in force, by node."""
     found = credential_changes.open_of(connection, numbers, IN_FORCE, *_UNPROVED)
     return {number: row for number, row in found.items() if row.state in _UNPROVED}
 
@@ -195,9 +195,9 @@ def _rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Cha
 def _by_account(
     rows: Iterable[Change], found: Mapping[int, Holder], login: Mapping[str, Account]
 ) -> Iterator[tuple[str | None, dict[int, Change]]]:
-    """The changes of nodes by what they share, with the name of that; None for one that shares nothing.
+    """The changes of nodes by account, with its name; None for an account that is not shared.
 
-    A node that has come to an account since has the change of another one that has it: as it is there.
+    A node that has joined an account since gets the change of another node of the account, adapted to it.
     """
     its = {row.node_id: row for row in rows if row.node_id in found}
     accounts: dict[tuple[int, str | int], dict[int, Change]] = {}
@@ -217,7 +217,7 @@ def _by_account(
 
 
 def _as_there(node: Holder, change: Change, login: Mapping[str, Account]) -> Change:
-    """The change of a node as one of another node with the same account, which may leave out the user."""
+    """The change of a node, taken from another node with the same account, which may leave out the user."""
     user = login[node.driver].username
     if user is None or change.new.get(user) != change.old.get(user):
         return change

@@ -1,9 +1,9 @@
-"""Asking for other credentials of nodes: a function of an open connection.
+"""Requesting other credentials of nodes: a function of an open connection.
 
-A change is a request like those for the power, see podium.db.power, with the
-action ``change credentials``; podium.db.credential_changes is what it knows besides, and
-podium.db.credential_sequels how one is undone or settled. One that waits is replaced by a newer request for
-the power, but replaces none: who wants a machine switched does not care about its password.
+A change is a request like a power request, see podium.db.power, with the action ``change credentials``.
+podium.db.credential_changes has its additional data, and podium.db.credential_sequels undoes and settles
+changes. A waiting change is replaced by a newer power request, but replaces none: a person who wants a
+machine switched does not care about its password.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -49,21 +49,21 @@ def ask(
     timeout: float | None = None,
     reason: str | None = None,
 ) -> Asked:
-    """Ask for other credentials of nodes, as one operation; the conductors that own them carry it out.
+    """Request other credentials of nodes, as one operation; the conductors that own the nodes carry it out.
 
-    Nodes that have the account in common with one of them are taken in. Those that have these credentials
-    already only learn by when a person wants them changed.
+    Nodes that share an account with one of the nodes are included. For nodes that already have these
+    credentials, only the time by which a person wants them changed is recorded.
 
     :param wanted: the nodes
-    :param who: user and host of the one who asks
+    :param who: user and host of the requester
     :param passwords: one for all, or by the number of the node
-    :param login: by driver, of those that can try a login
-    :param username: another user that logs in from then on; None for the present one
+    :param login: by driver, for the drivers that can try a login
+    :param username: another user for all later logins; None for the present one
     :param settable: the drivers that can change the password on the hardware
-    :param on_bmc: whether that is to be done; without it the hardware has the new password already
+    :param on_bmc: whether to change it on the hardware; if not, the hardware already has the new password
     :param canaries: how many machines are tried before the others; 0 for all at once
     :param expire_after: seconds after which a person wants them changed again
-    :param timeout: seconds that each node may take, None for what the conductor's configuration says
+    :param timeout: seconds that each node may take; None for the conductor's configuration
     """
     version, now = next_change(connection), clock.now(connection)
     expire_at = None if expire_after is None else clock.later(now, expire_after)
@@ -95,7 +95,7 @@ def ask(
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What is asked for, of any node.
+    """What is requested of any node.
 
     :param settable: the drivers that can change the password on the hardware; None if none has to
     """
@@ -107,9 +107,9 @@ class _Wish:
     expire_at: datetime | None
 
     def faults(self, its: Sequence[Holder], asked: Collection[int]) -> list[str | None]:
-        """Why the nodes of an account cannot have other credentials, for each; or nothing.
+        """Why the nodes of an account cannot get other credentials, one entry per node; or nothing.
 
-        :param asked: those of them that were named
+        :param asked: the named ones among them
         """
         faults = [unable(node.claim) or self._unfit(node) for node in its]
         if any(faults):
@@ -123,18 +123,18 @@ class _Wish:
         return [f"{node.claim.name}: {why}" for node in its]
 
     def is_met(self, its: Iterable[Holder], asked: Collection[int]) -> bool:
-        """Whether the nodes of an account have the credentials already."""
+        """Whether the nodes of an account already have the credentials."""
         return all(self._new(node, asked) == self._old(node) for node in its)
 
     def shares(self, its: Sequence[Holder], account: str | None, asked: Collection[int]) -> Iterable[Share]:
-        """What each node of an account is to have."""
+        """What each node of an account is to get."""
         is_on_bmc = self.settable is not None
         for node in its:
             new, old = self._new(node, asked), self._old(node)
             yield Share(node, account, is_on_bmc, ASKED, new, old, self.expire_at)
 
     def _unfit(self, node: Holder) -> str | None:
-        """Why the driver of a node cannot do what is asked; None if it can."""
+        """Why the driver of a node cannot carry out the request; None if it can."""
         name, driver = node.claim.name, node.driver
         if node.damaged:
             return f"{name}: {node.damaged[0]}, with: podium node set"

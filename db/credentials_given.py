@@ -1,4 +1,4 @@
-"""What it does to the credentials of nodes when people set their ``driver_info``.
+"""How the credentials of nodes are affected when people set their ``driver_info``.
 
 Functions of an open connection.
 """
@@ -19,7 +19,7 @@ from podium.db.models import credential_changes as table
 from podium.db.models import power_requests as requests
 from podium.db.sealed import partly
 
-#: Who speaks to the hardware of a node, and how.
+#: The columns that decide who accesses the hardware of a node, and how.
 _SPOKEN_TO: Final = ("driver", "endpoint", "conductor_group")
 _NODES: Final = sa.select(
     *columns(nodes, ("id", *_SPOKEN_TO, "driver_info", "fault", "maintenance_reason", "credentials_in_doubt"))
@@ -35,16 +35,16 @@ def noted(
     known: Mapping[int, Any],
     given: Collection[int],
 ) -> Mapping[int, Mapping[str, Any]]:
-    """What is to be written to nodes, and with it when other secrets were given.
+    """What to write to nodes, including the time at which other secrets were given.
 
-    Credentials that are unknown stay so, whatever else is changed, until somebody names the password.
+    Unknown credentials stay unknown, whatever else is changed, until somebody gives the password.
 
     :param changes: the new values, by the number of the node
     :param owners: the nodes, which are locked
-    :param known: of these nodes those whose columns were read already
-    :param given: the nodes whose password somebody named
-    :raises podium.errors.NodeConflict: when credentials of a node are to be changed anyway, or are unknown
-        and it would be spoken to in another way
+    :param known: those of the nodes whose columns have already been read
+    :param given: the nodes whose password somebody gave
+    :raises podium.errors.NodeConflict: if a change of a node's credentials is already requested, or if they
+        are unknown and the node would be accessed in another way
     """
     for number, values in changes.items():
         its = {**values, "driver_info": None} if number in given else values
@@ -68,7 +68,7 @@ def noted(
             if is_given:
                 more |= {**well_again(row), "last_error": None}
             else:
-                login = partly(unknown[row.id].new) if row.id in unknown else ()  # it is being settled
+                login = partly(unknown[row.id].new) if row.id in unknown else ()  # none: it is being settled
                 _stay(owners[row.id], row, values, login)
                 values = _left_in_doubt(row, values)
         found[row.id] = {**more, **values}
@@ -78,7 +78,7 @@ def noted(
 
 
 def _come(connection: sa.Connection, changes: Mapping[int, Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """The names of nodes that are to have another driver or endpoint, by these."""
+    """The names of nodes that get another driver or endpoint, by the new driver and endpoint."""
     found: dict[tuple[str, str], str] = {}
     for chunk in chunks([number for number, its in changes.items() if its.keys() & {"driver", "endpoint"}]):
         for row in connection.execute(_PLACES.where(nodes.c.id.in_(chunk))):
@@ -90,9 +90,9 @@ def _come(connection: sa.Connection, changes: Mapping[int, Mapping[str, Any]]) -
 
 
 def refuse_beside(connection: sa.Connection, wanted: Mapping[tuple[str, str], str]) -> None:
-    """Refuse that nodes come to hardware whose credentials are being changed, or are unknown.
+    """Refuse to add nodes to hardware whose credentials are being changed or are unknown.
 
-    They would be spoken to with one of two passwords, and nobody knows which is right.
+    Such a node would have one of two passwords, and nobody knows which is right.
 
     :param wanted: the names of the nodes, by their driver and endpoint
     :raises podium.errors.NodeConflict: naming both nodes
@@ -110,9 +110,9 @@ def refuse_beside(connection: sa.Connection, wanted: Mapping[tuple[str, str], st
 
 
 def refuse_loss(claims: Iterable[Claim]) -> None:
-    """Refuse to delete nodes of which the credentials are unknown.
+    """Refuse to delete nodes whose credentials are unknown.
 
-    :raises podium.errors.NodeConflict: naming each of them, and what makes it possible
+    :raises podium.errors.NodeConflict: naming each of them and the remedy
     """
     if names := [claim.name for claim in claims if claim.credentials_in_doubt]:
         which = node_ranges.fold_for_log(names)
@@ -123,7 +123,7 @@ def refuse_loss(claims: Iterable[Claim]) -> None:
 
 
 def given_at(connection: sa.Connection, info: Mapping[str, Any] | None, now: datetime) -> datetime | None:
-    """When a new node was given credentials; None if it was given none."""
+    """When a new node got credentials; None if it got none."""
     return now if _secrets(connection, info or {}) else None
 
 
@@ -133,9 +133,9 @@ def _secrets(connection: sa.Connection, info: Mapping[str, Any]) -> dict[str, An
 
 
 def refusal(claim: Any, values: Mapping[str, Any]) -> str | None:
-    """Why it cannot be changed how, or by whom, a node is spoken to; None if it can.
+    """Why the columns that decide who accesses a node, and how, cannot be changed; None if they can.
 
-    :param claim: the node, with what is asked of it
+    :param claim: the node, with its pending request
     :param values: the columns that change
     """
     if values.keys().isdisjoint(("driver_info", *_SPOKEN_TO)):
@@ -150,7 +150,7 @@ def refusal(claim: Any, values: Mapping[str, Any]) -> str | None:
 
 
 def _stay(claim: Claim, row: Any, values: Mapping[str, Any], login: Collection[str]) -> None:
-    """Refuse to change what a node in doubt is spoken to by, and what is tried there when it is settled.
+    """Refuse to change how a node in doubt is accessed, and the credentials tried when it is settled.
 
     :param login: the entries of driver_info that are its credentials
     :raises podium.errors.NodeConflict: naming the node
@@ -162,7 +162,7 @@ def _stay(claim: Claim, row: Any, values: Mapping[str, Any], login: Collection[s
 
 
 def _left_in_doubt(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written to a node that stays in doubt when a person sets its maintenance, or ends it."""
+    """What is written to a node that stays in doubt when a person sets or ends its maintenance."""
     left = {name: value for name, value in values.items() if name != "fault"}
     if values.get("maintenance") and row.maintenance_reason == REASON:
         left.setdefault("maintenance_reason", None)
@@ -170,6 +170,6 @@ def _left_in_doubt(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _end(connection: sa.Connection, numbers: Sequence[int], now: datetime) -> None:
-    """Note that a person said what nodes have: what was unknown is not asked for any more, but kept."""
+    """Record that a person gave the credentials of nodes: unknown changes are settled, but kept."""
     ended = sa.update(table).where(among(table.c.node_id), table.c.state == UNKNOWN)
     bulk.execute(connection, ended.values(state=GIVEN, settled_at=now), numbers)

@@ -1,8 +1,8 @@
-"""Cross-checks: nodes that their owner cannot read are read once by a member on another host.
+"""Cross-checks: a node that its owner cannot read is read once by a member on another host.
 
-The owner reserves a node for the other one, which then has it to itself like a node whose power it changes:
-it reads it, writes down what it found, and frees it. docs/conductors.md says what follows from that.
-Functions of an open connection.
+The owner reserves the node for the other member, which then has it to itself, like a node whose power it
+changes: it reads the node, writes the result, and frees the node. docs/conductors.md describes the
+consequences. Functions of an open connection.
 """
 
 import shlex
@@ -28,8 +28,8 @@ SINCE: Final = "0008"
 class Question(NamedTuple):
     """A node that another member is to read.
 
-    :param version: that the owner knows
-    :param network: in which the owner reads nothing; None for the node alone
+    :param version: the version that the owner knows
+    :param network: the network in which the owner can read nothing; None for the node alone
     """
 
     number: int
@@ -41,7 +41,7 @@ class Question(NamedTuple):
 class CrossCheck(NamedTuple):
     """A question and, once ``answered_at`` is set, its answer.
 
-    :param power_state: what the reader has read; None if it could not, and ``failure`` says why
+    :param power_state: what the reader has read; None if it failed, and ``failure`` is why
     """
 
     node_id: int
@@ -58,11 +58,11 @@ _UNANSWERED: Final = cross_checks.c.answered_at.is_(None)
 
 
 def readers(connection: sa.Connection, roster: Roster, pair: Pair, slot: int, host: str) -> list[Worker]:
-    """Members on other hosts that may read a node, one of each host, in order of host.
+    """Members on other hosts that may read a node, one from each host, in order of host.
 
-    :param roster: who takes slots now
+    :param roster: the members that take slots now
     :param pair: the node's group and driver, ``slot`` its slot
-    :param host: whose nodes it is
+    :param host: the host that owns the node
     """
     group, driver = pair
     able = {
@@ -82,10 +82,10 @@ def readers(connection: sa.Connection, roster: Roster, pair: Pair, slot: int, ho
 
 
 class Accepted(NamedTuple):
-    """Questions that were asked.
+    """Questions that were accepted.
 
     :param numbers: of the nodes
-    :param change: the number of the change that it was
+    :param change: the number of the change
     """
 
     numbers: set[int]
@@ -93,9 +93,9 @@ class Accepted(NamedTuple):
 
 
 def ask(connection: sa.Connection, questions: Iterable[Question], asked_by: Worker) -> Accepted:
-    """Reserve nodes for those who are to read them.
+    """Reserve nodes for the members that are to read them.
 
-    Left out are those that are not free, are asked to change, or are not as their owner knows them.
+    Nodes are left out if they are reserved, have a pending request, or differ from what their owner knows.
     """
     version, now = next_change(connection), clock.now(connection)
     living = set(members.living(connection))
@@ -117,7 +117,7 @@ def ask(connection: sa.Connection, questions: Iterable[Question], asked_by: Work
 
 
 def to_read(connection: sa.Connection, reader: Worker) -> list[int]:
-    """The numbers of the nodes that a member is to read for others, and has not."""
+    """The numbers of the nodes that a member is to read for others and has not read yet."""
     query = sa.select(cross_checks.c.node_id).where(cross_checks.c.reader == reader, _UNANSWERED)
     return sorted(connection.scalars(query))
 
@@ -125,9 +125,9 @@ def to_read(connection: sa.Connection, reader: Worker) -> list[int]:
 def answer(
     connection: sa.Connection, reader: Worker, answers: Mapping[int, tuple[str | None, str | None]]
 ) -> int:
-    """Write down what a member has read of nodes, and free them; return the number of the change.
+    """Write what a member has read from nodes, and free them; return the number of the change.
 
-    :param answers: by the number of the node, its power state or, where it could not be read, why
+    :param answers: by the number of the node, its power state or, if it could not be read, the reason
     """
     let_go(connection, answers, reader)
     now = clock.now(connection)
@@ -139,23 +139,23 @@ def answer(
 
 
 def answers(connection: sa.Connection, asked_by: Worker) -> list[CrossCheck]:
-    """The questions of a member that are answered."""
+    """The answered questions of a member."""
     query = _CHECKS.where(cross_checks.c.asked_by == asked_by, sa.not_(_UNANSWERED))
     return list(map(CrossCheck._make, connection.execute(query)))
 
 
 def forget(connection: sa.Connection, numbers: Collection[int], asked_by: Worker) -> None:
-    """Forget answered questions of a member."""
+    """Delete answered questions of a member."""
     its = cross_checks.c.asked_by == asked_by, sa.not_(_UNANSWERED)
     for chunk in chunks(sorted(numbers)):
         connection.execute(sa.delete(cross_checks).where(*its, cross_checks.c.node_id.in_(chunk)))
 
 
 def drop_ended(connection: sa.Connection) -> None:
-    """Forget what members that ended have asked, and what they will not answer any more."""
+    """Delete questions asked by ended members, and questions that ended members will not answer."""
     if connection.execute(sa.select(cross_checks.c.node_id).limit(1)).first() is None:
         return
-    next_change(connection)  # from here on nobody asks, and nobody ends
+    next_change(connection)  # from here on nobody asks, and no member ends
     living = members.living(connection)
     nobody_hears = sa.and_(sa.not_(_UNANSWERED), cross_checks.c.asked_by.not_in(living))
     nobody_answers = sa.and_(_UNANSWERED, cross_checks.c.reader.not_in(living))
@@ -163,9 +163,9 @@ def drop_ended(connection: sa.Connection) -> None:
 
 
 class OutOfReach(NamedTuple):
-    """A network that a conductor cannot reach, while another one reads a node in it.
+    """A network that a conductor cannot reach, while another conductor reads a node in it.
 
-    :param network: None where it is the node alone
+    :param network: None if only the node is out of reach
     :param node: the name of the node that was read, and ``reader`` the host that read it
     """
 

@@ -1,7 +1,7 @@
-"""Taking a conductor out of service, and back: functions of an open connection.
+"""Takes a conductor out of service and puts it back: functions of an open connection.
 
-While a conductor is drained, the next generation gives all that its members have to others, see
-podium.db.slots. The row of the conductor is locked before the change counter, as at its start.
+While a conductor is drained, the next generation gives all slots of its members to others, see
+podium.db.slots. The row of the conductor is locked before the change counter, as when it starts.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def drained_since(connection: sa.Connection, host: str) -> datetime | None:
 
 
 def not_served_without(connection: sa.Connection, host: str) -> list[Pair]:
-    """The groups and drivers of a host's nodes that no other conductor which is in service would serve."""
+    """The groups and drivers of a host's nodes that no other conductor in service would serve."""
     drained = set(
         connection.scalars(sa.select(conductors.c.hostname).where(conductors.c.draining_since.is_not(None)))
     )
@@ -73,7 +73,7 @@ def _pairs(connection: sa.Connection, host: str) -> list[Pair]:
 
 
 def left(connection: sa.Connection, host: str) -> int:
-    """How many nodes are left with a host: those that it owns, and those that it has reserved."""
+    """How many nodes are left with a host: the nodes that it owns or has reserved."""
     its = [one for one in members.unended(connection) if one.host == host]
     is_owned = slots.c.owner.in_([one.id for one in its])
     is_held = nodes.c.reservation.in_([one.name for one in its])
@@ -82,7 +82,7 @@ def left(connection: sa.Connection, host: str) -> int:
 
 
 def is_handed_over(connection: sa.Connection, host: str) -> bool:
-    """Whether nothing is left with a host: no slot, nobody who still has to give one up, no change."""
+    """Whether nothing is left with a host: no slot, no member that has to give one up, no change."""
     its = [one for one in members.unended(connection) if one.host == host]
     owned = sa.select(slots.c.slot).where(slots.c.owner.in_([one.id for one in its])).limit(1)
     if not its:
@@ -95,7 +95,7 @@ def is_handed_over(connection: sa.Connection, host: str) -> bool:
 
 
 def observe(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, int]:
-    """At which numbers the leases of some members stand, where the database takes writes of leases."""
+    """The current lease numbers of some members, if the database accepts writes of leases."""
     its = leases.c.member_id.in_(numbers)
     connection.execute(sa.update(leases).where(its).values(number=leases.c.number))
     standing = members.standing(connection)

@@ -1,4 +1,4 @@
-"""What is spoken to (a BMC, a PDU, a hypervisor; mostly the node itself) falls into one of 1,024 slots."""
+"""Assigns an endpoint (a BMC, a PDU, a hypervisor; mostly the node itself) to one of 1,024 slots."""
 
 import hashlib
 from typing import Any, Final
@@ -12,13 +12,13 @@ _LONGEST: Final = 255
 def slot_of(endpoint: str) -> int:
     """The slot of an endpoint.
 
-    Hashed by BLAKE2b, which is the same in every process and on every machine.
+    The hash is BLAKE2b, which gives the same result in every process and on every machine.
     """
     return int.from_bytes(hashlib.blake2b(endpoint.encode(), digest_size=8).digest()) % SLOTS
 
 
 def columns_of(endpoint: str | None, uuid: str) -> dict[str, Any]:
-    """The columns of a node that say what is spoken to.
+    """The columns of a node for its endpoint.
 
     :param endpoint: None for the node itself
     """
@@ -29,5 +29,5 @@ def columns_of(endpoint: str | None, uuid: str) -> dict[str, Any]:
 
 
 def short(text: str) -> str:
-    """A text that has room in a column of 255 characters: the text itself unless it is too long."""
+    """A text that fits a column of 255 characters: the text itself unless it is too long."""
     return text if len(text) <= _LONGEST else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

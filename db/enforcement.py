@@ -1,7 +1,7 @@
-"""What the members have in common of enforcement: its freeze, and what each of them counts.
+"""What members share about enforcement: its freeze, and what each of them counts.
 
-The freeze is one for the whole fleet. Before a member switches nodes back it asks all others what they have
-counted by now, and waits until each that has not ended has answered. Functions of an open connection.
+There is one freeze for the whole fleet. Before a member switches nodes back, it asks all others for their
+current counts, and waits until each that has not ended has answered. Functions of an open connection.
 """
 
 from collections.abc import Mapping
@@ -36,20 +36,20 @@ def standing(connection: sa.Connection) -> Standing:
 
 
 def freeze(connection: sa.Connection, at: datetime, reason: str) -> None:
-    """Record that nobody enforces anything for the time being, and why, unless that is so already."""
+    """Record that enforcement is frozen, and why, unless it is frozen already."""
     if _locked(connection).frozen_at is None:
         connection.execute(sa.update(fleet).values(frozen_at=at, frozen_reason=reason))
 
 
 def thaw(connection: sa.Connection) -> bool:
-    """Let everybody enforce again; False when they do."""
+    """End the freeze of enforcement; False if there is none."""
     is_frozen = _locked(connection).frozen_at is not None
     connection.execute(sa.update(fleet).values(frozen_at=None, frozen_reason=None))
     return is_frozen
 
 
 def forgive(connection: sa.Connection) -> bool:
-    """Let everybody enforce again, whatever was counted by now: a person wants it. False when they do."""
+    """End the freeze of enforcement on a person's request and discard all counts; False if there is none."""
     if not thaw(connection):
         return False
     connection.execute(sa.update(fleet).values(thaws=fleet.c.thaws + 1))
@@ -57,15 +57,15 @@ def forgive(connection: sa.Connection) -> bool:
 
 
 def ask(connection: sa.Connection) -> int:
-    """Ask all members what they have counted; return the number of the question."""
+    """Ask all members for their counts; return the number of the question."""
     asked = _locked(connection).asked + 1
     connection.execute(sa.update(fleet).values(asked=asked))
     return asked
 
 
 def _locked(connection: sa.Connection) -> Standing:
-    """The standing, which nobody else changes before this transaction ends."""
-    next_change(connection)  # everybody looks after it
+    """The standing, locked until this transaction ends."""
+    next_change(connection)  # makes all members look afterwards
     found = standing(connection)
     if found == Standing():
         connection.execute(sa.delete(fleet))
@@ -74,11 +74,11 @@ def _locked(connection: sa.Connection) -> Standing:
 
 
 class Group(NamedTuple):
-    """What a member counts of the nodes of one group.
+    """What a member counts among the nodes of one group.
 
     :param size: nodes that are read and not in maintenance
-    :param disturbed: those that changed or vanished within the window
-    :param vanishing: those that vanished within the time in which every node is read
+    :param disturbed: nodes that changed or vanished within the window
+    :param vanishing: nodes that vanished within the time in which every node is read
     """
 
     size: int
@@ -87,13 +87,13 @@ class Group(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What a member has counted last.
+    """The last counts of a member.
 
     :param member: its number
     :param has_ended: whether it has ended
-    :param groups: by group; None when it has not counted since the last thaw that a person wanted
-    :param round: seconds in which it reads every node
-    :param answered: the number of the newest question before which it counted
+    :param groups: by group; None if it has not counted since the last thaw by a person
+    :param round: the seconds in which it reads every node
+    :param answered: the number of the newest question that the counts answer
     """
 
     member: int
@@ -112,9 +112,9 @@ _COUNTS: Final = (
 
 
 def others(connection: sa.Connection, member: Worker, thaws: int) -> list[Counted]:
-    """What all other members have counted last, those that ended included.
+    """The last counts of all other members, including ended ones.
 
-    :param thaws: those that people wanted by now: what was counted before does not count
+    :param thaws: the number of thaws by people so far: earlier counts are ignored
     """
     found = []
     for number, ended_at, groups, seconds, answered, counted_at in connection.execute(
@@ -134,10 +134,10 @@ def save(
     seconds: float,
     standing: Standing,
 ) -> None:
-    """Write down what a member counts.
+    """Write the counts of a member.
 
     :param seconds: in which it reads every node
-    :param standing: to the question of which this is an answer, after the last thaw of which it counted
+    :param standing: has the question that the counts answer, and the last thaw since which it counted
     """
     values: dict[str, Any] = {
         "groups": {name: list(its) for name, its in groups.items()},
@@ -151,6 +151,6 @@ def save(
 
 
 def prune(connection: sa.Connection, before: datetime) -> None:
-    """Forget what members counted that ended before a moment."""
+    """Delete the counts of members that ended before a moment."""
     kept = sa.select(members.c.id).where(sa.or_(members.c.ended_at.is_(None), members.c.ended_at >= before))
     connection.execute(sa.delete(counts).where(counts.c.member_id.not_in(kept)))

@@ -1,4 +1,4 @@
-"""The one way to the database: an engine, and transactions that raise Podium's errors."""
+"""The only access to the database: an engine, and transactions that raise Podium's errors."""
 
 import functools
 import sqlite3
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from podium.db.listener import Listener
     from podium.db.patience import Patience
 
-#: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where waiting for it is
-#: possible; asked for in mid-transaction the lock is refused at once when another writer was faster.
+#: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where it can wait for the
+#: lock; in mid-transaction the lock is refused at once if another writer was faster.
 _WRITES: Final = "podium_writes"
 #: Marks a connection that will only read.
 _READS: Final = "podium_reads"
-#: How often a transaction that others were in the way of is tried.
+#: How often a transaction is tried if others block it.
 _ATTEMPTS: Final = 5
-#: Connections to a file of SQLite that :meth:`Database.keep_open` keeps to read over.
+#: Connections for reading an SQLite file that :meth:`Database.keep_open` keeps.
 _READERS: Final = 4
 
 #: See podium.db.secret_keys.
@@ -43,8 +43,8 @@ class Database:
     """A database and its connections; safe to use from several threads, never across a fork.
 
     :param url: see :func:`parse_url`
-    :param limits: of its statements and connections; parameters of the URL go before them
-    :param sealing: what encrypts its secrets; without it they are neither encrypted nor opened
+    :param limits: of its statements and connections; parameters of the URL take precedence
+    :param sealing: encrypts its secrets; without it they are neither encrypted nor decrypted
     :param options: keyword arguments of oslo.db's ``create_engine``
     """
 
@@ -54,7 +54,7 @@ class Database:
         self.url = parse_url(url) if isinstance(url, str) else url
         self.is_sqlite = bool(self.url.get_backend_name() == "sqlite")
         with translated(self.url):
-            # thread_checkin, for eventlet, gives up the CPU whenever a connection is given back.
+            # thread_checkin, meant for eventlet, yields the CPU whenever a connection is returned.
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL", "thread_checkin": False} | options
             self.engine = create_engine(apply(self.url, limits), **settings)
         self.sealing = sealing
@@ -71,14 +71,15 @@ class Database:
             sa.event.listen(self.engine, "connect", _sqlite_connect)
             sa.event.listen(self.engine, "begin", _sqlite_begin)
         elif self.url.get_backend_name() == "postgresql":
-            # Each statement sees what was committed before it, in a transaction or not; this saves two trips.
+            # Each statement sees what was committed before it, with or without a transaction; this saves two
+            # round trips.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._watch(limits.silence)
         else:
             sa.event.listen(self.engine, "connect", functools.partial(_mariadb_connect, limits))
 
     def _watch(self, silence: float) -> None:
-        from podium.db.patience import Patience  # it imports psycopg, which is an extra
+        from podium.db.patience import Patience  # imports psycopg, which is an extra
 
         patience = self._patience = Patience(silence)
 
@@ -91,7 +92,7 @@ class Database:
 
     @property
     def where(self) -> str:
-        """Where it is, for people."""
+        """The location of the database, for people."""
         return shown(self.url)
 
     @property
@@ -125,14 +126,14 @@ class Database:
                 yield connection
 
     def _follow_keys(self, connection: sa.Connection) -> None:
-        """See with which keys this transaction has to encrypt, unless that was seen lately."""
+        """Find out with which keys this transaction has to encrypt, unless this was checked lately."""
         if self.sealing is not None and not self.sealing.is_trusted:
             self.sealing.note(connection.scalars(_KEYS_IN_USE))
 
     def written(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Return what ``work`` returns in a transaction that is then committed.
 
-        It is tried again where others were in the way.
+        It is tried again if other transactions block it.
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
@@ -148,7 +149,7 @@ class Database:
 
     @contextmanager
     def _connected(self, engine: sa.Engine, kept: Sequence[Kept]) -> Iterator[sa.Connection]:
-        """One of the connections that are kept, unless others have them all."""
+        """One of the kept connections, or a new one if all are in use."""
         one = next((one for one in kept if one.lock.acquire(blocking=False)), None)
         if one is None:
             with engine.connect() as connection:
@@ -156,10 +157,10 @@ class Database:
             return
         try:
             yield one.connected(engine)
-        except errors.PodiumError:  # of who uses it; the transaction was rolled back
+        except errors.PodiumError:  # raised by the caller; the transaction was rolled back
             raise
         except BaseException:
-            one.close()  # whatever became of it
+            one.close()  # whatever its state
             for other in kept:
                 other.doubt()
             raise
@@ -177,36 +178,36 @@ class Database:
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with translated(self.url), engine.connect() as connection:
             if self.engine.dialect.name in ("mysql", "mariadb"):
-                # For the next transaction alone: SQLAlchemy would give the connection back to the pool with
-                # the level of the server, by which others would not see what was committed before.
+                # For the next transaction only: SQLAlchemy would return the connection to the pool with the
+                # server's level, in which other users would not see what was committed before.
                 with connection.connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             with connection.begin():
                 yield connection
 
     def hurried(self) -> "Database":
-        """Another way to this database, for heartbeats."""
+        """A second access to this database, for heartbeats."""
         url = self.url.update_query_dict({"timeout": str(HEARTBEAT.lock)}) if self.is_sqlite else self.url
         return Database(url, HEARTBEAT)
 
     def on_other_history(self, changed: Callable[[], object]) -> None:
-        """Have it noticed at new connections that a standby has taken over, and may lack what came last.
+        """Have new connections checked for a standby that has taken over, which may lack the last commits.
 
-        :param changed: called in any thread, before anything is done over the first connection to it
+        :param changed: called in any thread, before the first connection to it is used
         """
         if self._patience is not None:
-            from podium.db.history import Histories  # it imports psycopg, too
+            from podium.db.history import Histories  # imports psycopg, too
 
             self._note_history = Histories(changed).note
 
     def listen(self, *channels: str) -> "Listener | None":
-        """Hear PostgreSQL's notifications on channels, over a connection of its own; None with any other.
+        """Listen to PostgreSQL's notifications over a separate connection; None for other databases.
 
-        :raises podium.errors.DatabaseUnavailable: when it cannot be opened
+        :raises podium.errors.DatabaseUnavailable: when the connection cannot be opened
         """
         if self._patience is None:
             return None
-        from podium.db.listener import Listener  # it imports psycopg, too
+        from podium.db.listener import Listener  # imports psycopg, too
 
         arguments, options = self.engine.dialect.create_connect_args(self.engine.url)
         try:
@@ -215,9 +216,9 @@ class Database:
             raise errors.DatabaseUnavailable(unavailable(self.url, error)) from error
 
     def keep_open(self) -> None:
-        """For SQLite, hold the file open: the last connection to close folds its log into it each time.
+        """For SQLite, keep the file open: otherwise each last connection to close merges the log into it.
 
-        Connections are kept as well, one to write over: to connect costs more than most transactions.
+        Connections are kept as well, one of them for writing: connecting costs more than most transactions.
         """
         if self.is_sqlite and self._keeper is None:
             keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
@@ -232,15 +233,15 @@ class Database:
             self._readers = tuple(KeptFile(path) for _ in range(_READERS))
 
     def keep_readers(self, count: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Keep connections to a server to read over; to a file :meth:`keep_open` keeps them."""
+        """Keep connections for reading from a server; for a file :meth:`keep_open` keeps them."""
         if not self.is_sqlite:
             self._readers = tuple(KeptSession(clock) for _ in range(count))
 
     def peek(self, query: str) -> tuple[Any, ...] | None:
         """The first row that a query returns, at a tenth of the cost of :meth:`read`.
 
-        :returns: None where it is not possible: with a server, before :meth:`keep_open`, and after any fault,
-            which a transaction waits for or reports
+        :returns: None if not possible: for a server, before :meth:`keep_open`, and after any fault; a
+            transaction then waits or reports it
         """
         if self._keeper is None:
             return None
@@ -266,16 +267,16 @@ class Database:
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:
-    # Refused at once while another connection has the file open and does the same; the file remembers the
-    # mode, so that one of them is enough. Any other cause is raised by the statement that follows.
+    # Refused at once while another connection has the file open and does the same. The file remembers the
+    # mode, so one of them is enough. Any other cause is raised by the statement that follows.
     try:
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        # Passwords are among what is deleted and changed; this costs a few percent of a deletion.
+        # Deleted and changed data includes passwords; this costs a few percent of a deletion.
         connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.Error:
-        connection.close()  # which SQLAlchemy 2.0 leaves to the garbage collector
+        connection.close()  # SQLAlchemy 2.0 leaves this to the garbage collector
         raise
 
 
@@ -285,7 +286,7 @@ def _mariadb_connect(limits: Limits, connection: Any, _record: object) -> None:
         names = ", ".join(f"'{name}'" for name in wanted)
         cursor.execute(f"SHOW VARIABLES WHERE variable_name IN ({names})")
         found = [f"SESSION {name} = {wanted[name.lower()]}" for name, _ in cursor.fetchall()]
-        # As PostgreSQL does: no gap locks, and every statement sees what was committed before it.
+        # As in PostgreSQL: no gap locks, and every statement sees what was committed before it.
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         if found:
             cursor.execute(f"SET {', '.join(found)}")
@@ -296,5 +297,5 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     if connection.info.pop(_WRITES, False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif connection.info.pop(_READS, False):
-        # It opens nothing yet, and so cannot fail; through SQLAlchemy it takes as long as to read a node.
+        # It opens nothing yet and so cannot fail; through SQLAlchemy it takes as long as reading a node.
         connection.connection.cursor().execute("BEGIN")

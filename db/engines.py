@@ -1,7 +1,7 @@
-"""oslo.db's way to make engines, without SQLAlchemy's ORM.
+"""oslo.db's functions for making engines, without SQLAlchemy's ORM.
 
-oslo.db imports the ORM beside it, for helpers with models of its own. That takes a sixth of the time of a
-command, and memory in every process; Podium's tables are plain ones.
+oslo.db also imports the ORM, for helpers with their own models. That takes a sixth of the time of a command,
+and memory in every process; Podium only uses plain tables.
 """
 
 from podium.deferred import deferred

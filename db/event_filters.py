@@ -1,7 +1,7 @@
-"""Which events a sink gets, and going through the ledger for these alone.
+"""Selects the events of a sink, and goes through the ledger for these alone.
 
-What is left out is left out by the database: of 100,000 events that a sink does not want, their numbers are
-counted there, and none is read.
+The database leaves out the others: of 100,000 events that a sink does not want, it counts the numbers, and
+none is read.
 """
 
 import time
@@ -22,16 +22,16 @@ from podium.db.selection.fields import DRIVER_INFO
 from podium.db.selection.parsing import parse
 from podium.db.selection.tree import Tree, conditions
 
-#: Events that are gone through at a time.
+#: Events that one step goes through.
 _WINDOW: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events a sink gets.
+    """Selects the events of a sink.
 
     :param causes: of the events
-    :param where: what their nodes meet when the events are read
+    :param where: a condition that their nodes meet when the events are read
     :param enforced_by_default: whether nodes without a policy of their own are enforced
     """
 
@@ -40,7 +40,7 @@ class EventFilter:
     enforced_by_default: bool = False
 
     def conditions(self, connection: sa.Connection) -> list[sa.ColumnElement[bool]]:
-        """Return what is true of the events."""
+        """Return the conditions that the events meet."""
         found: list[sa.ColumnElement[bool]] = []
         if not self.causes.issuperset(SEVERITY):
             found.append(events.c.cause.in_(sorted(self.causes)))
@@ -66,9 +66,9 @@ def where(text: str | None) -> Tree | None:
 
 
 class FilteredFollower(Follower):
-    """Returns the events of a filter, each once, and goes past all others.
+    """Returns each event that a filter selects once, and goes past all others.
 
-    :param after: the number of the last event that is known already
+    :param after: the number of the last event that is already known
     :param clock: seconds
     """
 
@@ -79,19 +79,19 @@ class FilteredFollower(Follower):
         self._holes: Collection[tuple[int, int]] = ()
         #: How many events the filter has left out.
         self.left_out = 0
-        #: Whether there are more events already than the last read went through.
+        #: Whether there were already more events than the last read went through.
         self.has_more = False
 
     def read(self, connection: sa.Connection, most: int = 500) -> list[Event]:
-        """The next events; the same again until they are :meth:`passed`.
+        """The next events; the same ones again until they are :meth:`passed`.
 
-        When all of them are, :meth:`finish` goes past those that were left out.
+        After all of them, :meth:`finish` goes past the events that were left out.
         """
         newer = sa.select(events.c.id).where(events.c.id > self._last).order_by(events.c.id).limit(_WINDOW)
         numbers = newer.subquery()
         count, top = connection.execute(sa.select(sa.func.count(), sa.func.max(numbers.c.id))).one()
         self._top = top or self._last
-        # Before the events are read: each statement may see more than the one before.
+        # Checked before the events are read: each statement may see more than the one before.
         is_whole = count == self._top - self._last
         self._holes = () if is_whole else _holes(connection, self._last, self._top)
         late = (events.c.id.between(gap.first, gap.last) for gap in self._gaps)
@@ -109,11 +109,11 @@ class FilteredFollower(Follower):
         return found
 
     def choose(self, wanted: EventFilter) -> None:
-        """Return the events of another filter from the next read on."""
+        """Use another filter from the next read on."""
         self._wanted = wanted
 
     def finish(self) -> None:
-        """Note that all events of the last read were dealt with."""
+        """Note that all events of the last read were handled."""
         if self._top > self._last:
             self._note_missing(self._top + 1)
             self._last = self._top
@@ -126,7 +126,7 @@ class FilteredFollower(Follower):
 
 
 def _holes(connection: sa.Connection, after: int, top: int) -> list[tuple[int, int]]:
-    """The numbers between two that no event has, each the first and the last of some."""
+    """The ranges of numbers between two numbers that no event has, each as first and last."""
     before = sa.func.lag(events.c.id).over(order_by=events.c.id)
     ordered = sa.select(events.c.id, sa.func.coalesce(before, after).label("before"))
     pairs = ordered.where(events.c.id.between(after + 1, top)).subquery()

@@ -1,4 +1,4 @@
-"""What a conductor concludes about nodes by itself, written down as functions of an open connection."""
+"""What conductors conclude about nodes on their own, written by functions of an open connection."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from podium.db.ledger import event
 from podium.db.models import nodes, power_events
 from podium.db.worker import Worker
 
-#: The fault of a node whose power could not be read for long.
+#: The fault of a node whose power could not be read for a long time.
 POWER_FAILURE: Final = "power failure"
 
 _COLUMNS: Final = [nodes.c[name] for name in ("id", "uuid", "name", "power_state")]
@@ -24,11 +24,11 @@ _FAULTY: Final = sa.and_(nodes.c.maintenance.is_(True), nodes.c.fault == POWER_F
 def record_faults(
     connection: sa.Connection, reasons: Mapping[int, str], at: datetime, writer: Worker
 ) -> set[int]:
-    """Put nodes into maintenance because their power cannot be read; those in maintenance stay as they are.
+    """Put nodes into maintenance because their power cannot be read; nodes in maintenance are left alone.
 
     :param reasons: why, in plain words, by the number of the node
-    :param writer: who records it
-    :returns: the numbers of the nodes that were put there
+    :param writer: the worker that records it
+    :returns: the numbers of the nodes that were put into maintenance
     """
     values = {"maintenance": True, "fault": POWER_FAILURE}
     return _record(connection, _SOUND, reasons, values, "fault", at, writer)
@@ -39,7 +39,7 @@ def record_recoveries(
 ) -> set[int]:
     """Take nodes out of the maintenance that :func:`record_faults` put them into, and out of no other.
 
-    The reading may come later, and finds then a node that has changed.
+    If the reading is written later, it finds a node that has changed.
 
     :returns: the numbers of the nodes that were taken out
     """
@@ -88,7 +88,7 @@ def _record(
 
 
 def record_enforcement(connection: sa.Connection, texts: Mapping[int, str | None]) -> None:
-    """Write down why enforcement waits with nodes, by number; None where it does not."""
+    """Write why enforcement waits, by the number of the node; None if it does not wait."""
     alike: dict[str | None, list[int]] = {}
     change = next_change(connection, learned=True)
     for number, text in texts.items():

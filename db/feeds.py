@@ -1,4 +1,4 @@
-"""The feeds of nodes, and what conductors are asked to read of them, as functions of an open connection."""
+"""The feeds of nodes, and reads of feeds by conductors, as functions of an open connection."""
 
 import dataclasses
 import json
@@ -17,18 +17,18 @@ from podium.db.ledger import event
 from podium.db.models import node_columns, nodes, operations, power_events
 from podium.db.node_conditions import entry_as_json
 
-#: What is read of a feed.
+#: What is read from a feed.
 _KIND: Final = "sensors"
 #: Feeds that can be asked at once.
 _MOST: Final = 1024
-#: Names and UUIDs that are looked for one by one in what nodes have noted.
+#: Up to this many names and UUIDs are searched one by one in the records of nodes.
 _FEW: Final = 16
-#: How far what feeds feed is followed, before somebody switches them.
+#: How many levels of feeds behind feeds are followed before somebody switches them.
 LEVELS: Final = 4
 
 
 class Asked(NamedTuple):
-    """A feed, and the number of the read that its conductor owes; None if it is asked nothing."""
+    """A feed, and the number of the pending read by its conductor; None if there is none."""
 
     feed: Feed
     read: int | None
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 def look(connection: sa.Connection, numbers: Sequence[int], levels: int = 1) -> dict[int, list[Feed]]:
     """Return the feeds of nodes, by the number of the node, as far as the database knows them.
 
-    :param levels: how far what they feed is followed to what that feeds
+    :param levels: how many levels of nodes behind the feeds are followed
     """
     its_own = _named(connection, nodes.c.id.in_(numbers))
     wanted = sorted({name for _, its in its_own.values() for name in its})
@@ -45,7 +45,7 @@ def look(connection: sa.Connection, numbers: Sequence[int], levels: int = 1) -> 
     users = _followed(connection, known, levels)
     found: dict[int, list[Feed]] = {}
     for number, (own, its) in its_own.items():
-        mine: dict[str, Feed] = {}  # a feed may be named by its name and by its UUID
+        mine: dict[str, Feed] = {}  # a node may list a feed both by its name and by its UUID
         for name in its:
             feed = known.get(name, Feed(name))
             others = sorted(users.get(feed.uuid or "", set()) - {own.name})
@@ -58,7 +58,7 @@ def look(connection: sa.Connection, numbers: Sequence[int], levels: int = 1) -> 
 
 
 def stay_on(connection: sa.Connection, names: Iterable[str]) -> list[str]:
-    """Return those of some nodes that are never switched off."""
+    """Return those of the given nodes that are never switched off."""
     query = sa.select(nodes.c.name).where(nodes.c.disable_power_off)
     return [
         name
@@ -68,10 +68,10 @@ def stay_on(connection: sa.Connection, names: Iterable[str]) -> list[str]:
 
 
 def note_switched(connection: sa.Connection, feeds: Mapping[str, Sequence[str]], operation: int) -> None:
-    """Write into the history of machines that they are switched at their feeds.
+    """Record in the history of machines that they are switched at their feeds.
 
     :param feeds: their names, by the name of the machine
-    :param operation: the number of the operation, just asked for
+    :param operation: the number of the operation, just requested
     """
     version = next_change(connection)
     asked: sa.Select[Any] = sa.select(
@@ -100,7 +100,7 @@ def note_switched(connection: sa.Connection, feeds: Mapping[str, Sequence[str]],
 
 
 def why_not_switched(feeds: Sequence[Feed]) -> str | None:
-    """Return why a node cannot be switched at these feeds, in words; None if it can."""
+    """Return why a node cannot be switched at these feeds; None if it can."""
     if not feeds:
         return f"it names no feeds, see extra.{KEY}"
     problems = [one.problem for one in feeds if one.uuid is None or one.is_itself]
@@ -108,16 +108,16 @@ def why_not_switched(feeds: Sequence[Feed]) -> str | None:
 
 
 def ask(connection: sa.Connection, found: Mapping[int, Sequence[Feed]], who: str) -> dict[int, list[Asked]]:
-    """Ask the conductors of the feeds of nodes what these deliver. Called first in a transaction.
+    """Ask the conductors of nodes' feeds how much power these deliver. Called first in a transaction.
 
-    :param found: what :func:`look` returned of at most 64 nodes, in a transaction that blocks nobody
-    :param who: asks
+    :param found: the result of :func:`look` for at most 64 nodes, from a transaction that blocks nobody
+    :param who: the requester
     :returns: by the number of the node
     """
     uuids = dict.fromkeys(feed.uuid for its in found.values() for feed in its if feed.uuid is not None)
     try:
         reads = hardware_reads.ask_many(connection, list(uuids), _KIND, who, _MOST)
-    except errors.NodeNotFound:  # deleted at this moment: nobody waits for what the others would say
+    except errors.NodeNotFound:  # deleted at this moment: nobody waits for the other answers
         reads = []
     asked = {node.uuid: number for node, number in reads}
     return {number: [_asked(feed, asked) for feed in its] for number, its in found.items()}
@@ -133,9 +133,9 @@ def _asked(feed: Feed, asked: Mapping[str, int | errors.NodeConflict]) -> Asked:
 def heard(
     connection: sa.Connection, asked: Iterable[Sequence[Asked]], *, is_late: bool
 ) -> list[list[Feed] | None]:
-    """Return what conductors have answered, for each list of feeds; None as long as an answer is missing.
+    """Return the conductors' answers for each list of feeds; None while an answer is missing.
 
-    :param is_late: whether no answer is waited for any longer
+    :param is_late: whether missing answers are no longer waited for
     """
     lists = list(asked)
     numbers = {one.read for its in lists for one in its if one.read is not None}
@@ -161,7 +161,7 @@ def _heard(asked: Asked, reads: Mapping[int, HardwareRead]) -> Feed:
     if read.answer is None:
         return dataclasses.replace(asked.feed, error=read.error)
     watts = [one["value"] for one in read.answer["sensors"] if one["kind"] == "power"]
-    # Of several the greatest: one may be a part of another, or the same once more.
+    # The greatest of several: a value may be part of another, or repeat it.
     known = [value for value in watts if value is not None]
     if not known:
         return dataclasses.replace(asked.feed, error="it does not measure its power")
@@ -174,7 +174,7 @@ class _Own(NamedTuple):
 
 
 def _named(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[int, tuple[_Own, list[str]]]:
-    """Return the names of feeds that nodes have, by the number of the node."""
+    """Return the feeds that nodes list, by the number of the node."""
     its = entry_as_json(connection.dialect.name, nodes.c.extra, KEY).label("feeds")
     rows = connection.execute(
         sa.select(nodes.c.id, nodes.c.uuid, nodes.c.name, its).where(which, its.is_not(None))
@@ -183,7 +183,7 @@ def _named(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[int
 
 
 def _known(connection: sa.Connection, wanted: Sequence[str]) -> dict[str, Feed]:
-    """Return the nodes among these names and UUIDs, by what is wanted."""
+    """Return the nodes with these names and UUIDs, by the given name or UUID."""
     fields = "uuid", "name", "power_state", "power_checked_at"
     found: dict[str, Feed] = {}
     now = clock.now(connection)
@@ -199,9 +199,9 @@ def _known(connection: sa.Connection, wanted: Sequence[str]) -> dict[str, Feed]:
 
 
 def _followed(connection: sa.Connection, known: Mapping[str, Feed], levels: int) -> dict[str, set[str]]:
-    """Return what loses its power with each of these feeds: whatever has it, and what that feeds."""
+    """Return the nodes that lose power with each of these feeds: its users, and the nodes that those feed."""
     users: dict[str, set[str]] = {}
-    looked: dict[str, str] = {}  # the UUIDs of what was looked at, by name
+    looked: dict[str, str] = {}  # the UUIDs of the nodes already looked up, by name
     newest = known
     for level in range(levels):
         users |= _users(connection, newest)
@@ -227,8 +227,9 @@ def _users(connection: sa.Connection, known: Mapping[str, Feed]) -> dict[str, se
     users: dict[str, set[str]] = {}
     if not known:
         return users
-    # Text is searched before any of it is taken for JSON, which takes a hundred times as long. Names hold
-    # nothing that JSON writes otherwise. More names than a few take longer than all that has feeds.
+    # The text is searched before any of it is parsed as JSON, which takes a hundred times as long. JSON
+    # writes names unchanged. Searching for more than a few names takes longer than reading all nodes that
+    # have feeds.
     text = sa.cast(nodes.c.extra, sa.Text)
     some = known if len(known) <= _FEW else [KEY]
     for own, its in _named(

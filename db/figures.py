@@ -1,7 +1,7 @@
-"""The figures of a conductor's workers: what each writes down about itself, and all of them as one.
+"""The figures of a conductor's workers: what each writes about itself, and all of them combined.
 
-They are kept as JSON that another version of Podium may have written: what is missing, unknown or of another
-type than expected counts as missing. So adding them up cannot fail.
+They are kept as JSON that another version of Podium may have written: a value that is missing, unknown or of
+another type than expected counts as missing, so that adding them up cannot fail.
 """
 
 import math
@@ -15,10 +15,10 @@ _Mappings = Iterable[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How figures of one kind are read from JSON, and made one of several.
+    """How figures of one kind are read from JSON and combined.
 
     :param read: the value, or None for JSON of another type
-    :param merge: of one value or more
+    :param merge: combines one or more values
     :param write: to JSON
     """
 
@@ -31,7 +31,7 @@ class _Kind:
         return field(default_factory=missing, metadata={"kind": self})
 
     def mapping(self) -> Any:
-        """A field of many by name, such as one for each driver."""
+        """A field with many figures by name, such as one for each driver."""
         kind = _Kind(
             lambda value: _read_all(value, self.read) if isinstance(value, Mapping) else None,
             lambda mappings: _merge_all(mappings, self.merge),
@@ -77,7 +77,8 @@ def _moment(value: Any) -> datetime | None:
 
 _COUNT: Final = _Kind(_integer, sum)
 _AMOUNT: Final = _Kind(_number, math.fsum)
-#: Does not add up. The greatest median or percentile of some groups is no less than that of all.
+#: For values that cannot be added up. The greatest median or percentile of the groups is no less than that of
+#: all.
 _GREATEST: Final = _Kind(_number, max)
 _FLAG: Final = _Kind(lambda value: value if isinstance(value, bool) else None, any)
 _TEXT: Final = _Kind(lambda value: value if isinstance(value, str) else None, lambda texts: texts[0])
@@ -91,7 +92,7 @@ class _Record:
 
     @classmethod
     def from_json(cls, document: Any) -> Self:
-        """The figures of a document, which may be anything."""
+        """The figures of a document, which may contain anything."""
         known = document if isinstance(document, Mapping) else {}
         read = {one.name: _kind(one).read(known.get(one.name)) for one in _fields(cls)}
         return cls(**{name: value for name, value in read.items() if value is not None})
@@ -117,7 +118,7 @@ class _Record:
 
     @classmethod
     def kind(cls) -> _Kind:
-        """Of a field that holds such a record."""
+        """The kind of a field that holds such a record."""
         return _Kind(
             lambda value: cls.from_json(value) if isinstance(value, Mapping) else None,
             cls.merged,
@@ -136,7 +137,7 @@ def _kind(one: Any) -> _Kind:
 
 @dataclass(frozen=True, slots=True)
 class Ages(_Record):
-    """Of readings, in seconds; None where nothing was read."""
+    """The ages of readings, in seconds; None if nothing was read."""
 
     median: float | None = _GREATEST.figure()
     p99: float | None = _GREATEST.figure()
@@ -145,13 +146,13 @@ class Ages(_Record):
 
 @dataclass(frozen=True, slots=True)
 class DriverFigures(_Record):
-    """How the reads of one driver's nodes fare.
+    """The state of the reads of one driver's nodes.
 
-    :param interval: seconds from one read of a node to the next; None for that of all drivers
+    :param interval: seconds from one read of a node to the next; None for the interval of all drivers
     :param sweep_duration: of the last sweep, in seconds
     :param late: whether the sweeps cannot keep their interval
     :param failures: failed reads by kind
-    :param counters: what the driver counts itself
+    :param counters: counters of the driver itself
     """
 
     nodes: int = _COUNT.figure(int)
@@ -171,12 +172,12 @@ class DriverFigures(_Record):
 
 @dataclass(frozen=True, slots=True)
 class SinkFigures(_Record):
-    """How notifications of one sink fare.
+    """The state of the notifications of one sink.
 
     :param delivered: events since the start
-    :param left_out: events since the start that the sink is not to get
-    :param pending: events that the sink has still to take
-    :param set_aside: events that the sink refused for so long that it does not get them
+    :param left_out: events since the start that the sink's filter left out
+    :param pending: events that the sink has not taken yet
+    :param set_aside: events that are no longer delivered because the sink refused them for too long
     """
 
     delivered: int = _COUNT.figure(int)
@@ -193,7 +194,7 @@ class EnforcementFigures(_Record):
     """How many nodes were switched back, and why others were not.
 
     :param is_frozen: whether nothing is enforced for the time being
-    :param disturbed: nodes that changed unasked or vanished of late
+    :param disturbed: nodes that changed unexpectedly or vanished lately
     """
 
     is_frozen: bool = _FLAG.figure(bool)
@@ -208,10 +209,10 @@ class EnforcementFigures(_Record):
 
 @dataclass(frozen=True, slots=True)
 class Figures(_Record):
-    """How fresh what a worker knows is, and how its sweeps fare; seconds, and numbers of nodes.
+    """How up to date a worker's knowledge is, and the state of its sweeps; seconds, and numbers of nodes.
 
     :param fresh_share: the share of nodes whose reading is no older than ``max_age``
-    :param age_buckets: nodes whose reading is no older than so many seconds, or ``inf``
+    :param age_buckets: nodes whose reading is at most this many seconds old, or ``inf``
     :param age_sum: of the ages of all readings
     :param out_of_reach: networks in which it can read nothing, while other conductors can
     :param drivers: by name
@@ -219,7 +220,7 @@ class Figures(_Record):
     :param queues: records that wait to be written, by kind
     :param write_lag: for how long the oldest reading has been waiting to be written
     :param load: how busy the worker was in the last minute: ``cpu`` is the part of a core that it used, and
-        ``reads`` the part of the reads that are allowed at a time
+        ``reads`` the part of the concurrent reads allowed
     """
 
     nodes: int = _COUNT.figure(int)
@@ -246,7 +247,7 @@ class Figures(_Record):
 
 
 def _fresh_share(records: Sequence[Figures]) -> float | None:
-    """The share of all nodes, of which the workers may have different numbers."""
+    """The share of all nodes, weighted by the workers' numbers of nodes."""
     shares = [
         (one.fresh_share, one.nodes - one.in_maintenance) for one in records if one.fresh_share is not None
     ]

@@ -1,4 +1,4 @@
-"""What a conductor reads of its nodes and writes down about them, as functions of an open connection."""
+"""What a conductor reads about its nodes and writes about them, as functions of an open connection."""
 
 import json
 import operator
@@ -21,7 +21,7 @@ from podium.wording import which
 
 
 class Changed(NamedTuple):
-    """A node: enough to see whose it is and whether its newest change is known."""
+    """A node: enough to see who owns it and whether its newest change is known."""
 
     id: int
     driver: str
@@ -35,7 +35,7 @@ class Changed(NamedTuple):
 def changed(connection: sa.Connection, since: int) -> list[Changed]:
     """The nodes whose newest change has a higher number, in order of id."""
     query = sa.select(*columns(nodes, Changed._fields)).where(nodes.c.version > since)
-    # Not ordered by the database: for that, SQLite would read every node there is.
+    # Not ordered by the database: SQLite would read every node for that.
     return sorted((Changed._make(row) for row in connection.execute(query)), key=_ID)
 
 
@@ -64,12 +64,12 @@ def rows(connection: sa.Connection, numbers: Iterable[int]) -> list[Changed]:
     return found
 
 
-#: Numbers that one statement looks for.
+#: Numbers in one statement.
 _LOOKED_FOR: Final = 5000
 
 
 def missing(connection: sa.Connection, numbers: Iterable[int]) -> list[int]:
-    """Of these numbers those that no node has any more."""
+    """Those of the given numbers that no node has any more."""
     gone: list[int] = []
     for chunk in chunks(sorted(numbers), _LOOKED_FOR):
         where, options = bulk.listed(chunk), {"compiled_cache": None}  # as in podium.db.readings
@@ -83,9 +83,9 @@ def missing(connection: sa.Connection, numbers: Iterable[int]) -> list[int]:
 
 
 class OwnedNode(NamedTuple):
-    """What a conductor works with of a node.
+    """A node with the columns that a conductor works with.
 
-    The columns for people to read are left out: they take a quarter of the time to load 100,000 rows.
+    Columns that only people read are left out: they take a quarter of the time to load 100,000 rows.
     """
 
     id: int
@@ -120,7 +120,7 @@ class OwnedNode(NamedTuple):
         return which(self)
 
 
-#: To be given to statements that select owned nodes.
+#: For statements that select owned nodes.
 OWNED_NODE: Final = node_columns(OwnedNode._fields)
 _LOAD: Final = sa.select(*OWNED_NODE).where(AMONG)
 
@@ -134,7 +134,7 @@ def load(connection: sa.Connection, numbers: Sequence[int]) -> list[OwnedNode]:
 
 
 def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any] | None]) -> None:
-    """Write down the health of nodes, by number."""
+    """Write the health of nodes, by number."""
     alike: dict[str, list[int]] = {}
     change = next_change(connection, learned=True)
     for number, health in healths.items():
@@ -149,9 +149,9 @@ _AT: Final = sa.bindparam("at", type_=nodes.c.health_checked_at.type)
 
 
 def record_health_times(connection: sa.Connection, times: Mapping[int, tuple[datetime, float]]) -> None:
-    """Write down when the health of nodes was reported, and for how many seconds that is true.
+    """Write when the health of nodes was reported, and for how many seconds the report is valid.
 
-    Those of one second share a statement, and with it the oldest of their times.
+    Nodes reported in the same second share a statement, and the oldest of their times.
     """
     alike: dict[tuple[int, float], list[int]] = {}
     for number, (at, lasts) in times.items():
@@ -159,13 +159,13 @@ def record_health_times(connection: sa.Connection, times: Mapping[int, tuple[dat
     for (_, lasts), members in alike.items():
         at = min(times[number][0] for number in members)
         for chunk in chunks(sorted(members), AT_ONCE):
-            # No statement is like another, see podium.db.readings.record_checked.
+            # No two statements are alike, see podium.db.readings.record_checked.
             written = sa.text(_HEALTH_TIMES.format(bulk.listed(chunk))).bindparams(_AT)
             values = {"at": at, "lasts": lasts}
             connection.execute(written, values, execution_options={"compiled_cache": None})
 
 
-#: Seconds by which clocks that are read differ from one time to the next without being news.
+#: Seconds by which consecutive readings of a clock may differ without being news.
 _JITTER: Final = 5.0
 _CLOCKS: Final = sa.select(nodes.c.id, nodes.c.clock_offset).where(AMONG)
 _CLOCK: Final = (
@@ -177,9 +177,9 @@ _NEW_CLOCK: Final = _CLOCK.values(learned=sa.bindparam("change"))
 
 
 def record_clocks(connection: sa.Connection, clocks: Mapping[int, tuple[float, datetime]]) -> None:
-    """Write down how many seconds the clocks of nodes are ahead, and when they were read, by number.
+    """Write by how many seconds the clocks of nodes are ahead, and when they were read, by number.
 
-    People who follow nodes hear of it where it is another than was known.
+    Followers of nodes are notified if the value differs from the known one.
     """
     known: dict[int, float | None] = {}
     for chunk in chunks(sorted(clocks), AT_ONCE):
@@ -202,9 +202,9 @@ def _is_new(known: float | None, offset: float) -> bool:
 def known_health(
     health: dict[str, Any] | None, checked_at: datetime | None, lasts: float | None, now: datetime
 ) -> dict[str, Any] | None:
-    """A health as it was written; None once its report is outdated.
+    """The stored health; None once its report is outdated.
 
-    :param checked_at: when it was reported, and ``lasts`` the seconds for which that is true
+    :param checked_at: when it was reported, and ``lasts`` the seconds for which the report is valid
     :param now: by the database's clock
     """
     if checked_at is None or lasts is None:
@@ -218,18 +218,18 @@ def record_patches(
     patches: Mapping[int, Mapping[str, Mapping[str, Any]]],
     fits: Callable[[int, str, Mapping[str, Any]], bool] = lambda number, column, held: True,
 ) -> dict[int, dict[str, dict[str, Any]]]:
-    """Put values into JSON columns beside those that are there; None takes one away.
+    """Merge values into JSON columns; None removes a value.
 
     :param patches: by number and column
-    :param fits: whether a patch is written, called with its number, its column, and what the column holds
-    :returns: what the columns hold now, by number and column
+    :param fits: whether to write a patch, called with its number, its column, and the column's content
+    :returns: the new contents of the columns, by number and column
     """
     alike: dict[tuple[str, ...], list[int]] = {}
     for number in sorted(patches):
         alike.setdefault(tuple(sorted(patches[number])), []).append(number)
     written: dict[int, dict[str, dict[str, Any]]] = {}
     change: int | None = None
-    if any(_differs(row, patches) for row in _rows(connection, alike)):  # by a look that locks nothing
+    if any(_differs(row, patches) for row in _rows(connection, alike)):  # a query that locks nothing
         change = next_change(connection, learned=True)
     different: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in _rows(connection, alike, locked=True):
@@ -253,7 +253,7 @@ def record_patches(
 def _rows(
     connection: sa.Connection, alike: Mapping[tuple[str, ...], Sequence[int]], *, locked: bool = False
 ) -> Iterator[sa.RowMapping]:
-    """Yield these columns of nodes, by the names of the columns."""
+    """Yield these columns of nodes, by column name."""
     for names, members in alike.items():
         query = sa.select(nodes.c.id, *columns(nodes, names)).where(AMONG).order_by(nodes.c.id)
         for chunk in chunks(members, AT_ONCE):
@@ -275,8 +275,8 @@ def _patched(values: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, A
 def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str, str | None]]) -> None:
     """Put nodes into maintenance or take them out.
 
-    :param wishes: by number, who wishes it, which is noted as the fault, and the reason; None takes a node
-        out, but only of a maintenance that the same one put it in
+    :param wishes: by number, who requests it (recorded as the fault), and the reason; a reason of None takes
+        the node out, but only if the same requester put it into maintenance
     """
     alike: dict[tuple[str, str | None], list[int]] = {}
     for number, wish in wishes.items():
@@ -289,7 +289,7 @@ def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str
             mine = sa.and_(AMONG, nodes.c.maintenance.is_(False))
             values = {"maintenance": True, "maintenance_reason": reason, "fault": who}
         for chunk in chunks(sorted(members), AT_ONCE):
-            # Drivers wish the same again and again, which is no change and takes no number.
+            # Drivers repeat their requests; a repetition is no change and takes no number.
             if connection.execute(sa.select(nodes.c.id).where(mine).limit(1), {"numbers": chunk}).first():
                 values |= {"version": next_change(connection), "updated_at": clock.now(connection)}
                 connection.execute(sa.update(nodes).where(mine).values(values), {"numbers": chunk})
@@ -301,9 +301,9 @@ _CERTAIN: Final = nodes.c.credentials_in_doubt.is_not(True)
 def hold(connection: sa.Connection, number: int, holder: Worker, purpose: str) -> bool:
     """Reserve a node without changing its power.
 
-    :param purpose: shown to those who are refused meanwhile
-    :returns: False when somebody has it, it is asked to change, its credentials are in doubt, or its slot is
-        another member's by now
+    :param purpose: shown to requesters that are refused meanwhile
+    :returns: False if it is reserved, has a pending request, its credentials are in doubt, or its slot now
+        belongs to another member
     """
     free = nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None), _CERTAIN
     values = {"reservation": holder, "reserved_for": purpose[:255], "reserved_at": clock.now(connection)}
@@ -313,7 +313,7 @@ def hold(connection: sa.Connection, number: int, holder: Worker, purpose: str) -
 
 
 def let_go(connection: sa.Connection, numbers: Iterable[int], holder: Worker) -> None:
-    """Give up single reservations that :func:`hold` made."""
+    """Give up reservations that :func:`hold` made."""
     mine = AMONG, nodes.c.reservation == holder, nodes.c.power_request_id.is_(None)
     values = {"reservation": None, "reserved_for": None, "reserved_at": None}
     freed = sa.update(nodes).where(*mine).values(**values, version=next_change(connection))

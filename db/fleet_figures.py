@@ -1,7 +1,7 @@
-"""The figures of the whole fleet, counted by the database: those of workers leave out what nobody reads.
+"""The figures of the whole fleet, counted by the database: workers do not count nodes that nobody reads.
 
-One statement passes once through all nodes, another one through those that are not read. That takes seconds
-for a million, so that one member at a time does it, and not often.
+One statement passes once through all nodes, a second one through those that are not read. That takes seconds
+for a million nodes, so only one member at a time does it, and rarely.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from podium.db.slots import Pair
 from podium.db.worker import Worker
 from podium.pacing import oldest_allowed
 
-#: Whether the power of a node is to be read: that of others may be as old as it likes.
+#: Whether the power of a node is to be read; the readings of other nodes may have any age.
 IS_READ: Final = sa.and_(
     nodes.c.maintenance.is_(False), sa.func.coalesce(nodes.c.power_policy, "") != "ignore"
 )
@@ -32,11 +32,11 @@ IS_READ: Final = sa.and_(
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Nodes that were not read for long, though their last read did not fail.
+    """Nodes that were not read for a long time, though their last read did not fail.
 
     :param kind: one of ``UNREAD_KINDS``
-    :param why: in plain words, to be said of the nodes
-    :param nodes: how many they are
+    :param why: in plain words, as a statement about the nodes
+    :param nodes: how many there are
     """
 
     kind: str
@@ -44,27 +44,27 @@ class Unread:
     nodes: int
 
 
-#: Why nodes are not read: a member that has ended holds them, nobody has their driver and group, all who do
-#: avoid their subnet, their owner has ended, their owner does not keep up.
+#: Why nodes are not read: an ended member holds them, nobody serves their driver and group, all conductors
+#: that serve it avoid their subnet, their owner has ended, their owner does not keep up.
 UNREAD_KINDS: Final = ("held", "unserved", "avoided", "unowned", "slow")
 
 
 @dataclass(frozen=True, slots=True)
 class FleetFigures:
-    """How fresh the readings of all nodes are, by the database's time.
+    """How up to date the readings of all nodes are, by the database's time.
 
     Nodes in the provision state ``enroll`` do not count. Ages and shares leave out nodes in maintenance, and
-    those that are not to be read.
+    nodes that are not to be read.
 
     :param failing: nodes whose last read failed
-    :param max_ages: the ages that readings may have of drivers that are read less often, by driver
+    :param max_ages: the allowed ages of readings for drivers that are read less often, by driver
     :param fresh_share: the share of nodes whose reading is no older than ``max_age`` seconds
     :param oldest: the age of the oldest reading, in seconds; None without any
     :param unowned: nodes that no member owns
-    :param held_by_ended: nodes that a member which has ended has reserved
+    :param held_by_ended: nodes that an ended member has reserved
     :param unread: why nodes were not read for longer than ``max_age``, the most nodes first
     :param owned: how many nodes each member has, by its number
-    :param further: how many nodes meet other conditions, by the names of these
+    :param further: how many nodes meet other conditions, by their names
     """
 
     nodes: int
@@ -92,9 +92,9 @@ _PAST: Final = sa.bindparam("latest", type_=_AT.type) >= _AT
 
 
 def _is_recent(at: sa.ColumnElement[Any], rare: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Whether something was no longer ago than the age that readings may have.
+    """Whether a time is within the allowed age of readings.
 
-    :param rare: drivers that have limits of their own
+    :param rare: drivers that have their own limits
     """
     usual = sa.bindparam("limit", type_=_AT.type) <= at
     if not rare:
@@ -111,7 +111,7 @@ def _fresh(rare: Sequence[str]) -> sa.ColumnElement[bool]:
 
 
 def _is_unread(rare: Sequence[str]) -> sa.ColumnElement[bool]:
-    # A node is not expected to have been read since before it was enrolled.
+    # A node that was enrolled recently need not have been read yet.
     is_old = ~_is_recent(nodes.c.created_at, rare)
     return sa.and_(IS_READ, nodes.c.power_failures == 0, is_old, sa.or_(_AT.is_(None), ~_fresh(rare)))
 
@@ -138,7 +138,7 @@ def _counted(rare: Sequence[str], further: Mapping[str, sa.ColumnElement[bool]])
 
 
 def _unread(rare: Sequence[str]) -> sa.Select[Any]:
-    """Counts the nodes that were not read for long, by slot and by who has reserved them."""
+    """Counts the nodes that were not read for a long time, by slot and reservation."""
     of = by(nodes.c.conductor_group, nodes.c.driver, nodes.c.slot, nodes.c.reservation)
     names = "conductor_group", "driver", "slot", "reservation"
     labelled = (one.label(name) for one, name in zip(of, names, strict=True))
@@ -151,9 +151,9 @@ _HELD: Final = (
     .where(IS_CONDUCTED, nodes.c.reservation.is_not(None))
     .group_by(nodes.c.reservation)
 )
-#: Counts of nodes that have a slot and a reservation in common, and the number of the slot's owner.
+#: Counts of nodes with the same slot and reservation, and the number of the slot's owner.
 _Part = tuple[sa.Row[Any], int | None]
-#: What is taken as it was counted.
+#: Counts that are used unchanged.
 _SUMS: Final = ("nodes", "in_maintenance", "unreadable", "failing", "never_read")
 
 
@@ -164,9 +164,9 @@ def fleet_figures(
 ) -> FleetFigures:
     """Count all nodes.
 
-    :param max_age: seconds that the age of a reading should not exceed; more where a driver has an interval
-        of its own, see :func:`podium.pacing.oldest_allowed`
-    :param further: other conditions, by names; the nodes that meet each of them are counted on the way
+    :param max_age: the age in seconds that a reading should not exceed; more where a driver has its own
+        interval, see :func:`podium.pacing.oldest_allowed`
+    :param further: other conditions, by name; the nodes that meet each of them are counted in the same pass
     """
     now = clock.now(connection)
     living = members.unended(connection)
@@ -195,7 +195,7 @@ def fleet_figures(
 
 
 def _limits(connection: sa.Connection, max_age: float) -> dict[str, float]:
-    """The greatest ages of drivers whose nodes are read less often than all others, by driver."""
+    """The greatest allowed ages for drivers whose nodes are read less often than all others, by driver."""
     intervals: dict[str, float] = {}
     for document in connection.scalars(sa.select(conductor_workers.c.statistics)):
         for name, its in Figures.from_json(document).drivers.items():
@@ -214,7 +214,7 @@ def _is_held_by_ended(holder: Worker | None, alive: Collection[int]) -> bool:
 
 
 def _names(connection: sa.Connection, parts: Iterable[_Part]) -> dict[int, Worker]:
-    """The names of the owners of nodes that are not read; those who ended long ago have been forgotten."""
+    """The names of the owners of unread nodes; owners that ended long ago have been deleted."""
     numbers = sorted({owner for row, owner in parts if row.unread and owner is not None})
     query = sa.select(table.c.id, table.c.host, table.c.worker).where(table.c.id.in_(numbers))
     return {number: Worker(host, index, number) for number, host, index in connection.execute(query)}
@@ -239,7 +239,7 @@ def _why(
     served: Collection[Pair],
     names: Mapping[int, Worker],
 ) -> tuple[str, str] | None:
-    """Why nodes were not read; None for those whose power is being changed, which are read after that."""
+    """Why nodes were not read; None for nodes whose power is being changed, which are read afterwards."""
     if _is_held_by_ended(row.reservation, alive):
         return "held", f"held by {row.reservation}, which has ended"
     if row.reservation is not None:

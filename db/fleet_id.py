@@ -1,4 +1,4 @@
-"""Which fleet a database is of: clients check that an address still leads to the one that they know."""
+"""Identifies the fleet of a database: clients check that an address still leads to the same fleet."""
 
 import sqlalchemy as sa
 
@@ -6,6 +6,6 @@ from podium.db.models import change_counter
 
 
 def fleet_id(connection: sa.Connection) -> str:
-    """Return the UUID that the database was given when it was made; a copy has the same."""
+    """Return the UUID that the database was given when it was created; copies have the same UUID."""
     found: str = connection.scalars(sa.select(change_counter.c.fleet_id)).one()
     return found

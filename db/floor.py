@@ -1,4 +1,4 @@
-"""Which programs may use the database: what they would misread shuts them out once it is written."""
+"""Limits the programs that may use the database: data that older programs would misread shuts them out."""
 
 import sqlalchemy as sa
 
@@ -7,9 +7,9 @@ from podium.db.models import schema_floor
 
 
 def raise_to(connection: sa.Connection, revision: str) -> None:
-    """Have programs that do not know a revision refuse the database from this transaction on, for good.
+    """Make programs that do not know a revision refuse the database from this transaction on, permanently.
 
-    :param revision: the first whose programs heed what is written; a higher floor stays
+    :param revision: the first revision whose programs understand the data; a higher floor stays
     """
     older = REVISIONS[: REVISIONS.index(revision)]
     raised = sa.update(schema_floor).where(schema_floor.c.revision.in_(older))

@@ -1,4 +1,4 @@
-"""Going through the ledger of power events without missing one."""
+"""Goes through the ledger of power events without missing any."""
 
 import math
 import time
@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from podium.db.ledger import EVENT, Event
 from podium.db.models import power_events as events
 
-#: Seconds that a number passed over may still turn up: transactions do not commit in the order of numbers.
+#: Seconds for which a skipped number may still turn up: transactions do not commit in the order of numbers.
 _AWAITED: Final = 30.0
 _MOST_GAPS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Numbers that were passed over, and when; infinity for that of an event which was read since then."""
+    """Numbers that were skipped, and when; infinity for an event that has been read since."""
 
     first: int
     last: int
@@ -26,15 +26,15 @@ class _Gap:
 
 
 class Follower:
-    """Returns every event after a given one, each once, as they are committed.
+    """Returns every event after a given one once, as they are committed.
 
-    An event gets its number before its transaction commits, so a greater number may be seen first. Numbers
-    that were passed over are looked for again for a while. Events of one node are never out of order: whoever
-    writes them has the node's row locked.
+    An event gets its number before its transaction commits, so a greater number may be seen first. Skipped
+    numbers are looked up again for a while. Events of one node are never out of order: a transaction that
+    writes them has locked the node's row.
 
-    :param after: the number of the last event that is known already
+    :param after: the number of the last event that is already known
     :param clock: seconds
-    :param late: numbers up to that one that were passed over, each the first and the last of some
+    :param late: skipped numbers up to ``after``, as ranges of first and last
     """
 
     def __init__(
@@ -49,22 +49,22 @@ class Follower:
 
     @property
     def last(self) -> int:
-        """The greatest number that was passed."""
+        """The greatest number that has been passed."""
         return self._last
 
     @property
     def late(self) -> list[tuple[int, int]]:
-        """The numbers that were passed over and may still turn up."""
+        """The skipped numbers that may still turn up."""
         return [(gap.first, gap.last) for gap in self._gaps]
 
     @property
     def position(self) -> int:
-        """Where another follower must begin to miss nothing; it may return some events again."""
+        """Where another follower must begin in order to miss nothing; it may return some events again."""
         self._forget()
         return self._gaps[0].first - 1 if self._gaps else self._last
 
     def read(self, connection: sa.Connection, most: int = 500) -> list[Event]:
-        """The next events; the same again until they are :meth:`passed`."""
+        """The next events; the same ones again until they are :meth:`passed`."""
         late = (events.c.id.between(gap.first, gap.last) for gap in self._gaps)
         query = sa.select(*EVENT).where(sa.or_(events.c.id > self._last, *late))
         found = list(map(Event._make, connection.execute(query.order_by(events.c.id).limit(most))))
@@ -73,7 +73,7 @@ class Follower:
         return found
 
     def passed(self, number: int) -> None:
-        """Note that an event was dealt with, so that it does not come again."""
+        """Note that an event was handled, so that it is not returned again."""
         if number > self._last:
             self._note_missing(number)
             self._last = number
@@ -81,7 +81,7 @@ class Follower:
         self._gaps = [part for gap in self._gaps for part in _without(gap, number)]
 
     def _keep(self, found: Sequence[Event], most: int) -> None:
-        """Await the numbers of the late events that were read until they are passed, or not read any more."""
+        """Keep waiting for the late events just read until they are passed or are no longer read."""
         reached = found[-1].id if len(found) == most else math.inf
         now = self._clock()
         self._gaps = [
@@ -99,7 +99,7 @@ class Follower:
         self._gaps = self._gaps[-_MOST_GAPS:]
 
     def _missing(self, number: int) -> list[tuple[int, int]]:
-        """The numbers after the last one and before this one that may still turn up."""
+        """The numbers between the last one and this one, which may still turn up."""
         return [(self._last + 1, number - 1)] if number > self._last + 1 else []
 
     def _forget(self) -> None:
@@ -108,7 +108,7 @@ class Follower:
 
 
 def _with(gap: _Gap, number: int) -> list[_Gap]:
-    """What becomes of a gap in which a number turned up that is to be passed yet."""
+    """Split a gap in which a number turned up that is not passed yet."""
     if not gap.first <= number <= gap.last:
         return [gap]
     before, after = replace(gap, last=number - 1), replace(gap, first=number + 1)
@@ -116,7 +116,7 @@ def _with(gap: _Gap, number: int) -> list[_Gap]:
 
 
 def _without(gap: _Gap, number: int) -> list[_Gap]:
-    """What is left of a gap in which a number turned up."""
+    """Remove a number that turned up from a gap."""
     if not gap.first <= number <= gap.last:
         return [gap]
     parts = replace(gap, last=number - 1), replace(gap, first=number + 1)

@@ -1,4 +1,4 @@
-"""When to look for changes: at a notification where the database sends any, and every now and then."""
+"""Decides when to look for changes: at a notification if the database sends any, and at intervals."""
 
 import contextlib
 import math
@@ -14,7 +14,7 @@ from podium.db.engine import Database
 if TYPE_CHECKING:
     from podium.db.listener import Listener
 
-#: Seconds between two looks while notifications come: what one that is lost can cost.
+#: Seconds between two looks while notifications arrive: the delay if one is lost.
 _TRUST: Final = 2.0
 #: Seconds between two attempts to listen.
 _RETRY: Final = 5.0
@@ -23,10 +23,10 @@ _RETRY: Final = 5.0
 class Hearing:
     """Times the looks of one thread.
 
-    A pooler between here and PostgreSQL may swallow notifications. So a change that is found without one
-    means that looks are needed often, until a notification comes.
+    A pooler in front of PostgreSQL may swallow notifications. So a change that is found without a
+    notification means that frequent looks are needed until a notification arrives.
 
-    :param closing: is set when nobody is to wait any longer, which is followed by :meth:`interrupt`
+    :param closing: is set when no wait may continue, and :meth:`interrupt` is called afterwards
     :param clock: seconds, monotonic
     :param channels: on which PostgreSQL notifies
     """
@@ -49,14 +49,15 @@ class Hearing:
         self._heard = self._is_deaf = False
 
     def wait(self, every: float, end: float) -> bool:
-        """Wait until it is time to look, or for the end, by the clock.
+        """Wait until it is time to look, or until ``end``, by the clock.
 
-        :param every: seconds from one look to the next, at least, and at most where nothing can be heard
+        :param every: the least number of seconds between two looks, and the greatest if no notifications can
+            arrive
         :returns: whether it is time to look
         """
         self._closing.wait(max(min(self._looked_at + every, end) - self._clock(), 0.0))
         if self._begins_to_listen():
-            self._heard = True  # in a way: of what changed before there was no word
+            self._heard = True  # so to speak: earlier changes sent no notification
             return True
         can_hear = self._listener is not None and not self._is_deaf
         due = self._looked_at + (max(every, _TRUST) if can_hear else every)
@@ -64,11 +65,11 @@ class Hearing:
         return not self._closing.is_set() and (self._heard or due <= end)
 
     def note_look(self) -> None:
-        """Note that somebody looks now."""
+        """Note that a look takes place now."""
         self._looked_at = self._clock()
 
     def note_found(self, is_changed: bool) -> None:
-        """Note what the look after :meth:`wait` found."""
+        """Note the result of the look after :meth:`wait`."""
         if self._heard:
             self._is_deaf = False
         elif is_changed:
@@ -80,7 +81,7 @@ class Hearing:
             listener.interrupt()
 
     def close(self) -> None:
-        """Close the connection, when nobody waits any longer."""
+        """Close the connection; call it when no wait is left."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -104,4 +105,4 @@ class Hearing:
             return self._listener.wait(seconds)
         except errors.DatabaseUnavailable:
             self.close()
-            return True  # the look reports an outage
+            return True  # the look reports the outage

@@ -1,16 +1,16 @@
-"""Keeps what a database holds out of logs and errors: ``driver_info`` has passwords."""
+"""Keeps the contents of a database out of logs and errors: ``driver_info`` holds passwords."""
 
 import logging
 from typing import Final
 
 import sqlalchemy as sa
 
-#: Where SQLAlchemy logs statements at INFO, and at DEBUG the rows that they return.
+#: The logger to which SQLAlchemy writes statements at INFO, and returned rows at DEBUG.
 _LOGGER: Final = "sqlalchemy.engine.Engine"
 
 
 def hide_values(engine: sa.Engine) -> None:
-    """Have no value in the logs and errors of an engine, whatever their level: statements alone."""
+    """Keep values out of the logs and errors of an engine, at every level; only statements appear."""
     engine.hide_parameters = True
     logging.getLogger(_LOGGER).addFilter(_has_no_row)
 

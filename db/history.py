@@ -1,4 +1,4 @@
-"""Whether a database goes on where it was: a standby that took over may lack what was committed last."""
+"""Detects that a database has another history: a standby that took over may lack the last commits."""
 
 import threading
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-#: The number of the installation, and that of its timeline, which every promotion raises. Any login may
-#: ask. By the file that is written now: what pg_control_checkpoint() says waits for the next checkpoint.
+#: The number of the installation, and of its timeline, which every promotion raises. Any login may run this.
+#: It looks at the current WAL file: the values of pg_control_checkpoint() lag until the next checkpoint.
 _ASK: Final = b"""
     SELECT (pg_control_system()).system_identifier,
         CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END
@@ -15,21 +15,21 @@ _ASK: Final = b"""
 
 
 class History(NamedTuple):
-    """Which installation of PostgreSQL it is, and on which timeline."""
+    """An installation of PostgreSQL and its timeline."""
 
     system: int
     timeline: str
 
 
 def history_of(connection: "psycopg.Connection[Any]") -> History | None:
-    """The history of a server; None where it does not say, as one that is in recovery.
+    """The history of a server; None if the server does not report it, such as during recovery.
 
     :param connection: not in a transaction
     """
     before, connection.autocommit = connection.autocommit, True
     try:
         found = connection.execute(_ASK).fetchone()
-    except psycopg.errors.ProgrammingError:  # services that only speak its protocol
+    except psycopg.errors.ProgrammingError:  # services that only speak PostgreSQL's protocol
         return None
     finally:
         if not connection.closed:
@@ -38,9 +38,9 @@ def history_of(connection: "psycopg.Connection[Any]") -> History | None:
 
 
 class Histories:
-    """Notices, at new connections, that the database has another history than before. For any thread.
+    """Notices at new connections that the database has another history than before. Safe in any thread.
 
-    :param changed: called when it has, before anything is done over the connection
+    :param changed: called when the history differs, before the connection is used
     """
 
     def __init__(self, changed: Callable[[], object]) -> None:
@@ -49,7 +49,7 @@ class Histories:
         self._known: History | None = None
 
     def note(self, connection: "psycopg.Connection[Any]") -> None:
-        """Look at a new connection."""
+        """Check a new connection."""
         found = history_of(connection)
         if found is None:
             return

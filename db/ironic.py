@@ -1,6 +1,6 @@
 """Reads the nodes of an Ironic from its database, which may have the schema of an older Ironic.
 
-What is read is of one moment, nothing is written, and the server is told to refuse writes.
+All data is from one moment. Nothing is written, and the server is configured to refuse writes.
 """
 
 import json
@@ -19,7 +19,7 @@ from podium.wording import which
 
 
 class IronicPort(NamedTuple):
-    """A row of Ironic's ``ports``; None for what this Ironic has no column for."""
+    """A row of Ironic's ``ports``; None for columns that this Ironic does not have."""
 
     uuid: str
     address: str
@@ -50,7 +50,7 @@ class IronicChassis(NamedTuple):
 
 
 class IronicNode(NamedTuple):
-    """A row of Ironic's ``nodes`` and what belongs to it; None for what this Ironic has no column for."""
+    """A row of Ironic's ``nodes`` with the related rows; None for columns that this Ironic does not have."""
 
     uuid: str
     name: str | None
@@ -102,9 +102,9 @@ class IronicNode(NamedTuple):
         return which(self)
 
 
-#: Without these it is something else, such as the database of Podium, which has nodes too.
+#: Without these columns it is another database, such as Podium's, which has nodes too.
 _ALWAYS: Final = frozenset({"id", "uuid", "driver", "driver_info", "instance_info", "chassis_id"})
-#: What is not a column of Ironic's table of nodes.
+#: Fields that are not columns of Ironic's table of nodes.
 _ELSEWHERE: Final = frozenset({"chassis", "traits", "ports"})
 
 
@@ -112,7 +112,7 @@ def read_nodes(url: sa.URL) -> list[IronicNode]:
     """Return all nodes of an Ironic, in the order in which they were enrolled.
 
     :param url: as :func:`podium.db.urls.parse_url` returns it
-    :raises podium.errors.DatabaseUnavailable: if it cannot be read, or is not Ironic's
+    :raises podium.errors.DatabaseUnavailable: if the database cannot be read, or is not Ironic's
     """
     engine = sa.create_engine(
         apply(_read_only(url), COMMAND),
@@ -125,7 +125,7 @@ def read_nodes(url: sa.URL) -> list[IronicNode]:
     try:
         with engine.connect() as connection:
             if url.get_backend_name() == "sqlite":
-                connection.exec_driver_sql("BEGIN")  # so that all is of one moment
+                connection.exec_driver_sql("BEGIN")  # so that all data is from one moment
             return _read(connection)
     except (sa.exc.SQLAlchemyError, ValueError) as fault:
         cause = getattr(fault, "orig", None) or fault
@@ -194,7 +194,7 @@ _TYPES: Final = {
 
 
 def _reflected(connection: sa.Connection, name: str) -> sa.TableClause:
-    """Return a table with the columns that there are; none if there is no such table."""
+    """Return a table with the columns that exist; none if the table does not exist."""
     inspector = sa.inspect(connection)
     names = [one["name"] for one in inspector.get_columns(name)] if inspector.has_table(name) else []
     return sa.table(name, *(sa.column(one, _TYPES.get(one)) for one in names))

@@ -1,4 +1,4 @@
-"""Connections that are kept to read or write over: to get one takes longer than most transactions."""
+"""Connections that are kept for reading or writing: getting one takes longer than most transactions."""
 
 import math
 import threading
@@ -9,25 +9,25 @@ from typing import Final
 
 import sqlalchemy as sa
 
-#: Seconds for which a connection to a server that has been used is taken to be alive.
+#: Seconds after its last use for which a connection to a server is assumed to be alive.
 _TRUST: Final = 1.0
 
 
 class Kept:
-    """A connection for whoever has its lock."""
+    """A connection for the thread that holds its lock."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._connection: sa.Connection | None = None
 
     def connected(self, engine: sa.Engine) -> sa.Connection:
-        """The connection, which is made when there is none that can be used."""
+        """The connection, created if no usable one exists."""
         if self._connection is None:
             self._connection = engine.connect()
         return self._connection
 
     def doubt(self) -> None:
-        """Note that something is wrong with the database; from any thread."""
+        """Note that the database may have a fault; from any thread."""
 
     def close(self) -> None:
         if self._connection is not None:
@@ -36,7 +36,7 @@ class Kept:
 
 
 class KeptFile(Kept):
-    """A connection to a file of SQLite, made anew when the file is another one."""
+    """A connection to an SQLite file, reopened if the file was replaced."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -58,9 +58,9 @@ class KeptFile(Kept):
 
 
 class KeptSession(Kept):
-    """A connection to a server, which is asked whether it lives when it was not used for a while.
+    """A connection to a server, which is checked if it was not used for a while.
 
-    The pool asks each time, which takes as long as to read a node.
+    The pool checks every time, which takes as long as reading a node.
 
     :param clock: seconds, monotonic
     """

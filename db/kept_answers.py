@@ -1,4 +1,4 @@
-"""Answers to calls that may be sent again, so that what was sent twice is done once."""
+"""Keeps answers to calls that may be sent again, so that a call that is sent twice is carried out once."""
 
 import hashlib
 import hmac
@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a client made up for one call: a key of its own for everybody.
+    """A key that a client generated for one call; each user has separate keys.
 
-    The database has only a digest: the key may be half of a secret.
+    The database holds only a digest: the key may be half of a secret.
 
     :param who: the name of the user or token, wherever the call comes from
     """
@@ -32,22 +32,22 @@ class Key:
 
     @property
     def digest(self) -> str:
-        """What stands for the key in the database."""
+        """The digest of the key in the database."""
         return hashlib.sha256(f"{self.who}\0{self.text}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[T]):
-    """An answer, and the warnings that belong to it."""
+    """An answer with its warnings."""
 
     answer: T
     warnings: Sequence[str] = ()
 
 
 def find(connection: sa.Connection, key: Key, call: object, answer: Any) -> Kept[Any] | None:
-    """Return the answer that a call with this key was given before; None if there was none.
+    """Return the answer to an earlier call with this key; None if there was none.
 
-    :param call: what was asked; it is written as JSON with its type
+    :param call: the call; it is written as JSON with its type
     :param answer: the type of the answer
     :raises podium.errors.BadRequest: the key was used for something else
     """
@@ -67,10 +67,10 @@ def once(
     answer: Any,
     work: Callable[[sa.Connection], Kept[T]],
 ) -> Kept[T]:
-    """Do something in this transaction, unless it was done with this key before; return the answer.
+    """Do something in this transaction unless it was done with this key before; return the answer.
 
-    Two at the same moment: the row is written first, so that the second waits for the first, and one that
-    finds no answer then is refused. The parameters are those of :func:`find`.
+    If two calls arrive at the same moment, the row is written first, so that the second waits for the first
+    and is refused if it then finds no answer. The parameters are those of :func:`find`.
 
     :raises podium.errors.DatabaseBusy: the same call is being carried out by another transaction
     :raises podium.errors.BadRequest: the key was used for something else
@@ -93,7 +93,7 @@ def _its(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _digest(key: Key, call: object) -> str:
-    """Return what stands for a call: without the key, which is not kept, no secret in it can be guessed."""
+    """Return a digest of a call: no secret in it can be guessed without the key, which is not kept."""
     text = type(call).__name__.encode() + msgspec.json.encode(call)
     return hmac.digest(key.text.encode("utf-8", "surrogateescape"), text, "sha256").hex()
 

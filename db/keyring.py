@@ -1,7 +1,7 @@
-"""Encrypts secrets inside of JSON documents, with the keys of a file.
+"""Encrypts secrets inside JSON documents with the keys of a file.
 
-A value that is encrypted is a text: ``fernet!``, the name of its key, ``!``, and a token of Fernet whose
-content is the value in JSON. A document keeps its form and its names, so that masking it needs no key.
+An encrypted value is a text: ``fernet!``, the name of its key, ``!``, and a Fernet token whose content is the
+value as JSON. A document keeps its structure and its names, so that masking it needs no key.
 """
 
 import base64
@@ -22,13 +22,13 @@ from podium.db import local_files
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
-#: What each encrypted value begins with.
+#: The prefix of each encrypted value.
 MARK: Final = "fernet!"
 _SEALED: Final = re.compile(r"fernet!([0-9a-f]{12})!([\w=-]*)", re.ASCII)
 _KEY: Final = re.compile(r"[\w-]{43}=", re.ASCII)
-#: Bytes of a key file.
+#: The greatest size of a key file, in bytes.
 _LARGEST: Final = 65_536
-#: Permissions that a key file must not have: the group may read it, nobody else may do anything.
+#: Permission bits that a key file must not have: the group may read it, others have no access.
 _TOO_WIDE: Final = 0o037
 
 _HEAD: Final = """\
@@ -38,7 +38,7 @@ _HEAD: Final = """\
 
 
 class Keyring:
-    """Keys, by their names: the first 12 hexadecimal digits of the SHA-256 of each.
+    """Keys, by name; the name is the first 12 hexadecimal digits of the key's SHA-256.
 
     :param keys: of 32 bytes each; the first is preferred
     """
@@ -49,16 +49,16 @@ class Keyring:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the keys, in their order."""
+        """The names of the keys, in order."""
         return tuple(self._keys)
 
     def joined(self, other: "Keyring") -> "Keyring":
-        """Return these keys, and those of another that are not among them."""
+        """Return these keys, followed by those of another keyring that are not among them."""
         return Keyring(tuple({**self._keys, **other._keys}.values()))
 
     @classmethod
     def from_file(cls, path: Path) -> "Keyring":
-        """Return the keys of a file: one in each line, as ``Fernet.generate_key`` makes them, or a # comment.
+        """Return the keys of a file: one on each line, as ``Fernet.generate_key`` makes them, or a # comment.
 
         :raises podium.errors.ConfigError: it cannot be used; the text names file, line and remedy, and no key
         """
@@ -94,7 +94,7 @@ class Keyring:
     def decrypt(self, text: str) -> Any:
         """Return the value that an encrypted text stands for.
 
-        :raises podium.errors.SecretUnreadable: its key is not here, or it is not as it was written
+        :raises podium.errors.SecretUnreadable: its key is missing, or the text was altered
         """
         found = _SEALED.fullmatch(text)
         if found is None:
@@ -104,7 +104,7 @@ class Keyring:
             raise errors.SecretUnreadable(
                 f"a value is encrypted with the key {name}, which is not in the key file: add it there"
             )
-        from cryptography.fernet import InvalidToken  # takes longer to import than most commands
+        from cryptography.fernet import InvalidToken  # importing it takes longer than most commands
 
         try:
             return json.loads(self._fernet(name).decrypt(token))
@@ -116,7 +116,7 @@ class Keyring:
     def seal(self, document: Any, secret_names: Collection[str], name: str) -> Any:
         """Return a copy of a document in which secrets are encrypted: values by name, passwords in addresses.
 
-        A text that looks like an encrypted value is encrypted too, so that :meth:`open` returns it as it was.
+        A text that looks like an encrypted value is encrypted too, so that :meth:`open` returns it unchanged.
 
         :param secret_names: names that drivers declared as secret
         :param name: of the key
@@ -124,7 +124,7 @@ class Keyring:
         return sealed(document, secret_names, lambda value: self.encrypt(value, name))
 
     def open(self, document: Any) -> Any:
-        """Return a copy of a document in which everything is decrypted that :meth:`seal` encrypted.
+        """Return a copy of a document in which everything that :meth:`seal` encrypted is decrypted.
 
         :raises podium.errors.SecretUnreadable: something cannot be decrypted
         """
@@ -152,7 +152,7 @@ class Keyring:
 def sealed(document: Any, secret_names: Collection[str], encrypt: Callable[[Any], str]) -> Any:
     """Return a copy of a document in which a function has encrypted what :meth:`Keyring.seal` encrypts.
 
-    What stands for a secret that is lost stays as it is, so that it can be found.
+    The placeholder of a lost secret stays as it is, so that it can be found.
     """
     if isinstance(document, Mapping):
         return {
@@ -182,19 +182,19 @@ def key_of(value: Any) -> str | None:
 
 
 def names_in(text: str) -> set[str]:
-    """Return the names of the keys with which something in a text, such as one of JSON, is encrypted."""
+    """Return the names of the keys with which parts of a text, such as JSON, are encrypted."""
     return {name for name, _ in _SEALED.findall(text)} if MARK in text else set()
 
 
 def new_key() -> str:
-    """Return a new key, as a line of a key file."""
+    """Return a new key as a line of a key file."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def write_new_file(path: Path) -> None:
-    """Write a key file with one new key, for its owner alone. It is there as a whole, or not at all.
+    """Write a key file with one new key, readable by its owner alone. It is written completely or not at all.
 
-    :raises FileExistsError: there is something already; it stays as it is
+    :raises FileExistsError: the path already exists; it is left unchanged
     :raises OSError: it cannot be written
     """
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -203,7 +203,7 @@ def write_new_file(path: Path) -> None:
             file.write(f"{_HEAD}{new_key()}\n")
             file.flush()
             os.fsync(file.fileno())
-        os.link(new, path)  # unlike a rename it never replaces a file
+        os.link(new, path)  # unlike a rename this never replaces a file
     finally:
         new.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -215,7 +215,7 @@ def write_new_file(path: Path) -> None:
 
 def _read(path: Path) -> str:
     try:
-        # Without O_NONBLOCK a named pipe would be waited for.
+        # Without O_NONBLOCK a named pipe would block.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             _check(path, os.fstat(file.fileno()))
             content = file.read(_LARGEST + 1)
@@ -231,17 +231,17 @@ def _read(path: Path) -> str:
         raise _unusable(path, f"it cannot be read: {error.strerror}") from None
     if len(content) > _LARGEST:
         raise _unusable(path, f"it is larger than {_LARGEST} bytes")
-    return content.decode("utf-8-sig", errors="replace")  # editors of other systems write a mark before it
+    return content.decode("utf-8-sig", errors="replace")  # editors on other systems write a byte order mark
 
 
 def _check(path: Path, found: os.stat_result) -> None:
     """Refuse a key file that others may read, or could have written.
 
-    :raises podium.errors.ConfigError: saying what to do about it
+    :raises podium.errors.ConfigError: with the remedy
     """
     if not stat.S_ISREG(found.st_mode):
         raise _unusable(path, "it is not a file")
-    # Who owns the folder could have put any file there.
+    # The owner of the folder could have put any file there.
     if found.st_uid not in (0, os.geteuid(), path.parent.stat().st_uid):
         raise _unusable(
             path,

@@ -1,4 +1,4 @@
-"""The ledger of power events: making the rows, listing them, and keeping their number within bounds."""
+"""The ledger of power events: creates the rows, lists them, and limits their number."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Event(NamedTuple):
         return None if self.writer is None else self.writer.host
 
 
-#: To be given to statements that select events.
+#: For statements that select events.
 EVENT: Final = columns(events, Event._fields)
 
 
@@ -55,10 +55,10 @@ def event(
 ) -> dict[str, Any]:
     """The values of a new event's row.
 
-    :param node: the row of the node as it was before: uuid, name and power_state
+    :param node: the row of the node before the event: uuid, name and power_state
     :param cause: see podium.causes
-    :param writer: who records it; None if it is no conductor
-    :param change: the number of the change that it is
+    :param writer: the worker that records it; None if it is not a conductor
+    :param change: the number of the change
     """
     return {
         "node_uuid": node.uuid,
@@ -78,7 +78,7 @@ def event(
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The nodes whose events are asked for.
+    """The nodes whose events are requested.
 
     :param uuids: None for all nodes
     :param names: of nodes that no longer exist
@@ -92,7 +92,7 @@ class Chosen:
 
 
 def choose(connection: sa.Connection, wanted: Sequence[str] | None) -> tuple[Chosen, list[str]]:
-    """The nodes that some names and UUIDs stand for, deleted ones included; all nodes for None.
+    """The nodes with these names and UUIDs, including deleted nodes; all nodes for None.
 
     :returns: the nodes, and the names and UUIDs that neither a node nor an event has
     """
@@ -102,7 +102,7 @@ def choose(connection: sa.Connection, wanted: Sequence[str] | None) -> tuple[Cho
     names: set[str] = set()
     missing: list[str] = []
     for chunk in chunks(wanted):
-        # One column after the other: for both at once PostgreSQL may look through the whole table.
+        # One column at a time: for both at once PostgreSQL may scan the whole table.
         its = sa.select(nodes.c.uuid, nodes.c.name)
         rows = [
             row
@@ -131,7 +131,7 @@ def newest_events(
 ) -> list[Event]:
     """The newest events that meet every condition, the oldest of them first.
 
-    :param limit: how many at the most
+    :param limit: how many at most
     :param since: the earliest time
     """
     query = sa.select(*EVENT).where(*_meeting(since, causes)).order_by(events.c.id.desc()).limit(limit)
@@ -147,7 +147,7 @@ def first_of_newest(
     since: datetime | None = None,
     causes: Collection[str] | None = None,
 ) -> int:
-    """The number of the oldest of so many newest events that meet every condition, 0 when there is none."""
+    """The number of the oldest of the ``count`` newest events that meet every condition; 0 if none."""
     numbers = sa.select(events.c.id).where(*_meeting(since, causes)).order_by(events.c.id.desc()).limit(count)
     return min(sorted(_rows(connection, numbers, chosen))[-count:], default=0)
 
@@ -161,9 +161,9 @@ def events_after(
     since: datetime | None = None,
     causes: Collection[str] | None = None,
 ) -> list[Event]:
-    """The events with greater numbers than one that meet every condition, the oldest of them first.
+    """The events with greater numbers than ``after`` that meet every condition, the oldest of them first.
 
-    :param limit: how many at the most
+    :param limit: how many at most
     :param since: the earliest time
     """
     query = sa.select(*EVENT).where(events.c.id > after, *_meeting(since, causes))
@@ -193,8 +193,8 @@ def events_of(
     """The events of a node in the order in which they were recorded.
 
     :param node: its UUID
-    :param limit: how many at the most
-    :param after: the number of the event that they follow
+    :param limit: how many at most
+    :param after: the number of the event after which to begin
     """
     query = sa.select(*EVENT).where(events.c.node_uuid == node).limit(limit)
     if after is not None:
@@ -211,7 +211,7 @@ def event_of(connection: sa.Connection, node: str, number: int) -> Event | None:
 
 
 def events_with(connection: sa.Connection, numbers: Sequence[int]) -> list[Event]:
-    """The events of these numbers."""
+    """The events with these numbers."""
     rows = (
         connection.execute(sa.select(*EVENT).where(events.c.id.in_(chunk))).all() for chunk in chunks(numbers)
     )
@@ -224,7 +224,7 @@ def newest_number(connection: sa.Connection) -> int:
 
 
 def oldest_number(connection: sa.Connection) -> int | None:
-    """The number of the oldest event that was not pruned."""
+    """The number of the oldest event that has not been pruned."""
     number: int | None = connection.scalar(sa.select(sa.func.min(events.c.id)))
     return number
 
@@ -232,7 +232,7 @@ def oldest_number(connection: sa.Connection) -> int | None:
 def count_between(
     connection: sa.Connection, after: int, last: int, conditions: Iterable[sa.ColumnElement[bool]] = ()
 ) -> int:
-    """How many events that meet conditions are newer than a number and no newer than another."""
+    """How many events that meet conditions are newer than one number and not newer than another."""
     query = sa.select(sa.func.count()).select_from(events)
     query = query.where(events.c.id > after, events.c.id <= last, *conditions)
     return connection.scalar(query) or 0

@@ -1,7 +1,7 @@
-"""What a member leaves behind at its end: reserved nodes, and requests that it had begun, or not even begun.
+"""What a member leaves behind when it ends: reserved nodes, and requests that it had or had not begun.
 
-Functions of an open connection. They change a thousand nodes at the most, so that nobody waits long for the
-change counter, and are called until nothing is left. Whoever calls them again does no harm.
+Functions of an open connection. They change at most a thousand nodes, so that nobody waits long for the
+change counter, and are called until nothing is left. Repeated calls do no harm.
 """
 
 from typing import Final
@@ -30,10 +30,10 @@ _OF_REQUESTS: Final = among(requests.c.id)
 
 
 def hand_back(connection: sa.Connection, holder: Worker) -> int:
-    """Free the nodes that a member holds and has sent nothing to, at its end; their requests wait again.
+    """When a member ends, free the nodes that it holds and has sent nothing to; their requests wait again.
 
-    What it has sent stays begun. The next owner of the slot takes it over when the member has ended, and
-    reads before it repeats anything.
+    Requests for which it has sent something stay begun. The next owner of the slot takes them over when the
+    member has ended, and reads before it repeats anything.
 
     :returns: how many nodes there were; if any, there may be more
     """
@@ -41,7 +41,7 @@ def hand_back(connection: sa.Connection, holder: Worker) -> int:
 
 
 def take_back(connection: sa.Connection) -> int:
-    """Free nodes that members which ended had reserved, and had sent nothing to; their requests wait again.
+    """Free nodes that ended members had reserved and had sent nothing to; their requests wait again.
 
     :returns: how many nodes there were; if any, there may be more
     """
@@ -73,9 +73,9 @@ def _free(connection: sa.Connection, held: sa.ColumnElement[bool]) -> int:
 
 
 def cancel_enforced(connection: sa.Connection, generation: int) -> int:
-    """Cancel requests of enforcement that wait in slots which have another owner since a generation.
+    """Cancel waiting requests of enforcement in slots that have another owner since a generation.
 
-    Their new owner has not seen the nodes differ; its own enforcement asks again if need be.
+    The new owner has not seen the nodes differ; its own enforcement makes new requests if necessary.
 
     :returns: how many there were; if any, there may be more
     """

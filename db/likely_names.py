@@ -1,6 +1,7 @@
-"""Which nodes somebody may have meant whose names there are not: ``r1n1`` or ``R1N01`` for ``r1n01``.
+"""Suggests nodes for names that do not exist: ``r1n01`` for ``r1n1`` or ``R1N01``.
 
-Names that differ in zeros before numbers share the beginning of their keys, so that the index finds them.
+Names that differ only in leading zeros of numbers share the beginning of their keys, so that the index finds
+them.
 """
 
 from collections.abc import Sequence
@@ -11,15 +12,15 @@ import sqlalchemy as sa
 from podium.db.models.hardware import key_of, nodes
 from podium.node_ranges import fold_for_log
 
-#: Wrong names that are looked at.
+#: Wrong names for which suggestions are looked up.
 _MOST: Final = 100
-#: What ends the part of a key that is alike, and what follows it.
+#: The end of the common part of a key, and the character after it.
 _END: Final = "\1"
 _AFTER: Final = "\2"
 
 
 def hint(connection: sa.Connection, missing: Sequence[str]) -> str:
-    """Return a question for the end of an error; empty if not every name may be another one."""
+    """Return a question to append to an error; empty unless every name has a suggestion."""
     if len(missing) > _MOST:
         return ""
     meant = []

@@ -1,4 +1,4 @@
-"""Hears PostgreSQL's notifications."""
+"""Receives PostgreSQL's notifications."""
 
 import select
 from typing import Any
@@ -10,9 +10,9 @@ from podium.db.patience import shut
 
 
 class Listener:
-    """A connection on which nothing is done but listening. One thread waits; any may close.
+    """A connection that is used only for listening. One thread waits; any thread may close it.
 
-    :param connection: of its own, not in a transaction
+    :param connection: a separate one, not in a transaction
     """
 
     def __init__(self, connection: "psycopg.Connection[Any]", *channels: str) -> None:
@@ -24,7 +24,7 @@ class Listener:
         self._poll.register(connection.fileno(), select.POLLIN)
 
     def wait(self, seconds: float) -> bool:
-        """Whether there was a notification, which ends the wait early.
+        """Whether a notification arrived, which ends the wait early.
 
         :raises podium.errors.DatabaseUnavailable: when the connection is broken
         """
@@ -34,7 +34,8 @@ class Listener:
             raise errors.DatabaseUnavailable(errors.one_line(error)) from error
 
     def _take(self) -> bool:
-        # By libpq's own functions: the connection's would wait for the server where it was heard already.
+        # Uses libpq's own functions: those of the connection would wait for the server after a notification
+        # was read.
         libpq, heard = self._connection.pgconn, False
         libpq.consume_input()
         while libpq.notifies() is not None:
@@ -42,7 +43,7 @@ class Listener:
         return heard
 
     def interrupt(self) -> None:
-        """Have a wait end at once, with an error; from any thread."""
+        """Make a wait end at once with an error; from any thread."""
         shut(self._connection)
 
     def close(self) -> None:

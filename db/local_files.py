@@ -1,6 +1,6 @@
-"""Creates the files of a database that no server keeps.
+"""Creates the files of a database without a server.
 
-What root creates belongs to the owner of the folder around it, who runs the daemons that are to use it.
+Files that root creates belong to the owner of the surrounding folder, who runs the daemons that use them.
 """
 
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def create(path: Path) -> int:
-    """Create a file that its owner alone may read, and return its descriptor.
+    """Create a file that only its owner may read, and return its descriptor.
 
-    :raises FileExistsError: there is something already, be it a link that leads nowhere
+    :raises FileExistsError: the path already exists, even as a dangling link
     :raises OSError: the file system does not allow it
     """
     with _opened(path.parent) as folder:
@@ -27,7 +27,7 @@ def create(path: Path) -> int:
 
 
 def create_folder(path: Path, mode: int = 0o750) -> None:
-    """Create a folder if it is not there, and those above it with the usual permissions.
+    """Create a folder if it does not exist, and its parents with the usual permissions.
 
     :raises OSError: the file system does not allow it
     """
@@ -48,7 +48,7 @@ def create_folder(path: Path, mode: int = 0o750) -> None:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
-    # By its descriptor it stays the same folder, whatever somebody puts in the place of its name.
+    # The descriptor keeps pointing to the same folder, even if somebody replaces the folder of that name.
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield descriptor

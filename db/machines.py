@@ -1,7 +1,7 @@
-"""Which machine a node is, as its driver names it, so that none is enrolled twice unnoticed.
+"""Identifies the machine of a node as its driver names it, so that no machine is enrolled twice unnoticed.
 
-An identity may end in ``#`` and one of several machines behind a controller. Without that part it is the only
-machine there, and so the same as each of those that are named with one.
+An identity may end in ``#`` and the name of one of several machines behind a controller. An identity without
+that part is the only machine there, and so the same as each machine named with such a part.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _NAMES: Final = ("identity", "controller", "endpoint")
 
 
 class Shared(NamedTuple):
-    """A node, and another one that is the same machine."""
+    """A node, and another node that is the same machine."""
 
     name: str
     other: str
@@ -29,14 +29,14 @@ class Shared(NamedTuple):
 
 
 def columns_of(identity: str | None) -> dict[str, str | None]:
-    """Return the columns of a node that say which machine it is."""
+    """Return the columns of a node that identify its machine."""
     if identity is None:
         return {"identity": None, "controller": None}
     return {"identity": endpoints.short(identity), "controller": endpoints.short(identity.partition("#")[0])}
 
 
 class _Place(NamedTuple):
-    """A node that its driver has named."""
+    """A node with an identity."""
 
     id: int
     uuid: str
@@ -47,13 +47,13 @@ class _Place(NamedTuple):
 
 
 def shared(connection: sa.Connection, moved: Sequence[int] | None = None) -> list[Shared]:
-    """Return nodes of this transaction that are machines of other nodes.
+    """Return nodes of this transaction that are the same machine as another node.
 
-    Nobody else can enrol the same machine before this transaction ends: whoever creates or changes nodes
-    waits for the number of the change, and asks afterwards.
+    Nobody else can enrol the same machine before this transaction ends: every transaction that creates or
+    changes nodes waits for the number of the change and checks afterwards.
 
-    :param moved: the numbers of the nodes to ask for; by default those that it has created, without the first
-        of several that are one machine
+    :param moved: the numbers of the nodes to check; by default those that the transaction created, without
+        the first of several that are one machine
     """
     number = next_change(connection)
     if moved is None:
@@ -61,10 +61,10 @@ def shared(connection: sa.Connection, moved: Sequence[int] | None = None) -> lis
     else:
         asked = [one for chunk in chunks(moved) for one in _places(connection, nodes.c.id.in_(chunk))]
     there: dict[str, list[_Place]] = {}
-    # In Python: for one statement that compares, PostgreSQL chooses slow plans while it has no statistics.
+    # In Python: for a single comparing statement, PostgreSQL chooses slow plans while it has no statistics.
     for chunk in chunks(sorted({one.controller for one in asked}), _AT_ONCE):
         places = _places(connection, nodes.c.controller.in_(chunk))
-        # Those of others first: a transaction that ended meanwhile may have begun later.
+        # Nodes of other transactions first: a transaction that ended meanwhile may have begun later.
         _put(sorted(places, key=lambda place: (place.version == number, place.id)), there)
     return _found(
         asked,
@@ -74,14 +74,14 @@ def shared(connection: sa.Connection, moved: Sequence[int] | None = None) -> lis
 
 
 def repeated(connection: sa.Connection) -> list[Shared]:
-    """Return all nodes that are machines of nodes which were enrolled before them."""
+    """Return all nodes that are the same machine as a node enrolled before them."""
     places, there = _places(connection, sa.true()), dict[str, list[_Place]]()
     _put(places, there)
     return _found(places, there, lambda one, other: other.id < one.id)
 
 
 def _put(places: Iterable[_Place], there: dict[str, list[_Place]]) -> None:
-    """Add nodes by their identity, and parts of a controller also by its name and a ``#``."""
+    """Add nodes by their identity, and parts of a controller also by the controller's name and a ``#``."""
     for place in places:
         there.setdefault(place.identity, []).append(place)
         if place.identity != place.controller:
@@ -93,7 +93,7 @@ def _found(
     there: Mapping[str, Sequence[_Place]],
     counts: Callable[[_Place, _Place], bool],
 ) -> list[Shared]:
-    """Return each node with the first other that is the same machine and counts."""
+    """Return each node with the first other node that is the same machine and that ``counts`` accepts."""
     found = []
     for one in asked:
         for other in _others(one, there):
@@ -111,7 +111,7 @@ def _places(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[_P
 def _others(one: _Place, there: Mapping[str, Sequence[_Place]]) -> Iterator[_Place]:
     """Yield the first nodes that are the same machine.
 
-    :param there: as :func:`_put` makes it
+    :param there: the result of :func:`_put`
     """
     parts = [f"{one.controller}#"] if one.identity == one.controller else []
     for name in dict.fromkeys([one.identity, one.controller, *parts]):
@@ -119,12 +119,12 @@ def _others(one: _Place, there: Mapping[str, Sequence[_Place]]) -> Iterator[_Pla
 
 
 def drivers(connection: sa.Connection) -> list[str]:
-    """Return the names of the drivers that nodes have."""
+    """Return the names of the drivers of all nodes."""
     return list(connection.scalars(sa.select(nodes.c.driver).distinct().order_by(nodes.c.driver)))
 
 
 class Renamed(NamedTuple):
-    """A node whose driver names its machine, or what is spoken to, in another way than is written down.
+    """A node whose driver now names its machine or its endpoint differently from what is stored.
 
     :param version: of the node that the driver was asked about
     """
@@ -139,10 +139,10 @@ def renamed(
     named: Callable[[Mapping[Any, Any]], tuple[str | None, str | None]],
     asked: Collection[str],
 ) -> list[Renamed]:
-    """Return the nodes that were enrolled by an earlier version of Podium or of a driver.
+    """Return the nodes whose stored names are those of an earlier version of Podium or of a driver.
 
-    :param named: returns identity and endpoint of a node, of which it gets uuid, name, driver and driver_info
-    :param asked: the only drivers to ask; the names of other nodes stay
+    :param named: returns the identity and the endpoint of a node; it gets uuid, name, driver and driver_info
+    :param asked: the drivers to ask; the names of other nodes stay
     """
     shown = ("id", "version", "uuid", "name", "driver", "driver_info", *_NAMES, "slot")
     query = sa.select(*columns(nodes, shown)).where(nodes.c.driver.in_(asked)).order_by(nodes.c.id)
@@ -158,7 +158,7 @@ def renamed(
 
 
 def rename(connection: sa.Connection, found: Sequence[Renamed]) -> None:
-    """Write down the names of nodes that have not changed since their drivers were asked."""
+    """Write the names of nodes that have not changed since their drivers were asked."""
     version = next_change(connection)
     known: dict[int, int] = {}
     for chunk in chunks([one.id for one in found], AT_ONCE):

@@ -1,6 +1,6 @@
-"""The members of the fleet in figures: how many, how far the generations are, how busy.
+"""Figures about the members of the fleet: their number, the state of the generations, the load.
 
-Functions of an open connection, whose work grows with the members alone.
+Functions of an open connection, whose cost grows with the number of members only.
 """
 
 from collections import Counter
@@ -19,9 +19,9 @@ from podium.db.worker import Worker
 
 #: Seconds for which an eviction is counted.
 _OF_LATE: Final = 3600.0
-#: Seconds after which the figures of a worker say nothing about it any more.
+#: Seconds after which the figures of a worker are out of date.
 _OUTDATED: Final = 60.0
-#: The part of the time that workers may be busy; beyond it, sweeps are late whenever something happens.
+#: The part of the time that workers may be busy; above it, every disturbance makes sweeps late.
 BUSY: Final = 0.8
 
 
@@ -30,10 +30,10 @@ class MemberFigures:
     """The members that have not ended.
 
     :param by_host: how many there are, by host
-    :param evicted: members that another one, or a person, ended within the last hour
+    :param evicted: members that another member, or a person, ended within the last hour
     :param generation: how often slots were given to other members
     :param pending: members that have not acknowledged the newest generation
-    :param lease_ages: seconds since the last heartbeat of each, by the database's clock, for people to see
+    :param lease_ages: seconds since the last heartbeat of each, by the database's clock, for display only
     :param versions: of Podium, by host and worker
     :param fingerprints: of the options that members should have in common, by host and worker
     """
@@ -68,7 +68,7 @@ def member_figures(connection: sa.Connection) -> MemberFigures:
 
 
 class Load(NamedTuple):
-    """How busy the workers of a host are: the sum of the parts of their time, 1.0 for a whole worker."""
+    """How busy the workers of a host are: the sum of the busy parts of their time, 1.0 for a whole worker."""
 
     workers: int
     cpu: float
@@ -76,7 +76,7 @@ class Load(NamedTuple):
 
     @property
     def busy(self) -> float:
-        """The greater of the two: what a worker runs out of first."""
+        """The greater of the two values, which is the first limit that a worker reaches."""
         return max(self.cpu, self.reads)
 
 
@@ -84,10 +84,10 @@ class Shortage(NamedTuple):
     """The members of a group could not carry its load without one of its hosts.
 
     :param group: the conductor group
-    :param without: the host whose work would be the most for the others
+    :param without: the host whose work would be the greatest burden on the others
     :param left: how many workers would be left
-    :param cpu: for which part of the time each of these would use a core
-    :param reads: for which part of the time its reads would be as many as are allowed at a time
+    :param cpu: the part of the time for which each of them would use a core
+    :param reads: the part of the time for which each of them would run as many reads as are allowed at a time
     """
 
     group: str
@@ -105,9 +105,9 @@ class Shortage(NamedTuple):
 
 
 def shortages(connection: sa.Connection) -> list[Shortage]:
-    """The conductor groups that could not do without one of their hosts, as busy as their workers are now.
+    """The conductor groups that could not do without one of their hosts at the current load of their workers.
 
-    Groups that have one host only are left out, since that was chosen.
+    Groups with only one host are left out, since that is a deliberate choice.
     """
     alive, known = unended(connection), _figures(connection)
     found = []
@@ -141,7 +141,7 @@ def _loads(alive: Sequence[Member], known: Mapping[tuple[str, int], Figures]) ->
 def _shortage(group: str, loads: Mapping[str, Load]) -> Shortage | None:
     workers = sum(one.workers for one in loads.values())
     cpu, reads = sum(one.cpu for one in loads.values()), sum(one.reads for one in loads.values())
-    # Whoever has most workers leaves fewest.
+    # Without the host that has the most workers, the fewest are left.
     without = max(loads, key=lambda host: (loads[host].workers, loads[host].busy, host))
     left = workers - loads[without].workers
     short = Shortage(group, without, left, cpu / left, reads / left)

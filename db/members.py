@@ -1,13 +1,13 @@
 """The members of the fleet: worker processes with a lease, as functions of an open connection.
 
-No clock decides here. A lease is a number that its holder raises. Who has seen it stand still for as long as
-the holder promised, by a clock of its own, names the number that it saw: :func:`end` ends only those that are
-still at it.
+No decision here depends on a clock. A lease is a number that its holder raises. A member that has seen it
+unchanged for as long as the holder promised, by its own clock, passes the number that it saw: :func:`end`
+ends only members whose lease still has that number.
 
-Locks are taken in the order leases, members, change counter, nodes. A heartbeat takes its own lease alone.
-Every write of a member shares the lock of its row, see :func:`guard`. So who changes that row does so before
-it takes the counter: a second write of the same member may already wait for the counter.
-docs/conductors.md has the protocol, and why it holds.
+Locks are taken in the order leases, members, change counter, nodes. A heartbeat takes only its own lease.
+Every write by a member shares the lock of the member's row, see :func:`guard`. So a transaction that changes
+that row does so before it takes the counter: a second write by the same member may already wait for the
+counter. docs/conductors.md describes the protocol, and why it is correct.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,17 +27,17 @@ from podium.db.worker import Worker
 
 
 class Service(NamedTuple):
-    """What a member offers, and promises.
+    """What a member offers and promises.
 
     :param process: distinguishes this run of the daemon from any other
-    :param drivers: that it has loaded
-    :param conductor_groups: that it serves, its own first
-    :param fallback_groups: that it serves while no other member does
+    :param drivers: the drivers that it has loaded
+    :param conductor_groups: the groups that it serves, its own first
+    :param fallback_groups: the groups that it serves while no other member does
     :param lease: seconds for which a heartbeat promises that it lives
     :param interval: seconds from one heartbeat to the next
     :param version: of Podium
-    :param fingerprint: stands for the options that members should have in common
-    :param secret_keys: the names of the keys that it holds; None for a program that knows nothing of them
+    :param fingerprint: identifies the options that members should have in common
+    :param secret_keys: the names of the keys that it holds; None for a program that does not know keys
     """
 
     process: str
@@ -83,7 +83,7 @@ _UNENDED: Final = _MEMBERS.where(members.c.ended_at.is_(None))
 
 
 def unended(connection: sa.Connection) -> list[Member]:
-    """The members that have not ended, the oldest first."""
+    """The members that have not ended, oldest first."""
     return list(map(Member._make, connection.execute(_UNENDED)))
 
 
@@ -134,7 +134,7 @@ def enter(connection: sa.Connection, host: str, worker: int, service: Service) -
 
 
 def hold_keys(connection: sa.Connection, member: Worker, names: Sequence[str]) -> None:
-    """Record that a member holds other keys than when it entered.
+    """Record that a member now holds other keys than when it entered.
 
     :raises podium.errors.ConfigError: a key that is in use is not among them
     """
@@ -143,7 +143,7 @@ def hold_keys(connection: sa.Connection, member: Worker, names: Sequence[str]) -
 
 
 def renew(connection: sa.Connection, member: Worker, number: int) -> Mapping[int, int] | None:
-    """Raise a member's lease, and look at all others.
+    """Raise a member's lease, and read all leases.
 
     :param number: greater than at any time before
     :returns: the numbers of all leases by the number of their member; None when this member has ended
@@ -153,7 +153,7 @@ def renew(connection: sa.Connection, member: Worker, number: int) -> Mapping[int
     return standing(connection) if connection.execute(raised).rowcount else None
 
 
-# A database that went back in time may have given the number once more, to somebody else.
+# A database that was restored to an earlier state may have given the number again, to another member.
 def _lease_of(member: Worker) -> tuple[sa.ColumnElement[bool], ...]:
     here = leases.c.host == member.host, leases.c.worker == member.index
     return leases.c.member_id == member.incarnation, *here
@@ -165,7 +165,7 @@ def _row_of(member: Worker) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def standing(connection: sa.Connection) -> dict[int, int]:
-    """The numbers of all leases by the number of their member."""
+    """The current numbers of all leases by the number of their member."""
     return {row.member_id: row.number for row in connection.execute(_STANDING)}
 
 
@@ -173,12 +173,12 @@ _STANDING: Final = sa.select(leases.c.member_id, leases.c.number)
 
 
 def end(connection: sa.Connection, seen: Mapping[int, int], by: Worker | None, why: str) -> list[int]:
-    """End members whose leases stand still.
+    """End members whose leases have not been raised.
 
-    :param seen: the number at which the lease of each stood, by the number of the member; one that was raised
-        since is left alone
-    :param by: who ends them; None for a person
-    :returns: the numbers of those that were ended
+    :param seen: the number at which each lease was seen, by the number of the member; members whose lease was
+        raised since are left alone
+    :param by: the member that ends them; None for a person
+    :returns: the numbers of the members that were ended
     """
     ended = []
     for number, lease in sorted(seen.items()):
@@ -190,7 +190,7 @@ def end(connection: sa.Connection, seen: Mapping[int, int], by: Worker | None, w
 
 
 class Loss(NamedTuple):
-    """What a member has that is ended.
+    """What an ended member had in hand.
 
     :param changes: nodes whose power it is changing, or that it has reserved
     """
@@ -200,7 +200,7 @@ class Loss(NamedTuple):
 
 
 def losses(connection: sa.Connection, numbers: Iterable[int]) -> list[Loss]:
-    """What members have, by their numbers, for people to read."""
+    """What members have in hand, by their numbers, for people to read."""
     found = []
     for member in map(Member._make, connection.execute(_MEMBERS.where(members.c.id.in_(list(numbers))))):
         of_nodes = sa.select(sa.func.count()).where(nodes.c.reservation == member.name)
@@ -209,7 +209,7 @@ def losses(connection: sa.Connection, numbers: Iterable[int]) -> list[Loss]:
 
 
 def leave(connection: sa.Connection, member: Worker) -> None:
-    """End this member, because its process ends in order.
+    """End this member because its process ends in an orderly way.
 
     Not in a transaction that has called :func:`guard`, which would lock the member before its lease.
     """
@@ -242,7 +242,7 @@ _GUARD: Final = (
 
 
 def guard(connection: sa.Connection, member: Worker) -> None:
-    """Hold a member unended until this transaction ends: called first in each in which it writes.
+    """Keep a member from being ended until this transaction ends; call it first in each writing transaction.
 
     :raises podium.errors.MemberEnded: when it has ended
     """
@@ -255,23 +255,23 @@ def guard(connection: sa.Connection, member: Worker) -> None:
 
 
 def announce_leave(connection: sa.Connection, member: Worker) -> None:
-    """Ask for no more slots: the next generation gives those that this member has to others."""
+    """Request no more slots: the next generation gives the slots of this member to others."""
     _change(connection, member, leaves=True)
     _number(connection, [member.incarnation])
 
 
 def serve(connection: sa.Connection, member: Worker, drivers: Sequence[str]) -> None:
-    """Record that a member has other drivers than when it entered."""
+    """Record that a member now has other drivers than when it entered."""
     _change(connection, member, drivers=list(drivers))
     _number(connection, [member.incarnation])
 
 
 def acknowledge(connection: sa.Connection, member: Worker, generation: int) -> None:
-    """Record that a member has given up all that it lost up to a generation.
+    """Record that a member has given up everything that it lost up to a generation.
 
-    In a transaction of its own, after those that wrote what it learned of what it lost. One that comes late
-    takes nothing back. A generation that this database does not have was lost with its last server; another
-    will have its number.
+    Call it in a separate transaction, after those that wrote what the member learned about what it lost. A
+    late call does not lower the number. A generation that this database does not have was lost with its last
+    server; another generation will get its number.
     """
     newest = connection.scalars(sa.select(change_counter.c.generation)).one()
     generation = min(generation, newest)
@@ -285,13 +285,13 @@ def _change(connection: sa.Connection, member: Worker, **values: Any) -> None:
 
 
 def _number(connection: sa.Connection, numbers: Collection[int]) -> None:
-    """Write down the number of a change that people see in members, whose rows are locked."""
+    """Write the number of a change that people see in members, whose rows are locked."""
     change = next_change(connection, roster=True)
     connection.execute(sa.update(members).where(members.c.id.in_(numbers)).values(change=change))
 
 
 def settled(connection: sa.Connection) -> int:
-    """The newest generation that every member which has not ended has acknowledged."""
+    """The newest generation that all members that have not ended have acknowledged."""
     oldest = sa.select(sa.func.min(members.c.acknowledged)).where(members.c.ended_at.is_(None))
     found = connection.scalar(oldest)
     newest: int = connection.scalars(sa.select(change_counter.c.generation)).one()
@@ -299,17 +299,17 @@ def settled(connection: sa.Connection) -> int:
 
 
 def is_first(connection: sa.Connection, member: Worker) -> bool:
-    """Whether a member has the lowest number of those that have not ended: it does what one has to do."""
+    """Whether a member has the lowest number of those that have not ended: it does the work of only one."""
     lowest = sa.select(sa.func.min(members.c.id)).where(members.c.ended_at.is_(None))
     return connection.scalar(lowest) in (None, member.incarnation)
 
 
-#: Rows of members that ended that are kept for people to read.
+#: Rows of ended members that are kept for people to read.
 _KEPT: Final = 1000
 
 
 def prune(connection: sa.Connection) -> None:
-    """Forget the oldest members that ended."""
+    """Delete the oldest ended members."""
     ended: sa.Select[Any] = sa.select(members.c.id).where(members.c.ended_at.is_not(None))
     old = connection.scalar(ended.order_by(members.c.id.desc()).offset(_KEPT).limit(1))
     if old is not None:

@@ -1,7 +1,7 @@
-"""Runs migrations, each in short transactions, and without keeping a fleet that is at work waiting.
+"""Runs migrations, each in short transactions, without blocking a fleet at work.
 
-The function ``upgrade`` of a migration is run in one transaction. If it is a generator, each ``yield`` ends a
-transaction and begins the next. The last one writes the revision down. From 0007 on a migration also has
+The function ``upgrade`` of a migration runs in one transaction. If it is a generator, each ``yield`` ends a
+transaction and begins the next. The last transaction writes the revision. From 0007 on a migration also has
 ``usable_from``: the oldest revision whose program may use the schema.
 """
 
@@ -20,8 +20,8 @@ from podium.db.engine import Database
 from podium.db.limits import Limits
 from podium.db.models import schema_floor
 
-#: Of migrations. An index of a million nodes takes its time. Whoever comes after one that waits for a lock
-#: waits behind it, so it gives up soon.
+#: For migrations. An index of a million nodes takes its time. Statements queue behind one that waits for a
+#: lock, so it gives up soon.
 LIMITS: Final = Limits(connect=5, statement=3600, silence=3700, lost=30, lock=3)
 
 _END: Final = object()
@@ -36,7 +36,7 @@ def run(database: Database, before: str | None, to: str) -> None:
     """Bring a database from one revision to a later one; a new one in one transaction.
 
     :param before: None for a database without a schema
-    :raises podium.errors.DatabaseBusy: when others hold for long what a migration changes
+    :raises podium.errors.DatabaseBusy: when others hold for a long time what a migration changes
     :raises podium.errors.DatabaseUnavailable: when the database cannot be reached
     """
     known = migrations.REVISIONS
@@ -65,7 +65,7 @@ def _create(database: Database, revisions: Sequence[str]) -> None:
 
 
 def _migrate(database: Database, before: str, revision: str) -> bool:
-    """Take the steps of a migration in a transaction each; False when another upgrade is faster."""
+    """Run each step of a migration in a transaction of its own; False when another upgrade is faster."""
     migration = _Migration(revision)
     held = sa.text("SELECT version_num FROM alembic_version" + ("" if database.is_sqlite else " FOR UPDATE"))
     try:
@@ -91,7 +91,7 @@ class _Migration:
         self._steps: Iterator[None] | None = None
 
     def take_step(self, connection: sa.Connection) -> bool:
-        """Do what belongs into one transaction; True when that was the last of it."""
+        """Run the next transaction; True when it was the last one."""
         context = MigrationContext.configure(connection)
         with Operations.context(context):
             if self._steps is None:
@@ -105,7 +105,7 @@ class _Migration:
 
 
 def put_floor(connection: sa.Connection, floor: str) -> None:
-    """Write down the oldest revision whose program may use the schema; it is never lowered."""
+    """Write the oldest revision whose program may use the schema; it is never lowered."""
     before = connection.scalar(sa.select(schema_floor.c.revision))
     connection.execute(sa.delete(schema_floor))
     connection.execute(sa.insert(schema_floor).values(id=1, revision=max(floor, before or floor)))

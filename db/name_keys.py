@@ -1,9 +1,9 @@
 """The natural order of names in the database: ``n2`` before ``n10``, in pages too.
 
-``nodes.name_key`` is podium.node_ranges.natural of the name. A program of the version before, which may run
-beside this one, knows nothing of it: a node that it enrols has an empty key, and one that it renames keeps
-the old key. Pages go by the key that a row has, and so have every node once; the next ``podium db upgrade``
-puts these nodes into their places. A page that begins where one of these was goes by the key it had.
+``nodes.name_key`` is podium.node_ranges.natural of the name. A program of the previous version, which may run
+beside this one, does not know it: a node that it enrols has an empty key, and a node that it renames keeps
+the old key. Pages are sorted by the stored key, so that every node appears once; the next ``podium db
+upgrade`` corrects these keys. A page that begins at such a node uses the key that it had.
 """
 
 import re
@@ -15,19 +15,19 @@ from podium import errors
 from podium.db.bulk import AMONG, AT_ONCE, Texts, chunks
 from podium.db.models.hardware import key_of, nodes
 
-#: What nodes are in natural order by.
+#: The columns that give the natural order of nodes.
 ORDER: Final = (nodes.c.name_key, nodes.c.id)
 _PLACE: Final = sa.select(*ORDER).where(nodes.c.name == sa.bindparam("name"))
-#: A place that is not a name, which begins with neither.
+#: A place that is not a name; no name begins with ``@``.
 _OTHER: Final = re.compile(r"@(?P<number>[0-9]{1,18})/(?P<name>.{0,255})", re.ASCII)
-#: Rows that one transaction looks at.
+#: Rows that one transaction reads.
 _MOST_ROWS: Final = 20_000
 
 
 def place(connection: sa.Connection, name: str) -> str:
-    """Return what :func:`after` finds the place of a node by, whatever becomes of the node.
+    """Return a text from which :func:`after` finds the place of a node, even if the node changes.
 
-    It is the name, or the number and the name of the key where that is of another name or of none.
+    It is the name, or the node's number and the name in its key if the key is empty or that of another name.
     """
     row = connection.execute(_PLACE, {"name": name}).one_or_none()
     if row is None or row.name_key == key_of(name):
@@ -37,9 +37,9 @@ def place(connection: sa.Connection, name: str) -> str:
 
 
 def after(connection: sa.Connection, place: str) -> sa.ColumnElement[bool]:
-    """Return the condition to come after the node of this place, which need not be there any more.
+    """Return the condition that a node comes after this place; the node there need not exist any more.
 
-    :raises podium.errors.BadRequest: it is none
+    :raises podium.errors.BadRequest: the text is not a place
     """
     if place.startswith("@"):
         its = _OTHER.fullmatch(place)
@@ -50,15 +50,15 @@ def after(connection: sa.Connection, place: str) -> sa.ColumnElement[bool]:
         key = key_of(place)
         row = connection.execute(_PLACE, {"name": place}).one_or_none()
         number = 0 if row is None or row.name_key != key else row.id
-    # MariaDB would not look for a pair of values in the index.
+    # MariaDB would not use the index for a comparison of pairs.
     return sa.and_(nodes.c.name_key >= key, sa.or_(nodes.c.name_key > key, nodes.c.id > number))
 
 
 def mend(connection: sa.Connection, last: int) -> int | None:
-    """Write the keys that are missing or wrong among the next nodes, as many as one transaction may change.
+    """Write missing or wrong keys among the next nodes, as many as one transaction may change.
 
-    :param last: the number of the node that they follow
-    :returns: the number of the last of them; None after the last of all
+    :param last: the number of the node after which to begin
+    :returns: the number of the last node of these; None at the end
     """
     columns = nodes.c["id", "name", "name_key"]
     some = sa.select(*columns).where(nodes.c.id > last).order_by(nodes.c.id).limit(_MOST_ROWS)

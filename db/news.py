@@ -1,17 +1,16 @@
-"""What people see change: nodes, operations, events of the power and conductors, each with its place.
+"""Changes that people see: in nodes, operations, power events and conductors, each with its place.
 
-The number is that of :mod:`podium.db.changes`, whose numbers come in the order of commits: with the counter
-at N, everything up to N is there to be read, and nothing will be added to it. A node has the number of its
-last change, be it people's (``version``) or what conductors learned (``learned``); so do operations and
-members. An event has the number of the change that wrote it. What was deleted has a row in ``deletions`` for
-a day.
+The numbers are those of :mod:`podium.db.changes`, which follow the order of commits: if the counter is at N,
+everything up to N can be read, and nothing will be added to it. A node has the number of its last change,
+made by people (``version``) or learned by conductors (``learned``); so do operations and members. An event
+has the number of the change that wrote it. A deleted object has a row in ``deletions`` for a day.
 
-A :class:`Place` is a number, and within it a table and a row. Whoever has read everything up to a place goes
-on with the least place after it. So nothing is missing, as whatever changes again gets a greater number, and
-nothing comes twice, as no row gets the same number again.
+A :class:`Place` is a number, and within it a table and a row. A reader that has read everything up to a place
+continues with the least place after it. Nothing is missed, because a new change gets a greater number, and
+nothing is repeated, because no row gets the same number again.
 
-What is news is what people see of a thing, but for times and ages: that a node was read is none, and neither
-is how often it did not answer; that it begins to, and why, is.
+Everything that people see is news except times and ages: a read of a node is not news, nor is the number of
+failed reads; the first failure and its reason are.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -31,7 +30,7 @@ OPERATIONS: Final = "operations"
 EVENTS: Final = "events"
 CONDUCTORS: Final = "conductors"
 KINDS: Final = (NODES, OPERATIONS, EVENTS, CONDUCTORS)
-#: The kind of a row in ``deletions`` that says up to which number older ones may have been removed.
+#: The kind of a row in ``deletions`` that records up to which number older rows may have been removed.
 _MARK: Final = "mark"
 
 #: The order within a number.
@@ -53,14 +52,14 @@ class Place(NamedTuple):
 
     @classmethod
     def after(cls, number: int) -> "Place":
-        """Return the place after everything that has a number."""
+        """Return the place after everything with a given number."""
         return cls(number, _END, 0)
 
     @classmethod
     def parse(cls, text: str) -> "Place":
         """Return the place that a text stands for.
 
-        :raises ValueError: it stands for none
+        :raises ValueError: the text is not a place
         """
         number, *rest = text.split(".", 2)
         if not rest:
@@ -85,10 +84,10 @@ def _digits(text: str) -> int:
 
 
 class News(NamedTuple):
-    """Something that changed.
+    """A change.
 
     :param kind: one of :data:`KINDS`
-    :param key: of a node, operation or event its number, of a conductor its name
+    :param key: the number of a node, operation or event, the name of a conductor
     :param uuid: of a node
     :param name: of a node or conductor
     """
@@ -107,14 +106,14 @@ def newest(connection: sa.Connection) -> int:
 
 
 def oldest(connection: sa.Connection, kinds: Collection[str] = KINDS) -> int:
-    """Return the number after which everything is known of these kinds."""
+    """Return the number after which all changes of these kinds are known."""
     marks = sa.select(sa.func.min(deletions.c.change)).where(deletions.c.kind == _MARK)
     found: int = connection.scalar(marks) or 0
     if EVENTS not in kinds:
         return found
     of_first = sa.select(power_events.c.id, power_events.c.change).order_by(power_events.c.id).limit(1)
     first = connection.execute(of_first).first()
-    # The ledger has bounds of its own. Before the first of all events there is none.
+    # The ledger has its own bounds. No event precedes event 1.
     return found if first is None or first.id == 1 else max(found, (first.change or 1) - 1)
 
 
@@ -122,9 +121,9 @@ def after(connection: sa.Connection, place: Place, top: int, kinds: Collection[s
     """Return what changed, in the order of places.
 
     :param connection: to a transaction that sees everything as it was at one moment
-    :param place: that it follows
+    :param place: the place after which to begin
     :param top: the greatest number, which has been reached
-    :param most: how many at the most; where there are fewer, there is nothing more
+    :param most: how many at most; if fewer are returned, there are no more
     """
     found: list[News] = []
     for kind, read in _READ.items():
@@ -137,7 +136,7 @@ def after(connection: sa.Connection, place: Place, top: int, kinds: Collection[s
 def _nodes(connection: sa.Connection, place: Place, top: int, most: int) -> list[News]:
     last = sa.case((nodes.c.version > nodes.c.learned, nodes.c.version), else_=nodes.c.learned)
     its = nodes.c.id, nodes.c.uuid, nodes.c.name, last.label("number")
-    # Two indexes have them; one condition about both columns would read every node.
+    # Uses two indexes; a single condition about both columns would read every node.
     either = sa.union(
         sa.select(*its).where(nodes.c.version >= place.number),
         sa.select(*its).where(nodes.c.learned >= place.number),
@@ -230,9 +229,9 @@ def _query(
 def note_deletions(
     connection: sa.Connection, change: int, kind: str, gone: Iterable[tuple[str, str]], at: datetime
 ) -> None:
-    """Write down what a change deletes.
+    """Record what a change deletes.
 
-    :param gone: UUID and name of each; of a conductor its name alone
+    :param gone: UUID and name of each; for a conductor only its name
     """
     rows = [{"change": change, "kind": kind, "uuid": uuid, "name": name, "at": at} for uuid, name in gone]
     for chunk in chunks(rows):
@@ -240,7 +239,7 @@ def note_deletions(
 
 
 def prune(connection: sa.Connection, before: datetime) -> None:
-    """Forget what was deleted before a moment, and write down how far the numbers are by now."""
+    """Delete records of deletions from before a moment, and write the current number of changes."""
     note_deletions(connection, newest(connection), _MARK, [("", "")], clock.now(connection))
     old = retention.is_old(connection, deletions.c.id, deletions.c.at, before)
     marks = sa.select(sa.func.max(deletions.c.change)).where(deletions.c.kind == _MARK, old)
@@ -251,7 +250,7 @@ def prune(connection: sa.Connection, before: datetime) -> None:
 
 
 class Presence(NamedTuple):
-    """A conductor, as far as changes of members show it; what time alone changes is left out.
+    """A conductor as far as changes of members show it; effects of time alone are left out.
 
     :param state: alive, leaving, draining or gone
     :param workers: how many of its members have not ended

@@ -1,4 +1,4 @@
-"""Conditions of nodes that need more than a look at a column."""
+"""Conditions on nodes that involve more than one column."""
 
 from datetime import datetime
 from typing import Any
@@ -14,14 +14,16 @@ from podium.db.slots import OF_NODE
 
 
 def is_failing(connection: sa.Connection) -> sa.ColumnElement[bool]:
-    """Return whether the last read of the power failed, or nobody reads it: who owns it, or has reserved it,
-    has ended or is silent."""
+    """Return whether the last read of the power failed, or nobody reads it.
+
+    Nobody reads it if its owner, or the worker that has reserved it, has ended or is silent.
+    """
     failed = sa.or_(nodes.c.power_failures > 0, sa.and_(IS_READ, _is_left_alone(connection)))
     return sa.and_(IS_CONDUCTED, failed)
 
 
 def is_stale(fresh: tuple[datetime, datetime]) -> sa.ColumnElement[bool]:
-    """Return whether the power was not last read within that time, or never."""
+    """Return whether the last read of the power is outside that time range, or there was none."""
     checked_at = power_readings.c.checked_at
     stale = sa.select(power_readings.c.node_id)
     stale = stale.where(sa.or_(checked_at.is_(None), ~checked_at.between(*fresh)))
@@ -29,7 +31,7 @@ def is_stale(fresh: tuple[datetime, datetime]) -> sa.ColumnElement[bool]:
 
 
 def is_unserved(connection: sa.Connection) -> sa.ColumnElement[bool]:
-    """Return whether the node is to be conducted, and who has its slot has ended or is silent."""
+    """Return whether the node is to be conducted, and the owner of its slot has ended or is silent."""
     return sa.and_(IS_CONDUCTED, ~has_owner(members.c.id.in_(roster.heard(connection))))
 
 
@@ -40,7 +42,7 @@ def _is_left_alone(connection: sa.Connection) -> sa.ColumnElement[bool]:
 
 
 def has_owner(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """Return whether a member that has not ended, and meets these conditions, has the node."""
+    """Return whether a member that has not ended and meets these conditions owns the node."""
     owned = slots.join(members, members.c.id == slots.c.owner)
     present = sa.select(slots.c.slot).select_from(owned).where(OF_NODE, members.c.ended_at.is_(None))
     return present.where(*conditions).correlate(nodes).exists()
@@ -53,7 +55,7 @@ def to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:
     """
     policies = [nodes.c.power_policy == "enforce", *([nodes.c.power_policy.is_(None)] if by_default else [])]
     power = nodes.c.power_state
-    differs = power != nodes.c.wanted_power_state, power != states.ERROR  # not so where either is missing
+    differs = power != nodes.c.wanted_power_state, power != states.ERROR  # false if either is missing
     enforced = sa.and_(*differs, nodes.c.maintenance.is_(False), sa.or_(*policies))
     return sa.or_(nodes.c.enforcement.is_not(None), enforced)
 
@@ -72,7 +74,7 @@ def is_health_known(connection: sa.Connection) -> sa.ColumnElement[bool]:
     """Return whether the health of nodes that have one is recent enough."""
     now = clock.now(connection)
     since, lasts = nodes.c.health_checked_at, nodes.c.health_lasts
-    # As many as tasks have spacings; a sum of time and seconds would be other SQL in each database.
+    # As many values as tasks have intervals; adding seconds to a time takes other SQL in each database.
     spans = connection.scalars(sa.select(lasts).where(lasts.is_not(None)).distinct()).all()
     is_recent = [
         sa.and_(lasts == span, since.between(clock.later(now, -span), clock.later(now, clock.AHEAD)))
@@ -89,7 +91,7 @@ def entry(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]:
     """
     path = f'$."{key}"'
     if kind == "postgresql":
-        # It fails at a null character, wherever that is in the column.
+        # The extraction fails if there is a null character anywhere in the column.
         is_fit = sa.func.strpos(sa.cast(column, sa.Text), r"\u0000") == 0
         return sa.case((is_fit, sa.func.json_extract_path_text(column, key)))
     found = sa.func.json_extract(column, path)
@@ -100,7 +102,7 @@ def entry(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]:
 
 
 def entry_as_json(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]:
-    """Return an entry in a JSON column as JSON; NULL where there is none. The others are not read by Python.
+    """Return an entry in a JSON column as JSON; NULL if there is none. Python does not read other entries.
 
     :param kind: of the database
     :param key: without quotation marks and backslashes

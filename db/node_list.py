@@ -1,6 +1,6 @@
-"""The query of ``podium node list``: some columns, chosen by the user, of the nodes that meet conditions.
+"""The query of ``podium node list``: columns chosen by the user, for nodes that meet conditions.
 
-100,000 nodes take seconds, so that no more than what is shown is read.
+100,000 nodes take seconds, so only the columns shown are read.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,19 +46,19 @@ def select_nodes(
     :param shown: the columns to read; ``conductor``: the number of the member that has the node's slot; or
         entries such as ``extra.rack``, as JSON
     :param wanted: names or UUIDs of the only nodes to look at; None for all
-    :param failing: only those whose last read of the power failed, or that nobody reads: without an owner, or
-        reserved by one, that has not ended
-    :param fresh: only those whose power was not last read within that time, or never
+    :param failing: only those whose last read of the power failed, or that nobody reads: without an owner
+        that has not ended, or reserved by a worker that has ended
+    :param fresh: only those whose last read of the power is outside that time range, or that were never read
     :param enforced_by_default: only those whose power is to be restored; whether nodes without a policy of
         their own are enforced
     :param conductor: only those of members of this host
-    :param unserved: only those whose slots no member has that has not ended
+    :param unserved: only those whose slot is owned by no member that has not ended
     :param health: only those with this status; ``none`` for those without a report, or with an outdated one
-    :param chosen: only those of which this is true as well
+    :param chosen: only those that also meet this condition
     :param extra: the texts of entries in ``extra``
-    :param limit: greatest number of nodes to return
-    :param after: only those that come after this place: the name of one of the wanted nodes, or else what
-        podium.db.name_keys says
+    :param limit: how many nodes to return at most
+    :param after: only those after this place: the name of one of the wanted nodes, or else a place as in
+        podium.db.name_keys
     :param sealed: whether secrets stay encrypted
     :param equal: the values that columns must have
     :returns: the values by column; a node that no conductor reads yet is neither failing, stale nor unserved
@@ -121,7 +121,7 @@ def _read(kind: str, name: str) -> sa.ColumnElement[Any]:
 def names_by(
     connection: sa.Connection, conditions: Mapping[str, sa.ColumnElement[bool]]
 ) -> dict[str, list[str]]:
-    """Return the names of the nodes that a conductor looks after and that meet conditions, by these."""
+    """Return the names of the nodes that conductors look after and that meet each of these conditions."""
     labelled = (condition.label(f"its_{place}") for place, condition in enumerate(conditions.values()))
     query = sa.select(nodes.c.name, *labelled).where(IS_CONDUCTED, sa.or_(*conditions.values()))
     found: dict[str, list[str]] = {name: [] for name in conditions}
@@ -133,7 +133,7 @@ def names_by(
 
 
 def healths(connection: sa.Connection) -> dict[tuple[str, bool], int]:
-    """Return how many nodes that a conductor looks after have each known health, in maintenance or not.
+    """Return how many of the nodes that conductors look after have each known health.
 
     :returns: by the health as people type it, and by ``maintenance``
     """
@@ -151,13 +151,13 @@ def healths(connection: sa.Connection) -> dict[tuple[str, bool], int]:
 
 
 def shards(connection: sa.Connection) -> list[tuple[str | None, int]]:
-    """Return the shards in order of name, None for none, and how many nodes are in each."""
+    """Return the shards in order of name, None for no shard, and how many nodes are in each."""
     query = sa.select(nodes.c.shard, sa.func.count()).group_by(nodes.c.shard)
     found = [(row[0], row[1]) for row in connection.execute(query)]
     return sorted(found, key=lambda one: (one[0] is not None, one[0] or ""))
 
 
 def children(connection: sa.Connection, node: str) -> list[str]:
-    """Return the UUIDs of the nodes that are noted to be parts of one with this UUID."""
+    """Return the UUIDs of the nodes that are recorded as parts of the node with this UUID."""
     query = sa.select(nodes.c.uuid).where(nodes.c.parent_node == node).order_by(nodes.c.id)
     return list(connection.scalars(query))

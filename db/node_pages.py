@@ -1,4 +1,4 @@
-"""Columns of nodes, one by one and in pages: what many programs read often, of fleets of any size."""
+"""Columns of nodes, for one node or in pages: what many programs read often, for fleets of any size."""
 
 import functools
 import re
@@ -13,9 +13,9 @@ from podium.db import likely_names
 from podium.db.models import members, nodes, slots
 from podium.db.slots import OF_NODE
 
-#: Columns whose JSON is returned as the text that the database has: most of it is shown as it is.
+#: Columns whose JSON is returned as the database's text: most of it is shown unchanged.
 JSON: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
-#: The columns that pages may be sorted by; ``id`` decides between equal ones.
+#: The columns by which pages may be sorted; ``id`` decides between equal values.
 SORTABLE: Final = (
     "id",
     "uuid",
@@ -58,7 +58,7 @@ _HOST: Final = (
 )
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-#: Statements that are kept, by what they select.
+#: Prepared statements that are kept, by what they select.
 _MOST_STATEMENTS: Final = 32
 
 
@@ -70,7 +70,7 @@ class Wanted:
     :param among: columns that have one of some values
     :param filled: columns that are empty (False) or not (True)
     :param retired: whether it is retired
-    :param contains: a part of its description, without regard to case
+    :param contains: a part of its description, ignoring case
     :param project: its owner or lessee
     :param conductor: the host that has it
     """
@@ -84,7 +84,7 @@ class Wanted:
     conductor: str | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """Return them for a statement."""
+        """Return the conditions for a statement."""
         found = [nodes.c[name] == value for name, value in self.equal.items()]
         found += [nodes.c[name].in_(values) for name, values in self.among.items()]
         for name, is_filled in self.filled.items():
@@ -104,7 +104,7 @@ class Wanted:
 
 @functools.lru_cache(_MOST_STATEMENTS)
 def _selected(dialect: str, columns: tuple[str, ...]) -> sa.Select[Any]:
-    # PostgreSQL's driver would parse JSON; the others hand over the text.
+    # PostgreSQL's driver would parse JSON; the others return the text.
     text = sa.cast if dialect == "postgresql" else sa.type_coerce
     found: list[sa.ColumnElement[Any]] = []
     for name in columns:

@@ -1,8 +1,8 @@
-"""How far each sink of notifications has come, and which member delivers to it.
+"""How far each sink has been notified, and which member delivers to it.
 
 There is one cursor for each sink, whichever conductors have it. The member that owns the cursor delivers the
-events of all; when it has ended, another one that has the sink takes the cursor. Functions of an open
-connection.
+events of all conductors; when it has ended, another member that has the sink takes the cursor. Functions of
+an open connection.
 """
 
 from collections.abc import Collection
@@ -33,11 +33,11 @@ class Cursor(NamedTuple):
 
 
 def declare(connection: sa.Connection, hostname: str, sinks: Collection[str]) -> None:
-    """Record which sinks a conductor has; a new one begins at the newest event.
+    """Record the sinks of a conductor; a new sink begins at the newest event.
 
-    :param sinks: all of them; one that no conductor has any more is forgotten
+    :param sinks: all of them; sinks that no conductor has any more are deleted
     """
-    next_change(connection)  # several may begin at the same time
+    next_change(connection)  # several conductors may start at the same time
     mine = sinks_of_hosts.c.hostname == hostname
     connection.execute(sa.delete(sinks_of_hosts).where(mine, sinks_of_hosts.c.sink.not_in(sinks)))
     recorded = set(connection.scalars(sa.select(sinks_of_hosts.c.sink).where(mine)))
@@ -58,12 +58,12 @@ _IS_FREE: Final = sa.or_(cursors.c.owner.is_(None), cursors.c.owner.not_in(_UNEN
 
 
 def free(connection: sa.Connection, sinks: Collection[str]) -> list[str]:
-    """Of some sinks those to which no member delivers that has not ended."""
+    """Those of the given sinks to which no living member delivers."""
     return list(connection.scalars(sa.select(cursors.c.sink).where(cursors.c.sink.in_(sinks), _IS_FREE)))
 
 
 def take(connection: sa.Connection, member: Worker, sinks: Collection[str]) -> list[Cursor]:
-    """Let a member deliver to those of some sinks that are free; return their cursors."""
+    """Make a member deliver to those of the given sinks that are free; return their cursors."""
     taken = []
     for sink in sorted(sinks):
         its = sa.update(cursors).where(cursors.c.sink == sink, _IS_FREE)
@@ -74,36 +74,36 @@ def take(connection: sa.Connection, member: Worker, sinks: Collection[str]) -> l
 
 
 def save(connection: sa.Connection, member: Worker, cursor: Cursor) -> bool:
-    """Write down how far a sink has been notified; False when another member delivers to it by now."""
+    """Write how far a sink has been notified; False if another member now delivers to it."""
     mine = cursors.c.sink == cursor.sink, cursors.c.owner == member.incarnation
     return bool(connection.execute(sa.update(cursors).where(*mine).values(cursor._asdict())).rowcount)
 
 
 def set_aside(connection: sa.Connection, member: Worker, cursor: Cursor, number: int, error: str) -> bool:
-    """Record that an event is not delivered to a sink, because it refuses it; False as in :func:`save`."""
+    """Record that an event is not delivered to a sink that refuses it; False as in :func:`save`."""
     if not save(connection, member, cursor):
         return False
-    if number not in refused(connection, cursor.sink):  # written before, by a commit that nobody answered
+    if number not in refused(connection, cursor.sink):  # written before, by a commit that was not confirmed
         values = {"sink": cursor.sink, "event_id": number, "at": clock.now(connection), "error": error}
         connection.execute(sa.insert(refusals).values(values))
     return True
 
 
 def refused(connection: sa.Connection, sink: str) -> list[int]:
-    """The events that were set aside for a sink, and are still in the ledger."""
+    """The events that were set aside for a sink and are still in the ledger."""
     query = sa.select(refusals.c.event_id).where(refusals.c.sink == sink).order_by(refusals.c.event_id)
     return list(connection.scalars(query))
 
 
 def prune(connection: sa.Connection) -> None:
-    """Forget that events were set aside which are no longer in the ledger."""
+    """Delete the records of set-aside events that are no longer in the ledger."""
     oldest = oldest_number(connection)
     gone = sa.true() if oldest is None else refusals.c.event_id < oldest
     connection.execute(sa.delete(refusals).where(gone))
 
 
 def deliverers(connection: sa.Connection) -> dict[str, Worker]:
-    """Which member delivers to each sink; those to which nobody does are left out."""
+    """The member that delivers to each sink; sinks without one are left out."""
     query = sa.select(cursors.c.sink, members.c.host, members.c.worker, members.c.id)
     delivered = query.join_from(cursors, members, members.c.id == cursors.c.owner)
     found = connection.execute(delivered.where(members.c.ended_at.is_(None)))

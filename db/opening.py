@@ -1,4 +1,4 @@
-"""The database that a configuration names, with the keys of its secrets."""
+"""The database of a configuration, with the keys for its secrets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def configured(
 
     :param secret_names: returns the names that drivers declared as secret
     :param needs_keys: False to go on without keys if their file cannot be used
-    :param options: of the engine, in place of those of the configuration
+    :param options: of the engine; they override those of the configuration
     :raises podium.errors.ConfigError: its URL or its key file cannot be used
     """
     url = parse_url(database_url(conf))
@@ -55,7 +55,7 @@ def _read(file: KeyFile | None) -> Keyring:
 
 
 def check_keys(conf: cfg.ConfigOpts) -> None:
-    """Make sure that the keys that the configuration names can be read.
+    """Make sure that the keys in the configuration can be read.
 
     :raises podium.errors.ConfigError: their file cannot be used
     """
@@ -64,7 +64,7 @@ def check_keys(conf: cfg.ConfigOpts) -> None:
 
 
 def read_keys_again(conf: cfg.ConfigOpts, database: Database) -> Keyring:
-    """Return the keys that the configuration names by now; the database uses those that it had.
+    """Return the keys that are now in the configuration; the database continues to use those that it had.
 
     :raises podium.errors.ConfigError: their file cannot be used
     """
@@ -73,10 +73,10 @@ def read_keys_again(conf: cfg.ConfigOpts, database: Database) -> Keyring:
 
 
 def reload_keys(conf: cfg.ConfigOpts, database: Database) -> bool:
-    """Have a database use the keys that the configuration names by now; return whether these are others.
+    """Make a database use the keys that are now in the configuration; return whether they have changed.
 
     :raises podium.errors.ConfigError: the file cannot be used, or lacks a key that is in use
-    :raises podium.errors.DatabaseUnavailable: it cannot be asked which keys are in use
+    :raises podium.errors.DatabaseUnavailable: the keys in use cannot be read
     """
     keyring, sealing = read_keys_again(conf, database), database.sealing
     if sealing is None or keyring.names == sealing.keyring.names:
@@ -91,10 +91,10 @@ def reload_keys(conf: cfg.ConfigOpts, database: Database) -> bool:
 
 
 def prepare_keys(conf: cfg.ConfigOpts, database: Database, *, make: bool = True) -> str | None:
-    """Do what comes before the work with a database: find its keys, make them for an SQLite file, use them.
+    """Prepare work with a database: find its keys, create them for an SQLite file, begin to use them.
 
-    :param make: whether a missing file may be made: by the user whose daemons will read it
-    :returns: what people should know about it, if anything
+    :param make: whether a missing file may be created: by the user whose daemons will read it
+    :returns: a remark for people, if any
     :raises podium.errors.ConfigError: a key is missing, or the file cannot be made
     """
     sealing = database.sealing
@@ -109,7 +109,7 @@ def prepare_keys(conf: cfg.ConfigOpts, database: Database, *, make: bool = True)
     if not sealing.keyring.names:
         return None
     keyring = sealing.keyring
-    sealing.secret_names()  # imports drivers, for which no transaction should wait later
+    sealing.secret_names()  # imports drivers; no transaction should have to wait for that later
     with database.read() as connection:
         if secret_keys.next_key(connection, keyring) is None:
             return None
@@ -121,7 +121,7 @@ def _make(path: Path) -> None:
     try:
         write_new_file(path)
     except FileExistsError:
-        return  # somebody was faster
+        return  # another process was faster
     except OSError as error:
         raise errors.ConfigError(
             f"cannot make the key file {path} for the secrets in the database: {error.strerror}; "

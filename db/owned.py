@@ -1,6 +1,7 @@
-"""How many nodes each member owns, and how many nobody does: without a look at the nodes' rows.
+"""How many nodes each member owns, and how many have no owner, without reading the nodes' rows.
 
-An index has their slots. To pass through all nodes by it takes many times as long as to read it alone.
+Their slots are in an index. Passing through all nodes in its order takes many times as long as reading it
+alone.
 """
 
 from collections import defaultdict
@@ -25,9 +26,9 @@ _ALL: Final = sa.select(*_PLACE, sa.func.count()).group_by(*_PLACE)
 
 
 def by(*columns: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[Any], ...]:
-    """Return columns by which some nodes are grouped.
+    """Return columns for grouping some of the nodes.
 
-    In expressions they are no reason for SQLite to pass through all nodes in the order of an index.
+    As expressions they do not make SQLite pass through all nodes in the order of an index.
     """
     return tuple(sa.func.coalesce(one, one) for one in columns)
 
@@ -36,12 +37,13 @@ _LEFT_OUT: Final = sa.select(*by(*_PLACE), sa.func.count()).where(~IS_CONDUCTED)
 
 
 class Owned(NamedTuple):
-    """Whose the nodes are that are to be conducted.
+    """Who owns the nodes that are to be conducted.
 
     :param owners: the number of the member that has a slot, ended or not
-    :param by_member: how many nodes each member has that has not ended, by its number
+    :param by_member: how many nodes each member that has not ended has, by its number
     :param unserved: how many nodes nobody serves, by group and driver
-    :param avoided: and how many of them nobody has because all who serve the others avoid their subnet
+    :param avoided: how many further nodes nobody has because all members that serve the others avoid their
+        subnet
     """
 
     owners: Mapping[Place, int | None]
@@ -51,12 +53,12 @@ class Owned(NamedTuple):
 
     @property
     def unowned(self) -> int:
-        """How many nodes no member has that has not ended."""
+        """How many nodes have no owner, or one that has ended."""
         return sum(self.unserved.values()) + sum(self.avoided.values())
 
 
 def owned(connection: sa.Connection, living: list[Member]) -> Owned:
-    """Return whose the nodes are.
+    """Return who owns the nodes.
 
     :param living: the members that have not ended
     """

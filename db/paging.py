@@ -1,20 +1,20 @@
-"""Pages of a table: the rows that follow another one, in the order of any of its columns."""
+"""Pages of a table: the rows after a given row, sorted by any column."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-#: The key by which rows are in the order in which they were made; it must be in every mapping of keys.
+#: The key that sorts rows in the order of their creation; every mapping of keys must contain it.
 NUMBER: Final = "id"
 
 
 class Order(NamedTuple):
-    """Which rows are asked for.
+    """The rows of a page.
 
-    :param limit: how many at the most
+    :param limit: how many at most
     :param marker: the UUID of the row after which the page begins
-    :param key: what they are sorted by; rows without a value come last
+    :param key: the sort key; rows without a value come last
     """
 
     limit: int
@@ -30,11 +30,11 @@ def page(
     keys: Mapping[str, sa.ColumnElement[Any]],
     order: Order,
 ) -> list[sa.Row[Any]] | None:
-    """Return the rows of a page, one more if there are more; None if the row of the marker is not there.
+    """Return the rows of a page, one more if there are more; None if the marker's row does not exist.
 
     :param query: of all rows
     :param conditions: that the rows of the page meet
-    :param keys: what rows may be sorted by, and their ``uuid``
+    :param keys: the sort keys of rows, and their ``uuid``
     """
     key, number = keys[order.key], keys[NUMBER]
     chosen = query.where(*conditions)

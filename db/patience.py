@@ -1,7 +1,7 @@
-"""Gives up connections to PostgreSQL whose server says nothing, which libpq itself would wait for for ever.
+"""Gives up connections to a PostgreSQL server that does not respond, for which libpq would wait forever.
 
-A server's process can hang while its kernel acknowledges every packet. Whoever waits for it then finds the
-socket shut, which is an error as if the server had closed the connection.
+A server's process can hang while its kernel acknowledges every packet. This module then shuts the socket,
+which raises the same error as if the server had closed the connection.
 """
 
 import os
@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import psycopg
 
-#: A connection is given up at most so much later than it could be, as a part of the time.
+#: How much later than possible a connection is given up at most, as a part of the time.
 _PRECISION: Final = 0.1
 
 
 class Patience:
-    """Watches the connections that it makes, in a thread of its own while there are any statements to watch.
+    """Watches the connections that it makes, in a thread of its own.
 
     :param seconds: that an answer may take
     """
@@ -32,7 +32,7 @@ class Patience:
         self._lock = threading.Lock()
 
     def connect(self, *args: Any, **options: Any) -> "psycopg.Connection[Any]":
-        """A connection, see ``psycopg.Connection.connect``, which is watched once it is made."""
+        """A connection as from ``psycopg.Connection.connect``, which is watched from then on."""
         with self._lock:
             if self._thread is None:
                 self._closed = threading.Event()
@@ -47,7 +47,7 @@ class Patience:
         return connection
 
     def close(self) -> None:
-        """Watch no longer; a connection that is made later is watched again."""
+        """Stop watching; a connection that is made later is watched again."""
         with self._lock:
             self._closed.set()
             self._thread = None
@@ -57,23 +57,23 @@ class Patience:
             self.look()
 
     def look(self) -> None:
-        """Shut the sockets of those that have waited for too long."""
+        """Shut the sockets of connections that have waited for too long."""
         late = self._clock() - self._seconds
         for connection, since in list(self._since.items()):
-            with connection.end:  # so that it is not closed, and its socket's number given again, in between
+            with connection.end:  # so that it is not closed and its file descriptor reused in between
                 if since <= late and self._since.get(connection) == since:
                     shut(connection)
 
 
 class _Watched(psycopg.Connection[Any]):
-    """A connection that notes since when it waits for the server."""
+    """A connection that records since when it has been waiting for the server."""
 
     since: dict["_Watched", float] | None = None
     clock: Callable[[], float]
     end: threading.Lock
 
     def wait(self, *args: Any, **options: Any) -> Any:
-        # Every answer is waited for here: to statements, and to begin and end transactions.
+        # All answers are awaited here: to statements, and to the begin and end of transactions.
         if self.since is None:
             return super().wait(*args, **options)
         self.since[self] = self.clock()
@@ -85,9 +85,9 @@ class _Watched(psycopg.Connection[Any]):
 
 
 def shut(connection: "psycopg.Connection[Any]") -> None:
-    """End the waiting for an answer, from any thread."""
+    """End the wait for an answer, from any thread."""
     try:
         with socket.socket(fileno=os.dup(connection.fileno())) as end:
             end.shutdown(socket.SHUT_RDWR)
     except (OSError, psycopg.Error):
-        return  # it has ended by itself
+        return  # the connection has already ended

@@ -30,12 +30,12 @@ class Port(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Conditions, all of which a port meets that is asked for.
+    """Conditions, all of which a port meets.
 
     :param node: the UUID of its node
     :param shards: of its node
     :param groups: the conductor groups of its node
-    :param contains: a part of its description, without regard to case
+    :param contains: a part of its description, ignoring case
     """
 
     node: str | None = None
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
     contains: str | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """Return them for a statement."""
+        """Return the conditions for a statement."""
         found: list[sa.ColumnElement[bool]] = []
         if self.node is not None:
             found.append(nodes.c.uuid == self.node)
@@ -61,7 +61,7 @@ class Wanted(NamedTuple):
 
 
 def _noted(name: str) -> sa.ColumnElement[Any]:
-    """What the record of a port has under a name, as text."""
+    """A value in the record of a port, as text."""
     found: sa.ColumnElement[Any] = ports.c.record[name].as_string()
     return found
 
@@ -79,12 +79,12 @@ _KEYS: Final[Mapping[str, sa.ColumnElement[Any]]] = {
     },
 }
 
-#: What pages may be sorted by.
+#: The keys by which pages may be sorted.
 SORTABLE: Final = tuple(_KEYS)
 
 
 def page(connection: sa.Connection, wanted: Wanted, order: Order) -> list[Port] | None:
-    """Return the ports of a page, one more if there are more; None if there is no port of the marker.
+    """Return the ports of a page, one more if there are more; None if the marker's port does not exist.
 
     What cannot be decrypted is shown as it is stored.
     """
@@ -98,7 +98,7 @@ def page(connection: sa.Connection, wanted: Wanted, order: Order) -> list[Port] 
 def find(connection: sa.Connection, ident: str, *, to_change: bool = False) -> Port | None:
     """Return the port with this UUID, address or name; None if there is none.
 
-    :param to_change: keep others from it until the end of the transaction
+    :param to_change: lock it until the end of the transaction
     """
     for column in (ports.c.uuid, ports.c.address, ports.c.name):
         its = column == (ident if column is ports.c.name else ident.lower())
@@ -114,7 +114,7 @@ def create(connection: sa.Connection, node: str, values: Mapping[str, Any]) -> N
 
     :param node: the UUID of its node
     :param values: ``uuid``, ``address``, ``name`` and ``record``
-    :raises podium.errors.NodeNotFound: the node is not there
+    :raises podium.errors.NodeNotFound: the node does not exist
     :raises podium.errors.NodeConflict: somebody has just written one with this UUID, address or name
     """
     _keep(connection, node)
@@ -125,7 +125,7 @@ def update(connection: sa.Connection, uuid: str, values: Mapping[str, Any]) -> N
     """Change a port.
 
     :param values: columns; ``node_uuid`` is the UUID of another node
-    :raises podium.errors.NodeNotFound: that node is not there
+    :raises podium.errors.NodeNotFound: that node does not exist
     :raises podium.errors.NodeConflict: somebody has just written one with this address or name
     """
     values = {**values, "updated_at": clock.now(connection)}
@@ -136,12 +136,12 @@ def update(connection: sa.Connection, uuid: str, values: Mapping[str, Any]) -> N
 
 
 def delete(connection: sa.Connection, uuid: str) -> None:
-    """Forget a port."""
+    """Delete a port."""
     connection.execute(sa.delete(ports).where(ports.c.uuid == uuid))
 
 
 def _keep(connection: sa.Connection, node: str) -> int:
-    """Keep a node from being deleted, with its ports, until the end of the transaction; its number."""
+    """Lock a node, so that it is not deleted with its ports before the end of the transaction; its number."""
     query = sa.select(nodes.c.id).where(nodes.c.uuid == node).with_for_update(read=True, key_share=True)
     number: int | None = connection.scalar(query)
     if number is None:

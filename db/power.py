@@ -1,10 +1,10 @@
-"""Power requests, as people and enforcement ask for them; functions of an open connection.
+"""Power requests, as people and enforcement make them; functions of an open connection.
 
 A request waits, is begun by one conductor (podium.db.beginning), and is done or has failed; or it is
-cancelled, or replaced by a newer one, before it was begun. What its node's row says of it
-(``target_power_state``, ``power_request_id``, ``reservation``) changes in the same transaction. Whoever
-changes any of this takes the next number of podium.db.changes first, and thereby waits for all others who do:
-of two who want one node exactly one wins.
+cancelled, or replaced by a newer one, before it has begun. The columns of its node's row
+(``target_power_state``, ``power_request_id``, ``reservation``) change in the same transaction. A transaction
+that changes any of this takes the next number of podium.db.changes first, and so waits for all others that
+do: of two that want the same node exactly one wins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,18 +24,19 @@ from podium.db.operations import REPLACED, WAITING, note_progress_of, operations
 from podium.db.provision_states import ENROLL, NOT_CONDUCTED, VERIFYING
 
 _OF_REQUESTS: Final = among(requests.c.id)
-#: What takes the power of a machine away. A reboot is a reset.
+#: Actions that take away the power of a machine. A reboot is a reset.
 TAKES_POWER: Final = frozenset({states.POWER_OFF, states.SOFT_POWER_OFF, states.POWER_CYCLE})
-#: What says how hardware is to be, so that a later word replaces an earlier one that waits.
+#: Actions that set a state of the hardware, so that a later request replaces an earlier one that waits.
 _CHOICES: Final = frozenset({states.SET_BOOT_DEVICE, states.IDENTIFY, states.SET_CLOCK})
-#: The revision of the first Podium that knows actions beside the power, and the boot device of a restart.
+#: The revision of the first Podium that knows actions other than for the power, and the boot device of a
+#: restart.
 _MORE_THAN_POWER: Final = "0012"
 #: Why a node is not switched off.
 STAYS_ON: Final = "its disable_power_off is true, so that it is never switched off"
 
 
 class Named(Protocol):
-    """Any record of a node with its number and name."""
+    """Any record with the number and the name of a node."""
 
     @property
     def id(self) -> int: ...
@@ -48,9 +49,9 @@ class Asked(NamedTuple):
     """The answer to a request for a power change of some nodes.
 
     :param operation_id: None when no node accepted it
-    :param accepted: the numbers of the nodes that did, in the order given
+    :param accepted: the numbers of the nodes that accepted it, in the order given
     :param refused: one line for each of the others
-    :param replaced: how many of them had an older request, not begun, which this one replaces
+    :param replaced: how many of them had an older request that had not begun and is replaced by this one
     """
 
     operation_id: int | None
@@ -72,27 +73,27 @@ def ask(
     arguments: Mapping[str, Any] | None = None,
     what: str | None = None,
 ) -> Asked:
-    """Ask for a power change of nodes, as one operation; the conductors that own them carry it out.
+    """Request a power change of nodes, as one operation; the conductors that own the nodes carry it out.
 
-    What leaves the power alone replaces nothing but an earlier choice of the same: a node for which anything
-    else waits refuses it. An earlier Podium would carry it out as if nothing had been given, and refuses
-    the database from the first such request on.
+    An action that leaves the power alone replaces only an earlier choice of the same kind: a node for which
+    anything else waits refuses it. An earlier Podium would carry out such a request as if it had no
+    arguments, and so refuses the database from the first such request on.
 
     :param wanted: the nodes
-    :param action: one of ``podium.states.ACTIONS``; what takes the power away is refused by nodes with
-        ``disable_power_off``
-    :param who: user and host of the one who asks
-    :param timeout: seconds that each node may take, None for what the conductor's configuration says
-    :param then_off: whether a soft power off that is not heeded is followed by a hard one
+    :param action: one of ``podium.states.ACTIONS``; actions that take away the power are refused by nodes
+        with ``disable_power_off``
+    :param who: user and host of the requester
+    :param timeout: seconds that each node may take; None for the conductor's configuration
+    :param then_off: whether a soft power off without effect is followed by a hard one
     :param stagger: begin at most so many within so many seconds; written as times after ``requested_at``, so
         that conductors can measure them by a clock that nobody sets
-    :param arguments: what the action is given, see podium.client.calls.operations
+    :param arguments: of the action, see podium.client.calls.operations
     :param what: the same in at most 64 characters
-    :raises podium.errors.NodeConflict: conductors of an earlier Podium would not heed the arguments
+    :raises podium.errors.NodeConflict: conductors of an earlier Podium would ignore the arguments
     """
     version, now = next_change(connection), clock.now(connection)
     is_new = arguments is not None or action in states.BESIDE_POWER
-    if is_new:  # only now, so that nobody enters meanwhile
+    if is_new:  # not before, so that no conductor enters meanwhile
         _refuse_beside_older(connection, action)
     accepted, refused, older = _sorted_out(connection, wanted, action)
     if not accepted:
@@ -125,7 +126,7 @@ def ask(
 
 
 def refused(connection: sa.Connection, wanted: Sequence[Named], action: str) -> list[str]:
-    """Return a line for each node that would refuse this now."""
+    """Return a line for each node that would refuse this action now."""
     next_change(connection)
     return _sorted_out(connection, wanted, action)[1]
 
@@ -139,7 +140,7 @@ def _refuse_beside_older(connection: sa.Connection, action: str) -> None:
 
 
 def _end_changes(connection: sa.Connection, accepted: Sequence[Claim], version: int, now: datetime) -> None:
-    """End the changes of credentials that waited, and were replaced, with all that hangs on them."""
+    """End the waiting changes of credentials that were replaced, and the requests that depend on them."""
     ended = [
         node.power_request_id
         for node in accepted
@@ -178,7 +179,7 @@ _LOOK: Final = sa.select(*CLAIM).where(AMONG).order_by(nodes.c.id).with_for_upda
 def _sorted_out(
     connection: sa.Connection, wanted: Sequence[Named], action: str
 ) -> tuple[list[Claim], list[str], list[int]]:
-    """The nodes that are free, why the others are not, and the requests that would be replaced."""
+    """The accepted nodes, why the others are refused, and the requests that would be replaced."""
     found: dict[int, Claim] = {}
     for chunk in chunks(sorted({one.id for one in wanted}), AT_ONCE):
         rows = connection.execute(_LOOK, {"numbers": chunk})
@@ -207,14 +208,14 @@ def _sorted_out(
 
 
 def _waits_for_other(node: Claim, action: str) -> bool:
-    """Whether what waits for a node is not to be replaced by an action that leaves the power alone."""
+    """Whether a node's waiting request must not be replaced by an action that leaves the power alone."""
     if node.power_request_id is None:
         return False
     return node.target_power_state != action or action not in _CHOICES
 
 
 def _waiting(connection: sa.Connection, claims: Sequence[Claim]) -> list[str]:
-    """Why these nodes refuse what leaves the power alone."""
+    """Why these nodes refuse an action that leaves the power alone."""
     numbers = [node.power_request_id for node in claims if node.power_request_id is not None]
     operation = requests.c.id, requests.c.operation_id
     its: dict[int | None, int] = {}

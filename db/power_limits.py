@@ -1,12 +1,12 @@
-"""How many machines of a power domain are switched on within a time, counted over the whole fleet.
+"""Limits how many machines of a power domain are switched on within a time, counted over the whole fleet.
 
-Whoever begins requests has the change counter locked, counts here what was begun in each domain of late, and
-adds what it begins. The requests of a staggered operation are a domain of their own: its pace also holds when
+A transaction that begins requests locks the change counter, counts the recent starts in each domain here, and
+adds its own. The requests of a staggered operation are a domain of their own: its pace also holds when
 requests are overdue, after an outage or a take-over.
 
-Ages go by the database's clock. When it is set ahead, a domain has room once more than it should. When it is
-set back, what was begun ahead of it counts as begun just now, so that nothing waits for longer than once more
-its window.
+Ages are measured by the database's clock. If it is set ahead, a domain can once have more room than it
+should. If it is set back, starts in the future count as begun just now, so that nothing waits for more than
+one additional window.
 """
 
 import math
@@ -26,16 +26,17 @@ from podium.db.models import power_starts as starts
 #: By domain: how many machines, within how many seconds.
 Limits = Mapping[str, tuple[int, float]]
 
-#: Begins the domain of a staggered operation, and none of the config file, where ``:`` ends the name.
+#: The prefix of the domain of a staggered operation; no domain of the config file has it, because ``:`` ends
+#: the name there.
 _OPERATION: Final = "operation:"
 
 
 class Room:
-    """What the limits leave room for at one moment.
+    """The room that the limits leave at one moment.
 
-    :param ages: by domain, how many seconds ago each of the last machines was begun, the oldest first
-    :ivar wait: seconds after which the first of those that found no room may ask again; 0 when there is none
-    :ivar admitted: the domains of the machines that were admitted, once for each
+    :param ages: by domain, how many seconds ago each of the last machines was begun, oldest first
+    :ivar wait: seconds after which the first of the requests without room may ask again; 0 if there is none
+    :ivar admitted: the domains of the admitted machines, once for each machine
     """
 
     def __init__(self, limits: Limits, ages: Mapping[str, list[float]]) -> None:
@@ -45,7 +46,7 @@ class Room:
         self.admitted: list[str] = []
 
     def admit(self, action: str, extra: Mapping[str, Any], operation_id: int) -> bool:
-        """Count a request that is to be begun now, unless one of its domains has no room.
+        """Count a request that is about to begin, unless one of its domains has no room.
 
         :param extra: of its node, which names domains as ``power_domain`` and ``rack``
         """
@@ -73,9 +74,9 @@ class Room:
 
 
 def paces(connection: sa.Connection, operations: Collection[int], known: Limits) -> Limits:
-    """The limits of staggered operations, as they were asked for.
+    """The limits of staggered operations, as they were requested.
 
-    :param known: those that were found before, and do not change
+    :param known: limits found earlier, which do not change
     """
     wanted = {f"{_OPERATION}{number}": number for number in operations}
     kept = {domain: known[domain] for domain in wanted.keys() & known.keys()}
@@ -103,12 +104,12 @@ def _asked(connection: sa.Connection, operations: Collection[int]) -> Limits:
 
 
 def look(connection: sa.Connection, limits: Limits) -> Room:
-    """What there is room for, as far as is known without a lock; what was begun ahead does not count."""
+    """The current room, as far as known without a lock; starts in the future do not count."""
     return Room(limits, _ages(connection, limits, clock.now(connection)) if limits else {})
 
 
 def lock(connection: sa.Connection, limits: Limits) -> Room:
-    """What there is room for, until this transaction ends."""
+    """The room until this transaction ends."""
     next_change(connection)
     if limits:
         now = clock.now(connection)
@@ -127,7 +128,7 @@ def _ages(connection: sa.Connection, limits: Limits, now: datetime) -> dict[str,
 
 
 def save(connection: sa.Connection, limits: Limits, room: Room) -> None:
-    """Record what was admitted, and forget what no longer counts in the same domains."""
+    """Record what was admitted, and delete what no longer counts in the same domains."""
     now = clock.now(connection)
     for domain in set(room.admitted):
         past = clock.later(now, -limits[domain][1])
@@ -138,7 +139,7 @@ def save(connection: sa.Connection, limits: Limits, room: Room) -> None:
 
 
 def prune(connection: sa.Connection, before: datetime) -> None:
-    """Forget what was begun before a moment, such as in operations that have ended."""
+    """Delete starts from before a moment, such as those of operations that have ended."""
     connection.execute(
         sa.delete(starts).where(retention.is_old(connection, starts.c.id, starts.c.begun_at, before))
     )

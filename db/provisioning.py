@@ -1,4 +1,4 @@
-"""How nodes go from one provision state to the next, as functions of an open connection.
+"""How nodes change their provision state, as functions of an open connection.
 
     enroll --manage--> verifying --> manageable, or back to enroll with ``last_error``
     enroll --a change of its power--> manageable
@@ -6,8 +6,8 @@
     manageable --adopt--> active
     available, active --manage--> manageable
 
-A node in ``verifying`` is read by the conductor that owns it, and what comes of the read is written together
-with the end of that state. Should the conductor die before, the next owner reads the node again.
+A node in ``verifying`` is read by the conductor that owns it. The result of the read and the end of that
+state are written together. If the conductor dies before that, the next owner reads the node again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ from podium.db.provision_states import ACTIVE, AVAILABLE, ENROLL, MANAGEABLE, VE
 from podium.db.readings import Reading, record_readings
 from podium.db.worker import Worker
 
-#: What the power of a node was before it was verified says nothing.
+#: The previous power state of a node says nothing before it is verified.
 _UNREAD: Final = {
     "power_state": None,
     "power_changed_at": None,
@@ -35,10 +35,10 @@ _UNREAD: Final = {
 
 
 def begin_verifying(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
-    """Have a node in ``enroll`` read by its conductor, which makes it ``manageable`` or says why not.
+    """Have a node in ``enroll`` read by its conductor, which makes it ``manageable`` or records why not.
 
     :param values: its settled columns, see podium.client.enrolling.enrolment: with ``identity``,
-        ``controller`` and ``endpoint``, which say whose node it is
+        ``controller`` and ``endpoint``, which decide who owns the node
     :raises podium.errors.NodeConflict: while it is being verified already, or is reserved
     :raises podium.errors.InvalidNode: in any other state
     :raises podium.errors.NodeNotFound: when it was deleted
@@ -55,17 +55,17 @@ def begin_switching(connection: sa.Connection, node_id: int, values: Mapping[str
 
 
 def manage(connection: sa.Connection, node_id: int) -> None:
-    """Take a node out of what programs may choose from, or out of use; errors as :func:`begin_verifying`."""
+    """Make a node unavailable to programs, or end its use; errors as :func:`begin_verifying`."""
     _move(connection, node_id, "manage", [AVAILABLE, ACTIVE], MANAGEABLE)
 
 
 def provide(connection: sa.Connection, node_id: int) -> None:
-    """Let programs choose a node; errors as :func:`begin_verifying`, also for a node that is retired."""
+    """Make a node available to programs; errors as :func:`begin_verifying`, also for a retired node."""
     _move(connection, node_id, "provide", [MANAGEABLE], AVAILABLE)
 
 
 def adopt(connection: sa.Connection, node_id: int) -> None:
-    """Note that a node is in use; errors as :func:`begin_verifying`."""
+    """Record that a node is in use; errors as :func:`begin_verifying`."""
     _move(connection, node_id, "adopt", [MANAGEABLE], ACTIVE)
 
 
@@ -92,9 +92,9 @@ _RETIRED: Final = sa.select(nodes.c.retired)
 def refusal(
     name: str, provision_state: str, verb: str, allowed: Collection[str], *, is_retired: bool = False
 ) -> errors.NodeConflict | errors.InvalidNode | None:
-    """Return why a node cannot be moved; None if it can.
+    """Return why a node cannot change its state; None if it can.
 
-    :param allowed: the states from which it may be
+    :param allowed: the states from which it may
     """
     if provision_state == VERIFYING:
         return errors.NodeConflict(f"{name} is being verified; wait for that to end")
@@ -107,7 +107,7 @@ def refusal(
 
 
 def record_verified(connection: sa.Connection, read: Sequence[Reading], writer: Worker) -> set[int]:
-    """Write down what reads of nodes in ``verifying`` returned, and end that state.
+    """Write the results of reads of nodes in ``verifying``, and end that state.
 
     :returns: the numbers of the nodes that were left alone because they had changed
     """

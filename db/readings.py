@@ -1,7 +1,7 @@
-"""What sweeps learned, written down for many nodes at once, as functions of an open connection.
+"""The results of sweeps, written for many nodes at once, as functions of an open connection.
 
-Mostly it is that a node was read and did not change, 100,000 times in every sweep. Nodes of which the same is
-to be written share a statement, in which Python does nothing for a node but write its number.
+Most results are that a node was read and did not change, 100,000 times in every sweep. Nodes for which the
+same values are written share a statement, for which Python only writes the node's number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,12 +26,12 @@ from podium.db.worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one read of one node's power returned.
+    """The result of one read of one node's power.
 
     :param version: the version of the node that was read
     :param state: ``power on``, ``power off`` or ``error``; None when the read failed
     :param failure: why the read failed, in one line
-    :param late: the request that has failed, and whose result the new state is all the same
+    :param late: the failed request that caused the new state after all
     """
 
     node_id: int
@@ -45,10 +45,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ReadOfChange:
-    """What the last read that a power change made says of its node, if that is news.
+    """The result of the last read by a power change of its node, if that is news.
 
     :param failures: failed reads in a row
-    :param failure: why the last of them failed; None when it answers again
+    :param failure: why the last of them failed; None when the node answers again
     """
 
     node_id: int
@@ -61,7 +61,7 @@ class Checked:
     """Nodes whose power was read and did not change.
 
     :param at: when the first of them was read
-    :param seen: the newest change that was known by then; what changed since is left alone
+    :param seen: the newest change known at that time; nodes that changed since are left alone
     :param numbers: of their rows
     """
 
@@ -82,9 +82,9 @@ _READ_OF_CHANGE: Final = (
 
 
 def record_reads_of_changes(connection: sa.Connection, reads: Iterable[ReadOfChange], holder: Worker) -> None:
-    """Write down which nodes do not answer the power changes under way; those that are over stay.
+    """Record which nodes do not answer during power changes under way; ended changes are left alone.
 
-    :param holder: who carries the changes out
+    :param holder: the worker that carries the changes out
     """
     found = sorted(reads, key=attrgetter("node_id"))
     if found:
@@ -96,12 +96,12 @@ def record_reads_of_changes(connection: sa.Connection, reads: Iterable[ReadOfCha
         connection.execute(_READ_OF_CHANGE, values)
 
 
-#: Nodes of one statement that only records that they were read.
+#: Nodes in one statement that records only that they were read.
 _CHECKED_AT_ONCE: Final = 5000
 _CHECKED: Final = "UPDATE power_readings SET checked_at = :at WHERE {}"
 _AT: Final = sa.bindparam("at", type_=power_readings.c.checked_at.type)
 _BETWEEN: Final = nodes.c.id.between(sa.bindparam("first"), sa.bindparam("last"))
-#: Two indexes have them. A condition in the statement that writes would read the row of every node.
+#: Uses two indexes. A condition in the writing statement would read the row of every node.
 _OTHERS: Final = sa.union(
     sa.select(nodes.c.id).where(_BETWEEN, nodes.c.version > sa.bindparam("seen")),
     sa.select(nodes.c.id).where(_BETWEEN, nodes.c.reservation.is_not(None)),
@@ -109,31 +109,32 @@ _OTHERS: Final = sa.union(
 
 
 def record_checked(connection: sa.Connection, checks: Iterable[Checked]) -> None:
-    """Write down when nodes were read that are as they were; those that changed or are reserved stay.
+    """Write when unchanged nodes were read; nodes that changed or are reserved are left alone.
 
-    Whoever changes a node at the same moment is not waited for: it is as if that came afterwards.
+    A concurrent change of a node is not waited for: it is treated as if it came afterwards.
     """
     for check in checks:
-        # In order, so that two who write the same nodes do not wait for one another crosswise.
+        # In order, so that two transactions that write the same nodes do not deadlock.
         for chunk in chunks(sorted(check.numbers), _CHECKED_AT_ONCE):
             between = {"first": chunk[0], "last": chunk[-1], "seen": check.seen}
             others = set(connection.scalars(_OTHERS, between))
             left = [number for number in chunk if number not in others] if others else chunk
             if left:
-                # No statement is like another: a text compiles fast, and the cache would only fill up.
+                # No two statements are alike: a text compiles fast, and caching them would only fill the
+                # cache.
                 checked = sa.text(_CHECKED.format(bulk.listed(left, "node_id"))).bindparams(_AT)
                 connection.execute(checked, {"at": check.at}, execution_options={"compiled_cache": None})
 
 
 def record_readings(connection: sa.Connection, readings: Sequence[Reading], writer: Worker) -> set[int]:
-    """Write down readings, each only while its node is as it was when it was read, and free.
+    """Write readings, each only if its node has not changed since it was read and is not reserved.
 
-    Nodes of which the same is to be written share a statement, and with it the oldest of their times, so
-    that no age is shown too small. So do the events of first readings; any other has its own.
+    Nodes for which the same values are written share a statement, and the oldest of their times, so that no
+    age is shown too small. So do the events of first readings; every other event has its own time.
 
-    Only where people see a change does the transaction take a number, and before it locks nodes.
+    The transaction takes a number only if people see a change, and before it locks nodes.
 
-    :param writer: who records them
+    :param writer: the worker that records the readings
     :returns: the numbers of the nodes that were left alone because they had changed
     """
     left_alone: set[int] = set()
@@ -173,7 +174,7 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading], writ
 
 
 def _change_of_news(connection: sa.Connection, readings: Sequence[Reading]) -> int | None:
-    """Take a number if there is any news, by a look that locks nothing."""
+    """Take a number if there is any news, found by a query that locks nothing."""
     for chunk in chunks(readings, AT_ONCE):
         found = connection.execute(_LOOK, {"numbers": [one.node_id for one in chunk]})
         if _has_news({row.id: row for row in found}, chunk):
@@ -187,7 +188,7 @@ def _has_news(rows: Mapping[int, sa.Row[Any]], readings: Iterable[Reading]) -> b
 
 
 def _is_news(row: sa.Row[Any], reading: Reading) -> bool:
-    """Whether people see what was read: not how often a node did not answer, but why."""
+    """Whether people see the result: not how often a node did not answer, but why."""
     if reading.state is None:
         return bool(row.power_failures == 0 or reading.failure != row.last_error)
     return bool(reading.state != row.power_state or row.power_failures > 0)
@@ -201,7 +202,7 @@ _SAY_WHY: Final = Texts(nodes.c.last_error)
 def _record_failures(
     connection: sa.Connection, failed: Sequence[tuple[sa.Row[Any], Reading]], change: int | None
 ) -> None:
-    """Count failed reads, and write why they failed where that is not written yet."""
+    """Count failed reads, and write why they failed if the reason is new."""
     news = [row.id for row, reading in failed if _is_news(row, reading)]
     if news:
         connection.execute(_COUNT_NEWS, {"numbers": news, "change": change})
@@ -222,7 +223,7 @@ def _record_changes(
     writer: Worker,
     change: int | None,
 ) -> None:
-    """Write the events of new states: somebody else's changes, and late results of requests."""
+    """Write the events of new states: changes by others, and late results of requests."""
     late = [reading.late for _, reading in changed if reading.late is not None]
     asked = {row.id: row for row in connection.execute(_ASKED, {"numbers": late})} if late else {}
     happened = [_change(row, reading, asked.get(reading.late), writer, change) for row, reading in changed]
@@ -249,14 +250,14 @@ def _change(
 
 @dataclass(frozen=True, slots=True)
 class _Effect:
-    """What a reading of ``state`` does to the row of its node."""
+    """The effect of a reading of ``state`` on the row of its node."""
 
     state: str
     changed: bool
     recovered: bool
 
     def statement(self) -> sa.Update:
-        """What writes it to the nodes of some ``numbers``, read ``at`` a time."""
+        """The statement that writes it to the nodes in ``numbers``, with the time ``at``."""
         values: dict[str, Any] = {}
         if self.changed:
             values = {"power_state": self.state, "power_changed_at": sa.bindparam("at")}
@@ -265,7 +266,7 @@ class _Effect:
         return sa.update(nodes).where(AMONG).values(**values, learned=sa.bindparam("change"))
 
 
-#: After a start there is one for every node.
+#: After a start there is an event for every node.
 _FIRST_EVENTS: Final = sa.insert(events).from_select(
     ["node_uuid", "node_name", "at", "to_state", "cause", "request_id", "writer", "change"],
     sa.select(
@@ -291,5 +292,5 @@ _FREE: Final = _LOOK.order_by(nodes.c.id).with_for_update()
 
 
 def _free(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, sa.Row[Any]]:
-    """The nodes of these numbers that nobody has reserved, locked until the end of the transaction."""
+    """Those of the given nodes that nobody has reserved, locked until the end of the transaction."""
     return {row.id: row for row in connection.execute(_FREE, {"numbers": numbers})}

@@ -1,4 +1,4 @@
-"""Removing a conductor that is gone from what people see: functions of an open connection."""
+"""Removes a conductor that is gone from the lists that people see: functions of an open connection."""
 
 import sqlalchemy as sa
 
@@ -16,11 +16,11 @@ from podium.db.models import (
 def remove(connection: sa.Connection, host: str) -> bool:
     """Remove what outlives the members of a host; False if one of them has not ended.
 
-    Its members stay as ended ones, and the subnets that it avoids are left to podium.db.avoidances. A sink
-    that it alone had keeps its cursor until a conductor starts that does not have it either.
+    Its members stay recorded as ended, and podium.db.avoidances handles the subnets that it avoids. A sink
+    that only this host had keeps its cursor until a conductor starts that does not have it either.
     """
     here = conductors.c.hostname == host
-    # It is held so that no daemon of this host starts meanwhile, see podium.db.conductors.begin.
+    # Locked so that no daemon of this host starts meanwhile, see podium.db.conductors.begin.
     connection.execute(sa.select(here).where(here).with_for_update())
     if any(one.host == host for one in members.unended(connection)):
         return False

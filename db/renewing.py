@@ -1,4 +1,4 @@
-"""Nodes that are read before the transaction that changes them, so that nobody waits for checks of values."""
+"""Nodes that are read before the transaction that changes them, so that checking values blocks nobody."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ _LOOK = sa.select(nodes.c.id, nodes.c.version, nodes.c.learned).where(AMONG)
 
 
 def renewed(connection: sa.Connection, known: Iterable[NodeRecord]) -> list[NodeRecord]:
-    """Keep others from changing nodes until the end of the transaction.
+    """Lock nodes until the end of the transaction.
 
     :param known: the nodes as they were read before
     :returns: those of them that have changed since, as they are now

@@ -1,4 +1,4 @@
-"""Writes again what a standby that took over lacks of the power changes of a member."""
+"""Restores what a standby that took over lacks of the power changes of a member."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -31,9 +31,9 @@ def restore(
 ) -> int:
     """Claim requests that ``holder`` knows to have sent, and end those that it knows to have ended.
 
-    Of a member that has not ended nobody has taken anything over, whoever holds a request in this history.
+    Nobody has taken over anything from a member that has not ended, whoever holds a request in this history.
 
-    :param sent: the node of each, by the number of the request, which may be another request's by now
+    :param sent: the node of each request, by the request's number, which may be another request's by now
     :returns: how many requests were different
     """
     outcomes = {outcome.request_id: outcome for outcome in ended}

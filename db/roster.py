@@ -1,6 +1,6 @@
-"""Who is there, who owns how many nodes, and which nodes nobody serves: for people to read.
+"""Which members there are, how many nodes each owns, and which nodes nobody serves: for people to read.
 
-Ages are those of the database's clock, and nothing is decided by them. Functions of an open connection.
+Ages are measured by the database's clock, and no decision depends on them. Functions of an open connection.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,9 +31,9 @@ class Crew(NamedTuple):
     """The members of one host.
 
     :param state: one of the words above; ``gone, drained`` if it is to stay out of service
-    :param members: those that have not ended or, if there are none, the last that did
-    :param nodes: how many of them these own
-    :param lease_age: seconds since the oldest renewal of a lease; None where nobody is left
+    :param members: those that have not ended or, if there are none, the last that ended
+    :param nodes: how many nodes they own
+    :param lease_age: seconds since the oldest renewal of a lease; None if all have ended
     :param acknowledged: the newest generation that all of them have acknowledged
     :param gone_since: when the last of them ended
     """
@@ -49,11 +49,12 @@ class Crew(NamedTuple):
 
 
 class Roster(NamedTuple):
-    """Everybody, in order of host name.
+    """All crews, in order of host name.
 
     :param generation: the current one
     :param unserved: how many nodes nobody serves, by group and driver
-    :param avoided: and how many of them nobody has because all who serve the others avoid their subnet
+    :param avoided: how many further nodes nobody has because all members that serve the others avoid their
+        subnet
     """
 
     crews: list[Crew]
@@ -63,18 +64,18 @@ class Roster(NamedTuple):
 
     @property
     def members(self) -> list[Member]:
-        """All that have not ended, the oldest first."""
+        """All members that have not ended, the oldest first."""
         found = [one for crew in self.crews for one in crew.members if one.ended_at is None]
         return sorted(found, key=lambda one: one.id)
 
 
 def roster(connection: sa.Connection) -> Roster:
-    """Who is there."""
+    """The current roster."""
     rows = connection.execute(sa.select(conductors.c.hostname, conductors.c.draining_since))
     draining: dict[str, datetime | None] = {row.hostname: row.draining_since for row in rows}
     crews: dict[str, list[Member]] = {host: [] for host in draining}
     for member in _shown(connection):
-        if member.ended_at is None or member.host in draining:  # else it was removed
+        if member.ended_at is None or member.host in draining:  # otherwise the conductor was removed
             crews.setdefault(member.host, []).append(member)
     renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
     its = owned(connection, members.unended(connection))
@@ -98,7 +99,7 @@ _ENDED_LAST: Final = sa.select(*columns(members_table, Member._fields)).where(me
 
 
 def _shown(connection: sa.Connection) -> list[Member]:
-    """The members that have not ended, and the last of each host that did."""
+    """The members that have not ended, and the last ended one of each host."""
     unended = members.unended(connection)
     present = {member.host for member in unended}
     last = map(Member._make, connection.execute(_ENDED_LAST))
@@ -106,11 +107,11 @@ def _shown(connection: sa.Connection) -> list[Member]:
 
 
 class Attendance(NamedTuple):
-    """A daemon for programs to read, without a look at the nodes.
+    """A daemon, for programs, without reading the nodes.
 
     :param drivers: those that its members have loaded
     :param alive: whether one of them has renewed its lease in time
-    :param renewed_at: when the last of them did; None where nobody is left
+    :param renewed_at: when the last of them did; None if all have ended
     """
 
     hostname: str
@@ -149,7 +150,7 @@ def attendances(connection: sa.Connection) -> list[Attendance]:
 
 
 class Presence(NamedTuple):
-    """A member for people to read.
+    """A member, for people to read.
 
     :param lease_age: seconds since the last renewal of its lease; None if it has ended
     """
@@ -159,14 +160,14 @@ class Presence(NamedTuple):
 
 
 def presences(connection: sa.Connection) -> list[Presence]:
-    """The members that have not ended, and the last of each host that did, without a look at the nodes."""
+    """The members that have not ended, and the last ended one of each host, without reading the nodes."""
     known = set(connection.scalars(sa.select(conductors.c.hostname)))
     renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
     now = clock.now(connection)
     return [
         Presence(one, (now - renewed[one.id]).total_seconds() if one.id in renewed else None)
         for one in _shown(connection)
-        if one.ended_at is None or one.host in known  # else it was removed
+        if one.ended_at is None or one.host in known  # otherwise it was removed
     ]
 
 
@@ -176,7 +177,7 @@ def names(connection: sa.Connection) -> dict[int | None, Worker]:
 
 
 def heard(connection: sa.Connection) -> dict[int, Worker]:
-    """The names of the members that have not ended, without those of silent hosts, by their numbers."""
+    """The names of the members that have not ended, except on silent hosts, by their numbers."""
     its, now = members.unended(connection), clock.now(connection)
     renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
     ages = {one.id: abs((now - renewed.get(one.id, now)).total_seconds()) for one in its}
@@ -185,7 +186,7 @@ def heard(connection: sa.Connection) -> dict[int, Worker]:
 
 
 def unserved(connection: sa.Connection) -> Mapping[Pair, int]:
-    """How many nodes of each group and driver nobody serves."""
+    """How many nodes nobody serves, by group and driver."""
     return owned(connection, members.unended(connection)).unserved
 
 
@@ -244,6 +245,6 @@ def require(connection: sa.Connection, host: str | None = None) -> None:
 
 
 def described(pair: Pair) -> str:
-    """The words for the nodes of a group and driver."""
+    """How the nodes of a group and driver are called in texts."""
     group, driver = pair
     return f"the nodes with the driver {driver}{f' of the group {group}' if group else ''}"

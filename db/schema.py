@@ -1,4 +1,4 @@
-"""Which schema a database has, and how it gets the present one."""
+"""Determines which schema a database has, and upgrades it."""
 
 import os
 import sqlite3
@@ -16,19 +16,19 @@ from podium.db.models import schema_floor
 
 _COMMAND: Final = "podium db upgrade"
 
-#: Stands in the place of the revision while a database is being filled, see podium.db.copying.
+#: Replaces the revision while a database is being filled, see podium.db.copying.
 INCOMPLETE: Final = "incomplete copy"
 
 
 def head() -> str:
-    """The revision that this program works with."""
+    """The revision with which this program works."""
     return REVISIONS[-1]
 
 
 def current(database: Database) -> str | None:
-    """The revision of a database, None where there is no schema.
+    """The revision of a database; None if it has no schema.
 
-    :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+    :raises podium.errors.DatabaseUnavailable: when it cannot be read
     """
     file = database.sqlite_file
     if file is not None and not file.exists():
@@ -43,7 +43,7 @@ def current(database: Database) -> str | None:
 def check(database: Database) -> str | None:
     """Make sure that this program can use the schema of the database.
 
-    :returns: a remark for people where the schema is newer than this program, which can use it all the same
+    :returns: a remark for people if the schema is newer than this program, which can use it nevertheless
     :raises podium.errors.SchemaMismatch: naming the command to run
     """
     revision = current(database)
@@ -79,7 +79,7 @@ def check(database: Database) -> str | None:
 
 
 def _floor(database: Database) -> str | None:
-    """The oldest revision whose program may use the schema; None where nothing says so."""
+    """The oldest revision whose program may use the schema; None if it is not recorded."""
     with database.read() as connection:
         if not sa.inspect(connection).has_table(schema_floor.name):
             return None
@@ -87,16 +87,16 @@ def _floor(database: Database) -> str | None:
 
 
 def upgrade(database: Database, *, heartbeat_timeout: float = 0, to: str | None = None) -> str:
-    """Create the schema or bring it to the present revision; the revision it has then.
+    """Create the schema or upgrade it to the current revision; return the resulting revision.
 
-    :param heartbeat_timeout: seconds after which a conductor that is not heard of counts as gone, where that
-        is more than usual
+    :param heartbeat_timeout: seconds without a heartbeat after which a conductor counts as gone, if that is
+        more than usual
     :param to: an earlier revision to stop at
-    :raises podium.errors.ConductorsAtWork: while conductors are at work that could not go on
+    :raises podium.errors.ConductorsAtWork: while conductors are running that could not continue
     :raises podium.errors.DatabaseUnavailable: when the database cannot be reached
-    :raises podium.errors.SchemaMismatch: when it is newer than this program, and not for it
+    :raises podium.errors.SchemaMismatch: when it is newer than this program, which cannot use it
     """
-    # Here and not above: a fifth of a second and several MB that no other command and no daemon needs.
+    # Imported here: it takes a fifth of a second and several MB that no other command and no daemon needs.
     from podium.db import migrate
 
     create_sqlite_file(database)
@@ -119,7 +119,7 @@ def upgrade(database: Database, *, heartbeat_timeout: float = 0, to: str | None 
 
 
 def _mend_keys(database: Database) -> None:
-    """Repair what an older program did to the order of names while it ran beside this one."""
+    """Correct the sort keys of names that an older program wrote while it ran beside this one."""
     last: int | None = 0
     while last is not None:
         with database.write() as connection:
@@ -127,7 +127,7 @@ def _mend_keys(database: Database) -> None:
 
 
 def create_sqlite_file(database: Database) -> None:
-    """Create the folder and the file of an SQLite database, readable by its owner alone: it holds passwords.
+    """Create the folder and the file of an SQLite database, readable only by its owner: it holds passwords.
 
     :raises podium.errors.ConfigError: when the file system does not allow it
     """
@@ -147,9 +147,9 @@ def create_sqlite_file(database: Database) -> None:
 
 
 def prepare(database: Database) -> str | None:
-    """What a daemon does at its start: an embedded database is created, any other must be there and fit.
+    """Prepare the database when a daemon starts: create an embedded one, check any other.
 
-    :returns: what people should know about it, if anything
+    :returns: a remark for people, if any
     :raises podium.errors.PodiumError: when the daemon cannot work with the database
     """
     file = database.sqlite_file

@@ -1,7 +1,7 @@
-"""JSON columns whose secrets are encrypted in the database, and open in Python.
+"""JSON columns whose secrets are encrypted in the database and decrypted in Python.
 
-Each database has a :class:`Sealing`, which says with which key. The columns find it by the dialect of the
-connection, which every engine has for itself.
+Each database has a :class:`Sealing`, which determines the key. The columns find it by the dialect of the
+connection, which is different for every engine.
 """
 
 import time
@@ -14,16 +14,16 @@ import sqlalchemy as sa
 from podium import errors
 from podium.db.keyring import MARK, Keyring, names_in, sealed
 
-#: Seconds for which it is not looked again which keys are in use.
+#: Seconds for which the known keys in use are not checked again.
 _TRUST: Final = 2.0
 
 
 class Sealing:
-    """What a database encrypts secrets with; safe to use from several threads.
+    """Encrypts the secrets of a database; safe to use from several threads.
 
     :param keyring: the keys; may be replaced
     :param secret_names: returns the names that drivers declared as secret; called when something is encrypted
-    :param source: where the keys are from, for people
+    :param source: the origin of the keys, for people
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Sealing:
 
     @property
     def writes_with(self) -> str | None:
-        """The name of the key with which secrets are encrypted; None while they are not."""
+        """The name of the key with which secrets are encrypted; None if they are not encrypted yet."""
         return next((name for name in self.keyring.names if name in self._in_use), None)
 
     @property
     def is_trusted(self) -> bool:
-        """Whether it was seen lately which keys are in use. Before the first is, every look counts."""
+        """Whether the keys in use were checked lately; false while there are keys and none is in use."""
         return bool(self._in_use or not self.keyring.names) and self._clock() < self._trusted_until
 
     def note(self, in_use: Iterable[str]) -> None:
@@ -56,7 +56,7 @@ class Sealing:
         self._trusted_until = self._clock() + _TRUST
 
     def lacking(self, in_use: Iterable[str]) -> str | None:
-        """Return the fault, for people, that a key in use is not here; None if all are."""
+        """Return the error, for people, that a key in use is missing; None if all are there."""
         missing = [name for name in in_use if name not in self.keyring.names]
         if not missing:
             return None
@@ -67,10 +67,10 @@ class Sealing:
         )
 
     def seal(self, document: Any) -> Any:
-        """Return what is written instead of a document.
+        """Return what is stored for a document.
 
-        :raises podium.errors.SecretUnreadable: it has secrets, and a key that is in use is not here
-        :raises podium.errors.BadRequest: nothing is encrypted yet, and a text looks as if it were
+        :raises podium.errors.SecretUnreadable: it has secrets, and a key that is in use is missing
+        :raises podium.errors.BadRequest: nothing is encrypted yet, and a text looks as if it were encrypted
         """
         name = self.writes_with
         if isinstance(document, Prepared) and document.key == name and self.lacking(self._in_use) is None:
@@ -83,9 +83,9 @@ class Sealing:
         return self.keyring.seal(document, self.secret_names(), name)
 
     def prepared(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return a document that need not be encrypted within the transaction that writes it.
+        """Return a document that is encrypted before the transaction that writes it.
 
-        If another key is in use by then, it is encrypted there.
+        If another key is in use by then, it is encrypted in the transaction.
         """
         name = self.writes_with
         if name is None or not document:
@@ -96,7 +96,7 @@ class Sealing:
 
 
 class Prepared(dict[str, Any]):
-    """A document, and what is written instead of it while a key is in use."""
+    """A document, and what is stored for it while a key is in use."""
 
     __slots__ = ("key", "sealed")
     key: str
@@ -119,11 +119,11 @@ def _check_plain(document: Any) -> None:
 
 
 class Unreadable:
-    """Stands for a document that cannot be opened: whatever is asked of it raises the error that says why.
+    """Replaces a document that cannot be decrypted: every access raises the error that explains why.
 
     :param error: the error
-    :param partly: the document with everything open that can be opened
-    :param damaged: why the others of its entries cannot, by their names
+    :param partly: the document, decrypted as far as possible
+    :param damaged: why the other entries cannot be decrypted, by their names
     """
 
     __slots__ = ("damaged", "error", "partly")
@@ -142,24 +142,24 @@ class Unreadable:
     __deepcopy__ = __copy__ = __bool__ = _raise
 
 
-#: Where there is none, nothing was given to encrypt with: a database that is made or copied.
+#: Databases without an entry have no keys to encrypt with: those that are being created or copied.
 _SEALINGS: Final[WeakKeyDictionary[sa.Dialect, Sealing]] = WeakKeyDictionary()
 _NO_KEYS: Final = Keyring()
 
 
 def register(dialect: sa.Dialect, sealing: Sealing) -> None:
-    """Have columns of a database be encrypted and opened."""
+    """Make the columns of a database encrypt and decrypt."""
     _SEALINGS[dialect] = sealing
 
 
 def secret_names(dialect: sa.Dialect) -> frozenset[str]:
-    """Return the names that drivers declared as secret, as far as a database knows of drivers."""
+    """Return the names that drivers declared as secret, as far as they are known for a database."""
     sealing = _SEALINGS.get(dialect)
     return frozenset() if sealing is None else sealing.secret_names()
 
 
 def opened(dialect: sa.Dialect, document: Any) -> Any:
-    """Return an open copy of a document of a database, or an :class:`Unreadable`."""
+    """Return a decrypted copy of a document of a database, or an :class:`Unreadable`."""
     sealing = _SEALINGS.get(dialect)
     try:
         return (_NO_KEYS if sealing is None else sealing.keyring).open(document)
@@ -178,12 +178,12 @@ def _partly(dialect: sa.Dialect, document: Any, error: errors.SecretUnreadable) 
 
 
 def partly(document: Any) -> Any:
-    """Return a document with everything open that can be opened, for what does not need the rest."""
+    """Return a document, decrypted as far as possible, for uses that do not need the rest."""
     return document.partly if isinstance(document, Unreadable) else document
 
 
 def faults(documents: Mapping[str, Any]) -> list[str]:
-    """Return what cannot be opened of some documents, by their names: which entry it is, and why."""
+    """Return a line for each entry that cannot be decrypted, with the document, the entry and the reason."""
     return [
         f"{name}: {key}: {why}"
         for name, document in documents.items()
@@ -193,9 +193,9 @@ def faults(documents: Mapping[str, Any]) -> list[str]:
 
 
 def readable(dialect: sa.Dialect, document: Any) -> Any:
-    """Return a copy of a document in which everything is open that can be opened.
+    """Return a copy of a document that is decrypted as far as possible.
 
-    For what is shown: secrets are masked before, so that hardly anything is left.
+    For display: secrets are masked before, so that hardly anything is left to decrypt.
     """
     return partly(opened(dialect, document))
 
@@ -226,7 +226,7 @@ class Sealed(sa.types.TypeDecorator[Any]):
 
         def processed(text: Any) -> Any:
             value = parsed(text)
-            # One look at the text instead of at each value: of 100,000 nodes, half a second.
+            # One check of the text instead of one for each value saves half a second for 100,000 nodes.
             return opened(dialect, value) if text is not None and MARK in text else value
 
         return processed
@@ -238,6 +238,6 @@ def as_sealed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 
 def as_stored(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Return a column without Podium's own types, as the database has it: secrets stay encrypted."""
+    """Return a column without Podium's own types, as the database stores it: secrets stay encrypted."""
     kind = column.type
     return sa.type_coerce(column, kind.impl_instance) if isinstance(kind, sa.types.TypeDecorator) else column

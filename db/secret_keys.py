@@ -1,7 +1,7 @@
-"""Which keys are in use: a key encrypts once every conductor that is there can read what it encrypted.
+"""The keys in use: a key is used for encryption once every current conductor can decrypt with it.
 
-Functions of an open connection. Who begins to use a key takes the change counter, and so does who enters or
-announces other keys: each of two at the same moment sees what the other did.
+Functions of an open connection. A transaction that begins to use a key takes the change counter, and so does
+one that enters a member or announces other keys: of two at the same moment, each sees what the other did.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from podium.db.models import members, nodes, secret_keys
 from podium.db.sealed import Sealing
 from podium.db.worker import Worker
 
-#: The first revision whose programs read what is encrypted.
+#: The first revision whose programs read encrypted values.
 READ_SINCE: Final = "0011"
 _IN_USE: Final = sa.select(secret_keys.c.name).order_by(secret_keys.c.since, secret_keys.c.name)
 _HELD: Final = sa.select(members.c.host, members.c.worker, members.c.id, members.c.secret_keys).where(
@@ -26,12 +26,12 @@ _HELD: Final = sa.select(members.c.host, members.c.worker, members.c.id, members
 
 
 def in_use(connection: sa.Connection) -> tuple[str, ...]:
-    """The names of the keys with which something may be encrypted, the oldest first."""
+    """The names of the keys with which something may be encrypted, oldest first."""
     return tuple(connection.scalars(_IN_USE))
 
 
 def check(connection: sa.Connection, sealing: Sealing | None) -> None:
-    """Refuse to go on with a database of which a key is missing.
+    """Refuse to work with a database if a key in use is missing.
 
     :raises podium.errors.ConfigError: naming the key
     """
@@ -44,7 +44,7 @@ def check(connection: sa.Connection, sealing: Sealing | None) -> None:
 
 
 def lacking(connection: sa.Connection, name: str) -> list[str]:
-    """The members that have not ended and do not hold a key, by what people call them."""
+    """The members that have not ended and do not hold a key, as people call them."""
     return [
         str(Worker(row.host, row.worker, row.id))
         for row in connection.execute(_HELD.order_by(members.c.id))
@@ -55,7 +55,7 @@ def lacking(connection: sa.Connection, name: str) -> list[str]:
 class Begun(NamedTuple):
     """A key that encrypts from now on.
 
-    :param plain: how many nodes there are whose secrets were written before anything was encrypted, and are
+    :param plain: how many nodes have secrets that were written before anything was encrypted, and that are
         not lost
     """
 
@@ -64,7 +64,7 @@ class Begun(NamedTuple):
 
 
 def next_key(connection: sa.Connection, keyring: Keyring) -> str | None:
-    """The key that would be used if every member held it; None where the first that can be used is."""
+    """The key that would be used if every member held it; None if the first key is already in use."""
     name, used = next(iter(keyring.names), None), in_use(connection)
     return None if name in used else name
 
@@ -72,7 +72,7 @@ def next_key(connection: sa.Connection, keyring: Keyring) -> str | None:
 def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
     """Begin to use the first key that every member holds, unless it, or one before it, is in use.
 
-    :returns: None where nothing changed
+    :returns: None if nothing changed
     """
     next_change(connection)
     used = in_use(connection)
@@ -81,7 +81,7 @@ def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
             return None
         if not lacking(connection, name):
             connection.execute(sa.insert(secret_keys).values(name=name, since=clock.now(connection)))
-            floor.raise_to(connection, READ_SINCE)  # others would take what is encrypted for a password
+            floor.raise_to(connection, READ_SINCE)  # others would take encrypted values for passwords
             has_lost = sa.cast(nodes.c.driver_info, sa.Text).contains(masking.MASK)
             count = sa.select(sa.func.count()).where(sa.not_(has_lost))
             return Begun(name, 0 if used else connection.scalar(count) or 0)
@@ -89,12 +89,12 @@ def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
 
 
 def end(connection: sa.Connection, names: Sequence[str]) -> None:
-    """Note that nothing is encrypted with keys any more, in a transaction that has the change counter."""
+    """Record that nothing is encrypted with these keys any more; the transaction has the change counter."""
     connection.execute(sa.delete(secret_keys).where(secret_keys.c.name.in_(names)))
 
 
 def words(begun: Begun, source: str) -> str:
-    """The line for people about a key that encrypts from now on."""
+    """The message about a key that encrypts from now on."""
     line = (
         f"Secrets in the database are encrypted from now on, with the key {begun.name} of {source}; back that"
         " file up, apart from the database: nobody can read them without it"
@@ -108,9 +108,9 @@ def words(begun: Begun, source: str) -> str:
 
 
 def check_held(connection: sa.Connection, names: Sequence[str] | None) -> None:
-    """Refuse what a member holds, in a transaction that has the change counter.
+    """Check the keys that a member holds, in a transaction that has the change counter.
 
-    :param names: None for a program that knows nothing of keys
+    :param names: None for a program that does not know keys
     :raises podium.errors.ConfigError: a key that is in use is not among them
     """
     missing = [name for name in in_use(connection) if name not in (names or ())]

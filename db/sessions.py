@@ -1,4 +1,4 @@
-"""Sessions of the page: who has logged in there. Of a session's secret only the SHA-256 is kept.
+"""Sessions of the page: the users who are logged in there. Only the SHA-256 of a session's secret is kept.
 
 Functions of an open connection.
 """
@@ -12,7 +12,7 @@ from podium.db import clock
 from podium.db.models import api_tokens, sessions
 from podium.db.tokens import digest
 
-#: Sessions of one user; who logs in once more ends the one that has been idle for the longest.
+#: Sessions of one user; one more login ends the session that has been idle for the longest time.
 MOST: Final = 20
 
 
@@ -28,7 +28,7 @@ class Session(NamedTuple):
 
     :param digest: of its secret
     :param role: of the token that began it
-    :param used_at: when its user last did something, as far as it was written down
+    :param used_at: when its user last did something, as far as it was recorded
     :param idle: seconds since then
     """
 
@@ -50,7 +50,7 @@ def begin(
     login: str | None = None,
     token: int | None = None,
 ) -> Session | None:
-    """Begin a session, and delete those that are over; return it, None if the token has ended meanwhile.
+    """Begin a session, and delete expired ones; return it, or None if the token has ended meanwhile.
 
     :param login: a digest of the user's line in the file of users
     :param token: the number of the token that was given instead of a password
@@ -67,7 +67,7 @@ def begin(
 
 
 def valid(connection: sa.Connection, secret: str, limits: Limits) -> Session | None:
-    """Return the session of a secret; None if there is none, or it or the token that began it is over."""
+    """Return the session of a secret; None if there is none, or if it or its token has expired."""
     now, its, token = clock.now(connection), sessions.c, api_tokens.c
     query = (
         sa.select(sessions, token.role, token.expires_at)
@@ -84,7 +84,7 @@ def valid(connection: sa.Connection, secret: str, limits: Limits) -> Session | N
 
 
 def note_use(connection: sa.Connection, number: int, idle: float, limits: Limits) -> None:
-    """Write down that a session's user did something some seconds ago, if that is news and it is not over."""
+    """Record when a session's user last did something, if that is new and the session has not expired."""
     now, its = clock.now(connection), sessions.c
     at = clock.later(now, -idle)
     noted = sa.update(sessions).where(its.id == number, its.used_at < at, _lasts(now, limits))
@@ -92,12 +92,12 @@ def note_use(connection: sa.Connection, number: int, idle: float, limits: Limits
 
 
 def end(connection: sa.Connection, number: int) -> None:
-    """End a session, if it is still there."""
+    """End a session, if it still exists."""
     connection.execute(sa.delete(sessions).where(sessions.c.id == number))
 
 
 def _lasts(now: datetime, limits: Limits) -> sa.ColumnElement[bool]:
-    """The condition to be neither over nor, because a clock was set back, from the future."""
+    """The condition that a session has not expired, and is not from the future after a clock was set back."""
     ahead = clock.later(now, clock.AHEAD)
     return sa.and_(
         sessions.c.used_at.between(clock.later(now, -limits.idle), ahead),

@@ -1,4 +1,4 @@
-"""Shares out the slots of one group and driver among members: pure, and the same wherever it is computed."""
+"""Distributes the slots of one group and driver among members; pure and deterministic."""
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from typing import Final
 
 from podium.db.endpoints import SLOTS
 
-#: Difference of two members' nodes, as a part of what each should have, that is left as it is.
+#: The difference of two members' nodes that is tolerated, as a part of each member's share.
 _UNEVEN: Final = 0.01
 
 
@@ -17,19 +17,19 @@ def plan(
     loads: Mapping[int, int],
     barred: Mapping[int, Collection[int]] = MappingProxyType({}),
 ) -> dict[int, int | None]:
-    """Share out the slots of one group and driver, evenly, and with as few changes as that takes.
+    """Distribute the slots of one group and driver evenly, with as few changes as necessary.
 
-    :param owners: by slot, who owns it now; every slot of 1,024 that is missing has no owner
-    :param able: the members that may own it
-    :param weights: how many nodes are in each slot; none where it is missing
+    :param owners: by slot, its current owner; of the 1,024 slots, missing ones have no owner
+    :param able: the members that may own slots
+    :param weights: how many nodes are in each slot; none if it is missing
     :param loads: how many nodes of other pairs each member has, which decides between equals
-    :param barred: further slots, of avoided subnets, with the members that must not own each
-    :returns: by slot, who is to own it
+    :param barred: additional slots, of avoided subnets, with the members that must not own each
+    :returns: by slot, its new owner
     """
     every = [*range(SLOTS), *sorted(barred)]
     if not able:
         return dict.fromkeys(every)
-    # Slots without nodes count as well, all of them less than one node: there may be some soon.
+    # Empty slots count as well, all of them together less than one node: they may get nodes soon.
     weight = {slot: weights.get(slot, 0) * 2 * len(every) + 1 for slot in every}
     held: dict[int, set[int]] = {member: set() for member in able}
     free = []
@@ -61,12 +61,12 @@ def _level(
     barred: Mapping[int, Collection[int]],
     tolerance: float,
 ) -> None:
-    """Move slots from those that have most to those that have least, while that makes them more even."""
+    """Move slots from the members with the most to those with the least, as long as that evens them out."""
     while True:
         order = sorted(load, key=lambda one: (load[one], one))
         for most, least in ((most, least) for most in reversed(order) for least in order):
             gap = load[most] - load[least]
-            # Less than the gap, so that what is more even after each move ends some time.
+            # Less than the gap, so that every move evens out the loads and the loop ends.
             fitting = [
                 slot
                 for slot in (held[most] if gap > tolerance else ())

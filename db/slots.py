@@ -1,9 +1,9 @@
-"""Who owns which nodes: every node falls into a slot, and each slot of a group and driver has an owner.
+"""Decides who owns which nodes: every node has a slot, and each slot of a group and driver has an owner.
 
-What is spoken to (a BMC, a PDU, a hypervisor; mostly the node itself) decides the slot of a node, so that one
-member speaks to it. A transaction that gives slots to other members makes a *generation*. Whoever loses a
-slot gives it up and acknowledges the generation, see podium.db.members; whoever gains one begins with it when
-all members have. Functions of an open connection.
+The endpoint of a node (a BMC, a PDU, a hypervisor; mostly the node itself) decides its slot, so that only one
+member accesses an endpoint. A transaction that gives slots to other members makes a *generation*. A member
+that loses a slot gives it up and acknowledges the generation, see podium.db.members; a member that gains one
+begins with it when all members have acknowledged. Functions of an open connection.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from podium.db.models import change_counter, conductors, members, nodes, slots
 from podium.db.sharing import plan
 from podium.db.worker import Worker
 
-#: A group and driver: the slots of each pair are shared out for themselves.
+#: A group and driver: the slots of each pair are distributed separately.
 Pair = tuple[str, str]
 
 _AT_ONCE: Final = 500
@@ -38,9 +38,9 @@ class Able(NamedTuple):
 
 
 class Whom(NamedTuple):
-    """Among whom slots are shared out.
+    """The members among which slots are distributed.
 
-    :param able: the members that take slots, the oldest first
+    :param able: the members that take slots, oldest first
     :param barred: the slots of avoided subnets, each with the hosts that must not own it
     """
 
@@ -49,7 +49,7 @@ class Whom(NamedTuple):
 
 
 class Roster(NamedTuple):
-    """Who may own slots.
+    """The possible owners of slots.
 
     :param generation: the newest
     :param is_settled: whether all members have acknowledged it
@@ -61,10 +61,10 @@ class Roster(NamedTuple):
 
 
 class _Planned(NamedTuple):
-    """What the next generation changes, by group and driver.
+    """The changes of the next generation, by group and driver.
 
-    :param owners: of the slots now
-    :param changed: slots that are to have other owners
+    :param owners: the current owners of the slots
+    :param changed: slots that get other owners
     :param unused: slots that are to be removed
     """
 
@@ -78,15 +78,15 @@ class _Planned(NamedTuple):
 
 
 def make_generation(connection: sa.Connection) -> int | None:
-    """Give slots to other members where that is due.
+    """Give slots to other members if necessary.
 
-    What nobody has any more, because its members ended, leave or are drained, goes to others at once. Joins,
-    and what has become uneven, wait until the generation before has settled.
+    Slots whose members have ended, are leaving or are drained go to others at once. New members and
+    imbalances wait until the previous generation has settled.
 
     :returns: the number of the generation; None if everything stays as it is
     """
-    weights = _weights(connection)  # before others wait: of a large fleet this takes a while
-    next_change(connection)  # from here on nobody else does
+    weights = _weights(connection)  # before others wait: for a large fleet this takes a while
+    next_change(connection)  # from here on no other transaction does this
     planned = _planned(connection, weights)
     if not planned:
         return None
@@ -100,7 +100,7 @@ def make_generation(connection: sa.Connection) -> int | None:
 
 
 def is_due(connection: sa.Connection) -> bool:
-    """Whether :func:`make_generation` would change anything, without keeping anybody else waiting."""
+    """Whether :func:`make_generation` would change anything; blocks nobody."""
     return bool(_planned(connection))
 
 
@@ -137,9 +137,9 @@ def _planned(connection: sa.Connection, weights: Mapping[Pair, Mapping[int, int]
 
 
 def roster(connection: sa.Connection) -> Roster:
-    """Who may own slots now.
+    """The possible owners of slots now.
 
-    The generation is asked for last: one that is newer than the rest may be made for it, an older one is not.
+    The generation is read last: it may be newer than the rest, but not older.
     """
     names = ("id", "host", "drivers", "conductor_groups", "fallback_groups", "leaves", "acknowledged")
     query = (
@@ -172,7 +172,7 @@ def _is_urgent(owner: int | None, takers: Collection[int]) -> bool:
 
 
 def _takers(pair: Pair, able: Iterable[Able]) -> list[int]:
-    """The members that share the slots of a pair: those that are drained only while there is no other."""
+    """The members that share the slots of a pair; drained members only if there is no other."""
     group, driver = pair
     serving = [one for one in able if driver in one.drivers]
     for is_draining in (False, True):
@@ -234,10 +234,11 @@ def _remove(connection: sa.Connection, pair: Pair, unused: Iterable[int]) -> Non
 
 
 def owned(connection: sa.Connection, member: Worker) -> dict[Pair, dict[int, int]]:
-    """The slots that a member owns, by group and driver, and the generation since which it does.
+    """The slots that a member owns, by group and driver, and the generation since which it owns them.
 
-    Ask for the generation that it will acknowledge, and for what has settled, before that: what is newer here
-    does no harm. The other way round, it would begin with what it has lost meanwhile, or acknowledge that.
+    Read the generation that the member will acknowledge, and the settled one, before calling this: newer
+    slots do no harm. In the other order, it would begin with slots that it has lost meanwhile, or acknowledge
+    their loss.
     """
     found: dict[Pair, dict[int, int]] = defaultdict(dict)
     query = sa.select(slots.c.conductor_group, slots.c.driver, slots.c.slot, slots.c.generation)
@@ -248,7 +249,7 @@ def owned(connection: sa.Connection, member: Worker) -> dict[Pair, dict[int, int
     return dict(found)
 
 
-#: To be joined to nodes: the slot of a node.
+#: Joins the slot of a node to nodes.
 OF_NODE: Final = sa.and_(
     slots.c.conductor_group == nodes.c.conductor_group,
     slots.c.driver == nodes.c.driver,
@@ -257,7 +258,7 @@ OF_NODE: Final = sa.and_(
 
 
 def owner_of(connection: sa.Connection, uuid: str) -> Worker | None:
-    """The member that owns the slot of a node; None if nobody does, or that member has ended."""
+    """The member that owns the slot of a node; None if there is none, or it has ended."""
     joined = nodes.join(slots, OF_NODE).join(members, members.c.id == slots.c.owner)
     its = sa.select(members.c.host, members.c.worker, members.c.id)
     unended = nodes.c.uuid == uuid, members.c.ended_at.is_(None)

@@ -1,4 +1,4 @@
-"""Names of nodes by how they begin, of an SQLite file, without SQLAlchemy: while somebody waits who types."""
+"""Finds names of nodes by their beginning in an SQLite file, without SQLAlchemy, while a user types."""
 
 import re
 import sqlite3
@@ -12,16 +12,16 @@ _PATIENCE: Final = 1.0
 
 
 def pattern(prefix: str) -> str:
-    """Return the pattern of GLOB for all that begins with a text."""
+    """Return the GLOB pattern for all texts that begin with a text."""
     return re.sub(r"[\[*?]", r"[\g<0>]", prefix) + "*"
 
 
 def beginning_with(file: str, prefix: str, limit: int) -> tuple[list[str], bool]:
     """Return the same as podium.db.node_names.
 
-    :raises sqlite3.Error: it cannot be read
+    :raises sqlite3.Error: the file cannot be read
     """
-    # Not mode=ro, which would leave the files of the log behind when nobody else has the database open.
+    # Not mode=ro, which would leave the log files behind when nobody else has the database open.
     with closing(sqlite3.connect(f"file:{quote(file)}?mode=rw", uri=True, timeout=_PATIENCE)) as connection:
         given = pattern(prefix)
         found = [name for (name,) in connection.execute(f"{_QUERY} LIMIT ?", (given, limit + 1))]

@@ -1,7 +1,8 @@
-"""Subnets whose nodes some conductors must not have: these nodes have slots of their own, beyond the 1,024.
+"""Subnets whose nodes some conductors must not have: these nodes have separate slots, beyond the 1,024.
 
-A node is in a subnet if the address of what is spoken to is; names are not looked up. Of several subnets the
-smallest counts, and with it all conductors that avoid a subnet around it. Functions of an open connection.
+A node is in a subnet if the address of its endpoint is; names are not resolved. If a node is in several
+subnets, the smallest counts, with all conductors that avoid a subnet containing it. Functions of an open
+connection.
 """
 
 import ipaddress
@@ -18,7 +19,7 @@ from podium.db.models import avoidances, columns, members, nodes, slots
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-#: Slots of each subnet, for each group and driver: enough to share out its nodes.
+#: Slots of each subnet, for each group and driver: enough to distribute its nodes.
 PER_SUBNET: Final = 16
 _PLACE: Final = ("conductor_group", "driver", "slot")
 
@@ -71,7 +72,7 @@ def sizes(connection: sa.Connection) -> dict[int, int]:
 
 
 def within(connection: sa.Connection, subnet: Network, host: str | None = None) -> set[int]:
-    """The numbers of the nodes in a subnet, or only of those that a conductor has."""
+    """The numbers of all nodes in a subnet, or of those owned by a conductor."""
     query = sa.select(nodes.c.id, nodes.c.endpoint).where(nodes.c.endpoint.is_not(None))
     if host is not None:
         its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in _PLACE]
@@ -82,7 +83,7 @@ def within(connection: sa.Connection, subnet: Network, host: str | None = None) 
 
 
 def unserved(connection: sa.Connection) -> set[int]:
-    """The numbers of the nodes of avoided subnets that no member has."""
+    """The numbers of the nodes in avoided subnets that have no owner."""
     its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in _PLACE]
     owned = sa.select(slots.c.slot).where(*its, slots.c.owner.is_not(None)).correlate(nodes).exists()
     if connection.execute(_AVOIDANCES.limit(1)).first() is None:
@@ -98,7 +99,7 @@ def _is_within(inner: Network, outer: Network) -> bool:
 
 
 class Places:
-    """Says in which slot a node is.
+    """Determines the slots of nodes.
 
     :param found: the avoided subnets
     """
@@ -109,7 +110,7 @@ class Places:
             network = one.network
             shift = network.max_prefixlen - network.prefixlen
             by_length[network.version, shift][int(network.network_address) >> shift] = one.number
-        # The smallest first.
+        # The smallest subnets first.
         self._by_length: Mapping[tuple[int, int], Mapping[int, int]] = dict(sorted(by_length.items()))
 
     def __bool__(self) -> bool:
@@ -117,18 +118,18 @@ class Places:
 
     @classmethod
     def read(cls, connection: sa.Connection) -> "Places":
-        """The places that hold until somebody takes the change counter."""
+        """The places, valid until a transaction takes the change counter."""
         return cls(listed(connection))
 
     def columns(self, endpoint: str | None, uuid: str) -> dict[str, Any]:
-        """The columns of a node that say what is spoken to."""
+        """The columns of a node for its endpoint and slot."""
         found = endpoints.columns_of(endpoint, uuid)
         return {**found, "slot": self.slot(found["endpoint"], uuid)}
 
     def slot(self, endpoint: str | None, uuid: str) -> int:
         """The slot of a node.
 
-        :param endpoint: as it is written down
+        :param endpoint: as it is stored
         """
         number = None if endpoint is None or not self._by_length else self._number(endpoint)
         slot = slot_of(endpoint or uuid)
@@ -145,12 +146,12 @@ class Places:
         return None
 
 
-#: By far the most: the first three numbers of an IPv4 address, with or without a port behind it.
+#: The most frequent case: the first three numbers of an IPv4 address, with or without a port after it.
 _IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}(:\d+)?")
 
 
 def network_of(endpoint: str) -> str:
-    """The network that is around an endpoint, as far as one can tell: a /24, a /64, a name by itself."""
+    """The network around an endpoint, as far as it can be guessed: a /24, a /64, or a name by itself."""
     if match := _IPV4.fullmatch(endpoint):
         return f"{match[1]}.0/24"
     address = address_of(endpoint)

@@ -1,4 +1,4 @@
-"""What people ask of the periodic tasks of running daemons, as functions of an open connection."""
+"""People's commands to the periodic tasks of running daemons, as functions of an open connection."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from podium.db.models import columns, conductors, task_commands
 from podium.db.models import disabled_tasks as disabled
 from podium.db.worker import Worker
 
-#: In the place of a conductor's name.
+#: Replaces a conductor's name.
 _ALL: Final = ""
 
 
@@ -26,10 +26,10 @@ def ask(
     node_uuid: str | None = None,
     only: int | None = None,
 ) -> list[int]:
-    """Ask a conductor to ``run``, ``enable`` or ``disable`` a task.
+    """Command a conductor to ``run``, ``enable`` or ``disable`` a task.
 
-    :param only: the index of the only worker to ask
-    :returns: the numbers of the commands, one to each of its workers
+    :param only: the index of the only worker to command
+    :returns: the numbers of the commands, one for each of its workers
     """
     here = conductors.c.hostname == conductor
     workers = range(connection.scalar(sa.select(conductors.c.workers).where(here)) or 1)
@@ -63,7 +63,7 @@ _COMMANDS: Final = sa.select(*columns(task_commands, TaskCommand._fields)).order
 
 
 def unanswered(connection: sa.Connection, worker: Worker, after: int) -> list[TaskCommand]:
-    """The commands to a worker that it has not answered, above a number, the oldest first."""
+    """The commands above a number that a worker has not answered, oldest first."""
     query = _COMMANDS.where(_left_to(worker), task_commands.c.id > after)
     return list(map(TaskCommand._make, connection.execute(query)))
 
@@ -74,19 +74,19 @@ def _left_to(worker: Worker) -> sa.ColumnElement[bool]:
 
 
 def answer(connection: sa.Connection, number: int, error: str | None, duration: float | None = None) -> None:
-    """Record how a command ended: why it failed, or None, and the seconds of a run."""
+    """Record how a command ended: why it failed, or None, and how many seconds a run took."""
     answered = sa.update(task_commands).where(task_commands.c.id == number)
     connection.execute(answered.values(finished_at=clock.now(connection), error=error, duration=duration))
 
 
 def find(connection: sa.Connection, numbers: Sequence[int]) -> list[TaskCommand]:
-    """The commands with these numbers, in order; those that were deleted meanwhile are left out."""
+    """The commands with these numbers, in order; commands deleted meanwhile are left out."""
     found = connection.execute(_COMMANDS.where(task_commands.c.id.in_(numbers)))
     return list(map(TaskCommand._make, found))
 
 
 def abandon(connection: sa.Connection, worker: Worker) -> None:
-    """Answer the commands to a worker that an earlier run of it left unanswered."""
+    """Answer the commands to a worker that its previous run left unanswered."""
     left = sa.update(task_commands).where(_left_to(worker))
     connection.execute(
         left.values(finished_at=clock.now(connection), error="the conductor was restarted; ask again")
@@ -109,8 +109,8 @@ def prune(connection: sa.Connection, before: datetime) -> None:
 def switch(connection: sa.Connection, conductor: str | None, task: str, off: bool) -> bool:
     """Record whether people have disabled a task; return whether that is new.
 
-    :param conductor: for which; None for all, also those that come later
-    :raises podium.errors.Conflict: when one conductor is to run what all may not
+    :param conductor: for which; None for all, including later ones
+    :raises podium.errors.Conflict: when one conductor should run what is disabled for all
     """
     its = [disabled.c.task == task, *([] if conductor is None else [disabled.c.conductor == conductor])]
     before = {*connection.scalars(sa.select(disabled.c.conductor).where(*its))}

@@ -1,4 +1,4 @@
-"""Bearer tokens of the API. Of a token itself only the SHA-256 is kept. Functions of an open connection."""
+"""Bearer tokens of the API. Only the SHA-256 of a token is kept. Functions of an open connection."""
 
 import hashlib
 from datetime import datetime
@@ -27,14 +27,14 @@ class Token(NamedTuple):
     revoked_by: str | None
 
 
-#: Seconds between two notes of a token's use.
+#: Seconds between two records of a token's use.
 _NOTED: Final = 60.0
 
 _TOKENS: Final = sa.select(*columns(api_tokens, Token._fields))
 
 
 def digest(secret: str) -> str:
-    """Return what is kept of a token. It is random, and so needs no salt and no slow hash."""
+    """Return the stored digest of a token. The token is random and so needs no salt and no slow hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -43,8 +43,8 @@ def create(
 ) -> None:
     """Create a token.
 
-    :param seconds: for which it is valid; None for ever
-    :raises podium.errors.BadRequest: the name is taken, by one that was revoked or has expired too
+    :param seconds: for which it is valid; None for no limit
+    :raises podium.errors.BadRequest: the name is taken, even by a revoked or expired token
     """
     now = clock.now(connection)
     row = {
@@ -64,12 +64,12 @@ def create(
 
 
 def all_tokens(connection: sa.Connection) -> list[Token]:
-    """Return all tokens in order of name, those that are no longer valid too."""
+    """Return all tokens in order of name, including those that are no longer valid."""
     return list(map(Token._make, connection.execute(_TOKENS.order_by(api_tokens.c.name))))
 
 
 def valid(connection: sa.Connection, secret: str) -> Token | None:
-    """Return the token that this is; None if there is none, or it has expired or was revoked."""
+    """Return the token with this secret; None if there is none, or if it has expired or was revoked."""
     row = connection.execute(_TOKENS.where(api_tokens.c.digest == digest(secret))).one_or_none()
     if row is None or row.revoked_at is not None:
         return None
@@ -79,7 +79,7 @@ def valid(connection: sa.Connection, secret: str) -> Token | None:
 
 
 def note_use(connection: sa.Connection, number: int, address: str) -> None:
-    """Write down that a token was used now, at most once a minute however many processes have seen it."""
+    """Record that a token is used now, at most once a minute, even if several processes see it."""
     now, used_at = clock.now(connection), api_tokens.c.last_used_at
     is_old = sa.or_(used_at.is_(None), used_at < clock.later(now, -_NOTED), used_at > now)
     used = sa.update(api_tokens).where(api_tokens.c.id == number, is_old)
@@ -89,7 +89,7 @@ def note_use(connection: sa.Connection, number: int, address: str) -> None:
 def revoke(connection: sa.Connection, name: str, who: str) -> None:
     """Make a token invalid.
 
-    :raises podium.errors.NotFound: there is none of that name that is valid
+    :raises podium.errors.NotFound: there is no valid token of that name
     """
     revoked = sa.update(api_tokens).where(api_tokens.c.name == name, api_tokens.c.revoked_at.is_(None))
     values = {"revoked_at": clock.now(connection), "revoked_by": who}

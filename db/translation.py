@@ -1,4 +1,4 @@
-"""Errors of databases and their libraries, translated to Podium's."""
+"""Translates errors of databases and their libraries to Podium's."""
 
 import re
 import sqlite3
@@ -12,21 +12,21 @@ from oslo_db import exception as oslo_exception
 from podium import errors
 from podium.db.urls import shown
 
-#: What PostgreSQL (Appendix A, SQLSTATE) and MariaDB (error codes) call a server that only reads.
+#: PostgreSQL's SQLSTATEs (Appendix A) and MariaDB's error codes for a read-only server.
 _READ_ONLY: Final = frozenset({"25006", 1290, 1792, 1836})
-#: And a row that another transaction has, or had for too long.
+#: For a row that another transaction holds, or held for too long.
 _HELD: Final = frozenset({"40P01", "55P03", 1205, 1213})
-#: And a table that is not there: a restore is under way, or the file of SQLite has gone.
+#: For a missing table: a restore is under way, or the SQLite file is gone.
 _NO_TABLE: Final = frozenset({"42P01", 1146})
-#: And a disk without room.
+#: For a full disk.
 _FULL: Final = frozenset({"53100", 1021, 1114})
 
 
 @contextmanager
 def translated(url: sa.URL) -> Iterator[None]:
-    """Raise Podium's errors instead of a library's, where the database cannot be used, or is busy.
+    """Raise Podium's errors instead of a library's if the database cannot be used or is busy.
 
-    :raises podium.errors.DatabaseBusy: when another transaction holds what is wanted
+    :raises podium.errors.DatabaseBusy: when another transaction holds what is needed
     :raises podium.errors.DatabaseUnavailable: when the database cannot be used
     """
     try:
@@ -40,7 +40,7 @@ def translated(url: sa.URL) -> Iterator[None]:
         oslo_exception.DBConnectionError,
         oslo_exception.DBNonExistentDatabase,
         sa.exc.InterfaceError,
-        sa.exc.ResourceClosedError,  # cut off while it was made
+        sa.exc.ResourceClosedError,  # cut off while it was opened
         sa.exc.TimeoutError,
     ) as error:
         is_held = _code(getattr(error, "orig", error)) in _HELD
@@ -48,10 +48,10 @@ def translated(url: sa.URL) -> Iterator[None]:
         raise kind(unavailable(url, error)) from error
     except oslo_exception.DBError as error:
         inner: Any = error.inner_exception
-        if isinstance(own := getattr(inner, "orig", None), errors.PodiumError):  # of a type of Podium's
+        if isinstance(own := getattr(inner, "orig", None), errors.PodiumError):  # raised by Podium's types
             raise own from None
         code = _code(getattr(inner, "orig", inner))
-        # The bare class, none of its children: SQLite's word for a file that is damaged or no database.
+        # The class itself, not a subclass: SQLite's error for a file that is damaged or not a database.
         is_damaged = type(inner) is sa.exc.DatabaseError
         is_empty = isinstance(error, oslo_exception.DBNonExistentTable) or code in _NO_TABLE
         if not (is_damaged or is_empty or code in _READ_ONLY):
@@ -62,14 +62,14 @@ def translated(url: sa.URL) -> Iterator[None]:
             raise
         raise errors.DatabaseUnavailable(unavailable(url, error)) from error
     except sa.exc.PendingRollbackError as error:
-        # An interrupt invalidates the connection, which oslo.db then looks at before it is rolled back.
+        # An interrupt invalidates the connection, which oslo.db then checks before the rollback.
         if isinstance(error.__context__, Exception | None):
             raise
         raise error.__context__ from None
 
 
 def unavailable(url: sa.URL, error: Exception) -> str:
-    """What a person reads of an error: where the database is, the error in its own words, and the remedy."""
+    """The message for people: where the database is, the original error, and the remedy."""
     cause: Any = getattr(error, "inner_exception", None) or error
     cause = getattr(cause, "orig", None) or cause
     if url.get_backend_name() == "sqlite":
@@ -77,7 +77,7 @@ def unavailable(url: sa.URL, error: Exception) -> str:
     return f"[database] connection = {shown(url)}: {_words(cause)}; {_server_remedy(cause)}"
 
 
-#: Said by libraries, and of no use beside the remedy: SQLAlchemy's link, libpq's guess.
+#: Texts of libraries that are of no use beside the remedy: SQLAlchemy's link, libpq's guess.
 _LIBRARY_HINTS: Final = re.compile(r" ?\(Background on this error at: \S+\)| ?Is the server running [^?]*\?")
 
 
@@ -94,19 +94,19 @@ _NO_SCHEMA: Final = "has it the schema of this Podium? See: podium db upgrade"
 
 
 def _sqlite_remedy(cause: Exception) -> str:
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same (sqlite.org/rescode)
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the other bits only add detail (sqlite.org/rescode)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return "another program holds its write lock: see which with fuser or lsof, and end it"
     if code == sqlite3.SQLITE_FULL:
         return "make room on its disk"
-    if code == sqlite3.SQLITE_ERROR:  # of a statement, and all of Podium's are right for its own schema
+    if code == sqlite3.SQLITE_ERROR:  # faulty statement; Podium's all fit its own schema
         return _NO_SCHEMA
     return "is the disk full, or the file another user's?"
 
 
 def _code(cause: Any) -> str | int | None:
     first = next(iter(cause.args), None)
-    if isinstance(first, int):  # MariaDB's number, which says more than the SQLSTATE that PyMySQL has too
+    if isinstance(first, int):  # MariaDB's number is more precise than PyMySQL's SQLSTATE
         return first
     state = getattr(cause, "sqlstate", None)
     return state if isinstance(state, str) else None

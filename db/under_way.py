@@ -1,4 +1,4 @@
-"""Which operations have not ended, and for which nodes the last one failed.
+"""The operations that have not ended, and the nodes whose last operation failed.
 
 Functions of an open connection.
 """
@@ -28,7 +28,7 @@ class UnderWay(NamedTuple):
 
 
 def under_way(connection: sa.Connection) -> UnderWay:
-    """Return which operations have not ended."""
+    """Return the operations that have not ended."""
     by = requests.c.operation_id, requests.c.state
     query = sa.select(*by, sa.func.count()).where(requests.c.state.in_(UNFINISHED)).group_by(*by)
     rows = connection.execute(query).all()
@@ -38,9 +38,9 @@ def under_way(connection: sa.Connection) -> UnderWay:
 
 
 class Failed(NamedTuple):
-    """An operation that failed for nodes of which nothing was asked since.
+    """An operation that failed for nodes that have had no other request since.
 
-    :param nodes: how many they are
+    :param nodes: how many there are
     """
 
     operation: int
@@ -50,7 +50,7 @@ class Failed(NamedTuple):
 
 
 _LATER: sa.FromClause = requests.alias()
-#: Nothing was asked of the node since; one that was deleted meanwhile is left out.
+#: The node has had no other request since; deleted nodes are left out.
 _IS_LAST = sa.and_(
     requests.c.state == FAILED,
     sa.exists().where(nodes.c.id == requests.c.node_id),
@@ -59,7 +59,7 @@ _IS_LAST = sa.and_(
 
 
 def failed(connection: sa.Connection, since: datetime) -> list[Failed]:
-    """Return the operations asked for since a moment that failed for nodes, the newest first."""
+    """Return the operations requested after a moment that failed for nodes, the newest first."""
     of = operations.c.id, operations.c.action, operations.c.requested_at
     query: sa.Select[Any] = (
         sa.select(*of, sa.func.count())
@@ -72,10 +72,10 @@ def failed(connection: sa.Connection, since: datetime) -> list[Failed]:
 
 
 def failed_names(connection: sa.Connection, numbers: Sequence[int], limit: int) -> dict[int, list[str]]:
-    """Return for which nodes operations failed of which nothing was asked since.
+    """Return the nodes for which operations failed and that have had no other request since.
 
     :param numbers: of the operations
-    :param limit: how many names to return at the most
+    :param limit: how many names to return at most
     """
     query = sa.select(requests.c.operation_id, requests.c.node_name)
     query = query.where(requests.c.operation_id.in_(numbers), _IS_LAST).limit(limit)

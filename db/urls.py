@@ -1,4 +1,4 @@
-"""The URLs of databases: which are taken, and how people see them."""
+"""The URLs of databases: which are accepted, and how they are shown to people."""
 
 import re
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ import sqlalchemy as sa
 
 from podium import errors
 
-#: Added to the URL where it does not say otherwise (seconds).
+#: Added to the URL unless it sets them (seconds).
 _URL_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
     "sqlite": {"timeout": "30"},
     "mysql": {"charset": "utf8mb4"},
     "postgresql": {},
 }
-#: Several hosts, each with its port, which SQLAlchemy only takes behind the question mark.
+#: Several hosts, each with its port; SQLAlchemy accepts them only after the question mark.
 _HOSTS: Final = re.compile(r"(postgresql(?:\+\w+)?://(?:[^@/?#]*@)?)([^@/?#]*,[^@/?#]*)(.*)")
 
-#: What a URL may begin with, and what then serves it.
+#: What a URL may begin with, and the driver for it.
 _DRIVERS: Final = {
     "sqlite": "sqlite",
     "sqlite+pysqlite": "sqlite",
@@ -33,16 +33,16 @@ _DRIVERS: Final = {
 def parse_url(text: str) -> sa.URL:
     """The URL of ``[database] connection`` with a driver filled in.
 
-    :raises podium.errors.ConfigError: when it is none, or names a database that Podium cannot use
+    :raises podium.errors.ConfigError: when it is not a URL, or names a database that Podium cannot use
     """
     try:
         if (several := _HOSTS.fullmatch(text)) is not None:
             url = sa.make_url(several[1] + several[3])
             url = url.update_query_dict({"host": several[2].split(",")}, append=True)
-            url.get_dialect()().create_connect_args(url)  # raises for a port that is no number
+            url.get_dialect()().create_connect_args(url)  # raises for an invalid port
         else:
             url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number
+    except (sa.exc.ArgumentError, ValueError):  # the latter for an invalid port
         raise errors.ConfigError(
             "[database] connection is not a database URL; one looks like"
             " postgresql://user:password@host/podium or sqlite:////var/lib/podium/podium.sqlite"
@@ -69,10 +69,10 @@ def parse_url(text: str) -> sa.URL:
 
 
 def shown(url: sa.URL) -> str:
-    """Where a database is, for people: without its password and parameters."""
+    """The location of a database, for people: without its password and parameters."""
     hosts = url.query.get("host", ())
     several = ",".join((hosts,) if isinstance(hosts, str) else hosts)
     if not several or url.host:
         return url.set(query={}).render_as_string(hide_password=True)
-    place = "several-hosts"  # the brackets of IPv6 would be put around ports
+    place = "several-hosts"  # IPv6 brackets would be put around ports
     return url.set(query={}, host=place).render_as_string(hide_password=True).replace(place, several)

@@ -1,7 +1,7 @@
 """The name of a worker process, under which it reserves nodes, begins requests and writes events.
 
-A conductor has a host name and one or more workers. Where a column or an argument means the conductor, it is
-a ``str`` called ``conductor`` or ``hostname``; where it means one of the workers, it is a :class:`Worker`.
+A conductor has a host name and one or more workers. A column or an argument for the conductor is a ``str``
+called ``conductor`` or ``hostname``; one for a worker is a :class:`Worker`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Worker:
     :param host: the conductor's host name
     :param index: counted from 0
     :param incarnation: the number of the member, see podium.db.members, which is new at every entry; 0 for
-        none, as in rows of versions of Podium that had none, and then not in the text
+        none, as in rows of older versions of Podium, and then not in the text
     """
 
     host: str
@@ -27,7 +27,7 @@ class Worker:
 
     @classmethod
     def parse(cls, text: str) -> "Worker":
-        """The worker of a text.
+        """The worker that a text names.
 
         :raises ValueError: when the text is not ``host/index`` or ``host/index@incarnation``
         """

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-#: From the first to the present one, which this program works with.
+#: From the first to the current revision, with which this program works.
 REVISIONS: Final = (
     *("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012"),
 )
 
-#: The first that says which programs may use it, and by which conductors with a lease can be told.
+#: The first revision that records which programs may use it, and in which conductors have a lease.
 FIRST_WITH_FLOOR: Final = "0007"

@@ -1,8 +1,8 @@
-"""The steps of a migration, each of which does nothing where it was done before.
+"""The steps of a migration; a step that was already done does nothing.
 
-A migration adds: tables, indexes, and columns that may be empty or have a default, so that conductors of the
-version before can go on beside it. MariaDB commits with every statement. A migration that was broken off is
-therefore run again from its beginning, and skips what is there.
+A migration adds tables, indexes, and columns that may be empty or have a default, so that conductors of the
+previous version can continue beside it. MariaDB commits after every statement. An interrupted migration is
+therefore run again from its beginning, and skips what exists.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ TIME: Final = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariad
 EXACT: Final = sa.String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 ROW_ID: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-#: Rows that one transaction changes at the most.
+#: The most rows that one transaction changes.
 MOST_ROWS: Final = 20_000
 
 
 def create_table(name: str, *columns: sa.Column[Any], numbered: bool = False) -> None:
     """Create a table.
 
-    :param numbered: whether numbers of deleted rows are never given again
+    :param numbered: whether numbers of deleted rows are never reused
     """
     if has_table(name):
         return
@@ -40,7 +40,7 @@ def create_table(name: str, *columns: sa.Column[Any], numbered: bool = False) ->
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column that may be empty or has a default of the server's."""
+    """Add a column that may be empty or has a server default."""
     if not (column.nullable or column.server_default is not None):
         raise ValueError(f"{table}.{column.name} must be nullable or have a server_default")
     if not has_column(table, column.name):
@@ -48,13 +48,13 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def drop_column(table: str, column: str) -> None:
-    """Drop a column that no program uses which may run beside this one."""
+    """Drop a column that is used by no program that may run beside this one."""
     if has_column(table, column):
         op.drop_column(table, column)
 
 
 def has_column(table: str, column: str) -> bool:
-    """Whether there is a table that has a column."""
+    """Whether a table exists and has a column."""
     return has_table(table) and column in [one["name"] for one in _inspector().get_columns(table)]
 
 
@@ -65,9 +65,9 @@ def create_index(name: str, table: str, columns: Sequence[str], **options: Any) 
 
 
 def chunks(table: str, *columns: str) -> Iterator[Sequence[sa.Row[Any]]]:
-    """The number and the given columns of every row, as many at a time as one transaction may change.
+    """The number and the given columns of every row, in chunks that one transaction may change.
 
-    Yield after each, so that what was changed is committed.
+    Yield after each chunk, so that the changes are committed.
     """
     rows = sa.table(table, sa.column("id"), *map(sa.column, columns))
     query, last = sa.select(*rows.c).order_by(rows.c.id).limit(MOST_ROWS), -1
@@ -77,7 +77,7 @@ def chunks(table: str, *columns: str) -> Iterator[Sequence[sa.Row[Any]]]:
 
 
 def has_table(name: str) -> bool:
-    """Whether there is a table."""
+    """Whether a table exists."""
     return _inspector().has_table(name)
 
 

@@ -1,12 +1,11 @@
 """The tables, as SQLAlchemy sees them. Times are UTC; a change here needs a migration.
 
-Who did something is said in the same way by all tables: ``hostname`` and ``conductor`` are the host name of a
-daemon, and ``worker`` beside them is the index of one of its workers. ``reservation``, ``holder`` and
-``writer`` name one worker of one daemon, ``host/index@incarnation``, see podium.db.worker; ``owner`` is its
-incarnation alone, the number of its row in ``members``. With ``sqlite_autoincrement``, numbers of
-deleted rows are never given again.
+All tables use the same names: ``hostname`` and ``conductor`` are the host name of a daemon, and ``worker``
+beside them is the index of one of its workers. ``reservation``, ``holder`` and ``writer`` name one worker of
+one daemon, ``host/index@incarnation``, see podium.db.worker; ``owner`` is its incarnation alone, the number
+of its row in ``members``. With ``sqlite_autoincrement``, numbers of deleted rows are never reused.
 
-They are tables of SQLAlchemy's Core: its ORM, which nothing here needs, takes longer to import than most
+They are tables of SQLAlchemy's Core: importing its ORM, which nothing here needs, takes longer than most
 commands take to answer.
 """
 

@@ -1,4 +1,4 @@
-"""Who may ask over HTTP, and what was answered."""
+"""Access over HTTP, and the answers that were given."""
 
 from typing import Final
 
@@ -24,8 +24,8 @@ api_tokens: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: Somebody who has logged in at the page; ``digest`` is the SHA-256 of what the browser's cookie has. It
-#: counts while the user's line in the file is the one that ``login`` is a digest of, or the token is valid.
+#: A user who has logged in at the page; ``digest`` is the SHA-256 of the secret in the browser's cookie. It
+#: is valid while ``login`` is a digest of the user's line in the file, or while the token is valid.
 sessions: Final = sa.Table(
     "sessions",
     metadata,
@@ -39,7 +39,7 @@ sessions: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: The answer to a call of one person with a key of its own, see podium.db.kept_answers.
+#: The answer to a call with a key, per user, see podium.db.kept_answers.
 kept_answers: Final = sa.Table(
     "kept_answers",
     metadata,

@@ -1,4 +1,4 @@
-"""What counts changes, of nodes and of the schema."""
+"""Counters of changes to nodes and to the schema."""
 
 from typing import Final
 
@@ -6,12 +6,13 @@ import sqlalchemy as sa
 
 from podium.db.models.kinds import RowId, UTCDateTime, metadata
 
-#: The newest number that a change of nodes was given; the only row has the id 1.
+#: The newest number given to a change of nodes; the only row has the id 1.
 #:
 #: ``generation`` counts how often slots were given to other members, see podium.db.slots; ``rosters`` counts
 #: how often members or the owners of slots changed, and ``reads`` how often conductors were asked to read
-#: hardware. ``fleet_id`` is a UUID of the database, also of copies. ``learned`` is the newest number of what
-#: conductors only learned, and ``before`` the newest of anything else before that.
+#: hardware. ``fleet_id`` is a UUID of the database; copies have the same one. ``learned`` is the newest
+#: number of a change that conductors only learned, and ``before`` the newest number of any other change
+#: before that.
 change_counter: Final = sa.Table(
     "change_counter",
     metadata,
@@ -26,9 +27,9 @@ change_counter: Final = sa.Table(
     sa.Column("before", sa.BigInteger, nullable=False, server_default=sa.text("0")),
 )
 
-#: A node or conductor that was deleted by a change, kept for a day, see podium.db.news.
+#: A node or conductor that a change deleted, kept for a day, see podium.db.news.
 #:
-#: :ivar kind: nodes or conductors; ``mark`` for a row that only says since when deletions are kept
+#: :ivar kind: nodes or conductors; ``mark`` for a row that only records since when deletions are kept
 deletions: Final = sa.Table(
     "deletions",
     metadata,

@@ -7,16 +7,16 @@ import sqlalchemy as sa
 from podium.db.models.kinds import Exact, UTCDateTime, metadata
 from podium.db.sealed import Sealed
 
-#: What a request that changes credentials knows beside ``power_requests``.
+#: Additional data of a request in ``power_requests`` that changes credentials.
 #:
 #: ``new`` and ``old`` are entries of ``driver_info``, by their names: the password, and the user where there
-#: is one. They are for ``driver`` and ``place``, those of the node and what it spoke to then, and for nothing
-#: else. ``endpoint`` names the account where it is that of several nodes. ``state`` is asked (the hardware
-#: was sent nothing), sent (it may have either), in force (the node has the new ones), kept (it has the old
-#: ones), unknown (neither was proved; both are kept until one is) or given (a person said then what the node
-#: has). ``settled_at`` is when the last four came about; both stay for some days after that.
-#: ``refused_logins`` is how many were refused in a row for the account up to now, those of the change before
-#: included, and ``refused_at`` when the last of them was.
+#: is one. They are valid only for ``driver`` and ``place``, the node's driver and endpoint at that time.
+#: ``endpoint`` names the account if several nodes share it. ``state`` is asked (nothing was sent to the
+#: hardware), sent (it may have either), in force (the node has the new ones), kept (it has the old ones),
+#: unknown (neither was proved; both are kept until one is) or given (a person then gave the node's
+#: credentials). ``settled_at`` is when one of the last four states was reached; ``new`` and ``old`` stay for
+#: some days after that. ``refused_logins`` is how many logins in a row were refused for the account so far,
+#: including those of the previous change, and ``refused_at`` is the time of the last of them.
 credential_changes: Final = sa.Table(
     "credential_changes",
     metadata,
@@ -37,7 +37,7 @@ credential_changes: Final = sa.Table(
     sa.Column("refused_at", UTCDateTime),
 )
 
-#: A key with which something in this database is encrypted, by its name; the key itself is elsewhere.
+#: The name of a key that encrypts data in this database; the key itself is stored elsewhere.
 secret_keys: Final = sa.Table(
     "secret_keys",
     metadata,

@@ -1,4 +1,4 @@
-"""Who conducts: daemons, their workers, and which nodes are whose."""
+"""The conductors: daemons, their workers, and which nodes they own."""
 
 from typing import Final
 
@@ -6,15 +6,16 @@ import sqlalchemy as sa
 
 from podium.db.models.kinds import RowId, Texts, UTCDateTime, WorkerName, metadata
 
-#: One worker process from its entry to its end; its number is never given again.
+#: One worker process from its entry to its end; its number is never reused.
 #:
-#: ``process`` distinguishes one run of the daemon from the next. ``lease`` and ``interval`` are the seconds
-#: for which a heartbeat promises that it lives, and from one heartbeat to the next. ``conductor_groups`` are
-#: the groups that it serves, its own first, and ``fallback_groups`` those that it serves when nobody else
-#: does. ``acknowledged`` is the newest generation of which it has given up what it lost. A member that
-#: ``leaves`` gets no slots. ``version`` is Podium's, ``revision`` is that of the schema for which it was
-#: written, and ``fingerprint`` stands for its options. ``change`` is the number of the newest change of what
-#: people see of it. ``secret_keys`` are the names of the keys that it holds, None for a version without.
+#: ``process`` distinguishes one run of the daemon from the next. ``lease`` is for how many seconds a
+#: heartbeat promises that it lives, and ``interval`` the seconds from one heartbeat to the next.
+#: ``conductor_groups`` are the groups that it serves, its own first, and ``fallback_groups`` those that it
+#: serves when nobody else does. ``acknowledged`` is the newest generation for which it has given up what it
+#: lost. A member that ``leaves`` gets no slots. ``version`` is Podium's, ``revision`` is that of the schema
+#: for which it was written, and ``fingerprint`` identifies its options. ``change`` is the number of the
+#: newest change to what people see of it. ``secret_keys`` are the names of the keys that it holds, None for a
+#: version without keys.
 members: Final = sa.Table(
     "members",
     metadata,
@@ -41,9 +42,10 @@ members: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: What a member that has not ended raises at each heartbeat, in a row that nobody else locks for long.
+#: The number that a member that has not ended raises at each heartbeat, in a row that nobody else locks for
+#: long.
 #:
-#: ``renewed_at`` is for people to read; nothing is decided by it.
+#: ``renewed_at`` is for people to read; no decision depends on it.
 leases: Final = sa.Table(
     "leases",
     metadata,
@@ -55,7 +57,7 @@ leases: Final = sa.Table(
     sa.Index("ix_leases_worker", "host", "worker", unique=True),
 )
 
-#: Who owns the nodes of one slot of a group and driver, since which generation; None for nobody.
+#: The owner of the nodes in one slot of a group and driver, and since which generation; None for nobody.
 slots: Final = sa.Table(
     "slots",
     metadata,
@@ -66,7 +68,7 @@ slots: Final = sa.Table(
     sa.Column("generation", sa.BigInteger, nullable=False),
 )
 
-#: A conductor that must not have the nodes of a subnet, whose number it is, see podium.db.subnets.
+#: A conductor that must not have the nodes of a subnet, with the subnet's number, see podium.db.subnets.
 avoidances: Final = sa.Table(
     "avoidances",
     metadata,
@@ -77,8 +79,8 @@ avoidances: Final = sa.Table(
 
 #: A node that its owner cannot read, and that another member reads once, see podium.db.cross_checks.
 #:
-#: ``network`` is where the owner reads nothing, ``reader`` the other member. What it read is
-#: ``power_state``, or ``failure`` says why it read nothing.
+#: ``network`` is the network in which the owner can read nothing, ``reader`` the other member. The result is
+#: in ``power_state``, or ``failure`` is why nothing could be read.
 cross_checks: Final = sa.Table(
     "cross_checks",
     metadata,
@@ -92,11 +94,11 @@ cross_checks: Final = sa.Table(
     sa.Column("failure", sa.Text),
 )
 
-#: A daemon, by its host name: what outlives its workers, which are members.
+#: A daemon, by its host name: data that outlives its workers, which are members.
 #:
-#: ``retention_at`` is up to when it has measured that time passed, see podium.db.retention. While
-#: ``draining_since`` is set, its members get no slots that others could have; ``change`` is the number of
-#: the newest change of that.
+#: ``retention_at`` is the time up to which it has measured, see podium.db.retention. While ``draining_since``
+#: is set, its members get no slots that others could have; ``change`` is the number of the newest change of
+#: that.
 conductors: Final = sa.Table(
     "conductors",
     metadata,
@@ -108,7 +110,7 @@ conductors: Final = sa.Table(
     sa.Column("change", sa.BigInteger, nullable=False, server_default=sa.text("0")),
 )
 
-#: One worker process of a daemon, and the figures that it recorded last.
+#: One worker process of a daemon, and its last recorded figures.
 conductor_workers: Final = sa.Table(
     "conductor_workers",
     metadata,

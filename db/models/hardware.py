@@ -1,4 +1,4 @@
-"""What is conducted, and what people note about it."""
+"""The machines that conductors manage, and people's records of them."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -11,7 +11,7 @@ from podium.node_ranges import natural
 
 
 def key_of(name: str) -> str:
-    """Return the key by which a name is sorted; names are of ASCII."""
+    """Return the key by which a name is sorted; names are ASCII."""
     return natural(name).encode("ascii", "replace").decode()
 
 
@@ -22,27 +22,26 @@ def _key_of_new(context: Any) -> str:
 #: A machine.
 #:
 #: ``version`` is the number of the newest change that a person or a power action made to it, see
-#: podium.db.changes. Sweeps never change it: conductors find by it what changed, and a reading is only
-#: written while the version is the one that was read. ``learned`` is the number of the newest change that
-#: conductors found and that people see, see podium.db.news.
+#: podium.db.changes. Sweeps never change it: conductors use it to find changes, and a reading is only written
+#: while the version is the one that was read. ``learned`` is the number of the newest change that conductors
+#: found and that people see, see podium.db.news.
 #:
-#: ``name_key`` is what names are sorted by, see podium.db.name_keys.
-#: ``wanted_power_state`` is what the last request reached, which enforcement restores; ``power_policy`` is
-#: record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
-#: with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of the
-#: request that waits or is under way; ``reservation`` is the worker that has the node to itself.
-#: ``provision_state`` is enroll, verifying, manageable, available or active: a node in enroll is not read,
-#: and no driver knows of it. Nobody but people and their programs uses what stands between
-#: ``provision_updated_at`` and ``record``, which has the fields without a column of their own; but for
-#: ``disable_power_off``: such a node is never switched off, see podium.db.power.
-#: ``credentials_changed_at`` is when secrets of ``driver_info`` were last given, by enrolment or later, and
-#: ``credentials_expire_at`` by when a person wants them changed again.
-#: ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
-#: ``clock_offset`` are the seconds that the controller's clock was ahead at ``clock_checked_at``, and
-#: ``clock_offset_before`` those by which it was until it was set at ``clock_set_at``; None if nobody knows.
-#: ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
-#: podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
-#: falls, see podium.db.slots. When the power was last read is in ``power_readings``.
+#: ``name_key`` is the sort key of the name, see podium.db.name_keys. ``wanted_power_state`` is the state that
+#: the last request reached and that enforcement restores; ``power_policy`` is record, enforce or ignore, None
+#: for the configuration's; ``enforcement`` is why enforcement waits for this node or what it would do.
+#: ``target_power_state`` and ``power_request_id`` belong to the request that waits or is under way;
+#: ``reservation`` is the worker that has exclusive use of the node. ``provision_state`` is enroll, verifying,
+#: manageable, available or active: a node in enroll is not read, and no driver knows of it. The columns
+#: between ``provision_updated_at`` and ``record``, which has the fields without a column of their own, are
+#: used only by people and their programs, except ``disable_power_off``: such a node is never switched off,
+#: see podium.db.power. ``credentials_changed_at`` is when secrets of ``driver_info`` were last given, by
+#: enrolment or later, and ``credentials_expire_at`` is when a person wants them changed again.
+#: ``health_lasts`` is the number of seconds after which a health counts as unknown, see podium.db.fleet.
+#: ``clock_offset`` is by how many seconds the controller's clock was ahead at ``clock_checked_at``, and
+#: ``clock_offset_before`` by how many it was ahead until it was set at ``clock_set_at``; None if unknown.
+#: ``identity`` is the machine as the driver names it, and ``controller`` is the controller in front of it,
+#: see podium.db.machines. ``endpoint`` is the device that Podium accesses, None for the node itself, and
+#: ``slot`` is its slot, see podium.db.slots. The time of the last reading is in ``power_readings``.
 nodes: Final = sa.Table(
     "nodes",
     metadata,
@@ -109,17 +108,17 @@ nodes: Final = sa.Table(
     sa.Index("ix_nodes_slot", "conductor_group", "driver", "slot"),
     sa.Index("ix_nodes_name_key", "name_key", "id"),
     sa.Index("ix_nodes_instance_uuid", "instance_uuid", unique=True),
-    # Partial, so that nobody takes it for a way to the nodes that nobody has reserved: its migration says so.
-    # Said here, it would have every program import PostgreSQL's dialect.
+    # A partial index, so that no query uses it to find unreserved nodes: the migration defines the condition.
+    # Defining it here would make every program import PostgreSQL's dialect.
     sa.Index("ix_nodes_reservation", "reservation"),
     sqlite_autoincrement=True,
 )
 
 #: When the power of a node was last read; None for never. Every node has such a row.
 #:
-#: It is written for every node in every sweep, and so stands apart from the rest of the node, which is 50
-#: times as large. No index may have the time in it: only so can PostgreSQL write the new row beside the old
-#: one, in the room that the table's fillfactor leaves, and touch no index (a HOT update).
+#: Every sweep writes it for every node, so it is kept apart from the rest of the node, which is 50 times as
+#: large. No index may contain the time: only then can PostgreSQL write the new row beside the old one, in the
+#: room that the table's fillfactor leaves, without touching any index (a HOT update).
 power_readings: Final = sa.Table(
     "power_readings",
     metadata,
@@ -127,7 +126,7 @@ power_readings: Final = sa.Table(
     sa.Column("checked_at", UTCDateTime),
 )
 
-#: A network interface of a node, as people and their programs note it; conductors do not use it.
+#: A network interface of a node, as recorded by people and their programs; conductors do not use it.
 ports: Final = sa.Table(
     "ports",
     metadata,
@@ -142,7 +141,7 @@ ports: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: An enclosure of nodes, as people and their programs note it; conductors do not use it.
+#: An enclosure of nodes, as recorded by people and their programs; conductors do not use it.
 chassis: Final = sa.Table(
     "chassis",
     metadata,
@@ -155,7 +154,7 @@ chassis: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: What a person asked to have read from the hardware of a node, and the answer.
+#: A person's request to read something from the hardware of a node, and the answer.
 #:
 #: ``arguments`` is JSON; ``reader`` is the member that is asked; ``error_kind`` is the name of the error's
 #: class in podium.errors.
@@ -177,9 +176,9 @@ hardware_reads: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: The name that the time of the last reading has in records of nodes.
+#: The name of the time of the last reading in records of nodes.
 CHECKED_AT: Final = "power_checked_at"
-#: No join: a subquery that is selected may stand in a statement that locks nodes.
+#: Not a join: a selected subquery is allowed in a statement that locks nodes.
 _CHECKED_AT: Final = (
     sa.select(power_readings.c.checked_at)
     .where(power_readings.c.node_id == nodes.c.id)
@@ -190,5 +189,5 @@ _CHECKED_AT: Final = (
 
 
 def node_columns(names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
-    """What to select of nodes for these names: columns, and the time of the last reading."""
+    """The expressions to select from nodes for these names: columns, and the time of the last reading."""
     return [_CHECKED_AT if name == CHECKED_AT else nodes.c[name] for name in names]

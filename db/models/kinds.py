@@ -13,12 +13,12 @@ metadata: Final = sa.MetaData()
 
 
 def utcnow() -> datetime:
-    """The present moment, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 class UTCDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment: aware in Python, naive UTC in the database, with microseconds everywhere."""
+    """A time: aware in Python, naive UTC in the database, with microseconds everywhere."""
 
     impl = sa.DateTime
     cache_ok = True
@@ -35,7 +35,7 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        if value is None or value.tzinfo is None:  # as UTC, whatever zone this host is in
+        if value is None or value.tzinfo is None:  # as UTC, whatever this host's time zone
             return value
         return value.astimezone(UTC).replace(tzinfo=None)
 
@@ -64,17 +64,17 @@ class Texts(sa.JSON):
     """A list of texts; any other JSON is a mapping by names."""
 
 
-#: A text that is compared to the letter, also where the server's default ignores case.
+#: A text that is compared exactly, even if the server's default ignores case.
 Exact: Final = sa.String(255).with_variant(sa.String(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 
-#: A text of ASCII that is compared and sorted by its bytes. MariaDB sorts by the first 1,024 bytes alone.
+#: An ASCII text that is compared and sorted by its bytes. MariaDB sorts by the first 1,024 bytes only.
 Ordered: Final = (
     sa.String(767)
     .with_variant(sa.String(767, collation="C"), "postgresql")
     .with_variant(sa.String(767, collation="ascii_bin"), "mysql", "mariadb")
 )
 
-#: SQLite only numbers rows by itself in a column declared INTEGER.
+#: SQLite assigns row numbers only in a column declared INTEGER.
 RowId: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the power and what came of it, enforcement included."""
+"""Requests for the power and their results, including enforcement."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ import sqlalchemy as sa
 
 from podium.db.models.kinds import Exact, RowId, UTCDateTime, WorkerName, metadata
 
-#: What a person, or enforcement, asked of the power of some nodes at once, or of their credentials.
+#: A request by a person, or by enforcement, to change the power of some nodes, or their credentials.
 #:
 #: ``change`` is the number of the newest change of it or of the states of its requests. ``canaries`` and
-#: ``undoes`` are of operations that change credentials: how many nodes are tried before the others, and which
-#: operation it undoes. ``what`` says in words what ``action`` leaves open: the kind of a change of
+#: ``undoes`` apply to operations that change credentials: how many nodes are tried before the others, and
+#: which operation is undone. ``what`` describes in words what ``action`` leaves open: the kind of a change of
 #: credentials, or ``arguments``, which are those of a change of something else than the power.
 operations: Final = sa.Table(
     "operations",
@@ -33,11 +33,11 @@ operations: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: An operation's share in one node, from being asked for to its end.
+#: The part of an operation that concerns one node, from the request to its end.
 #:
-#: ``state`` is held, waiting, begun, done, failed, cancelled or replaced: one that is held waits when others
-#: of its operation are done. ``holder`` is the worker that began it; ``sent_at`` is when its first command
-#: was sent; ``power_state`` is what was read last, and ``result`` what else the hardware said, in words.
+#: ``state`` is held, waiting, begun, done, failed, cancelled or replaced: a held request waits when others of
+#: its operation are done. ``holder`` is the worker that began it; ``sent_at`` is when its first command was
+#: sent; ``power_state`` is the last state read, and ``result`` what else the hardware reported, in words.
 power_requests: Final = sa.Table(
     "power_requests",
     metadata,
@@ -65,7 +65,7 @@ power_requests: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
-#: A machine of a power domain that was begun of late, see podium.db.power_limits.
+#: A machine of a power domain that was begun lately, see podium.db.power_limits.
 power_starts: Final = sa.Table(
     "power_starts",
     metadata,
@@ -77,7 +77,7 @@ power_starts: Final = sa.Table(
 
 #: One event of a node's power: who changed what, when and why, and which worker recorded it.
 #:
-#: ``change`` is the number of the change that it is; None for what older versions recorded.
+#: ``change`` is the number of the change; None for events recorded by older versions.
 power_events: Final = sa.Table(
     "power_events",
     metadata,
@@ -99,8 +99,8 @@ power_events: Final = sa.Table(
 
 #: Whether enforcement is frozen in the whole fleet; the only row has the id 1.
 #:
-#: ``thaws`` counts how often people ended a freeze, and ``asked`` the questions for what members count, see
-#: podium.db.enforcement.
+#: ``thaws`` counts how often people ended a freeze, and ``asked`` how often members were asked for their
+#: counts, see podium.db.enforcement.
 enforcement: Final = sa.Table(
     "enforcement",
     metadata,
@@ -111,7 +111,7 @@ enforcement: Final = sa.Table(
     sa.Column("asked", sa.BigInteger, nullable=False),
 )
 
-#: What a member counts of its nodes, by group, see podium.db.enforcement.
+#: The counts of a member about its nodes, by group, see podium.db.enforcement.
 enforcement_counts: Final = sa.Table(
     "enforcement_counts",
     metadata,

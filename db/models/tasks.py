@@ -1,4 +1,4 @@
-"""Periodic tasks, and what people ask of them."""
+"""Periodic tasks, and people's commands to them."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from podium.db.models.kinds import RowId, UTCDateTime, metadata
 
-#: One periodic task of one worker of a conductor: how its runs went.
+#: One periodic task of one worker of a conductor, and the results of its runs.
 periodic_tasks: Final = sa.Table(
     "periodic_tasks",
     metadata,
@@ -32,7 +32,7 @@ disabled_tasks: Final = sa.Table(
     sa.Column("conductor", sa.String(255), primary_key=True),
 )
 
-#: What a person asked of a periodic task of a running daemon, once for each of its workers.
+#: A person's command to a periodic task of a running daemon, one row for each of its workers.
 task_commands: Final = sa.Table(
     "task_commands",
     metadata,

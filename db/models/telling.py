@@ -1,4 +1,4 @@
-"""Sinks, and how far they were notified."""
+"""Sinks, and the state of their notification."""
 
 from typing import Final
 
@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from podium.db.models.kinds import UTCDateTime, metadata
 
-#: Up to which event a sink has been notified, by which member, and since when that fails.
+#: Up to which event a sink has been notified, by which member, and since when delivery fails.
 #:
-#: ``owner`` alone delivers, until it has ended. ``refused_for`` are the seconds for which the sink has been
+#: Only ``owner`` delivers, until it has ended. ``refused_for`` is for how many seconds the sink has been
 #: refusing the event ``refused_id``.
 notification_cursors: Final = sa.Table(
     "notification_cursors",

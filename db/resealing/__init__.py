@@ -1,1 +1,1 @@
-"""Encrypts secrets anew that are in the database: with another key, or for the first time."""
+"""Re-encrypts secrets in the database: with another key, or for the first time."""

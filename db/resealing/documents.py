@@ -1,4 +1,4 @@
-"""Finds the secrets of a document of JSON, encrypted or not, and puts something else in their place."""
+"""Finds the secrets of a JSON document, encrypted or not, and replaces them."""
 
 import json
 from collections.abc import Callable, Collection
@@ -9,7 +9,7 @@ from podium.db.keyring import MARK, Keyring, key_of
 
 
 class Secrets:
-    """What to look for in documents.
+    """What counts as a secret in documents.
 
     :param names: names that drivers declared as secret
     """
@@ -18,7 +18,7 @@ class Secrets:
         self._names = names
 
     def replaced(self, document: Any, sealed: Callable[[str, str], Any], plain: Callable[[Any], Any]) -> Any:
-        """Return a copy of a document with something else in the place of each secret.
+        """Return a copy of a document in which each secret is replaced.
 
         :param sealed: called with an encrypted text and the name of its key
         :param plain: called with a value that is not encrypted and should be
@@ -38,27 +38,27 @@ class Secrets:
             return sealed(document, key)
 
         def inside(password: str) -> str:
-            if password == masking.MASK:  # it is lost
+            if password == masking.MASK:  # the secret is lost
                 return password
             key = key_of(password)
             return str(plain(password) if key is None else sealed(password, key))
 
         if MARK in masking.in_addresses(document, lambda word: "" if key_of(word) else word):
-            return plain(document)  # one that only looks as if it were encrypted
+            return plain(document)  # only looks as if it were encrypted
         return masking.in_addresses(document, inside)
 
     def _hides(self, name: str) -> bool:
         return name in self._names or masking.is_secret(name)
 
     def may_be_in(self, text: str) -> bool:
-        """Return whether a JSON text may have a secret. In doubt it may."""
+        """Return whether a JSON text may contain a secret; True in case of doubt."""
         return MARK in text or masking.may_hide(text, frozenset(self._names))
 
 
 def sealed_anew(text: str, secrets: Secrets, keyring: Keyring, name: str) -> str:
-    """Return a JSON text in which every secret is encrypted with one key; the same text if it is so already.
+    """Return a JSON text with every secret encrypted with one key; the same text if that is already so.
 
-    What is encrypted with another key is a secret, whether or not its name shows that here.
+    A value that is encrypted with another key is a secret, even if its name is not known as secret here.
 
     :param name: of the key
     :raises podium.errors.SecretUnreadable: something cannot be decrypted, with whichever key

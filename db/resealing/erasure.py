@@ -1,4 +1,4 @@
-"""Overwrites what changed and deleted rows have left in the files of a database."""
+"""Overwrites remains of changed and deleted rows in the files of a database."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from podium.db.translation import translated
 
 #: A table of a million rows takes its time.
 _LIMITS: Final = Limits(connect=5, statement=3600, silence=3700, lost=30)
-#: Seconds. Whoever comes after a statement that waits for a lock waits behind it, so it gives up soon.
+#: Seconds. Statements queue behind one that waits for a lock, so it gives up soon.
 _PATIENCE: Final = 3
 _REBUILT: Final = {
     "postgresql": "VACUUM FULL {}",
@@ -26,10 +26,10 @@ _REBUILT: Final = {
 
 
 def erase(database: Database, tables: Sequence[sa.Table], patience: int = _PATIENCE) -> list[str]:
-    """Leave nothing in the files of these tables but what their rows hold; in SQLite's, of all tables.
+    """Leave nothing in the files of these tables but their rows; for SQLite, in the file of all tables.
 
-    :param patience: seconds for which others are waited for that are in the way
-    :returns: what could not be done because others were in the way, a line each
+    :param patience: seconds to wait for other transactions
+    :returns: what could not be done because of other transactions, a line each
     :raises podium.errors.DatabaseUnavailable: the database cannot be used
     """
     if database.sqlite_file is not None:
@@ -43,7 +43,7 @@ def erase(database: Database, tables: Sequence[sa.Table], patience: int = _PATIE
 
 
 def _rewrite(database: Database, file: Path, patience: int) -> list[str]:
-    """Write the file anew, and empty its log, which has what the pages were before."""
+    """Rewrite the file, and empty its log, which has the earlier contents of pages."""
     with translated(database.url), closing(_connected(file, patience)) as connection:
         try:
             connection.execute("VACUUM")
@@ -62,7 +62,7 @@ def _connected(file: Path, patience: int) -> sqlite3.Connection:
 
 
 def _rebuild(database: Database, table: str) -> bool:
-    """Write a table into a new file; False when others were using it."""
+    """Rewrite a table into a new file; False if others were using it."""
     statement = _REBUILT[database.url.get_backend_name()].format(table)
     engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     try:

@@ -1,7 +1,7 @@
-"""Takes out of the database what was encrypted with a key that is lost, so that it can be used again.
+"""Removes data that was encrypted with a lost key, so that the database can be used again.
 
-In the place of a password is what people see of one, ``******``. Every driver refuses it with the words that
-the password must be set: no hardware is sent a wrong one, or none, which may lock an account.
+A password is replaced with the mask that people see, ``******``. Every driver refuses the mask and reports
+that the password must be set: so no hardware is sent a wrong or missing password, which may lock an account.
 """
 
 import functools
@@ -20,7 +20,7 @@ from podium.db.models import nodes
 from podium.db.resealing.documents import Secrets
 from podium.db.resealing.places import PLACES, ROUNDS, Change, Place, Report, Rows, Texts, look_through
 
-#: The column whose entries drivers save for themselves, and can do without.
+#: The column whose entries drivers save for themselves and can do without.
 _OF_DRIVERS: Final = nodes.c.driver_internal_info.name
 _ANY: Final = Secrets(())
 
@@ -32,11 +32,11 @@ def needs(connection: sa.Connection, key: str) -> bool:
 
 
 def forget(database: Database, key: str, report: Report) -> list[str]:
-    """Take out what only a lost key could decrypt. It can be broken off and run again at any point.
+    """Remove what only a lost key could decrypt. Can be interrupted and run again at any point.
 
     :param key: its name
-    :returns: the names of all nodes of which something was taken out, now or before
-    :raises podium.errors.DatabaseBusy: others go on to write with the key
+    :returns: the names of all nodes that lost something, now or before
+    :raises podium.errors.DatabaseBusy: others continue to write with the key
     """
 
     def work(place: Place, rows: Rows) -> int:
@@ -52,7 +52,7 @@ def forget(database: Database, key: str, report: Report) -> list[str]:
 
 
 def _write(connection: sa.Connection, place: Place, changes: Sequence[Change]) -> None:
-    """Write texts; of nodes as a change that conductors and people notice."""
+    """Write texts; for nodes as a change that conductors and people notice."""
     version, now = next_change(connection), clock.now(connection)
     place.write(connection, changes)
     numbers = [number for number, *_ in changes]
@@ -62,7 +62,7 @@ def _write(connection: sa.Connection, place: Place, changes: Sequence[Change]) -
 
 
 def _without(before: Texts, key: str) -> dict[str, str]:
-    """The texts of a row that are to be others."""
+    """The texts of a row that change."""
     part = f"{MARK}{key}!"
     after = {}
     for column, text in before.items():
@@ -85,8 +85,8 @@ def _end(connection: sa.Connection, key: str) -> list[str]:
 
 
 def lacking(connection: sa.Connection) -> list[str]:
-    """The names of all nodes of which something was taken out and not given again."""
+    """The names of all nodes from which something was removed and not given again."""
     (place,) = (one for one in PLACES if one.table is nodes)
-    # Nobody can have given it: it is refused wherever values are given.
+    # Nobody can have given the mask as a value: it is refused everywhere.
     lost = place.having(masking.MASK, connection.dialect)
     return list(connection.scalars(sa.select(nodes.c.name).where(lost).order_by(nodes.c.name_key)))

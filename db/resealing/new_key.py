@@ -1,4 +1,4 @@
-"""Writes a new key into a key file that is there."""
+"""Writes a new key into an existing key file."""
 
 import fcntl
 import os
@@ -13,12 +13,12 @@ from podium.db.keyring import Keyring, new_key
 
 
 def add_key(path: Path) -> str:
-    """Make a new key the first of a key file; what else is in it stays, as do its mode and its owner.
+    """Put a new key at the beginning of a key file; its other contents, its mode and its owner stay the same.
 
     :returns: the name of the key
-    :raises podium.errors.ConfigError: the file cannot be used, or not be written
+    :raises podium.errors.ConfigError: the file cannot be used or written
     """
-    link, path = path, path.resolve()  # what a link leads to is replaced, and not the link
+    link, path = path, path.resolve()  # replaces the target of a link, not the link
     if not path.exists():
         raise errors.ConfigError(
             f"{link} is a link to {path}, which is not there: put the key file back there, or, if nothing is"
@@ -58,7 +58,7 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write another file in the place of one. It is there as a whole, or the one before is."""
+    """Replace a file. Either the new file is complete or the old one is still there."""
     found = path.stat()
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

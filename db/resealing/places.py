@@ -1,4 +1,4 @@
-"""Where secrets stand in the database: columns of JSON, read and written here as the text that they are."""
+"""The places of secrets in the database: JSON columns, read and written here as text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from podium.db.sealed import Sealed
 
 #: Rows that are in memory at a time, and written in one transaction.
 AT_ONCE: Final = 500
-#: How often all rows are looked through at the most: others may write what is looked for meanwhile.
+#: How often all rows are read at most: others may meanwhile write what is looked for.
 ROUNDS: Final = 10
 
-#: The texts of a row by column, and its number; None for a column without a value.
+#: The texts of a row by column; None for a column without a value.
 Texts = Mapping[str, str | None]
-#: The number of a row, its texts, and those of them that change as they shall be.
+#: The number of a row, its texts, and the new texts of the columns that change.
 Change = tuple[int, Texts, Mapping[str, str]]
 Rows = Sequence[tuple[int, Texts]]
-#: Called with how many rows were looked at, and of how many; they may be looked at more than once.
+#: Called with the number of rows read so far, and the total; rows may be read more than once.
 Report = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A table, and which of its columns may have secrets.
+    """A table and those of its columns that may have secrets.
 
-    :param number: the column that numbers the rows
+    :param number: the column with the numbers of rows
     """
 
     table: sa.Table
@@ -36,7 +36,7 @@ class Place:
     columns: Sequence[sa.Column[Any]]
 
     def read(self, database: Database) -> Iterator[Rows]:
-        """Yield the numbers and texts of all rows, some at a time, each time in a transaction of its own."""
+        """Yield the numbers and texts of all rows, in chunks, each read in a separate transaction."""
         names = [column.name for column in self.columns]
         texts = [_as_text(column, database.engine.dialect) for column in self.columns]
         query = sa.select(self.number, *texts).order_by(self.number).limit(AT_ONCE)
@@ -50,7 +50,7 @@ class Place:
             last = rows[-1][0]
 
     def write(self, connection: sa.Connection, changes: Sequence[Change]) -> None:
-        """Write texts where nobody has changed those that were read."""
+        """Write texts where nobody has changed the texts that were read."""
         alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for number, before, after in changes:
             values: dict[str, Any] = {"its_number": number}
@@ -71,18 +71,18 @@ class Place:
         )
 
     def has(self, connection: sa.Connection, part: str) -> bool:
-        """Whether a text is somewhere in these columns; one that JSON writes as it is."""
+        """Whether these columns contain a text that JSON writes unchanged."""
         there = self.having(part, connection.dialect)
         return connection.scalar(sa.select(self.number).where(there).limit(1)) is not None
 
     def having(self, part: str, dialect: sa.Dialect) -> sa.ColumnElement[bool]:
-        """The condition that a row has a text in one of these columns."""
+        """The condition that one of these columns of a row contains a text."""
         texts = (_as_text(column, dialect) for column in self.columns)
         return sa.or_(*(text.contains(part, autoescape=True) for text in texts))
 
 
-# PostgreSQL's driver would parse JSON, and the server does not compare it. With MariaDB A and a would be the
-# same in what is cast.
+# PostgreSQL's driver would parse JSON, and the server does not compare it. MariaDB would compare cast values
+# ignoring case.
 def _as_text(column: sa.Column[Any], dialect: sa.Dialect) -> sa.ColumnElement[Any]:
     if dialect.name == "postgresql":
         return sa.cast(column, sa.Text)
@@ -106,7 +106,7 @@ PLACES: Final = tuple(_places())
 
 
 def look_through(database: Database, report: Report, work: Callable[[Place, Rows], int]) -> int:
-    """Have something done with all rows, some at a time; the sum of what it returns."""
+    """Call ``work`` for all rows, in chunks; return the sum of its results."""
     count = sa.select(
         *(sa.select(sa.func.count()).select_from(one.table).scalar_subquery() for one in PLACES)
     )

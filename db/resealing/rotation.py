@@ -1,7 +1,7 @@
-"""Has everything that is secret encrypted with one key, beside whatever is at work.
+"""Encrypts all secrets with one key, while other programs are running.
 
-A row is written only where nobody has changed it since it was read, and its version stays: what it means is
-the same as before, and no conductor has to load it anew. It can be broken off and run again at any point.
+A row is written only if nobody has changed it since it was read, and its version stays: its meaning is
+unchanged, and no conductor has to load it again. Can be interrupted and run again at any point.
 """
 
 import functools
@@ -19,17 +19,17 @@ from podium.db.keyring import MARK, Keyring
 from podium.db.resealing.documents import Secrets, sealed_anew
 from podium.db.resealing.places import PLACES, ROUNDS, Place, Report, Rows, Texts, look_through
 
-#: Longer than a program trusts what it has seen of the keys in use, see podium.db.sealed, and its transaction
-#: takes.
+#: Longer than a program trusts what it knows about the keys in use, see podium.db.sealed, and than its
+#: transaction takes.
 SETTLED: Final = 5.0
 
 
 class Rotation:
-    """One run of it.
+    """One rotation.
 
     :param keyring: has the key, and all others that are in use
     :param name: of the key, which is in use and held by every member
-    :param settled: seconds after which nobody encrypts with a key any more that was the first before
+    :param settled: seconds after which nobody encrypts with the previous first key any more
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class Rotation:
         self._settled = settled
         self._clock = clock
         self._sleep = sleep
-        #: What cannot be decrypted: the table, and the number of the row.
+        #: What cannot be decrypted: the table and the number of the row.
         self.unreadable: set[tuple[str, int]] = set()
 
     def run(self, report: Report) -> int:
-        """Encrypt what is encrypted with another key, or not at all, and forget keys that nothing needs.
+        """Encrypt values that are encrypted with another key or not at all, and delete keys no longer needed.
 
         :returns: how many rows were written
-        :raises podium.errors.DatabaseBusy: others go on to write with another key
+        :raises podium.errors.DatabaseBusy: others continue to write with another key
         """
         written, settled = 0, self._clock() + self._settled
         for _ in range(ROUNDS):
@@ -75,7 +75,7 @@ class Rotation:
         )
 
     def _write(self, place: Place, rows: Rows) -> int:
-        """Write those of some rows that are to be changed; how many they are."""
+        """Write those of the given rows that change; return how many."""
         changes = [
             (number, before, after) for number, before in rows if (after := self._anew(place, number, before))
         ]
@@ -84,7 +84,7 @@ class Rotation:
         return len(changes)
 
     def _anew(self, place: Place, number: int, before: Texts) -> dict[str, str]:
-        """The texts of a row that are to be others."""
+        """The texts of a row that change."""
         after = {}
         for column, text in before.items():
             try:
@@ -97,10 +97,10 @@ class Rotation:
         return after
 
     def _unused(self, connection: sa.Connection) -> list[str]:
-        """The other keys that were in use, and that nothing is encrypted with any more."""
+        """The other keys that were in use and with which nothing is encrypted any more."""
         others = [key for key in secret_keys.in_use(connection) if key != self._name]
         return [key for key in others if not any(place.has(connection, f"{MARK}{key}!") for place in PLACES)]
 
     def _forget_unused(self, connection: sa.Connection) -> None:
-        next_change(connection)  # nobody changes nodes, or begins to use a key, until it is done
+        next_change(connection)  # nobody changes nodes, or begins to use a key, until this is done
         secret_keys.end(connection, self._unused(connection))

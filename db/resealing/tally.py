@@ -1,4 +1,4 @@
-"""Counts what is encrypted with which key, and what is not encrypted. Needs no key, and shows no value."""
+"""Counts the values encrypted with each key and those not encrypted. Needs no key, and shows no value."""
 
 import json
 from collections import Counter
@@ -16,10 +16,10 @@ from podium.db.worker import Worker
 
 
 class Tally(NamedTuple):
-    """What is encrypted with a key, or with none.
+    """The values encrypted with a key, or with none.
 
-    :param key: its name; None for what is not encrypted
-    :param since: when it came into use; None if the database does not say
+    :param key: its name; None for values that are not encrypted
+    :param since: when it came into use; None if the database does not record it
     :param counts: how many values, by table; tables without any are left out
     """
 
@@ -29,7 +29,7 @@ class Tally(NamedTuple):
 
 
 def tally(database: Database, secrets: Secrets, report: Report) -> list[Tally]:
-    """Return the keys that are in use, the oldest first, and what is in plain text, if anything is."""
+    """Return the keys that are in use, the oldest first, and the unencrypted values, if there are any."""
     counts: dict[str | None, Counter[str]] = {}
 
     def count(place: Place, rows: Rows) -> int:
@@ -48,7 +48,7 @@ def tally(database: Database, secrets: Secrets, report: Report) -> list[Tally]:
 
 
 def _keys(text: str, secrets: Secrets) -> Iterator[str | None]:
-    """Yield the name of the key of each secret of a JSON text; None for one that is not encrypted."""
+    """Yield the name of the key of each secret of a JSON text; None for an unencrypted secret."""
     found: list[str | None] = []
     if secrets.may_be_in(text):
         secrets.replaced(json.loads(text), lambda _, key: found.append(key), lambda _: found.append(None))

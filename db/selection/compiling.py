@@ -1,7 +1,7 @@
-"""Makes SQL of a tree: the same nodes for the same data in SQLite, PostgreSQL and MariaDB.
+"""Turns a tree into SQL: the same nodes for the same data in SQLite, PostgreSQL and MariaDB.
 
-The logic has two values: a condition about a missing value is false, and what is not chosen is chosen by
-``not``. Texts are compared to the letter, wherever the server's default ignores case or spaces at the end.
+The logic has two values: a condition about a missing value is false, and ``not`` selects everything that was
+not selected. Texts are compared exactly, even if the server's default ignores case or trailing spaces.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,13 +36,14 @@ def compiled(
     """Return the condition of a tree.
 
     :param enforced_by_default: whether nodes without a policy of their own are enforced
-    :param knowing: by keys of driver_info the drivers for which it is no secret; other nodes are not compared
+    :param knowing: by key of driver_info, the drivers for which it is not secret; nodes with other drivers
+        are not compared
     """
     return _Compiler(connection, enforced_by_default, knowing).made(tree)
 
 
 class _Compiler:
-    """Knows what belongs to the conditions besides the nodes: the time, and who lives."""
+    """Holds what the conditions need besides the nodes: the time, and the living members."""
 
     def __init__(
         self, connection: sa.Connection, enforced_by_default: bool, knowing: Mapping[str, Sequence[str]]
@@ -58,7 +59,7 @@ class _Compiler:
 
     @cached_property
     def _last(self) -> datetime:
-        """The last time that can be right."""
+        """The latest plausible time."""
         return clock.later(self._now, clock.AHEAD)
 
     def made(self, tree: Tree) -> _Found:
@@ -148,7 +149,7 @@ class _Compiler:
     def _entry(self, condition: Condition, values: Sequence[Value]) -> _Found:
         entry = Entry(self._dialect, nodes.c[condition.field.name], condition.key)
         if condition.operator == "~":
-            # Or a password in an address could be guessed letter by letter.
+            # Otherwise a password in an address could be guessed letter by letter.
             is_open = sa.not_(entry.text.contains("://"))
             return sa.and_(is_open, self._compared(entry.text, "~", values))
         if condition.operator != "=":
@@ -158,7 +159,7 @@ class _Compiler:
         return sa.or_(is_text, entry.number.in_(amounts)) if amounts else is_text
 
     def _compared(self, column: sa.ColumnElement[Any], operator: str, values: Sequence[Value]) -> _Found:
-        """Compare a column with values, of which one has to fit."""
+        """Compare a column with values, one of which has to match."""
         if isinstance(values[0], str):
             column = sa.type_coerce(column, sa.String)
             if operator == "~":

@@ -1,4 +1,4 @@
-"""The fields of a node that conditions are about, and what each is compared with."""
+"""The fields of a node that conditions can use, and the values with which each is compared."""
 
 import re
 from collections.abc import Mapping
@@ -16,23 +16,23 @@ _NUMBER: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
 
 class Kind(Enum):
-    """What the values of a field are.
+    """The kind of values of a field.
 
     :ivar words: for people
     :ivar operators: with which they are compared
     """
 
     TEXT = "a text", _TEXT
-    #: One of few texts, which may have other names.
+    #: One of a few texts, which may have other names.
     WORD = "one of some words", ("=", "!=")
     NUMBER = "a number", ("=", "!=", *_ORDER)
     TRUTH = "yes or no", ("=", "!=")
     #: Seconds since something, by the database's clock.
     AGE = f"an age in seconds, or such as {durations.EXAMPLES}", _ORDER
     TIME = "a time such as 2026-11-30 or 2026-11-30T12:00Z", _ORDER
-    #: The seconds for which a node was not read that should be.
+    #: For how many seconds a node that should be read was not read.
     STALE = f"an age in seconds, or such as {durations.EXAMPLES}", (">",)
-    #: The values that people chose for an entry.
+    #: The values that people gave an entry.
     ENTRY = "a text, or a number", (*_TEXT, *_ORDER)
 
     def __init__(self, words: str, operators: tuple[str, ...]) -> None:
@@ -42,9 +42,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a condition can be about.
+    """A field that a condition can use.
 
-    :param words: the values that there are, by what may be written for them
+    :param words: the possible values, by the words that may be written for them
     """
 
     name: str
@@ -52,7 +52,7 @@ class Field:
     words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def fault(self, text: str) -> str:
-        """Return what to say of a text that is none of the words: the shortest for each value."""
+        """Return the error for a text that is none of the words, with the shortest word for each value."""
         shortest = {value: one for one, value in sorted(self.words.items(), key=lambda its: -len(its[0]))}
         is_begun = any(one.startswith(f"{text.lower()} ") for one in self.words)
         hint = "put values with spaces into quotation marks" if is_begun else "none is for what is missing"
@@ -68,7 +68,7 @@ _TARGETS: Final = {
 }
 _HEALTHS: Final = {one: one for one in states.HEALTHS}
 
-#: Fields that are true or not, so that their name alone is a condition.
+#: Boolean fields, whose name alone is a condition.
 _TRUTHS: Final = ("maintenance", "retired", "failing", "unhealthy", "unserved", "would_enforce")
 _TEXTS: Final = (
     *("uuid", "name", "driver", "power_policy", "enforcement", "power_requested_by", "last_error"),
@@ -95,20 +95,20 @@ _ALL: Final = (
 )
 #: The fields without entries, by name.
 FIELDS: Final[Mapping[str, Field]] = {one.name: one for one in sorted(_ALL, key=lambda one: one.name)}
-#: The field of which only entries that are no secrets can be compared.
+#: The field of which only entries that are not secret can be compared.
 DRIVER_INFO: Final = "driver_info"
 #: The fields with entries, ``extra.rack``.
 ENTRIES: Final[Mapping[str, Field]] = {
     name: Field(name, Kind.ENTRY) for name in ("extra", "properties", DRIVER_INFO)
 }
-#: The fields that are meant by words of tables and of the page.
+#: The fields that are meant by words in tables and on the page.
 MEANT: Final = {"power": "power_state", "error": "last_error", "under_way": "target_power_state"}
-#: Other names of fields, which are columns' or options'.
+#: Other names of fields, taken from columns or options.
 _ALIASES: Final = {"power_state_age": "age"}
 
 
 def listed() -> str:
-    """Return the fields and what each is compared with, in lines for people."""
+    """Return the fields and the values with which each is compared, in lines for people."""
     alike: dict[str, list[str]] = {}
     for name, one in [*FIELDS.items(), *((f"{name}.KEY", one) for name, one in ENTRIES.items())]:
         words = f"one of {', '.join(sorted(one.words))}" if one.words else one.kind.words
@@ -118,17 +118,17 @@ def listed() -> str:
 
 
 def find(name: str) -> Field | None:
-    """Return the field without entries of that name."""
+    """Return the field without entries that has this name."""
     return FIELDS.get(_ALIASES.get(name, name))
 
 
 def number(text: str) -> float | None:
-    """Return a number that a person wrote; None for what is none."""
+    """Return a number that a person wrote; None if the text is not a number."""
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def time(text: str) -> datetime | None:
-    """Return a moment, without an offset one of UTC; None for what is none."""
+    """Return the time that a text gives, in UTC if it has no offset; None if the text is not a time."""
     try:
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
@@ -137,5 +137,5 @@ def time(text: str) -> datetime | None:
 
 
 def truth(text: str) -> bool | None:
-    """Return a truth; None for what is none."""
+    """Return the truth value of a text; None if it has none."""
     return {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())

@@ -1,4 +1,4 @@
-"""Reads expressions: ``or`` binds less than ``and``, and that less than ``not``."""
+"""Parses expressions: ``or`` binds less tightly than ``and``, and ``and`` less than ``not``."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,25 +11,25 @@ from podium.db.selection.tree import All, Condition, Not, Some, Tree, Value, con
 from podium.db.selection.words import Word, fault, words
 from podium.wording import nearest
 
-#: Characters of all expressions of a request, and the conditions in them.
+#: The most characters in all expressions of a request, and the most conditions.
 LONGEST: Final = 2000
 MOST_CONDITIONS: Final = 20
-#: Of these, those that look into the entries of every node for more than a value: of 100,000 nodes each takes
-#: up to a second.
+#: The most conditions that search the entries of every node for more than equality: for 100,000 nodes each
+#: takes up to a second.
 MOST_SEARCHES: Final = 5
 _DEEPEST: Final = 20
 _LONGEST_KEY: Final = 255
 _JOINING: Final = ("and", "or", "not")
-#: Operators that are the opposite of another, or another way to write it.
+#: Operators that are the opposite of another.
 _OPPOSITES: Final = {"!=": "=", "!~": "~"}
-#: What is given instead of a condition by people who want to know the fields.
+#: Given instead of a condition to list the fields.
 _HELP: Final = "help"
-#: What stands for a missing value, where it is not in quotation marks.
+#: Stands for a missing value, unless it is in quotation marks.
 _NONE: Final = "none"
 
 
 def parse(texts: str | Sequence[str]) -> Tree:
-    """Return what expressions mean, all of which are to hold.
+    """Return the meaning of expressions, all of which must hold.
 
     :raises podium.errors.NotUnderstood: with the place of the first fault
     """
@@ -56,7 +56,7 @@ def parse(texts: str | Sequence[str]) -> Tree:
 
 
 class _Reader:
-    """Reads one expression from its beginning to its end."""
+    """Reads one expression from beginning to end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -157,7 +157,7 @@ class _Reader:
         return Not(found) if plain != operator else found
 
     def _field(self, word: Word) -> tuple[Field, str]:
-        """Return a field, and the key of an entry."""
+        """Return a field and the key of an entry."""
         if (found := fields.find(word.text)) is not None:
             return found, ""
         name, dot, key = word.text.partition(".")
@@ -219,7 +219,7 @@ def _word(field: Field, text: str) -> str | None:
     return field.words.get(text.lower())
 
 
-#: What makes values of texts, by kind and operator; for other kinds they stay texts.
+#: Functions that convert texts into values, by kind and operator; values of other kinds stay texts.
 _CONVERTED: Final[dict[tuple[Kind, str], Callable[[str], Value]]] = {
     (Kind.NUMBER, ""): fields.number,
     (Kind.TRUTH, ""): fields.truth,

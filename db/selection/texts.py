@@ -1,4 +1,4 @@
-"""Compares texts to the letter, and with patterns, alike in every database."""
+"""Compares texts exactly, and with patterns, the same in every database."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 _MARIADB: Final = ("mysql", "mariadb")
-#: Stands before what LIKE would take for a wildcard.
+#: Escapes wildcards of LIKE.
 _ESCAPE: Final = "/"
 
 
@@ -18,16 +18,18 @@ def equals(dialect: str, column: sa.ColumnElement[Any], given: Sequence[str]) ->
     """
     if dialect not in _MARIADB:
         return column.in_(given)
-    # What is not a column of Podium's, such as an entry, is compared without spaces at the end. The first
-    # comparison can use an index.
+    # An expression that is not a column of Podium's, such as an entry, is compared ignoring trailing spaces.
+    # The first comparison can use an index.
     exact = sa.cast(column, sa.LargeBinary).in_([text.encode() for text in given])
     return sa.and_(column.in_(given), exact)
 
 
 def matches(dialect: str, column: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
-    """Return whether a column has a text that fits a pattern, in which ``*`` stands for any text and ``?``
-    for one character."""
-    if dialect == "sqlite":  # whose LIKE ignores the case
+    """Return whether a text in a column matches a pattern.
+
+    In the pattern, ``*`` stands for any text and ``?`` for one character.
+    """
+    if dialect == "sqlite":  # its LIKE ignores case
         return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))
     escaped = re.sub(f"[%_{_ESCAPE}]", lambda found: f"{_ESCAPE}{found[0]}", pattern)
     like = escaped.replace("*", "%").replace("?", "_")

@@ -1,4 +1,4 @@
-"""What an expression means: conditions, and how they belong together."""
+"""The meaning of an expression: conditions, and how they are combined."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import TypeAlias
 
 from podium.db.selection.fields import Field
 
-#: What a field is compared with; None where it is to be missing.
+#: The value with which a field is compared; None if it must be missing.
 Value: TypeAlias = str | float | bool | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition. Missing values are only equal to None; nothing else is true of them.
+    """One condition. A missing value is equal to None only; every other comparison with it is false.
 
-    :param key: of an entry, where the field has entries
-    :param operator: one of ``=``, ``~``, ``<``, ``<=``, ``>`` and ``>=``; the others are made of them and
-        :class:`Not`
-    :param values: of which one has to fit
+    :param key: of an entry, if the field has entries
+    :param operator: one of ``=``, ``~``, ``<``, ``<=``, ``>`` and ``>=``; other operators are built from
+        these and :class:`Not`
+    :param values: one of which has to match
     """
 
     field: Field
@@ -34,21 +34,21 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What the other does not choose."""
+    """Selects what the other does not."""
 
     inner: "Tree"
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """What all of the parts choose."""
+    """Selects what all of the parts select."""
 
     parts: "tuple[Tree, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """What at least one of the parts chooses."""
+    """Selects what at least one of the parts selects."""
 
     parts: "tuple[Tree, ...]"
 

@@ -1,4 +1,4 @@
-"""The words of an expression, and faults with their place in it."""
+"""The words of an expression, and faults with their place in the expression."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _WORD: Final = re.compile(
     r"|(?P<plain>[^\s()=<>!~,\"']+)"
 )
 _SPACES: Final = re.compile(r"\s*")
-#: Characters of an expression that are shown with a fault: before its place, and in all.
+#: How many characters of an expression are shown with a fault: before its place, and in total.
 _BEFORE: Final = 40
 _SHOWN: Final = 100
 
@@ -21,7 +21,7 @@ class Word(NamedTuple):
     """A part of an expression.
 
     :param kind: sign, quoted, plain or, after the last one, end
-    :param start: where it is in the expression
+    :param start: its position in the expression
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Word(NamedTuple):
 def words(text: str) -> Iterator[Word]:
     """Yield the words of an expression.
 
-    :raises podium.errors.NotUnderstood: at what is no word
+    :raises podium.errors.NotUnderstood: at a text that is not a word
     """
     place = 0
     while True:

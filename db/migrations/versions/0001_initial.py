@@ -14,7 +14,7 @@ _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def _table_args() -> dict[str, Any]:
-    """Text that compares by its bytes, trailing spaces included, on MySQL and MariaDB too."""
+    """Options of tables that compare text by its bytes, trailing spaces included, on MySQL and MariaDB."""
     mariadb = getattr(op.get_bind().dialect, "is_mariadb", False)
     return {
         "mysql_charset": "utf8mb4",
@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("updated_at", _TIME, nullable=False),
         sqlite_autoincrement=True,
-        # Every sweep writes every row: with room left in its page, none of the indexes has to follow.
+        # Every sweep writes every row: with room left in the page, no index needs an update.
         postgresql_with={"fillfactor": 50},
         **table_args,
     )

@@ -1,4 +1,4 @@
-"""One counter of the changes of nodes, and conductors of several workers."""
+"""A counter of the changes of nodes, and conductors with several workers."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def _count_changes() -> None:
     versions = sa.table("nodes", sa.column("version"))
     highest = sa.select(sa.literal(1), sa.func.coalesce(sa.func.max(versions.c.version), 0), sa.literal(0))
     op.execute(sa.insert(counter).from_select(["id", "changes", "deletions"], highest))
-    # SQLite keeps integers of any size in any column, and would have to copy the table.
+    # SQLite stores integers of any size in any column, and would have to copy the table.
     if op.get_bind().dialect.name != "sqlite":
         op.alter_column(
             "nodes", "version", existing_type=sa.Integer, existing_nullable=False, type_=sa.BigInteger
@@ -46,7 +46,7 @@ def _count_changes() -> None:
 
 
 def _room_for_updates() -> None:
-    # Before it has statistics PostgreSQL takes this index for that of the nodes that nobody has reserved.
+    # Without statistics PostgreSQL would use this index to find the nodes that nobody has reserved.
     op.drop_index("ix_nodes_reservation", "nodes")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE nodes SET (fillfactor = 70)")

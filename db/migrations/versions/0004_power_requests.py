@@ -1,4 +1,4 @@
-"""Power requests that outlive the daemon, in operations; policies, freezing and cursors of notifications."""
+"""Power requests that outlive the daemon, in operations; policies, freezing, and notification cursors."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def _add_columns() -> None:
-    # SQLite takes them as they are: only a column that may not be empty would have to copy its table.
+    # Columns that SQLite can add: only a column that may not be empty would make it copy the table.
     columns: dict[str, list[sa.Column[Any]]] = {
         "nodes": [
             sa.Column("wanted_power_state", sa.String(20)),
@@ -110,7 +110,7 @@ def _requests() -> sa.Table:
 
 
 def _take_over(operations: sa.Table, requests: sa.Table) -> None:
-    """What was asked for and not ended stays asked for: each node's as an operation of its own."""
+    """Keep pending requests: each node's request becomes an operation of its own."""
     names = ("id", "uuid", "name", "target_power_state", "power_requested_by", "power_request_id")
     times = (sa.column("power_requested_at", _TIME), sa.column("updated_at", _TIME))
     nodes = sa.table("nodes", *(sa.column(name) for name in (*names, "reservation")), *times)
@@ -130,6 +130,6 @@ def _take_over(operations: sa.Table, requests: sa.Table) -> None:
         (request,) = done.inserted_primary_key or (0,)
         mine = sa.update(nodes).where(nodes.c.id == node.id)
         connection.execute(mine.values(power_request_id=request))
-    # No conductor runs during an upgrade: what one had begun is begun again.
+    # No conductor runs during an upgrade: requests that one had begun are begun again.
     reserved = sa.update(nodes).where(nodes.c.reservation.is_not(None))
     connection.execute(reserved.values(reservation=None))

@@ -1,4 +1,4 @@
-"""One name for a worker, ``host/index``, in columns of its own.
+"""A single name for a worker, ``host/index``, in separate columns.
 
 Before, worker 0 was called ``host``, and the column conductor held a host's name in one table and a worker's
 in another.
@@ -12,7 +12,7 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-#: The columns that hold names of workers, and what they are called from now on.
+#: The columns that hold names of workers, and their new names.
 _COLUMNS = (
     ("nodes", "reservation", "reservation"),
     ("power_requests", "holder", "holder"),
@@ -27,17 +27,18 @@ def upgrade() -> None:
     for table, old, new in _COLUMNS:
         _complete(table, old, hosts)
         if new != old:
-            # As text: alembic would copy the whole table on SQLite.
+            # As SQL text: alembic would copy the whole table on SQLite.
             op.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
 
 
 def _complete(table: str, name: str, hosts: set[str]) -> None:
-    """Add the index where it is missing."""
+    """Append the worker's index to names that lack it."""
     connection, column = op.get_bind(), sa.column(name, sa.String)
     rows = sa.table(table, column)
     found = sa.select(column).select_from(rows).where(column.is_not(None)).distinct()
     texts = connection.scalars(found).all()
-    # The longest first: where one host is called as the worker of another will be, it has moved on by then.
+    # The longest first: if a host has the future name of another host's worker, it is renamed before that
+    # worker.
     for text in sorted(texts, key=len, reverse=True):
         if text in hosts or not re.fullmatch(r".+/\d+", text):
             connection.execute(sa.update(rows).where(column == text).values({name: f"{text}/0"}))

@@ -1,9 +1,9 @@
-"""Members with leases, and slots that say which member owns a node: see podium.db.members, podium.db.slots.
+"""Members with leases, and slots that decide who owns a node: see podium.db.members, podium.db.slots.
 
-When nodes were last read moves into a table of its own, which sweeps can write without rewriting the nodes.
+The times of the last reads move into a separate table, which sweeps can write without rewriting the nodes.
 
-The slots of nodes are those of their UUIDs: drivers, which say what is spoken to, cannot be asked here.
-``podium db upgrade`` does that afterwards.
+Nodes get the slots of their UUIDs: drivers, which determine endpoints, cannot be asked here. ``podium db
+upgrade`` does that afterwards.
 """
 
 import hashlib
@@ -116,16 +116,16 @@ def upgrade() -> Iterator[None]:
     )
     create_index("ix_power_starts_domain", "power_starts", ["domain"])
     _make_disabled_tasks()
-    # Last, because nothing works without what is dropped before the revision is written down.
+    # Last, because no program works without the dropped columns before the revision is written.
     drop_column("nodes", "power_checked_at")
     drop_column("periodic_tasks", "switched_off")
-    frozen = ("frozen_at", "frozen_reason", "thaw_requested_at")  # in this order, for a second try
+    frozen = ("frozen_at", "frozen_reason", "thaw_requested_at")  # in this order, for a second attempt
     for name in (*frozen, "online", "heartbeat_at", "process", "drivers", "conductor_group"):
-        drop_column("conductors", name)  # of a run, and so of its members
+        drop_column("conductors", name)  # data of a run, which is now kept for members
 
 
 def _make_disabled_tasks() -> None:
-    """What people disabled is kept by task, and no longer with the reports of each worker."""
+    """Keep the disabled tasks in their own table, no longer with the reports of each worker."""
     create_table(
         "disabled_tasks",
         sa.Column("task", sa.String(255), primary_key=True),
@@ -140,7 +140,7 @@ def _make_disabled_tasks() -> None:
 
 
 def _make_enforcement() -> None:
-    """The freeze of one conductor, where there is one, becomes that of all."""
+    """Turn the freeze of one conductor, if there is one, into a freeze of all."""
     create_table(
         "enforcement",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
@@ -167,7 +167,7 @@ def _make_enforcement() -> None:
 
 
 def _make_cursors() -> None:
-    """One cursor for each sink takes the place of one for each worker and sink."""
+    """Replace the cursors of each worker and sink with one cursor for each sink."""
     create_table(
         "notification_sinks",
         sa.Column("hostname", sa.String(255), primary_key=True),
@@ -192,7 +192,7 @@ def _make_cursors() -> None:
             sa.Column("refused_for", sa.Double, nullable=False, server_default=sa.text("0")),
         )
         _fill_cursors()
-        op.drop_table("notification_cursors")  # which commits on MariaDB
+        op.drop_table("notification_cursors")  # this commits on MariaDB
     if not has_table("notification_cursors"):
         op.rename_table(_NEW_CURSORS, "notification_cursors")
         if op.get_bind().dialect.name == "postgresql":
@@ -210,9 +210,9 @@ def _fill_cursors() -> None:
 
 
 def _old_cursors() -> tuple[dict[str, int], set[tuple[str, str]]]:
-    """By sink the number of the last event before all that wait, and which hosts have which sinks.
+    """By sink, the number of the last event before all waiting events, and which hosts have which sinks.
 
-    The position of a worker that no longer exists may be very old. It counts only where events wait.
+    The position of a worker that no longer exists may be very old. It counts only if events are waiting.
     """
     events = sa.table("power_events", sa.column("id"), sa.column("writer"))
     old = sa.table("notification_cursors", sa.column("holder"), sa.column("sink"), sa.column("event_id"))
@@ -248,7 +248,7 @@ def _create_readings() -> None:
         sa.Column("checked_at", TIME),
     )
     if op.get_bind().dialect.name == "postgresql":
-        # A sweep writes every row of a page anew, and finds room for that in the page.
+        # A sweep rewrites every row of a page, and finds room for that in the page.
         op.execute("ALTER TABLE power_readings SET (fillfactor = 45)")
 
 

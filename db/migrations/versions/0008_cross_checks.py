@@ -1,4 +1,4 @@
-"""Reads of nodes by another conductor than their owner, see podium.db.cross_checks."""
+"""Reads of nodes by a conductor other than their owner, see podium.db.cross_checks."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What programs note about nodes, ports and chassis, the provision state of nodes, and tokens of the API."""
+"""Programs' records of nodes, ports and chassis, the provision state of nodes, and tokens of the API."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Which fleet it is, kept answers to calls, the numbers of changes, and reads of the hardware."""
+"""The identity of the fleet, kept answers to calls, the numbers of changes, and reads of the hardware."""
 
 import uuid
 
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def _changes() -> None:
-    """Number what clients follow, and keep what was deleted."""
+    """Number the changes that clients follow, and keep deletions."""
     number = sa.BigInteger
     for name in ("learned", "before"):
         add_column("change_counter", sa.Column(name, number, nullable=False, server_default="0"))

@@ -1,4 +1,4 @@
-"""Which keys encrypt the secrets, changes of credentials, the natural order of names, and sessions."""
+"""The keys that encrypt secrets, changes of credentials, the natural order of names, and sessions."""
 
 from collections.abc import Iterator
 

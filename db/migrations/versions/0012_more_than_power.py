@@ -1,4 +1,4 @@
-"""What is asked of hardware beside its power, what came of it, and how far its clock is and was off."""
+"""Hardware requests other than for the power, their results, and the past and present offsets of clocks."""
 
 import sqlalchemy as sa
 
