@@ -1,4 +1,4 @@
-"""The application: from the table of operations to Starlette, and from errors to answers, in one place."""
+"""The application: turns the table of operations into routes of Starlette, and errors into answers."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ def create(
 ) -> Starlette:
     """Return the application of one process.
 
-    :param seconds: for the answer to a request
+    :param seconds: the time limit for the answer to a request
     """
     by_path: dict[str, dict[str, Operation]] = defaultdict(dict)
     table = tuple(operations)
@@ -50,7 +50,7 @@ def create(
 
 
 class _Application(Starlette):
-    """Starlette without its layers for errors: what goes wrong is answered by the routes."""
+    """Starlette without its error middleware: the routes answer errors."""
 
     def build_middleware_stack(self) -> ASGIApp:
         return self._route
@@ -64,7 +64,7 @@ class _Application(Starlette):
 
 
 class _Route(Route):
-    """A path with its operations, with a slash at its end or without."""
+    """A path with its operations, with or without a trailing slash."""
 
     def __init__(
         self, path: str, operations: Mapping[str, Operation], access: Access, seconds: float
@@ -115,13 +115,13 @@ class _Endpoint:
                 LOG.error("%s %s failed: %s", request.method, operation.path, errors.one_line(error))
             raise fault from None
         versions.mark(response, minor)
-        if LASTS_KEY in request.scope:  # proxies know it of a request with Authorization, not of a cookie
+        if LASTS_KEY in request.scope:  # proxies assume this for Authorization, not for cookies
             response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 
 
 def _check_texts(scope: Scope) -> None:
-    """Make sure that a path and its parameters have no null character; a body is looked at when it is read.
+    """Make sure that a path and its parameters have no null character; bodies are checked when they are read.
 
     :raises podium.api.faults.Fault: 400
     """

@@ -1,4 +1,4 @@
-"""Calls of Podium's own API, made for requests of either API; no thread waits for what conductors do."""
+"""Makes calls of Podium's own API for requests of either API; no thread waits for conductors."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,16 +24,16 @@ from podium.db.kept_answers import Key
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Seconds that hardware has for what a client waits for, and that the client waits; Ironic's wait for 60.
+#: The time limits of the hardware and of the waiting client, in seconds; Ironic's clients wait for 60.
 _TIMEOUT: Final = 40.0
 _WAIT: Final = 50.0
 
 
 def backend(request: Request, database: Database, warnings: list[str], key: Key | None = None) -> Backend:
-    """Return what answers calls in the name of who sent a request.
+    """Return the backend that answers calls in the name of a request's caller.
 
-    :param warnings: gets those of the answers
-    :param key: of a call that may be sent again
+    :param warnings: collects the warnings of the answers
+    :param key: the key of a call that may be sent again
     """
     its = services(request)
     catalog = its.catalog.for_answer(warnings.append)
@@ -50,9 +50,9 @@ def backend(request: Request, database: Database, warnings: list[str], key: Key 
 
 
 async def read(request: Request, call: AskHardware[T], shown: Callable[[T, list[str]], R]) -> R:
-    """Return what is made of the answer to a call, once a conductor has read it.
+    """Wait until a conductor has answered a call, and return the result of ``shown``.
 
-    :param shown: called in a thread, with the answer and the warnings
+    :param shown: converts the answer and the warnings; called in a thread
     """
     warnings: list[str] = []
     owed: list[Owed[T]] = []
@@ -70,7 +70,7 @@ async def read(request: Request, call: AskHardware[T], shown: Callable[[T, list[
 
 
 async def ask(request: Request, call: AskPower) -> int:
-    """Ask for an action of one node, and return the number of the operation.
+    """Request an action of one node, and return the number of the operation.
 
     :raises podium.errors.NodeConflict: the node refuses it for now
     """
@@ -85,11 +85,11 @@ async def ask(request: Request, call: AskPower) -> int:
 
 
 async def carry_out(request: Request, call: AskPower) -> None:
-    """Ask for an action of one node, and return when it is done.
+    """Request an action of one node, and return when it is done.
 
     :raises podium.errors.NodeConflict: the node refuses it for now
     :raises podium.errors.DriverError: it failed, or somebody else ended it
-    :raises podium.api.faults.Fault: it was not done in the time for which clients wait
+    :raises podium.api.faults.Fault: it was not done within the time that clients wait
     """
     number = await ask(request, msgspec.structs.replace(call, timeout=_TIMEOUT))
 
@@ -107,7 +107,7 @@ async def carry_out(request: Request, call: AskPower) -> None:
 
 
 async def _give_up(request: Request, number: int, node: str) -> NoReturn:
-    """Cancel what nobody has begun, and say what becomes of it."""
+    """Cancel the operation if it has not begun, and raise a fault that reports its fate."""
 
     def cancel(database: Database) -> operations.Cancelled:
         return answer(backend(request, database, []), CancelOperation(number))

@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON within bounds."""
+"""Bodies of requests: JSON within limits."""
 
 import asyncio
 import json
@@ -12,11 +12,11 @@ from podium.api.faults import Fault
 from podium.api.services import services
 from podium.client import texts
 
-#: Levels of a JSON text.
+#: The most levels of a JSON text.
 _DEEPEST: Final = 20
-#: Lists and objects of a JSON text: while they are made, Python looks for garbage, and nothing else goes on.
+#: The most lists and objects of a JSON text: creating them triggers garbage collection, which blocks others.
 _MOST_PARTS: Final = 50_000
-#: Bytes that are read so quickly that nobody notices that the event loop waits.
+#: The most bytes that are parsed in the event loop, without a noticeable delay.
 _QUICK: Final = 16_384
 
 
@@ -35,13 +35,13 @@ async def read(request: Request) -> Any:
 
 
 async def read_large(request: Request) -> Any:
-    """As :func:`read`, of an object with long lists, while the event loop goes on."""
+    """Like :func:`read` for an object with long lists, without blocking the event loop."""
     body = await _receive(request, services(request).config.api.max_import_size, "max_import_size")
     return await asyncio.to_thread(_pieces, body) if body.strip() else None
 
 
 def _pieces(body: bytes) -> Any:
-    """Return the value of a body, piece by piece: whoever waits for this thread never waits for all of it."""
+    """Return the value of a body, parsed in pieces, so that other threads get their turn in between."""
     _check_texts(body)
     try:
         if not body.lstrip().startswith(b"{"):
@@ -65,7 +65,7 @@ def _value(body: bytes) -> Any:
     try:
         value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_float)
         if b"\\u" in body:
-            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is not text
     except (ValueError, RecursionError) as fault:
         raise Fault(400, f"the body is not JSON: {str(fault)[:200]}") from None
     if not _is_shallow(value, _DEEPEST):
@@ -82,7 +82,7 @@ async def _receive(request: Request, most: int, option: str) -> bytes:
     too_large = Fault(413, f"the body is larger than {most} bytes, [api] {option}")
     announced = request.headers.get("Content-Length", "")
     if announced.isdigit() and int(announced[:20]) > most:
-        raise too_large  # before a client that waits for 100 Continue sends it
+        raise too_large  # before a client that waits for 100 Continue sends the body
     body = bytearray()
     try:
         async for part in request.stream():

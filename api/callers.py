@@ -1,18 +1,18 @@
-"""Who asks, and what each role may do."""
+"""Callers and their roles."""
 
 import enum
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-#: Where the caller of a request is in its scope.
+#: The key of a request's scope for its caller.
 SCOPE_KEY = "podium.caller"
-#: Where in the scope of a request with a login there is what says whether the caller still may look.
+#: The key of the scope, for requests with a login, of the function that checks whether the login still holds.
 LASTS_KEY = "podium.lasts"
 
 
 class Role(enum.IntEnum):
-    """What somebody may do; each role may do all that the ones before it may."""
+    """A role; each includes the ones before it."""
 
     READER = 1
     OPERATOR = 2
@@ -20,17 +20,17 @@ class Role(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """The role as options and answers name it."""
+        """The name of the role in options and answers."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who has sent a request.
+    """The sender of a request.
 
     :param name: of the user or, as ``token:NAME``, of the token
-    :param address: where the request comes from: an address, or this host's name for the Unix socket
-    :param role: what the caller may do; None for nothing
+    :param address: the sender's address, or this host's name for the Unix socket
+    :param role: None if the caller may do nothing
     """
 
     name: str
@@ -39,11 +39,11 @@ class Caller:
 
     @property
     def who(self) -> str:
-        """The caller as the ledger of power events names it, as ``user@host``."""
+        """The caller's name in the ledger of power events, as ``user@host``."""
         return f"{self.name}@{self.address}"[:255]
 
 
 def caller(request: Request) -> Caller:
-    """Return who has sent a request."""
+    """Return the caller of a request."""
     found: Caller = request.scope[SCOPE_KEY]
     return found

@@ -1,4 +1,4 @@
-"""What goes wrong with requests, and the HTTP status that each error of Podium becomes: here alone."""
+"""Faults of requests, and the HTTP status of each error of Podium; statuses are assigned only here."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,9 +10,9 @@ class Fault(Exception):
     """A request that is answered with an error.
 
     :param status: of HTTP
-    :param text: for the person who asked: what is wrong, and what to do
+    :param text: for the caller: what is wrong, and what to do
     :param headers: of the answer
-    :param error: the error of Podium that it is, whose text and faults may be shown
+    :param error: the underlying error of Podium, whose text and faults may be shown
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class Fault(Exception):
         self.error = error
 
 
-#: Seconds after which a client may try again when the database is away.
+#: Seconds after which a client may try again when the database is unavailable.
 _RETRY_AFTER: Final = 5
 
-#: By class of the error; the first that fits counts. These are Ironic's, whose clients try 409 and 503 again.
+#: By class of the error; the first match counts. The statuses are Ironic's; its clients retry 409 and 503.
 _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
     (errors.NodeProtected, 403),
     (errors.NotFound, 404),
@@ -49,9 +49,9 @@ _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
 
 
 def of_error(error: errors.PodiumError) -> Fault:
-    """Return the fault that an error of Podium is for the one who asked."""
+    """Return the fault that reports an error of Podium to the caller."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    if isinstance(error, errors.DatabaseError):  # its own text names the server, and what it answered
+    if isinstance(error, errors.DatabaseError):  # its own text names the server and the server's answer
         headers = {"Retry-After": str(_RETRY_AFTER)}
         return Fault(status, "the database cannot be reached or is busy; try again later", headers)
     return Fault(status, "; ".join(str(error).splitlines()), {}, error)

@@ -1,4 +1,4 @@
-"""Fields of bodies and of parameters: one description of each makes its check and the OpenAPI document."""
+"""Fields of bodies and parameters: one description serves both the checks and the OpenAPI document."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Field:
 
     :param since: the lowest minor version of the API that has it
     :param required: whether a body must have it
-    :param nullable: whether it may be null, which is as if it were left out
+    :param nullable: whether it may be null, which means the same as leaving it out
     """
 
     name: str
@@ -25,17 +25,17 @@ class Field:
 
 
 def described(schema: Mapping[str, Any], since: int, *, nullable: bool) -> dict[str, Any]:
-    """Return the schema of a value, with the version that brought it."""
+    """Return the schema of a value, with the version that introduced it."""
     return {**({"anyOf": [schema, {"type": "null"}]} if nullable else schema), **since_words(since)}
 
 
 def since_words(since: int) -> dict[str, str]:
-    """Return the description of what a version brought; nothing for what was always there."""
+    """Return the description with the version of introduction; empty for the lowest version."""
     return {"description": f"Since version 1.{since}"} if since > 1 else {}
 
 
 def check_body(value: Any, fields: Iterable[Field], minor: int) -> dict[str, Any]:
-    """Return the checked fields of a body; those that it does not have, or that are null, are left out.
+    """Return the checked fields of a body; missing and null fields are left out.
 
     :raises podium.api.faults.Fault: naming the first field that is wrong, or (406) too new for the version
     """
@@ -62,9 +62,9 @@ def check_body(value: Any, fields: Iterable[Field], minor: int) -> dict[str, Any
 
 
 def checked(one: Field, value: Any) -> Any:
-    """Return a value of a field as it is kept.
+    """Return the checked value of a field, converted for storage.
 
-    :raises podium.api.faults.Fault: it is not of its type
+    :raises podium.api.faults.Fault: the value is not of the field's type
     """
     try:
         return one.kind.check(value)

@@ -1,4 +1,4 @@
-"""Which fleet a process of podium-api is of."""
+"""The fleet that a process of podium-api serves."""
 
 import math
 import time
@@ -8,7 +8,7 @@ from typing import Final
 from podium.api.sql import Sql
 from podium.db.fleet_id import fleet_id
 
-#: Seconds after which the database, which may have been replaced, is asked again.
+#: Seconds after which the database is asked again, since it may have been replaced.
 _FRESH: Final = 5.0
 
 

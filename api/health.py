@@ -10,7 +10,7 @@ from podium.api.services import services
 
 
 async def healthcheck(request: Request) -> Response:
-    """Answer OK, or 503 while the database is away."""
+    """Answer OK, or 503 while the database is unavailable."""
     await services(request).sql.ask()
     return PlainTextResponse("OK")
 

@@ -1,4 +1,4 @@
-"""``/openapi.json``: everything that can be asked, as OpenAPI 3.1, made of the table of operations."""
+"""``/openapi.json``: all operations as OpenAPI 3.1, generated from the table of operations."""
 
 import json
 import re
@@ -134,7 +134,7 @@ def _value(field: Field) -> dict[str, Any]:
 
 
 async def show(request: Request) -> Response:
-    """Return the document; it is made when it is first asked for."""
+    """Return the document; it is generated at the first request."""
     state = request.app.state
     if not hasattr(state, "document"):
         state.document = json.dumps(document(state.operations)).encode()

@@ -1,4 +1,4 @@
-"""Everything that can be asked of podium-api."""
+"""All operations of podium-api."""
 
 from typing import Final
 

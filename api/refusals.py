@@ -1,4 +1,4 @@
-"""The one place where a request that failed becomes an answer, in the form of the API that was asked."""
+"""Turns the fault of a request into an answer in the form of the requested API."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +9,6 @@ from podium.api.own import answers as own_answers
 
 
 def refusal(request: Request, fault: Fault) -> Response:
-    """Return the answer for a request that failed."""
+    """Return the answer to a failed request."""
     own = request.url.path.startswith(own_answers.ROOT)
     return own_answers.refusal(fault) if own else answers.fault(request, fault)

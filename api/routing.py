@@ -1,4 +1,4 @@
-"""The table of everything that can be asked: paths, who may ask, and what the OpenAPI document says of it."""
+"""The table of operations: paths, required roles, and descriptions for the OpenAPI document."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from podium.client.calls.call import Call
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
-#: Where the minor version of Ironic's API that a request is of is in its scope.
+#: The key of a request's scope for its minor version of Ironic's API.
 MINOR_KEY: Final = "podium.minor"
 
 
@@ -21,17 +21,17 @@ MINOR_KEY: Final = "podium.minor"
 class Operation:
     """A method of a path.
 
-    :param path: as in Starlette, such as ``/v1/nodes/{node}``; it is served with a slash at its end as well
-    :param role: the least role of who may ask; None for anybody, without a login
+    :param path: as in Starlette, such as ``/v1/nodes/{node}``; it is also served with a trailing slash
+    :param role: the lowest role that may use it; None for anybody, without a login
     :param summary: one line for the OpenAPI document
     :param since: the lowest minor version of Ironic's API that has it; below it the answer is 404
     :param query: the parameters of its query
-    :param body: the fields of its body; None if it takes none, or one that is described by ``schema``
-    :param schema: of its body, in JSON Schema, if that is not an object of fields
+    :param body: the fields of its body; None without a body, or with one that ``schema`` describes
+    :param schema: the JSON Schema of its body, if that is not an object of fields
     :param status: of its answer
     :param answer: the schema of its answer; None for an empty one
-    :param others: media types that it may have instead
-    :param call: what it is in Podium's own API, which has no versions like Ironic's, and describes itself
+    :param others: alternative media types of the answer
+    :param call: the call of Podium's own API, which has no versions like Ironic's and describes itself
     """
 
     method: str
@@ -50,6 +50,6 @@ class Operation:
 
 
 def minor(request: Request) -> int:
-    """Return the minor version of Ironic's API that a request is of: 109 for 1.109."""
+    """Return the minor version of Ironic's API that a request uses: 109 for 1.109."""
     found: int = request.scope[MINOR_KEY]
     return found

@@ -1,7 +1,7 @@
 """The daemon ``podium-api``: start, reload and end of its processes.
 
-The master process makes the sockets and looks after the workers, which serve. What one worker needs is made
-after the fork, in the thread in which its event loop runs.
+The master process creates the sockets and supervises the workers, which serve requests. The objects of a
+worker are created after the fork, in the thread in which its event loop runs.
 """
 
 import asyncio
@@ -41,9 +41,9 @@ from podium.workers import Worker, Workers, block_interrupts, ignore_reloads, in
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks at a database that has not answered yet.
+#: Seconds between attempts to reach a database that has not answered yet.
 _AGAIN: Final = 5.0
-#: Seconds of graceful_shutdown_timeout that are left for what comes after the last answer.
+#: Seconds of graceful_shutdown_timeout that are reserved for the work after the last answer.
 _REST: Final = 3
 #: Open files and sockets, if the host allows as many.
 _FILES: Final = 8192
@@ -73,7 +73,7 @@ class ApiService(Worker):
         self._end.result()
 
     def stop(self, graceful: bool = True) -> None:
-        """Answer what was asked, and end."""
+        """Answer the open requests, and end."""
         with contextlib.suppress(concurrent.futures.InvalidStateError):
             self._stop.set_result(None)
         concurrent.futures.wait([self._end])
@@ -167,13 +167,13 @@ async def _check_schema(database: Database) -> None:
 
 
 def make_database(conf: configuration.Config) -> Database:
-    """Return the database of the config file, without a connection."""
+    """Return the database of the config file, not yet connected."""
     connections = max(conf.database.max_pool_size, 2 * THREADS)  # to read and to write
     return opening.configured(conf, registry.secret_names, API, max_pool_size=connections)
 
 
 def make_certificate(conf: configuration.Config) -> Certificate | None:
-    """Return the certificate of the TCP port; None if it does not speak TLS.
+    """Return the certificate of the TCP port; None without TLS.
 
     :raises podium.errors.ConfigError: it cannot be used
     """
@@ -193,15 +193,15 @@ def _prepare_schema(conf: configuration.Config) -> None:
 
 
 def _prepare(conf: configuration.Config) -> Listeners:
-    """Find out what would keep the daemon from serving, and listen."""
+    """Check everything that the daemon needs to serve, and listen."""
     conf.require(options.check)
     conf.require(opening.check_keys)
-    # The options of drivers are known where these are loaded, and a config file may serve other hosts too.
+    # Options of drivers are known only where these are loaded; a config file may also serve other hosts.
     conf.warn_of_unknown_options({one.lower() for one in [*registry.installed(), *conf.enabled_drivers]})
     make_certificate(conf)
     door.check(conf)
     _prepare_schema(conf)
-    with contextlib.suppress(OSError):  # systemd's filter of calls may refuse it, and has a limit itself
+    with contextlib.suppress(OSError):  # systemd may refuse the call, and has a limit of its own
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(_FILES, hard)), hard))
     api = conf.api
@@ -237,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     answers.load()
     files.site()
     gc.collect()
-    gc.freeze()  # what is there stays, and workers share it
+    gc.freeze()  # existing objects stay, and workers share them
     worker = ApiService(conf, workers, listeners)
     if count == 1:
         return workers.run_alone(conf, worker, listeners.close)

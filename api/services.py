@@ -1,4 +1,4 @@
-"""What the handlers of requests work with: made once for each process, closed by who made it."""
+"""The objects that request handlers share: created once for each process, and closed by their creator."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ from podium.api.sql import Sql
 from podium.client.enrolling.catalog import Catalog
 from podium.db.sealed import readable
 
-#: Lists that are sent as a whole at the same time.
+#: The most whole lists that are sent at the same time.
 MOST_STREAMS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Of one process.
+    """The services of one process.
 
     :param config: the configuration; its mutable options change at a reload
-    :param catalog: the installed drivers; it may import one, and so is used in threads alone
-    :param large: has the only request at a time whose body may be large
-    :param streams: room for lists that are sent as a whole, each of which holds a page in memory
-    :param parsing: has the only one at a time whose body is too long to be read in the event loop
+    :param catalog: the installed drivers; it may import one, so it is used only in threads
+    :param large: held by the only request at a time whose body may be large
+    :param streams: limits the whole lists that are sent, each of which holds a page in memory
+    :param parsing: held by the only request at a time whose body is too long to be parsed in the event loop
     """
 
     config: conf.Config
@@ -56,7 +56,7 @@ def services(request: Request) -> Services:
 
 
 def address(request: Request) -> str:
-    """Return the address of the server as its clients know it, without a slash at its end."""
+    """Return the address of the server as clients know it, without a trailing slash."""
     public = services(request).config.api.public_endpoint
     if public:
         return str(public).rstrip("/")

@@ -1,4 +1,4 @@
-"""Transactions for the event loop, in threads of their own."""
+"""Runs transactions for the event loop in threads."""
 
 import asyncio
 import math
@@ -14,30 +14,30 @@ from podium.api.threads import Threads
 from podium.db import changes
 from podium.db.engine import Database
 
-#: Transactions that read, or that write, at the same time, for each process.
+#: The most concurrent transactions that read, and that write, for each process.
 THREADS: Final = 8
-#: Those that read a file, which wait for nothing but the processor: more would only be in each other's way.
+#: The same for reads of a file, which wait only for the processor: more would slow each other down.
 _FILE_READERS: Final = 4
-#: Transactions that wait for a thread; whoever comes then is asked to come again.
+#: The most transactions that wait for a thread; further requests are asked to try again.
 _MOST_WAITING: Final = 1000
-#: Functions that wait for something else between their transactions, at the same time.
+#: The most concurrent functions that wait between their transactions.
 _PATIENT: Final = 2
 
-#: Seconds between two questions whether the database answers.
+#: Seconds between checks whether the database answers.
 _ASK_EVERY: Final = 1.0
 
 _T = TypeVar("_T")
 
 
 class Sql:
-    """The way of one process to the database; used in its event loop.
+    """The access of one process to the database; used in its event loop.
 
     :param database: closed by :meth:`close`
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Apart, so that nobody who reads waits for those who wait for a lock.
+        # Separate, so that reads do not wait for writes that wait for a lock.
         self._readers = Threads(_FILE_READERS if database.is_sqlite else THREADS, "reads")
         self._writers = Threads(THREADS, "writes")
         self._patient = Threads(_PATIENT, "patient")
@@ -49,11 +49,11 @@ class Sql:
 
     @property
     def database(self) -> Database:
-        """The database, for threads that are not of this."""
+        """The database, for threads outside of this object."""
         return self._database
 
     async def read(self, what: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
-        """Return what a function of an open connection returns, in a transaction that only reads.
+        """Run a function of an open connection in a read-only transaction, and return its result.
 
         :raises podium.errors.DatabaseUnavailable: the database does not answer
         """
@@ -65,9 +65,9 @@ class Sql:
         return await self._run(self._readers, run)
 
     async def write(self, what: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
-        """Return what a function of an open connection returns, in a transaction that is then committed.
+        """Run a function of an open connection in a transaction, commit, and return the function's result.
 
-        It is called again where a deadlock, or a lock that others hold, ended the transaction.
+        The function is called again if a deadlock or a lock held by others ended the transaction.
 
         :raises podium.errors.DatabaseUnavailable: the database does not answer
         """
@@ -78,33 +78,33 @@ class Sql:
         return await self._run(self._writers, run)
 
     async def look(self, what: Callable[..., _T], *arguments: Any) -> _T:
-        """As :meth:`use`, of a function that only reads.
+        """Like :meth:`use`, for a function that only reads.
 
-        It ends at its next statement when nobody waits for it any more.
+        The function ends at its next statement once nobody waits for it any more.
         """
         return await self._run(self._readers, lambda: what(self._database, *arguments))
 
     async def use(self, what: Callable[..., _T], *arguments: Any) -> _T:
-        """Return what a function of the database returns, which makes its own transactions.
+        """Run a function of the database that makes its own transactions, and return its result.
 
         :raises podium.errors.DatabaseUnavailable: the database does not answer
         """
         return await self._run(self._writers, lambda: what(self._database, *arguments))
 
     async def wait(self, what: Callable[..., _T], *arguments: Any) -> _T:
-        """As :meth:`use`, in threads of its own for what takes long: because it calls :meth:`pause`, say."""
+        """Like :meth:`use`, in separate threads, for slow functions such as those that call :meth:`pause`."""
         return await self._run(self._patient, lambda: what(self._database, *arguments))
 
     def pause(self, seconds: float) -> None:
         """Wait, in a thread.
 
-        :raises podium.api.faults.Fault: this process ends
+        :raises podium.api.faults.Fault: this process is ending
         """
         if self._closing.wait(seconds):
             raise Fault(503, "podium-api is ending; ask again", {"Retry-After": "5"})
 
     async def ask(self) -> None:
-        """Find out whether the database answers, by one question a second however many want to know.
+        """Check whether the database answers, with at most one query a second for all callers.
 
         :raises podium.errors.DatabaseError: it does not
         """
@@ -126,13 +126,13 @@ class Sql:
     def _give_up(self, *_: object) -> None:
         """End a read that nobody waits for, before its next statement.
 
-        :raises podium.errors.DatabaseUnavailable: for nobody
+        :raises podium.errors.DatabaseUnavailable: nobody waits for the read
         """
         if self._readers.is_given_up:
             raise errors.DatabaseUnavailable("nobody waits for this any more")
 
     def close(self) -> None:
-        """Wait for the transactions that are under way, and close every connection."""
+        """Wait for running transactions, and close every connection."""
         self._closing.set()
         self._patient.close()
         self._writers.close()

@@ -19,10 +19,10 @@ class _Job(NamedTuple):
 class Threads:
     """A number of threads, which start with the first function.
 
-    They hand over and back in a fifth of the time that ``ThreadPoolExecutor`` takes, whose futures can be
-    waited for in threads too.
+    Handing over a function and its result takes a fifth of the time of ``ThreadPoolExecutor``, whose futures
+    can also be waited for in threads.
 
-    :param count: of threads, and so of functions that run at the same time
+    :param count: the number of threads, and so of concurrent functions
     """
 
     def __init__(self, count: int, name: str) -> None:
@@ -34,14 +34,14 @@ class Threads:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether this is one of the threads, and nobody waits any more for what it does."""
+        """Whether this is one of the threads and nobody waits for its result any more."""
         job: _Job | None = getattr(self._present, "job", None)
         return job is not None and job.future.cancelled()
 
     async def run(self, function: Callable[[], _T]) -> _T:
-        """Return what a function returns in one of the threads.
+        """Run a function in one of the threads, and return its result.
 
-        It is not begun any more when who waits for it is cancelled.
+        The function is not begun if the waiting task has been cancelled.
         """
         if not self._threads:
             self._start()
@@ -51,7 +51,7 @@ class Threads:
         return await future
 
     def close(self) -> None:
-        """Wait for the functions that have begun; the others are given up."""
+        """Wait for the functions that have begun; drop the others."""
         with contextlib.suppress(Empty):
             while True:
                 if (job := self._jobs.get_nowait()) is not None:
@@ -71,7 +71,7 @@ class Threads:
         while (job := self._jobs.get()) is not None:
             self._present.job = job
             _do(job)
-            del job, self._present.job  # and all that it holds, before the next one is waited for
+            del job, self._present.job  # frees what they hold before the wait for the next job
 
 
 def _do(job: _Job) -> None:

@@ -1,1 +1,1 @@
-"""Who asks, what each may do, and the record of what was asked."""
+"""Authentication, roles, and the record of requests."""

@@ -1,6 +1,6 @@
-"""The record of requests for changes: a line for each of somebody who is known, and counts of strangers'.
+"""The record of requests for changes: a line for each request of a known user, and counts for strangers.
 
-Without a login nothing is changed, and whoever has none can send any number of requests.
+Requests without a login change nothing, and anybody can send any number of them.
 """
 
 import asyncio
@@ -19,28 +19,28 @@ from podium.client.calls.wire import AS_BODY
 #: A logger of its own, so that its lines can go elsewhere.
 LOG = log.getLogger("podium.api.audit")
 
-#: Where in a request's scope it is said as whom somebody has tried to log in at the page.
+#: The key of a request's scope for the name that was given in a login at the page.
 TRIED: Final = "podium.tried"
 
-#: Calls something after some seconds.
+#: Calls a function after some seconds.
 Later: TypeAlias = Callable[[float, Callable[[], None]], object]
 
 _LONGEST: Final = 300
 #: Seconds for which strangers are counted.
 _MINUTE: Final = 60
-#: Addresses that have a count, and a line, of their own in a minute.
+#: Addresses that get their own count and line in a minute.
 _MOST: Final = 20
 
 
 def in_loop(seconds: float, what: Callable[[], None]) -> object:
-    """Call something later in this thread's event loop."""
+    """Call a function later in this thread's event loop."""
     return asyncio.get_running_loop().call_later(seconds, what)
 
 
 class Audit:
     """The record of one process.
 
-    :param later: calls what is to be done at the end of a minute
+    :param later: schedules the work at the end of a minute
     """
 
     def __init__(self, later: Later = in_loop) -> None:
@@ -48,21 +48,21 @@ class Audit:
         self._strangers: Counter[str] = Counter()
 
     def note(self, scope: Scope, status: int | None, headers: Headers) -> None:
-        """Note who asked for a change, from where, and how that ended; never what was in it.
+        """Record who asked for a change, from where, and the outcome; never the contents of the request.
 
         :param status: of the answer; None if there was none
         :param headers: of the answer
         """
         caller: Caller | None = scope.get(SCOPE_KEY)
         if caller is not None and scope["path"].endswith(AS_BODY):
-            return  # it asks for what is so, and pages that are open do so every few seconds
+            return  # it only reads, and open pages do so every few seconds
         address = scope["client"][0] if scope.get("client") else "this host"
         if caller is None and TRIED not in scope:
             self._count(address)
             return
         who = f"a login of {scope[TRIED]}" if caller is None else caller.name
         address = address if caller is None else caller.address
-        path = quote(scope["path"], safe="/:@!$&'()*+,;=")[:_LONGEST]  # no path begins a line of its own
+        path = quote(scope["path"], safe="/:@!$&'()*+,;=")[:_LONGEST]  # a path cannot begin a new line
         number = headers.get("X-OpenStack-Request-ID", "-")
         how = "no answer" if status is None else status
         LOG.info("%s %s from %s: %s %s [%s]", scope["method"], path, address, who, how, number)

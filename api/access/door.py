@@ -1,4 +1,4 @@
-"""Who has sent a request: by password, token or session, or by what the kernel says of the Unix socket."""
+"""Identifies callers by password, token or session, or by the kernel's credentials of the Unix socket."""
 
 import base64
 import binascii
@@ -33,16 +33,16 @@ from podium.db.tokens import Token
 
 _Again: TypeAlias = Callable[[], Awaitable[Caller]]
 
-#: As Ironic's.
+#: The same as Ironic's.
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Baremetal API"'}
-#: For the page, which asks for a login itself; at Ironic's, browsers would ask for one of their own.
+#: For the page, which asks for a login itself; with Ironic's challenge, browsers would show their own dialog.
 _QUIET: Final = {"WWW-Authenticate": 'Bearer realm="Podium"'}
-#: With which the page says, percent-encoded, whose it believes to be.
+#: The header in which the page names its user, percent-encoded.
 _USER: Final = "Podium-User"
 
 
 class _Door:
-    """Finds out who asks, and what they may do."""
+    """Identifies callers and checks their roles."""
 
     def __init__(self, config: conf.Config) -> None:
         self._config = config
@@ -50,10 +50,10 @@ class _Door:
         self._roles = Roles(config.api)
 
     async def admit(self, request: Request, role: Role) -> Caller:
-        """Return who has sent a request.
+        """Return the caller of a request.
 
-        :raises podium.api.faults.Fault: 401 if nobody knows who it is, 403 if they may not
-        :raises podium.errors.OtherUser: the request is somebody else's
+        :raises podium.api.faults.Fault: 401 if the caller is unknown, 403 without the role
+        :raises podium.errors.OtherUser: the page believes that it belongs to another user
         """
         caller = await self.identify(request)
         _check_user(request, caller)
@@ -61,9 +61,9 @@ class _Door:
         return caller
 
     async def identify(self, request: Request) -> Caller:
-        """Return who has sent a request, whatever they may.
+        """Return the caller of a request, without a check of the role.
 
-        :raises podium.api.faults.Fault: 401 if nobody knows who it is
+        :raises podium.api.faults.Fault: 401 if the caller is unknown
         """
         try:
             request.scope[SCOPE_KEY] = caller = await self._identify(request)
@@ -74,7 +74,7 @@ class _Door:
         return caller
 
     def reload(self) -> None:
-        """Take the roles that the options give now."""
+        """Read the roles from the current options."""
         self._roles = Roles(self._config.api)
 
     async def _identify(self, request: Request) -> Caller:
@@ -84,7 +84,7 @@ class _Door:
         return request.client.host if request.client else self._host
 
     def _peer(self, request: Request) -> Caller | None:
-        """Return the user of this host who asks over the Unix socket."""
+        """Return the user of this host who sent a request over the Unix socket."""
         peer: Peer | None = request.scope.get(PEER)
         if peer is None:
             return None
@@ -98,7 +98,7 @@ class NoAuth(_Door):
     has_login = False
 
     async def log_in(self, request: Request, given: Credentials) -> tuple[Caller, str]:
-        """Refuse it.
+        """Refuse the login.
 
         :raises podium.api.faults.Fault: 409
         """
@@ -124,9 +124,9 @@ class HttpBasic(_Door):
         self._sessions = sessions
 
     async def log_in(self, request: Request, given: Credentials) -> tuple[Caller, str]:
-        """Begin a session, and end the one that the request is of; return whose it is, and its secret.
+        """Begin a session and end the request's present one; return the new session's caller and secret.
 
-        :raises podium.api.faults.Fault: 401 if these are not right, 403 for a page of another origin
+        :raises podium.api.faults.Fault: 401 for wrong credentials, 403 for a page of another origin
         """
         _check_origin(request)
         address = self._address(request)
@@ -137,7 +137,7 @@ class HttpBasic(_Door):
                 caller, number = self._of_token(token, address), token.id
             else:
                 name, password = given.name or "", (given.password or "").encode("utf-8", "surrogatepass")
-                login = await self._line(name)  # before the password is checked: of an older line it is void
+                login = await self._line(name)  # before the check, so that later changes are noticed
                 caller = await self._by_password(name, password, address)
         except Fault as fault:
             if fault.status == 401:  # an unknown name may be a password in the wrong field
@@ -151,7 +151,7 @@ class HttpBasic(_Door):
         return caller, secret
 
     async def log_out(self, request: Request) -> Caller | None:
-        """End the session of a request; return whose it was, None if it has none."""
+        """End the session of a request; return its caller, or None without a session."""
         _check_origin(request)
         session = await self._session(request)
         if session is None:
@@ -200,9 +200,9 @@ class HttpBasic(_Door):
         return Caller(session.name, self._address(request), self._roles.of(session.name, own=own))
 
     async def _counts(self, session: Session) -> bool:
-        """Return whether the login that began a session would still be right."""
+        """Return whether the login that began a session is still valid."""
         if session.login is None:
-            return session.role is not None  # of the token, which is valid
+            return session.role is not None  # the role of the token, which is valid
         return session.login == await self._line(session.name)
 
     async def _by_token(self, secret: str, address: str) -> Caller:
@@ -228,21 +228,21 @@ class HttpBasic(_Door):
         return Caller(name, address, self._roles.of(name))
 
     async def _by_line(self, name: str, line: str | None, address: str) -> Caller:
-        """Return whose line in the file it is, if that has not changed since the password was right."""
+        """Return the user of a line in the file if it has not changed since the password was checked."""
         if line is None or line != await self._line(name):
             raise _unknown("the user or the password is no longer right")
         return Caller(name, address, self._roles.of(name))
 
     async def _line(self, name: str) -> str | None:
-        """Return a digest of a user's line in the file, and so of the password; None if there is none."""
+        """Return a digest of a user's line in the file, and so of the password; None without a line."""
         with _users_read():
             return await self._passwords.line(name)
 
 
 async def _lasts(again: _Again) -> bool | None:
-    """Return whether somebody who has logged in may still look; None if nobody knows.
+    """Return whether a login may still read; None if this cannot be found out.
 
-    :param again: returns who it is
+    :param again: identifies the caller again
     """
     try:
         require(await again(), Role.READER)
@@ -257,7 +257,7 @@ async def _lasts(again: _Again) -> bool | None:
 def _users_read() -> Iterator[None]:
     try:
         yield
-    except errors.ConfigError:  # which the log has; it names a file
+    except errors.ConfigError:  # it names a file, and is in the log
         text = "the users of podium-api cannot be read at present; try again later"
         raise Fault(503, text, {"Retry-After": "5"}) from None
 
@@ -276,14 +276,14 @@ def _parsed(value: str) -> tuple[str, bytes]:
 
 
 def _is_of_page(request: Request) -> bool:
-    """Return whether it is the page that asks, and not a program or somebody who typed an address."""
+    """Return whether a request is from the page, not from a program or a typed address."""
     headers = request.headers
     is_stream = "text/event-stream" in headers.get("Accept", "")
     return is_stream or IDLE in headers or cookie_name(request) in request.cookies
 
 
 def _idle(request: Request) -> float | None:
-    """Return how many seconds ago the user of the page last did something; None if it does not say."""
+    """Return the seconds since the last input of the page's user; None if the request has none."""
     try:
         seconds = float(request.headers[IDLE])
     except (KeyError, ValueError):
@@ -292,9 +292,9 @@ def _idle(request: Request) -> float | None:
 
 
 def _check_user(request: Request, caller: Caller) -> None:
-    """Make sure that nobody acts in the name of another, who has logged in at the same browser since.
+    """Make sure that a page does not act as another user who has since logged in with the same browser.
 
-    :raises podium.errors.OtherUser: it is another
+    :raises podium.errors.OtherUser: the caller is not the page's user
     """
     believed = request.headers.get(_USER)
     if believed is not None and unquote(believed) != caller.name:
@@ -304,7 +304,7 @@ def _check_user(request: Request, caller: Caller) -> None:
 
 
 def _check_origin(request: Request) -> None:
-    """Make sure that a request names the page that it is of; the guard has looked whether that is our own.
+    """Make sure that a request has an Origin; the guard has checked that it is our own.
 
     :raises podium.api.faults.Fault: 403
     """
@@ -329,7 +329,7 @@ def check(config: conf.Config) -> None:
 
 
 def make_access(config: conf.Config, sql: Sql, clock: Callable[[], float] = time.monotonic) -> Login:
-    """Return what knows the users of one process; used in its event loop alone.
+    """Return the authentication of one process; used only in its event loop.
 
     :param clock: seconds, monotonic
     """

@@ -1,4 +1,4 @@
-"""What proxies say of a request that they pass on; only those of [api] trusted_proxies are believed."""
+"""The headers that proxies add to a request; only those of [api] trusted_proxies are used."""
 
 import ipaddress
 import re
@@ -14,20 +14,20 @@ _WITH_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|(\d+\.\d+\.\d+\.\d+)):\
 
 
 class Proxies:
-    """The proxies that are believed.
+    """The trusted proxies.
 
-    :param networks: of their addresses
+    :param networks: the networks of their addresses
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = [ipaddress.ip_network(one) for one in networks]
 
     def settle(self, scope: Scope) -> None:
-        """Put into a request's scope from where, how and to which name it was sent at first."""
+        """Put the original sender, scheme and host name of a request into its scope."""
         if scope.get("client") is None:
             return
         host, port = scope["client"]
-        if host.startswith("::ffff:"):  # IPv4 at a socket of both
+        if host.startswith("::ffff:"):  # IPv4 at a socket for both protocols
             host = host[7:]
             scope["client"] = host, port
         if not self._networks or not self._trusts(_parsed(host)):
@@ -43,7 +43,7 @@ class Proxies:
             scope["headers"] = [(b"host", name[0].encode("latin-1")), *others]
 
     def _sender(self, chain: list[str]) -> _Address | None:
-        """Return the last address before the proxies that are believed: whatever is before it is hearsay."""
+        """Return the last address before the trusted proxies; addresses before it are not trustworthy."""
         sender = None
         for text in reversed(chain):
             address = _parsed(text)
@@ -59,7 +59,7 @@ class Proxies:
 
 
 def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
-    """Return the values of a list that one or several headers have."""
+    """Return the values of a list in one or several headers."""
     joined = b",".join(value for key, value in headers if key == name).decode("latin-1")
     return [text for part in joined.split(",") if (text := part.strip())]
 

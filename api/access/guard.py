@@ -1,4 +1,4 @@
-"""What is looked at before a request is answered at all, whatever it asks for, and noted after it."""
+"""Checks before any request is handled, and the record after it."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ from podium.api.serving.peers import PEER
 
 #: Methods that change nothing.
 READS: Final = frozenset({"GET", "HEAD"})
-#: Of every answer: no page of others has a browser load it, and none is taken for what it is not.
+#: Headers of every answer: foreign pages cannot load it, and browsers do not guess its type.
 _HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
@@ -24,7 +24,7 @@ _HEADERS: Final = (
 
 
 class Guard:
-    """An application that is asked under its own names alone, and whose writes are in the record.
+    """An application that answers only under its own names, and whose writes are recorded.
 
     :param later: see :class:`podium.api.access.audit.Audit`
     """
@@ -50,7 +50,7 @@ class Guard:
             nonlocal is_noted
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
-                if not is_noted:  # before the answer is sent: who has it finds the line
+                if not is_noted:  # before the answer is sent, so that its receiver finds the line
                     is_noted = True
                     self._audit.note(scope, message["status"], Headers(raw=message["headers"]))
             await send(message)
@@ -63,7 +63,7 @@ class Guard:
 
     def _check(self, scope: Scope, is_write: bool) -> None:
         headers = Headers(scope=scope)
-        if PEER not in scope:  # no web page gets to the Unix socket
+        if PEER not in scope:  # web pages cannot reach the Unix socket
             self._names.check(headers.getlist("host"), scope["http_version"])
         if is_write:
             self._names.check_origin(scope["method"], headers)

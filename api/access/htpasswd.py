@@ -1,4 +1,4 @@
-"""The file of users and their bcrypt hashes, as ``htpasswd -B`` writes it, read again when it changes."""
+"""The file of users and their bcrypt hashes, as written by ``htpasswd -B``; read again when it changes."""
 
 import asyncio
 import hashlib
@@ -15,18 +15,18 @@ from podium import errors
 LOG = log.getLogger(__name__)
 
 _HASH: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
-#: A name that can stand in the options of roles, in the ledger, and in a line of the log.
+#: A name that fits in the options of roles, in the ledger, and in a line of the log.
 _NAME: Final = re.compile(r"[^\s,:]{1,128}")
-#: Costs of bcrypt, as htpasswd has them; a check with the highest takes seconds.
+#: The costs of bcrypt that htpasswd accepts; a check with the highest takes seconds.
 _COSTS: Final = range(4, 18)
-#: Bytes of the file.
+#: The largest size of the file in bytes.
 _LARGEST: Final = 1_048_576
-#: Seconds between two looks whether the file has changed.
+#: Seconds between checks for changes of the file.
 _LOOK_EVERY: Final = 1.0
 
 
 def parse(text: str) -> tuple[dict[str, bytes], dict[int, str]]:
-    """Return the hashes by user, and what is wrong with lines by their number, without what is in them."""
+    """Return the hashes by user, and the faults by line number, without the contents of the lines."""
     users: dict[str, bytes] = {}
     faults: dict[int, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -83,7 +83,7 @@ class UserFile:
         self._logged: set[bytes] = set()
 
     async def users(self) -> Mapping[str, bytes]:
-        """Return the hashes by user, as the file was at most a second ago.
+        """Return the hashes by user; they are at most a second old.
 
         :raises podium.errors.ConfigError: it cannot be read
         """

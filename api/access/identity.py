@@ -1,4 +1,4 @@
-"""Who has sent a request, and whether they may."""
+"""The interfaces of authentication and of roles."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,7 +10,7 @@ from podium.api.callers import Caller, Role
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What somebody has typed at the page: a name and a password, or a token."""
+    """The credentials typed at the page: a name and a password, or a token."""
 
     name: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -21,10 +21,10 @@ class Access(Protocol):
     """Knows users and their roles."""
 
     async def admit(self, request: Request, role: Role) -> Caller:
-        """Return who has sent a request.
+        """Return the caller of a request.
 
-        :param role: the least that the caller must have
-        :raises podium.api.faults.Fault: 401 if nobody knows who it is, 403 if they may not
+        :param role: the lowest role that the caller must have
+        :raises podium.api.faults.Fault: 401 if the caller is unknown, 403 without the role
         """
         ...
 
@@ -34,25 +34,25 @@ class Access(Protocol):
 
 
 class Login(Access, Protocol):
-    """Access with sessions: people log in at the page, and out."""
+    """Access with sessions: people log in and out at the page."""
 
-    #: Whether anybody has to log in.
+    #: Whether a login is required.
     has_login: bool
 
     async def identify(self, request: Request) -> Caller:
-        """Return who has sent a request, whatever they may.
+        """Return the caller of a request, without a check of the role.
 
-        :raises podium.api.faults.Fault: 401 if nobody knows who it is
+        :raises podium.api.faults.Fault: 401 if the caller is unknown
         """
         ...
 
     async def log_in(self, request: Request, given: Credentials) -> tuple[Caller, str]:
-        """Begin a session; return whose it is, and its secret.
+        """Begin a session; return its caller and its secret.
 
-        :raises podium.api.faults.Fault: 401 if these are not right, 403 for a page of another origin
+        :raises podium.api.faults.Fault: 401 for wrong credentials, 403 for a page of another origin
         """
         ...
 
     async def log_out(self, request: Request) -> Caller | None:
-        """End the session of a request; return whose it was, None if it has none."""
+        """End the session of a request; return its caller, or None without a session."""
         ...

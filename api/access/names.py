@@ -1,8 +1,8 @@
-"""Under which names podium-api is asked, and what pages of others may have a browser ask.
+"""The names under which podium-api answers, and the requests that foreign pages may cause.
 
-A web page can have its visitor's browser send requests to podium-api, by the address of this host or by a
-name of the page's own that resolves to it, and the browser adds the logins that it knows. The first is
-stopped by what browsers say of where a request comes from, the second by the names.
+A web page can make its visitor's browser send requests to podium-api, either to the address of this host or
+to a name of the page's own that resolves to it, and the browser adds the logins that it knows. Requests of
+the first kind are refused by their origin headers, those of the second kind by their host names.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from podium.api.faults import Fault
 
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::\d{1,5})?")
-#: What HTML forms send, of which browsers ask nobody whether they may.
+#: The media types of HTML forms, which browsers send without a preflight request.
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 
 
@@ -33,10 +33,10 @@ class Names:
         self._public = public.netloc.lower()
 
     def check(self, given: list[str], version: str) -> None:
-        """Make sure that a request names podium-api. An address is not a name that somebody may have made.
+        """Make sure that a request names podium-api. Addresses pass: nobody can register one as a name.
 
-        :param given: its headers Host
-        :param version: of HTTP; programs that look after load balancers still use 1.0, without a name
+        :param given: the request's Host headers
+        :param version: of HTTP; health checks of load balancers still use 1.0, without a name
         :raises podium.api.faults.Fault: 400
         """
         if not given and version == "1.0":
@@ -48,9 +48,9 @@ class Names:
             raise Fault(400, f"podium-api is not called {name}; [api] allowed_hosts may say that it is")
 
     def check_origin(self, method: str, headers: Mapping[str, str]) -> None:
-        """Make sure that it is not a page of another origin that wants to change something.
+        """Make sure that a request for a change is not from a page of another origin.
 
-        :raises podium.api.faults.Fault: 403, or 415 for what only the form of a page sends
+        :raises podium.api.faults.Fault: 403, or 415 for media types that only HTML forms send
         """
         origin = headers.get("origin")
         own = {headers.get("host", "").lower(), self._public} - {""}
@@ -63,7 +63,7 @@ class Names:
 
 
 def _name(host: str) -> str | None:
-    """Return the name, or the address without brackets, of a header Host; None if it is not in its form."""
+    """Return the name, or the address without brackets, of a Host header; None if it is malformed."""
     found = _HOST.fullmatch(host)
     return None if found is None else (found[1] or found[2]).lower().rstrip(".")
 

@@ -1,4 +1,4 @@
-"""Passwords are checked with bcrypt, a few at a time, in threads; right ones are remembered for a while."""
+"""Checks passwords with bcrypt, a few at a time, in threads; correct ones are remembered for a while."""
 
 import asyncio
 import hashlib
@@ -19,13 +19,13 @@ from podium.api.faults import Fault
 
 LOG = log.getLogger(__name__)
 
-#: Bytes of a password that bcrypt looks at.
+#: The number of bytes of a password that bcrypt uses.
 LONGEST: Final = 72
-#: Checks at the same time, and those that wait; each is a good part of a second of a core.
+#: The most concurrent and waiting checks; each takes a good part of a second of a core.
 _THREADS, _MOST_WAITING = 2, 64
-#: Seconds for which a right password is remembered, and how many of them.
+#: Seconds for which a correct password is remembered, and how many are remembered.
 _FRESH, _MOST = 300.0, 1000
-#: What a password is compared with whose user does not exist, after the cost.
+#: The hash, after its cost, that a password is compared with if its user does not exist.
 _DECOY: Final = "WcOe0bhSnyPmvBUgRHPqHeK9fBk6GNB8Lm1ySuV3lhjPtAqcm7JvW"
 
 
@@ -57,10 +57,10 @@ class Passwords:
         self._under_way: dict[tuple[bytes, str, bytes | None], asyncio.Task[bool]] = {}
 
     async def are_right(self, name: str, password: bytes, address: str) -> bool:
-        """Return whether there is a user of this name with this password.
+        """Return whether there is a user with this name and this password.
 
-        :param address: where they were typed
-        :raises podium.api.faults.Fault: too many passwords are being checked, or have been wrong
+        :param address: the address of the caller
+        :raises podium.api.faults.Fault: too many passwords are being checked, or were wrong
         :raises podium.errors.ConfigError: the file of users cannot be read
         """
         users = await self._file.users()
@@ -97,7 +97,7 @@ class Passwords:
             self._slowing.take_back(address, who)
             raise
         if its_hash is None or not is_right:
-            # The name of a user who does not exist may be a password in the wrong field.
+            # An unknown name may be a password typed into the wrong field.
             whose = "an unknown user" if its_hash is None else name
             LOG.warning("A login of %s from %s failed", whose, address)
             return False
@@ -122,7 +122,7 @@ class Passwords:
         return hashlib.blake2b(text, key=self._secret).digest()
 
     def _decoy(self, who: bytes, users: Mapping[str, bytes]) -> bytes:
-        """Return a hash that costs as much as that of some user, always of the same for one name."""
+        """Return a hash with the cost of some user's hash; the same name always gets the same cost."""
         costs = sorted(one[4:6] for one in users.values()) or [b"12"]
         return b"$2b$" + costs[int.from_bytes(who[:8]) % len(costs)] + b"$" + _DECOY.encode()
 
@@ -131,5 +131,5 @@ class Passwords:
             return False
         try:
             return self._check(password, its_hash)
-        except ValueError:  # a hash whose last characters no bcrypt makes
+        except ValueError:  # a hash with last characters that bcrypt never produces
             return False

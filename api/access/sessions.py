@@ -1,7 +1,7 @@
 """Sessions of the page, looked up in the database and remembered for a few seconds.
 
-A browser can send neither a password nor a token with a stream of events, but it sends cookies. So the page
-trades either for a cookie, whose value is the secret of a session.
+A browser can send neither a password nor a token with a stream of events, but it sends cookies. The page
+therefore exchanges either for a cookie whose value is the secret of a session.
 """
 
 import asyncio
@@ -25,28 +25,28 @@ from podium.db.tokens import digest
 
 LOG = log.getLogger(__name__)
 
-#: With which the page says how many seconds ago its user last did something.
+#: The header with the seconds since the last input of the page's user.
 IDLE: Final = "Podium-Idle"
 _COOKIE: Final = "podium_session"
-#: Seconds for which an answer of the database counts: as long may a session that was ended still be taken.
+#: Seconds for which an answer of the database is used; an ended session may be accepted that long.
 _FRESH: Final = 5.0
-#: The most seconds by which what is written down of a session's use may be behind.
+#: The most seconds by which the recorded use of a session may lag behind.
 _NOTED: Final = 30.0
 _LONGEST: Final = 100
 _MOST_KNOWN: Final = 1000
-#: Secrets that nobody has seen yet: how many are looked up at a time, and how many wait for that.
+#: New secrets: how many are looked up at a time, and how many wait.
 _AT_A_TIME, _MOST_ASKED = 2, 1000
-#: How many sessions a user begins within how many seconds.
+#: How many sessions a user may begin within how many seconds.
 _MOST_BEGUN, _MINUTE = 60, 60
 
 
 def cookie_name(request: HTTPConnection) -> str:
-    """Return the name of the cookie; under TLS one that nobody can set without."""
+    """Return the name of the cookie; under TLS, a name that can be set only over TLS."""
     return f"__Host-{_COOKIE}" if is_secure(request) else _COOKIE
 
 
 def is_secure(request: HTTPConnection) -> bool:
-    """Return whether a request came by TLS, if only to a proxy that is believed."""
+    """Return whether a request came over TLS, possibly only to a trusted proxy."""
     return bool(request.scope.get("scheme") == "https")
 
 
@@ -60,12 +60,12 @@ class Sessions:
         self._options = options
         self._sql = sql
         self._clock = clock
-        #: By the digest of the secret, when a session was looked up, and what it was then.
+        #: By digest of the secret: when a session was looked up, and its state at that time.
         self._known: OrderedDict[str, tuple[float, Session]] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[Session | None]] = {}
         self._of_strangers = asyncio.Semaphore(_AT_A_TIME)
         self._notes: dict[int, asyncio.Task[None]] = {}
-        #: When each user has begun sessions of late. Who has no login is not in it.
+        #: When each user has recently begun sessions. Callers without a login are not in it.
         self._begun: dict[str, deque[float]] = {}
 
     @property
@@ -78,7 +78,7 @@ class Sessions:
         :param login: a digest of the user's line in the file of users
         :param token: the number of the token
         :raises podium.api.faults.Fault: the user has begun too many
-        :raises podium.errors.DatabaseUnavailable: it cannot be written down
+        :raises podium.errors.DatabaseUnavailable: it cannot be recorded
         """
         begun, now = self._begun.setdefault(name, deque(maxlen=_MOST_BEGUN)), self._clock()
         if len(begun) == _MOST_BEGUN and now - begun[0] < _MINUTE:
@@ -92,19 +92,19 @@ class Sessions:
         return secret
 
     async def end(self, session: Session) -> None:
-        """End a session, in this process at once and in others within five seconds."""
+        """End a session: at once in this process, within five seconds in others."""
         await self._sql.write(sessions.end, session.id)
         self._known.pop(session.digest, None)
-        self._under_way.pop(session.digest, None)  # which may have read it before
+        self._under_way.pop(session.digest, None)  # a look-up that may have read it before
 
     async def find(self, secret: str, idle: float | None = None) -> Session | None:
         """Return the session that has a secret.
 
-        Nobody guesses one, so that wrong ones slow nobody down. They wait for each other, and sessions that
-        are known do not wait for them.
+        Secrets cannot be guessed, so wrong ones do not slow down later logins. New secrets wait for each
+        other; known sessions do not wait for them.
 
-        :param idle: seconds since its user last did something; None if the request does not say
-        :raises podium.api.faults.Fault: too many wait
+        :param idle: seconds since the user's last input; None if the request does not report it
+        :raises podium.api.faults.Fault: too many look-ups wait
         :raises podium.errors.DatabaseUnavailable: it cannot be looked up
         """
         if len(secret) > _LONGEST:
@@ -145,7 +145,7 @@ class Sessions:
             self._known.popitem(last=False)
 
     def _renew(self, session: Session, idle: float) -> None:
-        """Have it written down that a session's user did something, unless that is known well enough."""
+        """Record the latest input of a session's user, unless the record is recent enough."""
         at, known = self._known.get(session.digest, (0.0, None))
         passed = self._clock() - at  # since it was looked up
         is_news = session.idle + passed - idle >= min(_NOTED, self._limits.idle / 10)

@@ -1,10 +1,10 @@
-"""Logins that fail slow down those that follow, and nobody else's.
+"""Failed logins slow down the logins that follow, but not those of other users.
 
-Every attempt counts as failed until it has succeeded, so that many at the same time gain nothing. What
-follows too soon waits for its turn; where the wait would be long it is refused. Three things are counted: a
-user at an address, an address, and a user. A user's failures at other addresses delay an attempt by a second
-at most and are no reason to refuse it, so that strangers who guess passwords keep nobody out. Who has logged
-in at an address before passes the last two.
+Every attempt counts as failed until it has succeeded, so concurrent attempts gain nothing. An attempt that
+comes too soon waits for its turn; it is refused if the wait would be long. Failures are counted by user and
+address, by address, and by user. A user's failures at other addresses delay an attempt by at most a second
+and never cause a refusal, so strangers who guess passwords lock nobody out. The last two counts do not apply
+to a user who has logged in at the address before.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from typing import Final
 
 from podium.api.faults import Fault
 
-#: Seconds for which an attempt waits for its turn, and how many wait in one process.
+#: Seconds that an attempt may wait for its turn, and how many may wait in one process.
 _PATIENCE, _MOST_WAITING = 5.0, 200
-#: Users, addresses and pairs of both that are remembered, of each those that were seen last.
+#: How many users, addresses and pairs of both are remembered, each the most recent.
 _MOST: Final = 10_000
-#: Seconds in which half of the failures are forgotten.
+#: Seconds after which half of the failures are forgotten.
 _HALF_LIFE: Final = 60.0
-#: Seconds by which the failures of others delay an attempt.
+#: The most seconds by which failures at other addresses delay an attempt.
 _OF_OTHERS: Final = 1.0
-#: Seconds of the first gap; each further failure doubles it.
+#: The first gap in seconds; each further failure doubles it.
 _FIRST_GAP: Final = 0.5
 
 
@@ -40,8 +40,8 @@ class _Pace:
 class _Level:
     """The failures of one kind.
 
-    :param free: how many are let pass
-    :param longest: seconds of the longest gap between two attempts
+    :param free: how many have no effect
+    :param longest: the longest gap between two attempts, in seconds
     """
 
     def __init__(self, free: int, longest: float) -> None:
@@ -54,7 +54,7 @@ class _Level:
         return -math.inf if found is None else found.free_at
 
     def count(self, key: Hashable, now: float, at: float) -> None:
-        """Note an attempt, and that its turn is at a time."""
+        """Note an attempt and the time of its turn."""
         pace = self._paces.setdefault(key, _Pace(seen=now))
         self._paces.move_to_end(key)
         pace.failures = pace.failures * 0.5 ** ((now - pace.seen) / _HALF_LIFE) + 1
@@ -66,7 +66,7 @@ class _Level:
             self._paces.popitem(last=False)
 
     def forgive(self, key: Hashable) -> None:
-        """Note that an attempt was no failure."""
+        """Note that an attempt did not fail."""
         pace = self._paces.get(key)
         if pace is not None:
             pace.failures = max(pace.failures - 1, 0.0)
@@ -93,8 +93,8 @@ class Slowing:
     async def turn(self, address: str, who: bytes) -> None:
         """Wait until a login may be tried, and count it as failed.
 
-        :param who: a digest of what was typed as the user's name, or of a token
-        :raises podium.api.faults.Fault: it would have to wait for too long
+        :param who: a digest of the given user name, or of a token
+        :raises podium.api.faults.Fault: the wait would be too long
         """
         now = self._clock()
         keys = self._keys(address, who)
@@ -116,12 +116,12 @@ class Slowing:
                 self._waiting -= 1
 
     def take_back(self, address: str, who: bytes) -> None:
-        """Note that nobody knows whether a login that had its turn was right."""
+        """Take back the failure of a login that could not be checked."""
         for level, key in self._keys(address, who):
             level.forgive(key)
 
     def succeed(self, address: str, who: bytes) -> None:
-        """Note that a login that had its turn was right."""
+        """Note that a login succeeded after its turn."""
         self.take_back(address, who)
         pair = (_network(address), who)
         self._familiar[pair] = None
@@ -139,7 +139,7 @@ class Slowing:
 
 
 def _network(address: str) -> str:
-    """Return what counts as one address: of IPv6 all that one subscriber has."""
+    """Return what counts as one address: for IPv6, the network of one subscriber."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

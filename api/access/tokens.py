@@ -1,4 +1,4 @@
-"""Bearer tokens: looked up in the database, remembered for a few seconds."""
+"""Bearer tokens, looked up in the database and remembered for a few seconds."""
 
 import asyncio
 from collections import OrderedDict
@@ -16,12 +16,12 @@ from podium.db.tokens import Token
 
 LOG = log.getLogger(__name__)
 
-#: What each token of Podium begins with, so that leaks are found by search.
+#: The prefix of all tokens of Podium, by which leaked ones can be searched for.
 PREFIX: Final = "podium_"
 _LONGEST: Final = 200
-#: Seconds for which an answer of the database counts: as long may a revoked token still be taken.
+#: Seconds for which an answer of the database is used; a revoked token may be accepted that long.
 _FRESH: Final = 5.0
-#: Seconds between two notes of a token's use.
+#: Seconds between records of a token's use.
 _NOTED: Final = 60.0
 _MOST_KNOWN: Final = 1000
 
@@ -42,9 +42,9 @@ class Tokens:
         self._notes: set[asyncio.Task[None]] = set()
 
     async def find(self, secret: str, address: str) -> Token | None:
-        """Return the valid token that this is.
+        """Return the valid token with this secret.
 
-        :raises podium.api.faults.Fault: too many have been wrong
+        :raises podium.api.faults.Fault: too many tokens were wrong
         :raises podium.errors.DatabaseUnavailable: it cannot be looked up
         """
         if not secret.startswith(PREFIX) or len(secret) > _LONGEST:

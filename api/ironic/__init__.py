@@ -1,1 +1,1 @@
-"""The API of Ironic, below ``/v1``: its words, its versions, its errors."""
+"""Ironic's API, below ``/v1``: its terms, versions and errors."""

@@ -1,4 +1,4 @@
-"""What Ironic has and Podium has not: requests for it are told so, and not only that a path is unknown."""
+"""Features of Ironic that Podium lacks: answers name the missing feature, not only an unknown path."""
 
 import re
 from typing import Final
@@ -22,7 +22,7 @@ _PATH: Final = re.compile(r"/v1/(?:(?:nodes|drivers|ports|chassis)/[^/]+/)?([a-z
 
 
 def text(path: str) -> str | None:
-    """Return why there is no such path; None if it is not one of Ironic's."""
+    """Return why a path does not exist here; None if Ironic does not have it either."""
     found = _PATH.fullmatch(path)
     why = _PARTS.get(found[1]) if found else None
     return None if why is None else f"there is no {path[:200]}: Podium switches machines, and {why}"

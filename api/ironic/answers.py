@@ -1,4 +1,4 @@
-"""Answers in the form of Ironic's."""
+"""Answers in Ironic's form."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from podium.api.routing import MINOR_KEY
 
 
 def fault(request: Request, fault: Fault) -> Response:
-    """Return the answer for a request that failed: JSON in JSON, as Ironic's clients expect it."""
+    """Return the answer to a failed request: JSON in JSON, as Ironic's clients expect it."""
     if fault.status == 401:
         body: dict[str, Any] = {"error": {"message": fault.text, "code": 401}}
     else:

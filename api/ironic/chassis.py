@@ -1,4 +1,4 @@
-"""Chassis: records of what nodes are mounted in."""
+"""Chassis: records of the enclosures of nodes."""
 
 import uuid
 from typing import Any, Final
@@ -49,7 +49,7 @@ def _show(one: Chassis, names: tuple[str, ...], server: str) -> dict[str, Any]:
 
 
 async def list_chassis(request: Request) -> Response:
-    """Return a page of chassis, with few fields unless others are asked for."""
+    """Return a page of chassis, with few fields unless the request names others."""
     return await _list(request, whole=False)
 
 
@@ -91,7 +91,7 @@ def _find(connection: sa.Connection, ident: str, *, to_change: bool = False) -> 
 
 
 async def list_nodes(request: Request) -> Response:
-    """Return a page of the nodes of a chassis, with few fields unless others are asked for."""
+    """Return a page of the nodes of a chassis, with few fields unless the request names others."""
     await services(request).sql.read(_find, request.path_params["chassis"])
     return await nodes.list_nodes(request)
 
@@ -103,7 +103,7 @@ async def list_whole_nodes(request: Request) -> Response:
 
 
 async def create_chassis(request: Request) -> Response:
-    """Write a chassis."""
+    """Create a chassis."""
     values = check_body(await bodies.read(request), _BODY, minor(request))
     values = {"uuid": str(uuid.uuid4()), "description": None, "extra": {}, **values}
     one = await services(request).sql.write(_create, values)
@@ -135,7 +135,7 @@ def _change(connection: sa.Connection, ident: str, steps: list[Step]) -> Chassis
 
 
 async def delete_chassis(request: Request) -> Response:
-    """Forget a chassis in which no node is."""
+    """Delete a chassis that has no nodes."""
     await services(request).sql.write(_delete, request.path_params["chassis"])
     return Response(status_code=204)
 

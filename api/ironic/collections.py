@@ -1,4 +1,4 @@
-"""Pages of Ironic's API: how many, from where on, in which order, which fields."""
+"""Pages of Ironic's API: limit, marker, order and fields."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -12,7 +12,7 @@ from podium.api.routing import minor
 from podium.api.services import address, services
 from podium.client.enrolling.values import TRUTH, UUID, choice, integer, text
 
-#: The parameter that chooses fields, which a single resource has too.
+#: The parameter that selects fields, also for single resources.
 FIELDS: Final = Field("fields", text(4096), since=8)
 #: The parameters that all pages have.
 PAGING: Final = (
@@ -26,14 +26,14 @@ PAGING: Final = (
 
 
 def of_whole(query: Iterable[Field]) -> tuple[Field, ...]:
-    """Return the parameters of pages whose items have all fields anyway."""
+    """Return the parameters of pages whose items always have all fields."""
     return tuple(one for one in query if one.name not in ("fields", "detail"))
 
 
 class Page(NamedTuple):
-    """Which page is asked for.
+    """A requested page.
 
-    :param fields: None for those that are shown by default
+    :param fields: None for the default fields
     """
 
     limit: int
@@ -68,12 +68,12 @@ def parameters(request: Request, known: Sequence[Field]) -> dict[str, Any]:
 def page(
     request: Request, given: Mapping[str, Any], sortable: Collection[str], fields: Mapping[str, int]
 ) -> Page:
-    """Return the page that is asked for.
+    """Return the requested page.
 
     :param given: the parameters
-    :param sortable: what it may be sorted by
-    :param fields: those of all versions, and the lowest minor version that has each
-    :raises podium.api.faults.Fault: for what there is not, or (406) what is too new for the version
+    :param sortable: the fields that it may be sorted by
+    :param fields: the fields of all versions, and the lowest minor version that has each
+    :raises podium.api.faults.Fault: for unknown fields, or (406) fields that are too new for the version
     """
     most: int = services(request).config.api.max_limit
     key = given.get("sort_key", "id")
@@ -95,10 +95,10 @@ def page(
 
 
 def chosen(request: Request, given: Mapping[str, Any], fields: Mapping[str, int]) -> tuple[str, ...] | None:
-    """Return the fields that are asked for; None if it is not said which.
+    """Return the requested fields; None if the request names none.
 
-    :param fields: those of all versions, and the lowest minor version that has each
-    :raises podium.api.faults.Fault: naming those that there are not, or (406) are too new for the version
+    :param fields: the fields of all versions, and the lowest minor version that has each
+    :raises podium.api.faults.Fault: naming the unknown fields, or (406) those too new for the version
     """
     if "fields" not in given:
         return None
@@ -108,7 +108,7 @@ def chosen(request: Request, given: Mapping[str, Any], fields: Mapping[str, int]
     if not names:
         raise Fault(400, "fields names none")
     _check_versions(request, names, fields)
-    return tuple(name for name in names if name != "links")  # which every answer has
+    return tuple(name for name in names if name != "links")  # every answer has links
 
 
 def _check_versions(request: Request, names: Iterable[str], fields: Mapping[str, int]) -> None:
@@ -118,7 +118,7 @@ def _check_versions(request: Request, names: Iterable[str], fields: Mapping[str,
 
 
 def following(request: Request, page: Page, last: str) -> str:
-    """Return the address of the next page, which keeps all that was asked for.
+    """Return the address of the next page, with the parameters of the request.
 
     :param last: the UUID of the last item of this page
     """

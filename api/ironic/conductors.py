@@ -1,4 +1,4 @@
-"""Conductors, and the shards that programs divide nodes into."""
+"""Conductors, and the shards into which programs divide nodes."""
 
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ def _show(one: Attendance, names: tuple[str, ...], server: str) -> dict[str, Any
 
 
 def _key(one: Attendance, name: str) -> tuple[str, str]:
-    """Return what conductors are sorted by; those that are equal in it, by their names."""
+    """Return the sort key of a conductor; conductors with equal values are sorted by name."""
     values = {"conductor_group": one.conductor_group, "created_at": str(one.started_at)}
     values["updated_at"] = str(one.renewed_at or "")
     return values.get(name, ""), one.hostname
@@ -55,7 +55,7 @@ async def list_conductors(request: Request) -> Response:
 
 
 def _page(everybody: list[Attendance], page: Page) -> list[Attendance]:
-    """Return the conductors of a page, and more if there are more."""
+    """Return the conductors of a page, and further ones if there are more."""
     found = sorted(everybody, key=lambda one: _key(one, page.sort_key), reverse=page.descending)
     if page.marker is None:
         return found
@@ -80,7 +80,7 @@ def _find(connection: sa.Connection, host: str) -> Attendance:
 
 
 async def list_shards(request: Request) -> Response:
-    """Return the shards, and how many nodes are in each."""
+    """Return the shards and their numbers of nodes."""
     found = await services(request).sql.read(node_list.shards)
     return JSONResponse({"shards": [{"name": name, "count": count} for name, count in found]})
 

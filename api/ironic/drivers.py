@@ -1,4 +1,4 @@
-"""Drivers: those that conductors have loaded, and what each declares."""
+"""Drivers: those that conductors have loaded, and their declarations."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,7 +23,7 @@ from podium.drivers import base
 
 #: The lowest version that has interfaces.
 _INTERFACES: Final = 30
-#: The version in which nodes got those that drivers had from the beginning.
+#: The version in which nodes got the interfaces that drivers had from the beginning.
 _WITH_NODES: Final = 31
 _FIELDS: Final = Field("fields", text(4096), since=77)
 _QUERY: Final = (
@@ -56,13 +56,13 @@ async def show_driver(request: Request) -> Response:
 
 
 async def show_properties(request: Request) -> Response:
-    """Return what the nodes of a driver have in their driver_info, with a line for each."""
+    """Return the driver_info keys of a driver's nodes, with a line about each."""
     at, name = services(request), request.path_params["driver"]
     return JSONResponse(await at.sql.read(_properties, name, at.catalog))
 
 
 async def show_methods(request: Request) -> Response:
-    """Return the methods of the vendor, of which there are none."""
+    """Return the vendor methods of a driver; there are none."""
     at = services(request)
     await at.sql.read(_one, request.path_params["driver"], None)
     return JSONResponse({})
@@ -72,7 +72,7 @@ _Found = tuple[list[str], Mapping[str, str] | None]
 
 
 def _all(connection: sa.Connection, catalog: Catalog | None) -> dict[str, _Found]:
-    """Return the hosts of each driver, and its interfaces if there is a catalog to find them in."""
+    """Return the hosts of each driver, and its interfaces if a catalog is given."""
     hosts: dict[str, set[str]] = {}
     for member in members.unended(connection):
         for name in member.drivers:

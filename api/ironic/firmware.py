@@ -17,10 +17,10 @@ from podium.db import api
 from podium.db.api import NodeRecord
 from podium.drivers.bmc.inventory import COLLECTED_AT
 
-#: Components, and what an inventory calls their versions.
+#: Components, and the keys of their versions in an inventory.
 _COMPONENTS: Final = {"bios": "bios_version", "bmc": "bmc_firmware_version"}
 _NEVER: Final = {"type": "null"}
-#: Podium flashes nothing, and an inventory says nothing of components but their versions.
+#: Podium flashes nothing, and an inventory has only the versions of components.
 FIRMWARE_FIELDS: Final = (
     ResourceField("component", fixed=True, shows={"type": "string", "enum": list(_COMPONENTS)}),
     ResourceField("initial_version", fixed=True, shows=_NEVER),
@@ -33,7 +33,7 @@ FIRMWARE_FIELDS: Final = (
     ResourceField("updated_at", fixed=True, shows=_NEVER),
 )
 _QUERY: Final = (collections.FIELDS, Field("detail", TRUTH))
-#: The fields that an answer has whichever are asked for.
+#: The fields that every answer has, whichever were requested.
 _ALWAYS: Final = ("created_at", "updated_at")
 
 
@@ -52,7 +52,7 @@ def _find(connection: sa.Connection, ident: str) -> NodeRecord:
 
 
 def _components(node: NodeRecord) -> list[dict[str, Any]]:
-    """Return the values of each component; it is created when the inventory that has it was collected."""
+    """Return the values of each component; its creation time is that of the inventory."""
     created = node.driver_internal_info.get(COLLECTED_AT)
     return [
         {"component": name, "current_version": version, "created_at": created}

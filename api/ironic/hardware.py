@@ -1,4 +1,4 @@
-"""What the driver of a node can: check its settings, choose what it boots from, switch its light."""
+"""Actions of a node's driver: validation of settings, boot device, indicator."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -28,22 +28,22 @@ from podium.db.provision_states import ENROLL, NOT_CONDUCTED
 from podium.drivers.abilities import BOOT_DEVICES
 
 _DEVICE: Final = (Field("boot_device", choice(BOOT_DEVICES), required=True), Field("persistent", TRUTH))
-#: Which of Ironic's interfaces a driver counts as, for an action that it knows.
+#: The interfaces of Ironic that a driver with an action counts as.
 _COUNTS_AS: Final = {
     states.SET_BOOT_DEVICE: ("boot", "management"),
     states.IDENTIFY: ("management",),
     states.DRIVER_ACTION: ("vendor",),
 }
-#: The only indicator that there is: the light by which people find a machine.
+#: The only indicator: the light by which people find a machine.
 _COMPONENT: Final = "system"
 _LIGHT: Final = "led"
-#: Until when it is to be on, in seconds; drivers do not say how it is, nor whether it blinks.
+#: Seconds for which the light stays on; drivers report neither its state nor whether it blinks.
 _SECONDS: Final[Mapping[str, int | None]] = {"OFF": 0, "ON": None, "BLINKING": None}
 _STATE: Final = (Field("state", choice(tuple(_SECONDS)), required=True),)
 
 
 async def validate(request: Request) -> Response:
-    """Say whether the driver of a node accepts its settings, by Ironic's interfaces."""
+    """Return whether the driver of a node accepts its settings, for each of Ironic's interfaces."""
     at = services(request)
     return JSONResponse(await at.sql.read(_validate, wanted(request), at.catalog))
 
@@ -65,10 +65,10 @@ def _validate(connection: sa.Connection, wanted: str, catalog: Catalog) -> dict[
 
 
 async def conducted(request: Request, action: str) -> NodeRecord:
-    """Return the node that a request is about, whose conductor can ask its hardware for an action.
+    """Return the node of a request, after a check that its driver supports an action.
 
-    :raises podium.errors.UnsupportedPowerState: its driver does not know the action
-    :raises podium.api.faults.Fault: the node is in enroll. It is no conflict, which clients try again
+    :raises podium.errors.UnsupportedPowerState: its driver does not support the action
+    :raises podium.api.faults.Fault: the node is in enroll; not a conflict, because clients retry those
     """
     its = services(request)
 
@@ -86,10 +86,10 @@ async def conducted(request: Request, action: str) -> NodeRecord:
 
 
 async def asked(request: Request, action: str, **given: Any) -> AskPower:
-    """Return the call for an action of the node that a request is about.
+    """Return the call for an action of a request's node.
 
-    :param given: what goes with the action, as in the own API
-    :raises podium.errors.PodiumError: see :func:`conducted`, or something wrong is given
+    :param given: the parameters of the action, as in Podium's own API
+    :raises podium.errors.PodiumError: see :func:`conducted`; or a parameter is wrong
     """
     node = await conducted(request, action)
     values = {"action": action, "nodes": [node.uuid], "confirmed": True, **given}
@@ -102,7 +102,7 @@ async def _read(request: Request) -> BootDevices:
 
 
 async def show_boot_device(request: Request) -> Response:
-    """Return what a node boots from; null for the order that it has, for which Ironic has no word."""
+    """Return the boot device of a node; null for the node's own boot order, which Ironic cannot express."""
     found = await _read(request)
     is_chosen = found.device not in (None, "default")
     shown = (found.device, found.persistent) if is_chosen else (None, None)
@@ -110,12 +110,12 @@ async def show_boot_device(request: Request) -> Response:
 
 
 async def list_boot_devices(request: Request) -> Response:
-    """Return what a node can be told to boot from."""
+    """Return the boot devices that can be set for a node."""
     return JSONResponse({"supported_boot_devices": (await _read(request)).supported})
 
 
 async def set_boot_device(request: Request) -> Response:
-    """Set what a node boots from, and answer when it was read."""
+    """Set the boot device of a node, and answer once it has been read back."""
     given = check_body(await bodies.read(request), _DEVICE, minor(request))
     boot = {"device": given["boot_device"], "persistent": given.get("persistent", False)}
     await asking.carry_out(request, await asked(request, states.SET_BOOT_DEVICE, boot=boot))
@@ -137,13 +137,13 @@ async def list_indicators(request: Request) -> Response:
 
 
 async def show_indicator(request: Request) -> Response:
-    """Say that it is not known whether the light is on, which hardware often does not know either."""
+    """Report the state of the light as unknown; hardware often does not know it either."""
     await _light(request)
     return JSONResponse({"state": "UNKNOWN"})
 
 
 async def set_indicator(request: Request) -> Response:
-    """Switch the light of a node, and answer when it was accepted."""
+    """Switch the light of a node, and answer once the hardware has accepted it."""
     given = check_body(await bodies.read(request), _STATE, minor(request))
     await _light(request)
     identification = {"seconds": _SECONDS[given["state"]]}
@@ -152,7 +152,7 @@ async def set_indicator(request: Request) -> Response:
 
 
 async def _light(request: Request) -> None:
-    """Make sure that a node has the indicator that a request is about.
+    """Make sure that a node has the indicator of a request.
 
     :raises podium.api.faults.Fault: there is no such indicator
     """
@@ -179,7 +179,7 @@ _INDICATOR: Final = f"{_INDICATORS}/{{component}}/{{indicator}}"
 def _operation(
     path: str, handler: Handler, summary: str, since: int = 1, body: tuple[Field, ...] | None = None
 ) -> Operation:
-    """Describe what is read, or what is set if it has a body."""
+    """Describe an operation that reads or, with a body, one that sets."""
     return Operation(
         method="GET" if body is None else "PUT",
         path=f"/v1/nodes/{{node}}/{path}",

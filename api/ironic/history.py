@@ -1,4 +1,4 @@
-"""What happened to a node: the events of its power."""
+"""The history of a node: its power events."""
 
 import uuid
 from typing import Any, Final
@@ -29,7 +29,7 @@ _QUERY: Final = (
     Field("detail", TRUTH),
 )
 _NEVER: Final = {"type": "null"}
-#: Podium knows no projects, and does not keep in which provision state a node was, and for how long.
+#: Podium has no projects, and does not record past provision states and their durations.
 HISTORY_FIELDS: Final = (
     ResourceField("uuid", fixed=True, shows=UUID.schema),
     ResourceField("created_at", fixed=True, shows=TIME.schema),
@@ -61,10 +61,10 @@ def _number(text: str) -> int | None:
 
 
 def _said(event: Event) -> str:
-    """Return what happened, for people."""
+    """Return the description of an event, for people."""
     change = f"power: {event.from_state or 'unknown'} to {event.to_state or 'unknown'}, "
     if event.cause == CREDENTIALS or event.cause in states.BESIDE_POWER:
-        change = ""  # of the power there was none
+        change = ""  # the power did not change
     by = f" by {event.who}" if event.who else ""
     return f"{change}{event.cause}{by}{f': {event.reason}' if event.reason else ''}"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def pair(server: str, path: str) -> list[dict[str, Any]]:
-    """Return the two links that a resource has.
+    """Return the two links of a resource.
 
     :param server: the address of the server, see :func:`podium.api.services.address`
     :param path: below ``/v1``, such as ``nodes/UUID``

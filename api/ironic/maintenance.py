@@ -1,4 +1,4 @@
-"""Maintenance of a node: the conductor leaves it alone."""
+"""Maintenance of a node, during which the conductor leaves it alone."""
 
 from typing import Any, Final
 
@@ -22,9 +22,9 @@ _FIELDS: Final = (Field("reason", text(LONGEST_LINE)),)
 
 
 async def begin(request: Request) -> Response:
-    """Put a node into maintenance; without a reason, an earlier one is gone.
+    """Put a node into maintenance; without a reason, an earlier reason is removed.
 
-    Clients of Ironic may send several lines, which become one.
+    Ironic's clients may send several lines, which are joined into one.
     """
     given = check_body(await bodies.read(request), _FIELDS, minor(request))
     reason = texts.check_reason(" ".join(given.get("reason", "").split()) or None)

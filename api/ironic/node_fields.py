@@ -1,4 +1,4 @@
-"""The fields of a node in Ironic's API: the version that brought each, and where its value comes from."""
+"""The fields of a node in Ironic's API: the version that introduced each, and the source of its value."""
 
 import functools
 import operator
@@ -11,7 +11,7 @@ from podium.client.enrolling.values import MAPPING, TIME, TRUTH, UUID, Kind, tex
 from podium.client.records.node_records import INTERFACES, RECORDS
 from podium.db.provision_states import AVAILABLE, MANAGEABLE, VERIFYING
 
-#: What a field's value is made of: the columns of the node, and the host of its conductor as ``conductor``.
+#: The source of a field's value: the columns of the node, and the host of its conductor as ``conductor``.
 Columns: TypeAlias = Mapping[str, Any]
 _TEXT: Final = {"type": "string"}
 _TYPES: Final = {type(None): "null", bool: "boolean", dict: "object"}
@@ -22,10 +22,10 @@ class NodeField:
     """One field.
 
     :param since: the lowest minor version that has it
-    :param value: makes it of the columns
-    :param of: the columns that it is made of; none for what is always the same
-    :param kind: of the values that may be written; None for a field that nobody writes
-    :param shows: what its values are in JSON Schema, where nobody writes them
+    :param value: computes it from the columns
+    :param of: the columns that it is computed from; none for a constant
+    :param kind: of the values that may be written; None for a read-only field
+    :param shows: the JSON Schema of its values, for a read-only field
     :param nullable: whether it may be null in answers
     """
 
@@ -39,7 +39,7 @@ class NodeField:
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        """What it is in answers where it is not null."""
+        """The schema of its values in answers, apart from null."""
         return self.shows if self.kind is None else self.kind.schema
 
 
@@ -51,12 +51,12 @@ def _column(
 
 
 def _known(name: str, since: int = 1) -> NodeField:
-    """A column of a text that is not known of all nodes."""
+    """A text column that is not known for all nodes."""
     return NodeField(name, since, operator.itemgetter(name), (name,))
 
 
 def _nothing(name: str, since: int = 1, value: Any = None) -> NodeField:
-    """A field of what Podium does not do."""
+    """A field for a feature that Podium does not have."""
     shows = {"type": _TYPES[type(value)], "const": value}
     return NodeField(name, since, lambda node: value, (), shows=shows, nullable=False)
 
@@ -84,7 +84,7 @@ def _name(node: Columns) -> str | None:
 
 
 def power_state(node: Columns) -> str | None:
-    """Return the power state: while a node is rebooted it is not on, so that clients see the reboot end."""
+    """Return the power state; it is not on during a reboot, so that clients see the reboot end."""
     if node["target_power_state"] in _RESTARTS and node["power_state"] == states.POWER_ON:
         return states.REBOOTING
     found: str | None = node["power_state"]
@@ -92,7 +92,7 @@ def power_state(node: Columns) -> str | None:
 
 
 def target_power_state(node: Columns) -> str | None:
-    """Return the power state that a request under way is to reach."""
+    """Return the target power state of the running request."""
     asked = node["target_power_state"]
     return None if asked is None else states.REACHED.get(asked)
 
@@ -102,7 +102,7 @@ def _reservation(node: Columns) -> str | None:
 
 
 def _first_provision_state(node: Columns) -> str | None:
-    """Return the provision state by the words of the first version, which has none for ``available``."""
+    """Return the provision state in the terms of the first version, which has none for ``available``."""
     return None if node["provision_state"] == AVAILABLE else node["provision_state"]
 
 
@@ -112,10 +112,10 @@ def _target_provision_state(node: Columns) -> str | None:
 
 _RESTARTS: Final = frozenset({states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE})
 
-#: The columns that say how a node is, and for how long that is known.
+#: The columns of a node's health and of how long it is valid.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
 
-#: The versions that brought the interfaces which came after the first.
+#: The versions that introduced the later interfaces.
 _INTERFACES: Final = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
 
 NODE_FIELDS: Final[Mapping[str, NodeField]] = {
@@ -176,7 +176,7 @@ NODE_FIELDS: Final[Mapping[str, NodeField]] = {
     )
 }
 
-#: What some fields were in the first version.
+#: The fields that differ in the first version.
 _FIRST: Final = {
     "provision_state": NodeField("provision_state", 1, _first_provision_state, ("provision_state",)),
 }
@@ -184,7 +184,7 @@ _FIRST: Final = {
 SINCE: Final = {name: one.since for name, one in NODE_FIELDS.items()}
 #: Further links that a whole node has, and the lowest version of each.
 PARTS: Final = (("ports", 1), ("states", 14), ("portgroups", 24), ("volume", 32))
-#: The fields that are shown of many nodes unless others are asked for.
+#: The fields in lists of nodes unless the request names others.
 BRIEF: Final = ("uuid", "name", "instance_uuid", "power_state", "provision_state", "maintenance")
 
 

@@ -1,4 +1,4 @@
-"""Parts of a node: what its hardware reports of itself, its children, and the networks noted for it."""
+"""Parts of a node: the inventory of its hardware, its children, and the networks recorded for it."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,7 +20,7 @@ from podium.db import api, claims, node_list
 from podium.db.api import NodeRecord
 from podium.drivers.bmc.inventory import COLLECTED_AT
 
-#: The key of ``record`` that networks are under.
+#: The key of the networks in ``record``.
 _VIFS: Final = "vifs"
 _IDENT: Final = text(255, least=1)
 _VIF: Final = {"type": "object", "required": ["id"], "properties": {"id": _IDENT.schema}}
@@ -32,7 +32,7 @@ def _find(connection: sa.Connection, ident: str) -> NodeRecord:
 
 
 async def show_inventory(request: Request) -> Response:
-    """Return what the hardware of a node reports of itself."""
+    """Return the inventory that the hardware of a node reports."""
     return JSONResponse(_inventory(await _node(request)))
 
 
@@ -63,13 +63,13 @@ def _inventory(node: NodeRecord) -> dict[str, Any]:
 
 
 async def list_bios(request: Request) -> Response:
-    """Return the settings of a node's BIOS, of which Podium reads none."""
+    """Return the BIOS settings of a node; Podium reads none."""
     await _node(request)
     return JSONResponse({"bios": []})
 
 
 async def list_children(request: Request) -> Response:
-    """Return the nodes that are noted to be parts of a node."""
+    """Return the nodes that are recorded as parts of a node."""
 
     def read(connection: sa.Connection, ident: str) -> tuple[str, list[str]]:
         (key,) = api.find_keys(connection, [ident])
@@ -81,7 +81,7 @@ async def list_children(request: Request) -> Response:
 
 
 async def list_vifs(request: Request) -> Response:
-    """Return the networks that are noted for a node."""
+    """Return the networks that are recorded for a node."""
     node = await _node(request)
     return JSONResponse({"vifs": [{"id": one} for one in _vifs(node)]})
 
@@ -91,7 +91,7 @@ def _vifs(node: NodeRecord) -> list[str]:
 
 
 async def attach_vif(request: Request) -> Response:
-    """Note a network for a node; Podium does no more with it."""
+    """Record a network for a node; Podium does nothing else with it."""
     body = await bodies.read(request)
     if not isinstance(body, dict):
         raise Fault(400, "the body must be an object of JSON")
@@ -110,7 +110,7 @@ async def attach_vif(request: Request) -> Response:
 
 
 async def detach_vif(request: Request) -> Response:
-    """Forget a network of a node."""
+    """Remove a network from a node."""
     own = request.path_params["vif"]
 
     def remove(node: NodeRecord) -> list[str]:
@@ -131,19 +131,19 @@ def _change_vifs(connection: sa.Connection, ident: str, change: Callable[[NodeRe
 
 
 async def list_media(request: Request) -> Response:
-    """Return the virtual media of a node, of which there are none."""
+    """Return the virtual media of a node; there are none."""
     await _pretended(request)
     return JSONResponse([])
 
 
 async def change_media(request: Request) -> Response:
-    """Do nothing, for a driver without hardware that says it can do this."""
+    """Do nothing, for a driver without hardware that claims to support virtual media."""
     await _pretended(request)
     return Response(status_code=204)
 
 
 async def _pretended(request: Request) -> None:
-    """Make sure that the management of a node is only pretended.
+    """Make sure that the management interface of a node is only simulated.
 
     :raises podium.api.faults.Fault: it is real, and Podium attaches no media
     """

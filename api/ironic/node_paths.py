@@ -15,7 +15,7 @@ _NAMES: Final = 5
 
 
 def wanted(request: Request) -> str:
-    """Return the name or UUID of the node that a request is about.
+    """Return the name or UUID in the path of a request.
 
     :raises podium.errors.NodeNotFound: no node can have that name, or names are too new for the version
     """
@@ -30,6 +30,6 @@ def wanted(request: Request) -> str:
 
 
 def location(request: Request, *rest: str) -> dict[str, str]:
-    """Return the header that says where a node, or something of it, is."""
+    """Return the Location header for a node or a part of it."""
     path = "/".join(quote(part, safe="") for part in ("nodes", request.path_params["node"], *rest))
     return {"Location": f"{address(request)}/v1/{path}"}

@@ -1,4 +1,4 @@
-"""What a request wants a node to be: its fields as they may be written, and the columns that they become."""
+"""The values that a request writes: a node's writable fields, and their conversion into columns."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -15,7 +15,7 @@ from podium.client.records import node_records
 from podium.client.records.node_records import RECORDS
 from podium.db.api import NodeRecord
 
-#: Fields by which a node is enrolled, and what they are where nothing is said.
+#: Fields by which a node is enrolled, and their defaults.
 _ENROLMENT: Final[Mapping[str, Any]] = {
     "uuid": None,
     "name": None,
@@ -26,22 +26,22 @@ _ENROLMENT: Final[Mapping[str, Any]] = {
     "conductor_group": "",
     "maintenance": False,
 }
-#: The fields that change together: drivers check them.
+#: The fields that change together, because drivers check them.
 OF_DRIVER: Final = frozenset(_ENROLMENT) - {"uuid", "maintenance"}
-#: The lowest version in which a node may be taken out of its chassis.
+#: The lowest version in which a node may be removed from its chassis.
 _NO_CHASSIS: Final = 25
-#: Names that are taken by other paths.
+#: Names that other paths use.
 _RESERVED: Final = frozenset({"detail"})
 
 _WRITTEN: Final = {one.name: one.kind for one in NODE_FIELDS.values() if one.kind is not None}
 
-#: What a new node may be given. The others are set once it is there.
+#: The fields of a new node. The others can be set after its creation.
 CREATE: Final = tuple(
     Field(name, kind, since=NODE_FIELDS[name].since, required=name == "driver")
     for name, kind in _WRITTEN.items()
     if name not in ("traits", "protected", "protected_reason")
 )
-#: What a PATCH may change. Traits have paths of their own.
+#: The fields that a PATCH may change. Traits have their own paths.
 PATCH: Final = {
     name: Field(name, kind, since=NODE_FIELDS[name].since, required=name == "driver")
     for name, kind in _WRITTEN.items()
@@ -50,12 +50,12 @@ PATCH: Final = {
 
 
 def default(name: str) -> Any:
-    """Return what a field is where nothing is said."""
+    """Return the default of a field."""
     return _ENROLMENT[name] if name in _ENROLMENT else RECORDS[name].default
 
 
 def document(node: NodeRecord) -> dict[str, Any]:
-    """Return what a PATCH of a node changes, with its secrets."""
+    """Return the fields of a node that a PATCH may change, with their secrets."""
     columns = node._asdict()
     return {name: NODE_FIELDS[name].value(columns) for name in PATCH}
 
@@ -63,7 +63,7 @@ def document(node: NodeRecord) -> dict[str, Any]:
 def touched(steps: Iterable[Step], minor: int) -> set[str]:
     """Return the fields that a PATCH changes.
 
-    :raises podium.api.faults.Fault: 406 for one that is too new for the version
+    :raises podium.api.faults.Fault: 406 for a field that is too new for the version
     """
     steps = tuple(steps)
     names = {step.path[0] for step in steps}
@@ -76,7 +76,7 @@ def touched(steps: Iterable[Step], minor: int) -> set[str]:
 
 
 def differ(value: Any, other: Any) -> bool:
-    """Return whether two values are different in JSON, where true is not 1."""
+    """Return whether two values differ in JSON, where true is not 1."""
     return json.dumps(value, sort_keys=True) != json.dumps(other, sort_keys=True)
 
 
@@ -91,10 +91,10 @@ def masked(name: str, value: Any, secrets: frozenset[str] = frozenset()) -> list
 def unmasked(
     values: Mapping[str, Any], before: Mapping[str, Any], names: Collection[str], catalog: Catalog
 ) -> dict[str, Any]:
-    """Return values in which each ``******`` is the secret that was there.
+    """Return values in which each ``******`` is replaced by the present secret.
 
     :param names: the fields that may have new values
-    :raises podium.errors.InvalidNode: for each ``******`` where there was no secret, and each secret that
+    :raises podium.errors.InvalidNode: for each ``******`` without a present secret, and each secret that
         another driver would show
     """
     old, new = (catalog.secrets(fields["driver"]) for fields in (before, values))
@@ -118,10 +118,10 @@ def columns(
 ) -> dict[str, Any]:
     """Return the columns of a node.
 
-    :param values: fields that were checked; None for what has no value. Without a driver, columns of what is
-        noted alone
+    :param values: checked fields; None for fields without a value. Without a driver, only the columns of
+        recorded fields are returned
     :param complete: whether its driver must accept its driver_info
-    :param kept: the column ``record`` of the node as it is
+    :param kept: the present column ``record`` of the node
     :raises podium.errors.InvalidNode: naming each fault
     """
     found: dict[str, Any] = {}
@@ -141,7 +141,7 @@ def columns(
 
 
 def accepted(node: NodeRecord, catalog: Catalog) -> dict[str, Any]:
-    """Return the columns of a node as its driver accepts it now.
+    """Return the columns of a node, checked by its driver.
 
     :raises podium.errors.InvalidNode: naming each fault
     """

@@ -1,4 +1,4 @@
-"""Enrolling, changing and deleting nodes. Each request is one transaction: it is whole, or not there."""
+"""Enrolling, changing and deleting nodes. Each request is one transaction: all of it happens, or nothing."""
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,7 @@ _ENROLLED: Final = 11
 _REMEDY: Final = "correct the address"
 _RESET: Final = (Field("reset_interfaces", node_values.PATCH["maintenance"].kind, since=45),)
 
-#: Returns the text of a node as it is now in the transaction.
+#: Returns the text of a node in its present state in the transaction.
 Shown = Callable[[sa.Connection, str], bytes]
 
 
@@ -74,9 +74,9 @@ def _create(
 
 
 class _Patch(NamedTuple):
-    """What a PATCH changes.
+    """The changes of a PATCH.
 
-    :param names: the fields
+    :param names: the changed fields
     """
 
     steps: list[Step]
@@ -100,7 +100,7 @@ async def change(request: Request) -> Response:
 
 
 def _change(connection: sa.Connection, wanted: str, its: _Patch, catalog: Catalog, shown: Shown) -> bytes:
-    next_change(connection)  # so that nobody else changes the node between here and the end
+    next_change(connection)  # so that nobody else changes the node until the end
     (node,) = api.find_nodes(connection, [wanted])
     before = node_values.document(node)
     after = patch.apply(before, its.steps)
@@ -127,7 +127,7 @@ def _change(connection: sa.Connection, wanted: str, its: _Patch, catalog: Catalo
 def _new(
     node: NodeRecord, before: Mapping[str, Any], after: Mapping[str, Any], catalog: Catalog
 ) -> dict[str, Any]:
-    """Return the columns of a node that are to change, without its maintenance."""
+    """Return the columns of a node that change, except for its maintenance."""
     names = {name for name in after if node_values.differ(after[name], before[name])}
     names = names | node_values.OF_DRIVER if names & node_values.OF_DRIVER else names - {"maintenance"}
     values = {name: after[name] for name in names}
@@ -142,7 +142,7 @@ def _new(
 
 
 def _has_password(steps: Iterable[Step], after: Mapping[str, Any], catalog: Catalog) -> bool:
-    """Return whether a step says which password a node is logged in to with, be it the same as before."""
+    """Return whether a step sets the password for the login to a node, even if it does not change."""
     login = catalog.login(after["driver"])
     if login is None:
         return False
@@ -168,14 +168,14 @@ def _write(connection: sa.Connection, node: NodeRecord, new: dict[str, Any], *, 
 def _check_instance(connection: sa.Connection, instance: str | None) -> None:
     """Refuse an instance that another node has.
 
-    :raises podium.errors.NodeConflict: naming it
+    :raises podium.errors.NodeConflict: naming that node
     """
     if instance is not None and api.taken(connection, "instance_uuid", [instance]):
         raise errors.NodeConflict(f"another node has the instance {instance}")
 
 
 async def delete(request: Request) -> Response:
-    """Forget a node."""
+    """Delete a node."""
     await services(request).sql.write(_delete, wanted(request))
     return Response(status_code=204)
 

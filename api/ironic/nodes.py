@@ -1,4 +1,4 @@
-"""Reading nodes: one, and pages of many."""
+"""Reading nodes, singly and in pages."""
 
 import functools
 from typing import Any, Final
@@ -19,7 +19,7 @@ from podium.client.enrolling.values import TRUTH, UUID, choice, text
 from podium.db import clock, node_pages
 from podium.db.node_pages import SORTABLE, Wanted
 
-#: Ironic's provision states, most of which no node of Podium is in.
+#: Ironic's provision states; Podium uses only a few of them.
 _STATES: Final = (
     *("active", "adopt failed", "adopting", "available", "clean failed", "clean hold", "clean wait"),
     *("cleaning", "deleting", "deploy failed", "deploy hold", "deploying", "enroll", "error"),
@@ -58,12 +58,12 @@ _WHOLE: Final = collections.of_whole(QUERY)
 
 
 def wanted(given: dict[str, Any], minor: int) -> Wanted:
-    """Return the conditions that the parameters of a query are."""
+    """Return the conditions for the parameters of a query."""
     equal = {one.name: given[one.name] for one in _EQUAL if one.name in given}
     filled = {"instance_uuid": given["associated"]} if "associated" in given else {}
     if "sharded" in given:
         filled["shard"] = given["sharded"]
-    # Since nodes can have parents, those that have one are left out unless they are asked for.
+    # In versions with parent nodes, nodes with a parent are left out unless the request includes them.
     if minor >= 83 and "parent_node" not in given and not given.get("include_children", False):
         filled["parent_node"] = False
     return Wanted(
@@ -78,7 +78,7 @@ def wanted(given: dict[str, Any], minor: int) -> Wanted:
 
 
 async def list_nodes(request: Request) -> Response:
-    """Return a page of nodes, with few fields unless others are asked for."""
+    """Return a page of nodes, with few fields unless the request names others."""
     return await _list(request, whole=False)
 
 
@@ -105,7 +105,7 @@ async def _list(request: Request, *, whole: bool) -> Response:
 
 
 def _chassis(request: Request) -> dict[str, Any]:
-    """Return the parameter that a path below a chassis stands for."""
+    """Return the parameter that a path below a chassis implies."""
     chassis = request.path_params.get("chassis")
     return {} if chassis is None else {"chassis_uuid": canonical(chassis)}
 
@@ -145,7 +145,7 @@ def one(connection: sa.Connection, ident: str, template: Template) -> bytes:
     """Return the text of one node.
 
     :param ident: its name or UUID
-    :raises podium.errors.NodeNotFound: there is none
+    :raises podium.errors.NodeNotFound: there is no such node
     """
     row = node_pages.one(connection, ident, template.columns)
     return template.text(row, lambda: clock.now(connection))

@@ -1,4 +1,4 @@
-"""Methods of vendors: the actions of a driver's own, asked for as operations."""
+"""Vendor methods: a driver's own actions, requested as operations."""
 
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ _ARGUMENTS: Final = {"type": "object", "additionalProperties": {"type": ["string
 
 
 async def list_methods(request: Request) -> Response:
-    """Return the actions of the driver of a node."""
+    """Return the own actions of a node's driver."""
     its = services(request)
 
     def find(connection: sa.Connection, ident: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ async def list_methods(request: Request) -> Response:
 
 
 async def call_method(request: Request) -> Response:
-    """Ask for an action of the driver of a node; the path names it, or the query."""
+    """Request an action of a node's driver; the path or the query names the action."""
     method = request.path_params.get("method") or collections.parameters(request, _QUERY).get("method")
     if method is None:
         raise Fault(400, "method is missing")

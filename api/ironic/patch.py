@@ -1,7 +1,7 @@
-"""JSON-PATCH (RFC 6902) as Ironic has it: add, replace and remove, of fields that a resource already has.
+"""JSON-PATCH (RFC 6902) in Ironic's form: add, replace and remove, for fields that a resource already has.
 
-The operations move, copy and test are refused, as they are by Ironic; with them a secret could be brought to
-where it is shown, or be guessed.
+The operations move, copy and test are refused, as by Ironic: they could move a secret to a place where it is
+shown, or help to guess it.
 """
 
 import copy
@@ -13,16 +13,16 @@ from podium.api.fields import Field, described
 
 _SETS: Final = ("add", "replace")
 _OPERATIONS: Final = (*_SETS, "remove")
-#: Keys that lead to a place.
+#: The most keys of a path.
 _DEEPEST: Final = 20
-#: The end of a list, in the path of what is added there.
+#: The end of a list, in the path of an addition.
 _END: Final = "-"
 
 
 def schema(fields: Iterable[Field]) -> Mapping[str, Any]:
     """Return the schema of the body of a PATCH.
 
-    :param fields: those that it may change; what is required cannot be removed
+    :param fields: those that it may change; required ones cannot be removed
     """
     fields = tuple(fields)
     inside = "|".join(one.name for one in fields if one.kind.schema["type"] in ("array", "object"))
@@ -57,7 +57,7 @@ def _schema(
 class Step(NamedTuple):
     """One operation.
 
-    :param path: the keys that lead to its place; the first is a field
+    :param path: the keys of its place; the first is a field
     """
 
     operation: str
@@ -65,15 +65,15 @@ class Step(NamedTuple):
     value: Any
 
     def fault(self, text: str) -> Fault:
-        """Return what is answered if it cannot be done."""
+        """Return the fault for an impossible operation."""
         return Fault(400, f"{self.operation} /{'/'.join(self.path)[:200]}: {text}")
 
 
 def parse(patch: Any, fields: Collection[str]) -> list[Step]:
-    """Return the operations of the body of a PATCH.
+    """Return the operations in the body of a PATCH.
 
     :param fields: those that it may change
-    :raises podium.api.faults.Fault: it is no JSON-PATCH, or changes another field
+    :raises podium.api.faults.Fault: it is not a JSON-PATCH, or changes another field
     """
     if not isinstance(patch, list):
         raise Fault(400, "the body must be a list of changes, as in JSON-PATCH")
@@ -99,7 +99,7 @@ def _step(one: Any, fields: Collection[str]) -> Step:
 
 
 def apply(document: Mapping[str, Any], steps: Collection[Step]) -> dict[str, Any]:
-    """Return a changed copy of a resource; a field that is removed is None.
+    """Return a changed copy of a resource; removed fields are None.
 
     :param document: with every field that may be changed
     :raises podium.api.faults.Fault: naming the first operation that is not possible

@@ -1,4 +1,4 @@
-"""The fields of a port in Ironic's API, and what their values must be."""
+"""The fields of a port in Ironic's API, and the checks of their values."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,9 +12,9 @@ from podium.client.records import port_records
 from podium.client.records.port_records import PORT_RECORDS, VTEP
 from podium.db.ports import Port
 
-#: The lowest version in which a link may say network_type.
+#: The lowest version in which a link may have network_type.
 _NETWORK_TYPE: Final = 64
-#: The versions in which a link may say something of OVN; in others such a link is shown as empty.
+#: The versions in which a link may have values for OVN; other versions show such a link as empty.
 _VTEP_VERSIONS: Final = range(90, 105)
 
 
@@ -46,11 +46,11 @@ BRIEF: Final = ("uuid", "address")
 
 
 def check(values: Mapping[str, Any], minor: int | None) -> None:
-    """Check what the fields of a port must be together.
+    """Check the combination of a port's fields.
 
-    :param minor: the version in which the link was written; None for one that was there before
-    :raises podium.api.faults.Fault: naming what is wrong with them in this API
-    :raises podium.errors.InvalidNode: naming what is wrong with them anywhere
+    :param minor: the version in which the link was written; None for an earlier link
+    :raises podium.api.faults.Fault: naming what is wrong with the fields in this API
+    :raises podium.errors.InvalidNode: naming what is wrong with the fields in any API
     """
     link = values.get("local_link_connection") or {}
     if minor is not None and "network_type" in link and minor < _NETWORK_TYPE:
@@ -65,23 +65,23 @@ def check(values: Mapping[str, Any], minor: int | None) -> None:
 
 
 def columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of a port that is to have these values.
+    """Return the columns of a port with these values.
 
-    :param values: of all fields that may be written; what is missing or None is not noted
+    :param values: of all writable fields; missing ones and None are not recorded
     """
     own = {name: one for name, one in values.items() if name != "node_uuid"}
     return {**port_records.columns(own), "node_uuid": values.get("node_uuid")}
 
 
 def written(port: Port) -> dict[str, Any]:
-    """Return the values of the fields of a port that were written."""
+    """Return the recorded values of a port's fields."""
     return {**port.record, "uuid": port.uuid, "address": port.address, "name": port.name} | {
         "node_uuid": port.node_uuid
     }
 
 
 def show(port: Port, names: tuple[str, ...], server: str, minor: int) -> dict[str, Any]:
-    """Return the fields of a port with these names, without secrets, and its links."""
+    """Return the named fields of a port, without secrets, and its links."""
     values = masking.mask(written(port)) | {"created_at": port.created_at, "updated_at": port.updated_at}
     if VTEP & (values.get("local_link_connection") or {}).keys() and minor not in _VTEP_VERSIONS:
         values["local_link_connection"] = {}

@@ -1,4 +1,4 @@
-"""Ports: records of the network interfaces of nodes."""
+"""Ports: records of nodes' network interfaces."""
 
 import uuid
 from typing import Any, Final
@@ -35,7 +35,7 @@ _QUERY: Final = (
     Field("conductor_groups", text(4096), since=99),
 )
 _OF_NODE: Final = tuple(one for one in _QUERY if one.name not in ("node", "node_uuid"))
-#: A new port has one of these.
+#: A new port needs one of these.
 _IDENTS: Final = (Field("node_uuid", UUID), Field("node_ident", text(255), since=94))
 _BODY: Final = (*(one for one in resources.body(PORT_FIELDS) if one.name != "node_uuid"), *_IDENTS)
 _SINCE: Final = resources.since(PORT_FIELDS)
@@ -43,7 +43,7 @@ _PATCHABLE: Final = resources.patchable(PORT_FIELDS)
 
 
 async def list_ports(request: Request) -> Response:
-    """Return a page of ports, with few fields unless others are asked for."""
+    """Return a page of ports, with few fields unless the request names others."""
     return await _list(request, whole=False)
 
 
@@ -86,7 +86,7 @@ def _page(connection: sa.Connection, wanted: Wanted, node: str | None, page: Pag
 def _node(connection: sa.Connection, ident: str) -> str:
     """Return the UUID of a node.
 
-    :raises podium.errors.NodeNotFound: there is none
+    :raises podium.errors.NodeNotFound: there is no such node
     """
     return api.find_keys(connection, [canonical(ident) or ident])[0].uuid
 
@@ -107,7 +107,7 @@ def _find(connection: sa.Connection, ident: str, *, to_change: bool = False) -> 
 
 
 async def create_port(request: Request) -> Response:
-    """Write a port."""
+    """Create a port."""
     values = check_body(await bodies.read(request), _BODY, minor(request))
     idents = [values.pop(one.name) for one in _IDENTS if one.name in values]
     if len(idents) != 1:
@@ -133,9 +133,9 @@ def _create(connection: sa.Connection, node: str, values: dict[str, Any]) -> Por
 
 
 def _refuse_taken(connection: sa.Connection, values: dict[str, str | None]) -> None:
-    """Refuse what another port has.
+    """Refuse values that another port has.
 
-    :raises podium.api.faults.Fault: naming it
+    :raises podium.api.faults.Fault: naming the value
     """
     for name, value in values.items():
         if value is not None and belongings.taken_ports(connection, name, [value]):
@@ -170,7 +170,7 @@ def _change(connection: sa.Connection, ident: str, steps: list[Step], minor: int
 
 
 async def delete_port(request: Request) -> Response:
-    """Forget a port."""
+    """Delete a port."""
     await services(request).sql.write(_delete, request.path_params["port"])
     return Response(status_code=204)
 

@@ -1,4 +1,4 @@
-"""Power requests: the same that the command line makes, in the name of who sent them."""
+"""Power requests, the same as those of the command line, in the name of the caller."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ from podium.client.records import conducting
 from podium.db import api, power, provisioning
 from podium.db.provision_states import ENROLL
 
-#: The lowest version that may shut an operating system down.
+#: The lowest version with a shutdown of the operating system.
 _SOFT: Final = 27
 _TARGETS: Final = (
     states.POWER_ON,
@@ -36,7 +36,7 @@ _FIELDS: Final = (
 
 
 async def set_power(request: Request) -> Response:
-    """Ask for a power change, and say where to see what comes of it."""
+    """Request a power change, and return the location of the node's states."""
     given = check_body(await bodies.read(request), _FIELDS, minor(request))
     target = given["target"]
     if target in (states.SOFT_POWER_OFF, states.SOFT_REBOOTING) and minor(request) < _SOFT:
@@ -48,7 +48,7 @@ async def set_power(request: Request) -> Response:
 
 
 async def inject_nmi(request: Request) -> Response:
-    """Ask for a diagnostic interrupt."""
+    """Request a diagnostic interrupt."""
     check_body(await bodies.read(request), (), minor(request))
     await _ask(request, states.INJECT_NMI, None)
     return Response(status_code=204)
@@ -69,11 +69,11 @@ def _request(
     who: str,
     timeout: float | None,
 ) -> None:
-    """Ask for an action of a node.
+    """Request an action of a node.
 
     :raises podium.errors.NodeConflict: while its power is being changed, or somebody has reserved it
-    :raises podium.errors.UnsupportedPowerState: its driver does not know the action
-    :raises podium.errors.InvalidNode: what is known of a node in enroll is not enough to switch it
+    :raises podium.errors.UnsupportedPowerState: its driver does not support the action
+    :raises podium.errors.InvalidNode: the node is in enroll, and its settings are not enough to switch it
     """
     (node,) = api.find_nodes(connection, [wanted])
     able = catalog.actions(node.driver)

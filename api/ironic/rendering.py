@@ -1,4 +1,4 @@
-"""Nodes as JSON texts. A fleet has much in common: what many nodes share is rendered once, not for each."""
+"""Nodes as JSON texts. The values that many nodes share are rendered once, not for each node."""
 
 import functools
 import json
@@ -14,9 +14,9 @@ from podium.client.enrolling.catalog import Catalog
 from podium.db.fleet import known_health
 from podium.db.keyring import MARK
 
-#: Fields that are columns of JSON, whose texts are shown as they are if no secret is in them.
+#: Fields stored as JSON, whose texts are copied into the answer if they contain no secret.
 _MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
-#: Columns that have few values in a whole fleet.
+#: Columns that have few different values in a whole fleet.
 _ALIKE: Final = frozenset(
     (
         *("driver", "power_state", "target_power_state", "provision_state", "maintenance", "fault"),
@@ -33,24 +33,24 @@ _ALIKE: Final = frozenset(
         ),
     )
 )
-#: Templates that are kept, and for each the texts that nodes share.
+#: The most templates that are kept, and for each, the most shared texts.
 _MOST_TEMPLATES: Final = 16
 _MOST_TEXTS: Final = 256
-#: Characters of a record that is worth to be kept; most have the same few values or none.
+#: The most characters of a record whose text is kept; most records have the same few values or none.
 _LONGEST_RECORD: Final = 2048
-#: Stands in a text for the UUID.
+#: The placeholder for the UUID in a text.
 _UUID: Final = "\0"
 
 _dumps: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Form(NamedTuple):
-    """What a text depends on besides its node.
+    """The parameters of a text besides its node.
 
     :param server: the address in its links
     :param minor: the version
     :param names: of its fields
-    :param whole: whether it has links to the parts of the node too
+    :param whole: whether it also has links to the parts of the node
     """
 
     server: str
@@ -60,10 +60,10 @@ class Form(NamedTuple):
 
 
 class Renderer:
-    """Has the templates of all forms; safe to use from several threads.
+    """The templates of all forms; safe to use from several threads.
 
     :param catalog: hides secrets
-    :param readable: opens what is left of encrypted values in a document without secrets
+    :param readable: decrypts the remaining encrypted values of a document without secrets
     """
 
     def __init__(self, catalog: Catalog, readable: Callable[[Any], Any] = lambda masked: masked) -> None:
@@ -72,14 +72,14 @@ class Renderer:
         self._templates = functools.lru_cache(_MOST_TEMPLATES)(made)
 
     def template(self, form: Form) -> "Template":
-        """Return what makes the texts of a form."""
+        """Return the template of a form."""
         return self._templates(form)
 
 
 class _Hidden(NamedTuple):
-    """What must not be shown of the nodes of a driver.
+    """The secrets in the nodes of a driver.
 
-    :param secrets: names that the driver declared as secret
+    :param secrets: the keys that the driver declares as secret
     :param is_unknown: whether the driver cannot be used here, so that all of driver_info may be secret
     """
 
@@ -92,13 +92,13 @@ def _hidden(catalog: Catalog, driver: str) -> _Hidden:
 
 
 class Template:
-    """Makes texts of one form."""
+    """Renders nodes in one form."""
 
     def __init__(self, hidden: Callable[[str], _Hidden], readable: Callable[[Any], Any], form: Form) -> None:
         self._hidden = hidden
         self._readable = readable
         fields = of_version(form.names, form.minor)
-        alike = [one for one in fields if _ALIKE.issuperset(one.of)]  # constants too
+        alike = [one for one in fields if _ALIKE.issuperset(one.of)]  # including constants
         noted = [one for one in fields if one.of == ("record",)]
         others = [one for one in fields if one not in alike and one not in noted]
         self._mappings = [(f'"{one.name}":', one.name) for one in others if one.name in _MAPPINGS]
@@ -108,7 +108,7 @@ class Template:
             first["driver"] = None
         self._shared = tuple(first)
         more = dict.fromkeys(column for one in fields for column in one.of if column not in first)
-        #: The columns that it is made of.
+        #: The columns that the text needs.
         self.columns: Final = (*self._shared, *dict.fromkeys([*more, "uuid"]))
         remember = functools.lru_cache(_MOST_TEXTS)
         self._alike = remember(functools.partial(self._render_alike, alike))
@@ -119,7 +119,7 @@ class Template:
         """Return the text of one node.
 
         :param row: the values of :attr:`columns`
-        :param now: returns the time by the database's clock: an outdated health is not shown
+        :param now: returns the time by the database's clock, to leave out an outdated health
         """
         node = dict(zip(self.columns, row, strict=True))
         if node.get("health") is not None:
@@ -161,7 +161,7 @@ def _text(value: Any) -> str:
 
 
 def _shown(name: str, text: str | None, hidden: _Hidden) -> str:
-    """Return the text of a column of JSON without secrets."""
+    """Return the text of a JSON column, without secrets."""
     if not text or text == "{}":
         return "{}"
     if name == "driver_info" and hidden.is_unknown:

@@ -1,4 +1,4 @@
-"""Ports and chassis: one table of the fields of a resource makes its checks, what is shown, and its pages."""
+"""Ports and chassis: one table of a resource's fields serves its checks, its answers, and its pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,11 +23,11 @@ class ResourceField:
     """One field of a resource.
 
     :param since: the lowest minor version that has it
-    :param kind: of the values that may be written; None for a field that nobody writes
-    :param shows: what its values are in JSON Schema, where nobody writes them
-    :param default: what is shown where nothing was written
+    :param kind: of the values that may be written; None for a read-only field
+    :param shows: the JSON Schema of its values, for a read-only field
+    :param default: the value in answers if none was written
     :param required: whether every resource has a value
-    :param fixed: whether it is written when the resource is made, and never again
+    :param fixed: whether it is written only when the resource is created
     """
 
     name: str
@@ -40,7 +40,7 @@ class ResourceField:
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        """What it is in answers where it is not null."""
+        """The schema of its values in answers, apart from null."""
         return self.shows if self.kind is None else self.kind.schema
 
     @property
@@ -50,7 +50,7 @@ class ResourceField:
 
 
 def body(fields: Sequence[ResourceField]) -> tuple[Field, ...]:
-    """Return the fields of the body that makes a resource."""
+    """Return the fields of the body that creates a resource."""
     return tuple(
         Field(one.name, one.kind, since=one.since, required=one.required)
         for one in fields
@@ -69,9 +69,9 @@ def known(fields: Sequence[ResourceField], minor: int) -> tuple[str, ...]:
 
 
 def shown(fields: Sequence[ResourceField], values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return the fields with these names as they are shown.
+    """Return the named fields as answers show them.
 
-    :param values: by name; what is missing or None is shown as its default
+    :param values: by name; missing ones and None are shown as the default
     """
     found = {}
     for one in fields:
@@ -91,7 +91,7 @@ def patchable(fields: Sequence[ResourceField]) -> dict[str, Field]:
 def patched(
     fields: Sequence[ResourceField], values: Mapping[str, Any], steps: Sequence[Step], minor: int
 ) -> dict[str, Any]:
-    """Return the fields that a PATCH changes, with their new values; None for what is removed.
+    """Return the fields that a PATCH changes, with their new values; None for removed ones.
 
     :param values: of all fields that may be changed, with their secrets
     :raises podium.api.faults.Fault: naming what is wrong, or (406) too new for the version
@@ -108,7 +108,7 @@ def patched(
 
 
 def _new(field: ResourceField, value: Any, before: Any) -> Any:
-    """Return the new value of a field, in which ``******`` is the secret that was there."""
+    """Return the new value of a field, with ``******`` replaced by the present secret."""
     if value is None or field.kind is None:
         if field.required:
             raise Fault(400, f"{field.name} cannot be removed")
@@ -120,16 +120,16 @@ def _new(field: ResourceField, value: Any, before: Any) -> Any:
 
 
 def order(page: Page) -> Order:
-    """Return which rows a page is made of."""
+    """Return the order and range of a page's rows."""
     return Order(page.limit, page.marker, page.sort_key, page.descending)
 
 
 def listing(request: Request, name: str, page: Page, items: Sequence[Any], texts: Sequence[Any]) -> Response:
-    """Return the answer that is a page.
+    """Return the answer with a page.
 
     :param name: of the list in it
-    :param items: those that were found, with a ``uuid`` each; one more than fit if there are more
-    :param texts: what is shown of those that fit
+    :param items: the items found, each with a ``uuid``; one more than fits if there are more
+    :param texts: the rendered items that fit
     """
     answer: dict[str, Any] = {name: texts}
     if len(items) > page.limit:
@@ -138,5 +138,5 @@ def listing(request: Request, name: str, page: Page, items: Sequence[Any], texts
 
 
 def no_marker(page: Page) -> Fault:
-    """Return the fault of a page that begins after what is not there."""
+    """Return the fault for a marker that does not exist."""
     return Fault(404, f"the marker {page.marker} is the UUID of nothing here")

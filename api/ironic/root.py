@@ -1,4 +1,4 @@
-"""The documents that clients read first: which versions there are, and where things are."""
+"""The documents that clients read first: the versions, and the locations of resources."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from podium.api.ironic.versions import HIGHEST, LOWEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address
 
-#: The resources, and the version that brought each; those that answer 404 are left out.
+#: The resources, and the version that introduced each; those that answer 404 are left out.
 _RESOURCES: Final = (
     ("chassis", 1),
     ("nodes", 1),
@@ -32,7 +32,7 @@ def _version(server: str) -> dict[str, Any]:
 
 
 async def show_root(request: Request) -> Response:
-    """Return which APIs there are."""
+    """Return the available APIs."""
     version = _version(address(request))
     return JSONResponse(
         {
@@ -45,7 +45,7 @@ async def show_root(request: Request) -> Response:
 
 
 async def show_v1(request: Request) -> Response:
-    """Return where the resources of the API are."""
+    """Return the locations of the API's resources."""
     server = address(request)
     media = {"base": "application/json", "type": "application/vnd.openstack.ironic.v1+json"}
     found = {

@@ -1,4 +1,4 @@
-"""Resources in the words of JSON Schema, for the OpenAPI document: made of the tables of their fields."""
+"""JSON Schemas of resources for the OpenAPI document, generated from the tables of their fields."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
@@ -14,7 +14,7 @@ LINKS: Final[Mapping[str, Any]] = {"type": "array", "items": _LINK}
 
 
 class Shown(Protocol):
-    """A field as answers have it."""
+    """A field in answers."""
 
     @property
     def name(self) -> str: ...
@@ -25,7 +25,7 @@ class Shown(Protocol):
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        """What it is where it is not null."""
+        """The schema of its values, apart from null."""
 
     @property
     def nullable(self) -> bool: ...
@@ -37,7 +37,7 @@ def ref(name: str) -> Mapping[str, Any]:
 
 
 def values(fields: Iterable[Shown]) -> dict[str, Any]:
-    """Return the schema of an object that has some of these fields, and no others."""
+    """Return the schema of an object with some of these fields and no others."""
     properties = {one.name: described(one.schema, one.since, nullable=one.nullable) for one in fields}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
@@ -45,7 +45,7 @@ def values(fields: Iterable[Shown]) -> dict[str, Any]:
 def resource(fields: Iterable[Shown], parts: Iterable[tuple[str, int]] = ()) -> dict[str, Any]:
     """Return the schema of a resource.
 
-    :param parts: the names of further links that it may have, and the lowest minor version of each
+    :param parts: the names of its possible further links, and the lowest minor version of each
     """
     found = values(fields)
     found["properties"] |= {name: described(LINKS, since, nullable=False) for name, since in parts}

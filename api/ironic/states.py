@@ -1,4 +1,4 @@
-"""The states of a node, and its way from one provision state to the next."""
+"""The states of a node, and transitions between provision states."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -36,7 +36,7 @@ _SHOWN: Final = (
     "secure_boot",
 )
 _ANYTHING: Final = Kind({}, lambda value: value)
-#: What goes with targets that Podium does not have.
+#: Parameters of targets that Podium does not have.
 _FOR_OTHERS: Final = (
     Field("configdrive", _ANYTHING),
     Field("clean_steps", _ANYTHING, since=15),
@@ -62,7 +62,7 @@ async def show_states(request: Request) -> Response:
 
 
 async def set_provision_state(request: Request) -> Response:
-    """Bring a node into another provision state, or begin to."""
+    """Bring a node into another provision state, or begin the transition."""
     given = check_body(await bodies.read(request), _FIELDS, minor(request))
     target = given["target"]
     if target not in _SINCE:
@@ -90,7 +90,7 @@ def _move(connection: sa.Connection, wanted: str, target: str, catalog: Catalog)
 
 
 async def show_console(request: Request) -> Response:
-    """Say that no node has a console."""
+    """Report that no node has a console."""
     await services(request).sql.read(api.find_keys, [wanted(request)])
     return JSONResponse({"console_enabled": False, "console_info": None})
 

@@ -1,4 +1,4 @@
-"""Traits of a node: what it is good for, in words that schedulers compare."""
+"""Traits of a node: words for its capabilities that schedulers compare."""
 
 from collections.abc import Callable
 from typing import Final
@@ -32,14 +32,14 @@ async def show(request: Request) -> Response:
 
 
 async def replace(request: Request) -> Response:
-    """Give a node these traits and no others."""
+    """Replace the traits of a node."""
     given = check_body(await bodies.read(request), _FIELDS, minor(request))
     await _change(request, lambda has: given["traits"])
     return Response(status_code=204)
 
 
 async def add(request: Request) -> Response:
-    """Give a node one more trait."""
+    """Add a trait to a node."""
     if await bodies.read(request):
         raise Fault(400, "a trait is added without a body")
     trait = request.path_params["trait"]
@@ -49,7 +49,7 @@ async def add(request: Request) -> Response:
 
 
 async def remove(request: Request) -> Response:
-    """Take a trait from a node."""
+    """Remove a trait from a node."""
     trait = request.path_params["trait"]
 
     def without(has: list[str]) -> list[str]:
@@ -62,7 +62,7 @@ async def remove(request: Request) -> Response:
 
 
 async def clear(request: Request) -> Response:
-    """Take all traits from a node."""
+    """Remove all traits from a node."""
     await _change(request, lambda has: [])
     return Response(status_code=204)
 

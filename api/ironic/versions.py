@@ -1,4 +1,4 @@
-"""The versions of Ironic's API: the one that a request is of, and those that are served."""
+"""The versions of Ironic's API: the requested one, and those that are served."""
 
 import re
 import uuid
@@ -13,7 +13,7 @@ LOWEST: Final = 1
 HIGHEST: Final = 115
 
 HEADER: Final = "X-OpenStack-Ironic-API-Version"
-#: Headers of every answer, as they are sent: to set them by name takes longer than to find a route.
+#: Headers of every answer, already encoded: setting them by name takes longer than finding a route.
 _NAME: Final = HEADER.lower().encode()
 _LIMITS: Final = (
     (_NAME.replace(b"-version", b"-minimum-version"), b"1.%d" % LOWEST),
@@ -25,7 +25,7 @@ _VERSION: Final = re.compile(r"1\.(\d{1,5})")
 def negotiate(request: Request) -> int:
     """Return the minor version that a request asks for.
 
-    :raises podium.api.faults.Fault: 406 for one that is not served
+    :raises podium.api.faults.Fault: 406 for a version that is not served
     """
     asked = request.headers.get(HEADER)
     if asked is None:
@@ -45,9 +45,9 @@ def negotiate(request: Request) -> int:
 
 
 def mark(response: Response, minor: int | None) -> None:
-    """Put into an answer which versions there are, and an identifier of the request.
+    """Add the available versions and an identifier of the request to an answer.
 
-    :param minor: the version that the answer is of; None if none was agreed on
+    :param minor: the version of the answer; None if none was agreed on
     """
     if minor is not None:
         response.raw_headers.append((_NAME, b"1.%d" % minor))

@@ -1,4 +1,4 @@
-"""Answers to requests that failed, in the form of Podium's own API."""
+"""Answers to failed requests, in the form of Podium's own API."""
 
 from typing import Any, Final
 
@@ -7,9 +7,9 @@ from starlette.responses import JSONResponse, Response
 from podium import errors
 from podium.api.faults import Fault
 
-#: Where the paths of this API begin.
+#: The beginning of this API's paths.
 ROOT: Final = "/podium/"
-#: The names of faults that are no error of Podium's own, by status: every one that podium-api answers.
+#: The names of faults that are not errors of Podium's own, for every status that podium-api answers.
 CODES: Final = {
     400: "BadRequest",
     401: "LoginNeeded",
@@ -28,7 +28,7 @@ CODES: Final = {
 
 
 def refusal(fault: Fault) -> Response:
-    """Return the answer for a request that failed: the error's name, its text, and each fault of a list."""
+    """Return the answer to a failed request: the error's name, its text, and each fault of a list."""
     error: dict[str, Any] = {"code": CODES[fault.status], "message": fault.text}
     if fault.error is not None:
         error |= {"code": type(fault.error).__name__, "message": str(fault.error)}

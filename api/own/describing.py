@@ -1,4 +1,4 @@
-"""Podium's own API in ``/openapi.json``, from the classes of calls and answers."""
+"""Podium's own API in ``/openapi.json``, generated from the classes of calls and answers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,8 @@ from podium.client.calls import wire
 from podium.client.calls.call import Call, Page, answer_of
 
 _REFERENCE: Final = "#/components/schemas/{name}"
-#: The answer to what cannot be done.
-#: What is no request that could be answered, such as one whose head is too large, is told in plain words.
+#: The answer to requests that cannot be carried out.
+#: Requests that cannot be handled at all, such as one with too large a head, are answered in plain text.
 PLAIN_REFUSAL: Final = {"text/plain": {"schema": {"type": "string"}}}
 REFUSAL: Final = {
     "description": "What is wrong",
@@ -48,7 +48,7 @@ def schemas(calls: Iterable[type[Call[Any]]]) -> dict[str, Any]:
 def operation(call: type[Call[Any]], method: str) -> dict[str, Any]:
     """Return the parameters, the body and the answer of a call.
 
-    :param method: by which it is asked, which is POST for a GET whose parameters are in the body
+    :param method: the HTTP method: POST for a GET with its parameters in the body
     """
     inside = wire.path_fields(call)
     fields = _fields(call)

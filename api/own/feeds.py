@@ -1,9 +1,10 @@
-"""What all streams of one process send: read once, encoded once for all that want the same, and bounded.
+"""The messages of all streams of one process: read once, encoded once per selection, and limited in size.
 
-Streams that want the same share a :class:`Feed`: a queue of what was read of late, in chunks that are ready
-to be sent. A stream is a place in that queue and has no buffer of its own, so that a thousand streams need no
-more memory than one. Where the queue is full, the oldest chunk goes, whoever has not sent it yet: that stream
-has fallen behind, is told so, and ends. What it missed is in the database, from where it is resumed.
+Streams with the same selection share a :class:`Feed`: a queue of recent changes, in chunks that are ready to
+be sent. A stream is a place in that queue and has no buffer of its own, so a thousand streams need no more
+memory than one. If the queue is full, its oldest chunk is dropped even if a stream has not sent it yet: that
+stream has fallen behind, reports this to its client, and ends. A resumed stream reads what it missed from the
+database.
 
 One thread reads, only while there are streams: see :mod:`podium.client.local.changes` for what and when.
 """
@@ -30,13 +31,13 @@ from podium.db.news import Place
 
 LOG = log.getLogger(__name__)
 
-#: Bytes of all queues together.
+#: The most bytes in all queues together.
 _MOST_BYTES: Final = 32 * 2**20
-#: Seconds from one part of many changes to the next, so that streams send one before the next comes.
+#: Seconds between the parts of many changes, so that streams send one part before the next comes.
 _BREATH: Final = 0.1
-#: Seconds after which a database is asked again that did not answer.
+#: Seconds after which a database that did not answer is asked again.
 _AGAIN: Final = 1.0
-#: How many streams there may be, and different selections.
+#: The most streams, and the most different selections.
 _MOST_STREAMS, _MOST_FEEDS = 2000, 200
 
 _CLOSED: Final = "podium-api ends"
@@ -44,13 +45,13 @@ _FAILED: Final = "podium-api failed to read what changed; its log says why"
 
 
 class Feed:
-    """What streams with one selection send; used in the event loop.
+    """The messages for streams with one selection; used in the event loop.
 
-    :ivar base: the place up to which the queue has nothing any more
+    :ivar base: the place up to which chunks were dropped from the queue
     :ivar top: the place up to which everything was read
     :ivar first: the number of the first chunk in the queue
     :ivar is_ready: whether it has begun
-    :ivar end: why its streams end
+    :ivar end: the reason why its streams end
     """
 
     def __init__(self, selection: Selection, backend: Backend) -> None:
@@ -72,14 +73,14 @@ class Feed:
         self.wake()
 
     def chunk(self, number: int) -> Chunk | None:
-        """Return the chunk of a number, None where it has not come yet."""
+        """Return the chunk with a number; None if it has not come yet."""
         return self._chunks[number - self.first] if number < self.first + len(self._chunks) else None
 
     def publish(self, chunks: Sequence[Chunk], top: Place, most: int) -> None:
-        """Have chunks sent.
+        """Add chunks to the queue.
 
-        :param top: up to where everything is in them
-        :param most: bytes that may wait, of which one chunk may be more
+        :param top: the place up to which the chunks are complete
+        :param most: the most bytes in the queue; a single chunk may be larger
         """
         for chunk in chunks:
             self._chunks.append(chunk)
@@ -94,7 +95,7 @@ class Feed:
             self.wake()
 
     def reset(self, place: Place) -> None:
-        """Have streams go on from a place, whatever they have sent."""
+        """Make streams continue from a place, whatever they have sent."""
         self.first += len(self._chunks)
         self._chunks.clear()
         self._size = 0
@@ -102,12 +103,12 @@ class Feed:
         self.begin(place)
 
     def stop(self, reason: str) -> None:
-        """Have streams end."""
+        """End the streams."""
         self.end = reason
         self.wake()
 
     def wake(self) -> None:
-        """Have every stream look."""
+        """Wake every stream."""
         for wake in list(self.streams):
             wake()
 
@@ -117,16 +118,16 @@ class Feeds:
 
     def __init__(self) -> None:
         self._feeds: dict[bytes, Feed] = {}
-        #: Of each stream the selection, and who has it.
+        #: The selection and the user of each stream.
         self._streams: dict[Callable[[], object], tuple[bytes, str]] = {}
         self._reader: _Reader | None = None
         self.is_closed = False
 
     def join(self, key: bytes, who: str, make: Callable[[], Feed], wake: Callable[[], object]) -> Feed:
-        """Return the feed of a selection, with one stream more.
+        """Add a stream to the feed of a selection, and return the feed.
 
-        :param who: whose stream it is
-        :param make: makes it where there is none
+        :param who: the user of the stream
+        :param make: creates the feed if there is none
         :param wake: called when there is something to send
         """
         feed = self._feeds.get(key)
@@ -143,9 +144,9 @@ class Feeds:
         return feed
 
     def has_room(self, key: bytes, who: str) -> bool:
-        """Whether somebody may have one more stream, with this selection.
+        """Whether a user may have one more stream with this selection.
 
-        Nobody has more streams, or selections, than are left: who has none yet finds room.
+        No user may have more streams, or selections, than are left, so a user without any finds room.
         """
         own = [taken for taken, other in self._streams.values() if other == who]
         is_new = key not in self._feeds
@@ -166,7 +167,7 @@ class Feeds:
             self._reader = None
 
     def close(self) -> None:
-        """End every stream in order: clients resume them at the next process."""
+        """End every stream properly; clients resume them at the next process."""
         self.is_closed = True
         for feed in list(self._feeds.values()):
             feed.stop(_CLOSED)
@@ -194,7 +195,7 @@ class _Reader:
         threading.Thread(target=self._run, name="changes", daemon=True).start()
 
     def stop(self) -> None:
-        """Have it end, from the event loop."""
+        """Make the thread end; called from the event loop."""
         self._closing.set()
         self._hearing.interrupt()
 

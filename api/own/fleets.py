@@ -1,4 +1,4 @@
-"""Which fleet this is, on every answer; what is meant for another fleet is refused."""
+"""Adds the fleet to every answer, and refuses requests for another fleet."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -15,7 +15,7 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def of_fleet(handle: Handler) -> Handler:
-    """Return a handler that answers only what is meant for this fleet."""
+    """Return a handler that answers only requests for this fleet."""
 
     async def answer(request: Request) -> Response:
         own = await services(request).fleet.id()

@@ -1,9 +1,8 @@
-"""``GET /podium/v1/changes``: Server-Sent Events, as the HTML standard has them.
+"""``GET /podium/v1/changes``: Server-Sent Events, as defined by the HTML standard.
 
-A stream is only a place among all changes, see :mod:`podium.client.local.changes`. It reads from the
-database what came before the queue of its :class:`Feed`, and then sends that queue. So it has no buffer but
-that of its connection, which is cut when the client takes nothing for a minute, see
-podium.api.serving.connections.
+A stream is only a place among all changes, see :mod:`podium.client.local.changes`. It reads the changes
+before the queue of its :class:`Feed` from the database, and then sends that queue. Its only buffer is that of
+its connection, which is cut when the client takes nothing for a minute, see podium.api.serving.connections.
 """
 
 import asyncio
@@ -31,16 +30,16 @@ from podium.db import news
 from podium.db.engine import Database
 from podium.db.news import Place
 
-#: Says whether the login of a request lasts; None: it cannot be looked up.
+#: Returns whether the login of a request is still valid; None if it cannot be looked up.
 Lasts: TypeAlias = Callable[[], Awaitable[bool | None]]
 
-#: Seconds without a message, after which there is a line without meaning.
+#: Seconds without a message after which an empty comment is sent.
 _SILENCE: Final = 15.0
-#: Seconds between two looks whether the login of a stream lasts.
+#: Seconds between checks whether the login of a stream is still valid.
 _LOOK_EVERY: Final = 5.0
-#: How many of these may have no answer, one after the other, before the stream ends.
+#: How many consecutive checks without a result end the stream.
 _MOST_DOUBTS: Final = 2
-#: Seconds after which a stream ends, so that who asks is looked at again when it is resumed.
+#: Seconds after which a stream ends, so that its caller is checked again when it is resumed.
 _LONGEST: Final = 900.0
 #: Milliseconds after which browsers resume a stream.
 _RETRY: Final = b"retry: 2000\n\n"
@@ -63,7 +62,7 @@ async def follow(request: Request) -> Response:
     backend = _backend(its)
     selection, beginning = await its.sql.look(_prepare, backend, call)
     who = caller(request).name
-    if not its.feeds.has_room(key, who):  # with nothing to wait for before it is taken
+    if not its.feeds.has_room(key, who):  # nothing may be awaited before the room is taken
         raise Fault(503, "there are too many streams of changes; try again later", {"Retry-After": "5"})
     if request.method == "HEAD":
         return Response(media_type=call.media, headers=_HEADERS)
@@ -90,7 +89,7 @@ def _prepare(database: Database, backend: Backend, call: FollowChanges) -> tuple
 
 
 class _EventStream(Response):
-    """An answer that goes on until one of both ends it."""
+    """An answer that continues until the client or the server ends it."""
 
     media_type = FollowChanges.media
 
@@ -138,9 +137,9 @@ async def _until_gone(receive: Receive) -> None:
 class Sender:
     """Sends one stream of a feed.
 
-    :param place: that the stream follows
-    :param bell: rings when there may be something to send
-    :param lasts: says whether the login that it began with lasts
+    :param place: the place after which the stream begins
+    :param bell: set when there may be something to send
+    :param lasts: returns whether the login of the stream is still valid
     """
 
     def __init__(
@@ -154,16 +153,16 @@ class Sender:
         self._doubts = 0
         self._loop = asyncio.get_running_loop()
         self._began_at = self._sent_at = self._looked_at = self._loop.time()
-        #: The chunk that is sent next; None before the queue is reached.
+        #: The next chunk to send; None before the queue is reached.
         self._number: int | None = None
 
     async def send(self, data: bytes) -> None:
-        """Send some bytes once the client has taken most of those before."""
+        """Send some bytes once the client has taken most of the previous ones."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
         self._sent_at = self._loop.time()
 
     async def run(self, feed: Feed, gone: "asyncio.Future[None]") -> None:
-        """Send what comes until there is a reason to end."""
+        """Send messages until there is a reason to end."""
         resets = feed.resets
         while not gone.done():
             self._bell.clear()
@@ -188,7 +187,7 @@ class Sender:
         return None
 
     async def _send_next(self, feed: Feed) -> bool:
-        """Send the next chunk of the queue; False where there is none."""
+        """Send the next chunk of the queue; return False if there is none."""
         number = feed.first if self._number is None else max(self._number, feed.first)
         chunk = feed.chunk(number)
         if chunk is None:
@@ -202,7 +201,7 @@ class Sender:
         return True
 
     async def _catch_up(self, feed: Feed) -> bool:
-        """Send some of what came before the queue; False where the database does not answer."""
+        """Send some of the changes before the queue; return False if the database does not answer."""
         try:
             chunks, place = await self._sql.look(_page, feed.backend, feed.selection, self._place)
         except (errors.PodiumError, Fault):
@@ -216,7 +215,7 @@ class Sender:
         await self.send(encode(Dropped(cursor=str(self._place), reason=reason)))
 
     async def _is_over(self) -> bool:
-        """Return whether the login ended with which the stream began, or nobody knows for some time."""
+        """Return whether the login of the stream has ended, or could not be checked for some time."""
         if self._lasts is None or self._loop.time() < self._looked_at + _LOOK_EVERY:
             return False
         self._looked_at = self._loop.time()
@@ -225,7 +224,7 @@ class Sender:
         return lasts is False or self._doubts >= _MOST_DOUBTS
 
     async def _wait(self) -> None:
-        """Wait for the feed, and break the silence."""
+        """Wait for the feed; after a long silence, send a comment."""
         left = self._sent_at + _SILENCE - self._loop.time()
         if left <= 0:
             await self.send(b":\nid: %b\n\n" % str(self._place).encode())
@@ -240,7 +239,7 @@ class Sender:
 def _page(
     database: Database, backend: Backend, selection: Selection, place: Place
 ) -> tuple[Sequence[Chunk], Place]:
-    """Return what follows a place, and up to where that is everything."""
+    """Return the changes that follow a place, and the place up to which they are complete."""
     with database.snapshot() as connection:
         top = news.newest(connection)
         found = news.after(connection, place, top, selection.kinds, AT_ONCE)

@@ -1,4 +1,4 @@
-"""From a request to the call that it is, and from the answer to HTTP: the same for every call."""
+"""Turns requests into calls, and the answers of calls into HTTP; the same for every call."""
 
 import asyncio
 import functools
@@ -28,22 +28,22 @@ from podium.db.kept_answers import Key
 
 C = TypeVar("C", bound=Call[Any])
 
-#: Bytes from which on an answer is compressed.
+#: The smallest answer in bytes that is compressed.
 _WORTH_IT: Final = 1000
-#: Items that are in memory at a time while a whole list is sent.
+#: Items in memory at a time while a whole list is sent.
 _AT_ONCE: Final = 500
-#: The same where nodes are named: each page looks for all of them again.
+#: The same for a list of named nodes: each page looks for all of them again.
 _NAMED_AT_ONCE: Final = 5000
-#: Bytes that are sent at a time, about.
+#: The approximate number of bytes that are sent at a time.
 _PIECE: Final = 65_536
-#: Characters of the header with warnings, and of a client's key.
+#: The most characters of the header with warnings, and of a client's key.
 _MOST_WARNED: Final = 4000
 _LONGEST_KEY: Final = 255
 _ENCODER: Final = msgspec.json.Encoder()
 
 
 def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
-    """Return what answers requests that are this call."""
+    """Return the request handler of a call."""
 
     async def handle(request: Request) -> Response:
         if call.is_large:
@@ -77,7 +77,7 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def read(request: Request, call: type[C]) -> C:
-    """Return the call that a request is.
+    """Return the call of a request.
 
     :raises podium.errors.InvalidNode: it has a wrong parameter
     """
@@ -136,10 +136,10 @@ def _warned(warnings: list[str]) -> str:
 
 
 async def _stream(request: Request, call: Any) -> Response:
-    """Return all items of a list, or as many as its limit says, one in a line.
+    """Return all items of a list, or as many as its limit allows, one per line.
 
-    An answer that broke off in the middle lacks the last chunk of HTTP, so that nobody takes it for whole.
-    The warnings are those of the first page, which come before the first item.
+    An interrupted answer lacks the last chunk of HTTP, so clients do not take it for complete. The warnings
+    are those of the first page, because they are sent before the first item.
     """
     streams = services(request).streams
     if streams.locked():
@@ -158,7 +158,7 @@ async def _stream(request: Request, call: Any) -> Response:
             pieces = deque(_pieces(found.items))
             left = None if left is None else left - len(found.items)
             marker = None if left == 0 else found.next
-            del found  # which takes several times the memory of its text
+            del found  # it takes several times the memory of its text
             while pieces:
                 yield pieces.popleft()
             if marker is None:
@@ -170,7 +170,7 @@ async def _stream(request: Request, call: Any) -> Response:
 
 
 class _Lines(StreamingResponse):
-    """An answer that makes room for another one when it ends, however it does."""
+    """An answer that makes room for another one when it ends, for whatever reason."""
 
     def __init__(
         self, streams: asyncio.Semaphore, lines: AsyncIterator[bytes], headers: Mapping[str, str] | None
@@ -186,7 +186,7 @@ class _Lines(StreamingResponse):
 
 
 def _pieces(items: Iterable[Any]) -> Iterator[bytes]:
-    """Yield items as lines; who waits for a slow client holds nothing more than these."""
+    """Yield items as lines; a stream that waits for a slow client keeps only these in memory."""
     piece = bytearray()
     for item in items:
         _ENCODER.encode_into(item, piece, -1)

@@ -1,6 +1,6 @@
-"""Answers for which all nodes are counted, kept for all who ask soon afterwards.
+"""A cache of answers for which all nodes are counted.
 
-``podium status --watch`` of three people would keep a core busy at 100,000 nodes.
+Without it, ``podium status --watch`` of three people would keep a core busy at 100,000 nodes.
 """
 
 import time
@@ -13,13 +13,13 @@ from podium.client.calls.status import GetStatus
 
 _T = TypeVar("_T")
 
-#: How many nodes were counted for an answer.
+#: Returns the number of nodes that were counted for an answer.
 _COUNTED: Final[dict[type[Call[Any]], Callable[[Any], int]]] = {
     GetStatus: lambda found: found.nodes.total,
     GetFreshness: lambda found: found.nodes or 0,
 }
-#: Seconds for which an answer is kept at most, and the nodes for which it is. To count fewer takes less, and
-#: so few that it takes next to nothing are counted each time.
+#: The most seconds for which an answer is kept, and the number of nodes for this time. With fewer nodes the
+#: time is shorter, because counting is faster; a few nodes are counted each time.
 _LONGEST: Final = 2.0
 _NODES: Final = 100_000
 _FEW: Final = 5000
@@ -37,9 +37,9 @@ class Kept:
         self._forgotten = 0
 
     async def get(self, call: Call[Any], make: Callable[[], Awaitable[tuple[Any, _T]]]) -> tuple[Any, _T]:
-        """Return the answer to a call, with what belongs to it.
+        """Return the answer to a call, and the data that belongs to it.
 
-        :param make: returns a new one
+        :param make: returns a new answer
         """
         kept = self._answers.get(call)
         if kept is not None and self._clock() < kept[0]:
@@ -53,7 +53,7 @@ class Kept:
         return found
 
     def forget(self) -> None:
-        """Count again from now on: whoever has changed something sees that."""
+        """Drop all answers, so that callers see their own changes."""
         self._answers.clear()
         self._forgotten += 1
 

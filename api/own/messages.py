@@ -1,4 +1,4 @@
-"""The messages of a stream as they are sent, and many of them in one piece."""
+"""The encoding of a stream's messages, and chunks of messages."""
 
 import bisect
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ import msgspec
 from podium.client.calls.changes import Message
 from podium.db.news import Place
 
-#: Bytes of a chunk, about: what a client that does not read can have before it is noticed.
+#: The approximate bytes of a chunk: the most that a client that does not read gets before this is noticed.
 _CHUNK: Final = 65_536
 _ENCODER: Final = msgspec.json.Encoder()
 
 
 def encode(message: Message) -> bytes:
-    """Return a message as it is sent."""
+    """Return the encoded message."""
     kind = type(message).__struct_config__.tag
     return b"event: %b\nid: %b\ndata: %b\n\n" % (
         str(kind).encode(),
@@ -25,10 +25,10 @@ def encode(message: Message) -> bytes:
 
 
 class Chunk(NamedTuple):
-    """Messages one after another.
+    """Consecutive messages.
 
-    :param places: of each
-    :param ends: where each ends in the data
+    :param places: the place of each message
+    :param ends: the end of each message in the data
     """
 
     places: Sequence[Place]
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
 
 
 def chunked(messages: Iterable[tuple[Place, bytes]]) -> list[Chunk]:
-    """Return messages in chunks."""
+    """Return messages, grouped into chunks."""
     found: list[Chunk] = []
     places: list[Place] = []
     ends: list[int] = []

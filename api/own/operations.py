@@ -1,4 +1,4 @@
-"""The operations of Podium's own API, made of the table of calls."""
+"""The operations of Podium's own API, generated from the table of calls."""
 
 import inspect
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from podium.client.calls.table import CALLS
 
 
 def _operations(call: type[Call[Any]]) -> Iterator[Operation]:
-    """Yield what can be asked: the call and, where it is a GET of many, the same with a body."""
+    """Yield the operations of a call: the call itself and, for a GET of many, the same with a body."""
     summary = (inspect.cleandoc(call.__doc__ or "").splitlines() or [""])[0].rstrip(".")
     handle = of_fleet(follow if call is FollowChanges else handler(call))
     common: dict[str, Any] = {

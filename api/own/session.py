@@ -1,6 +1,6 @@
-"""``/podium/v1/session``: who looks at the page; logging in there, and out.
+"""``/podium/v1/session``: the user of the page; login and logout.
 
-It is for browsers, which keep the cookie, so that it is no call of podium.client.
+It is meant for browsers, which keep the cookie, so it is not a call of podium.client.
 """
 
 from typing import Any, Final, Literal
@@ -58,7 +58,7 @@ class _Token(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def show(request: Request) -> Response:
-    """Return who asks."""
+    """Return the user of the page."""
     try:
         caller = await _access(request).identify(request)
     except Fault as fault:
@@ -71,7 +71,7 @@ async def show(request: Request) -> Response:
 async def log_in(request: Request) -> Response:
     """Begin a session.
 
-    :raises podium.api.faults.Fault: 401 if it is not the password or token of anybody
+    :raises podium.api.faults.Fault: 401 if the password or token is wrong
     """
     given = await _credentials(request)
     caller, secret = await _access(request).log_in(request, given)
@@ -98,7 +98,7 @@ async def _credentials(request: Request) -> Credentials:
     kind = _Token if isinstance(body, dict) and "token" in body else _Password
     try:
         given = msgspec.convert(body, kind)
-    except msgspec.ValidationError:  # whose text may have a part of a secret
+    except msgspec.ValidationError:  # its text may contain a part of a secret
         raise errors.BadRequest('the body must be {"name": ..., "password": ...} or {"token": ...}') from None
     return Credentials(**msgspec.structs.asdict(given))
 
@@ -117,7 +117,7 @@ def _response(request: Request, caller: Caller | None) -> Response:
 
 
 def _set_cookie(request: Request, response: Response, secret: str | None) -> None:
-    """Have the browser keep the secret of a session until it is closed, or forget it."""
+    """Make the browser keep the secret of a session until the browser is closed, or delete the secret."""
     response.set_cookie(
         cookie_name(request),
         secret or "",

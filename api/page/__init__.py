@@ -1,1 +1,1 @@
-"""The page: what people see of their fleet in a browser, as files that are served as they are."""
+"""The page that shows the fleet in a browser: static files."""

@@ -1,7 +1,7 @@
-"""The files of the page: read once, when the daemon starts, so that nothing else can ever be served.
+"""The files of the page: read once, when the daemon starts, so that no other file can be served.
 
-Browsers ask each time whether a file is still the same (``no-cache``), and are answered with 304: after an
-upgrade nobody has the old page, or half of it.
+Browsers ask each time whether a file has changed (``no-cache``), and get a 304 if it has not, so nobody keeps
+the old page, or a part of it, after an upgrade.
 """
 
 import functools
@@ -16,16 +16,16 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-#: The file that is the page itself.
+#: The file of the page itself.
 INDEX: Final = "index.html"
-#: By the end of a file's name; others are not served.
+#: By file name extension; other files are not served.
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-#: Whatever gets into the page's text, it runs no script but these files, and sends nothing elsewhere.
+#: Whatever gets into the page's text, the page runs only these scripts, and sends nothing elsewhere.
 POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -64,7 +64,7 @@ class File:
         object.__setattr__(self, "tag", hashlib.sha256(self.body).hexdigest()[:32])
 
     def answer(self, asked: Headers, vary: str = "Accept-Encoding") -> Response:
-        """Return the answer to a request for it: the file, or that it is still the same.
+        """Return the answer to a request: the file, or 304 if it has not changed.
 
         :param asked: the headers of the request
         """
@@ -94,7 +94,7 @@ def _read(folder: Traversable, path: str) -> Iterator[tuple[str, File]]:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Return whether a header Accept-Encoding names gzip, and does not refuse it with a weight of 0."""
+    """Return whether an Accept-Encoding header names gzip, with a weight other than 0."""
     for one in accepted.lower().split(","):
         name, _, weight = one.replace(" ", "").partition(";q=")
         if name in ("gzip", "x-gzip"):

@@ -1,4 +1,4 @@
-"""Where the page is served: at the root for browsers, beside the document of versions, and below /page."""
+"""The paths of the page: the root for browsers, where programs get the versions, and those below /page."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _VARY: Final = "Accept, Accept-Encoding"
 
 
 async def show(request: Request) -> Response:
-    """Return the page to a browser, and which APIs there are to programs."""
+    """Return the page to browsers, and the available APIs to programs."""
     if prefers_html(request.headers.get("Accept", "")):
         return site()[INDEX].answer(request.headers, _VARY)
     answer = await show_root(request)
@@ -29,13 +29,13 @@ async def show_file(request: Request) -> Response:
     """
     path = request.path_params["path"]
     file = site().get(path)
-    if file is None or path == INDEX:  # which is at the root, where its references are right
+    if file is None or path == INDEX:  # the index is served at the root, where its references are right
         raise Fault(404, f"the page has no {path[:200]}", HEADERS)
     return file.answer(request.headers)
 
 
 def prefers_html(accepted: str) -> bool:
-    """Return whether a header Accept names HTML, and JSON by no higher weight; ``*/*`` names neither."""
+    """Return whether an Accept header names HTML, and JSON with no higher weight; ``*/*`` names neither."""
     weights = {"text/html": 0.0, "application/json": 0.0}
     for one in accepted.lower().split(","):
         name, *parameters = (part.strip() for part in one.split(";"))

@@ -1,1 +1,1 @@
-"""Sockets, TLS, and the bounds of every connection to podium-api."""
+"""Sockets, TLS, and the limits of every connection to podium-api."""

@@ -1,8 +1,8 @@
-"""Connections of clients, each within bounds of size and of the time that its client takes.
+"""Connections of clients, with limits on sizes and on the time that a client takes.
 
-uvicorn only bounds the time between two requests. A client that sends slowly, or nothing, or does not take
-its answer, would have its connection for good; here it loses it. Where there are too many connections, the
-one that has kept podium-api waiting for the longest makes room.
+uvicorn only limits the time between two requests. A client that sends slowly, or nothing, or does not take
+its answer, would keep its connection forever; here the connection is closed. If there are too many
+connections, the one that has kept podium-api waiting the longest is closed.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from podium.api.serving.joining import Joining
 
-#: Where the user and group ids of who opened a connection to the Unix socket are in a request's scope.
+#: The key of a request's scope for the user and group ids of the client at the Unix socket.
 CREDENTIALS: Final = "podium.credentials"
 
 #: Seconds for a request's line and headers, from its first byte, or from the start of the connection.
@@ -29,11 +29,11 @@ HEAD_SECONDS: Final = 10.0
 BODY_SECONDS: Final = 30.0
 #: Seconds between two requests.
 IDLE_SECONDS: Final = 75
-#: Seconds in which a client takes what was written for it.
+#: Seconds in which a client must take what was written for it.
 TAKE_SECONDS: Final = 60.0
-#: Seconds for the last bytes of a connection that ends.
+#: Seconds for the last bytes of a closing connection.
 LINGER_SECONDS: Final = 5.0
-#: Bytes of a request's line and headers.
+#: The most bytes of a request's line and headers.
 LONGEST_HEAD: Final = 65_536
 _OF_HEAD: Final = (LONGEST_HEAD, 431, "headers")
 
@@ -41,9 +41,9 @@ _OF_HEAD: Final = (LONGEST_HEAD, 431, "headers")
 class Connections(ServerState):
     """The connections to one listener in one process, used in its event loop.
 
-    :param most: how many there may be
-    :param longest_body: bytes of a body as they are sent, with everything around them
-    :param longest_of: of single requests, by method and path
+    :param most: the most connections
+    :param longest_body: the most bytes of a body as sent, with everything around them
+    :param longest_of: the same for single requests, by method and path
     """
 
     def __init__(self, most: int, longest_body: int, longest_of: Mapping[tuple[str, str], int]) -> None:
@@ -51,19 +51,19 @@ class Connections(ServerState):
         self.most = most
         self.longest_body = longest_body
         self.longest_of = longest_of
-        #: Those that wait for their clients, in the order in which they began to.
+        #: Connections that wait for their clients, in the order in which they began to wait.
         self.waiting: dict[Connection, None] = {}
         self._second = 0
         self._emptied: asyncio.Event | None = None
 
     def forget(self, connection: "Connection") -> None:
-        """Note that a connection is lost."""
+        """Remove a lost connection."""
         self.waiting.pop(connection, None)
         if self._emptied is not None and not self.connections:
             self._emptied.set()
 
     async def end(self) -> None:
-        """End connections once their requests are answered, and wait for them."""
+        """Close connections once their requests are answered, and wait for them."""
         self._emptied = asyncio.Event()
         for connection in list(self.connections):
             connection.shutdown()
@@ -74,20 +74,20 @@ class Connections(ServerState):
             await asyncio.wait(self.tasks)
 
     def cut(self) -> None:
-        """End what is left at once."""
+        """Abort the remaining connections."""
         for task in list(self.tasks):
             task.cancel()
         for connection in list(self.connections):
             cast(Connection, connection).transport.abort()
 
     def date(self) -> None:
-        """Keep the header Date of answers up to date."""
+        """Keep the Date header of answers up to date."""
         if (now := int(time.time())) != self._second:
             self._second = now
             self.default_headers = [(b"date", formatdate(now, usegmt=True).encode())]
 
     def has_room(self) -> bool:
-        """Whether a new connection can stay; one that waits for its client is closed for it."""
+        """Whether a new connection can stay; another one that waits for its client may be closed for it."""
         if len(self.connections) <= self.most:
             return True
         if not self.waiting:
@@ -109,13 +109,13 @@ class Connection(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        #: When the client has taken too long.
+        #: The time at which the client has taken too long.
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        #: Whether a request has begun and not been received as a whole.
+        #: Whether a request has begun and has not been received completely.
         self._is_receiving = False
-        #: Bytes of this request's line, headers and trailers; and those that came for its head, or its body.
+        #: Bytes of this request's line, headers and trailers; and bytes received for its head, or its body.
         self._head = self._taken = 0
         self._bound = _OF_HEAD
         self._status, self._reason = 400, "what was sent is no request of HTTP/1.1"
@@ -135,19 +135,19 @@ class Connection(HttpToolsProtocol):
         self.server_state.forget(self)
 
     def _wait(self, seconds: float) -> None:
-        """From now on, wait for the client for this time."""
+        """Begin to wait for the client, for this time."""
         waiting = self.server_state.waiting
         waiting.pop(self, None)
         waiting[self] = None
         self._due = due = self.loop.time() + seconds
         if self._timer is not None:
             if self._timer.when() <= due:
-                return  # it looks then when to look next
+                return  # the timer then sets itself again
             self._timer.cancel()
         self._timer = self.loop.call_at(due, self._look)
 
     def _work(self) -> None:
-        """From now on, the client waits."""
+        """Stop the clock: from now on, the client waits."""
         self._due = math.inf
         self.server_state.waiting.pop(self, None)
 
@@ -158,12 +158,12 @@ class Connection(HttpToolsProtocol):
         if self.loop.time() < self._due:
             self._timer = self.loop.call_at(self._due, self._look)
         elif self._is_receiving and self.flow.read_paused:
-            self._wait(BODY_SECONDS)  # it is the application that does not take the body
+            self._wait(BODY_SECONDS)  # the application does not take the body
         else:
             self.cut()
 
     def cut(self) -> None:
-        """End a connection whose client takes too long."""
+        """Close a connection whose client takes too long."""
         if self.transport.is_closing():
             self.transport.abort()
         elif self._is_receiving:
@@ -177,7 +177,7 @@ class Connection(HttpToolsProtocol):
         self._wait(LINGER_SECONDS)
 
     def _refuse(self, status: int, reason: str, header: bytes = b"") -> None:
-        """Answer that a request cannot be taken, unless an answer has begun, and end the connection."""
+        """Refuse a request, unless an answer has begun, and close the connection."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not cycle.response_started:
             text = reason.encode()
@@ -202,7 +202,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._status, self._reason)
 
-    # What the parser calls. An exception becomes its HttpParserCallbackError, and that a 400.
+    # Callbacks of the parser. An exception becomes its HttpParserCallbackError, and that a 400.
 
     def on_message_begin(self) -> None:
         self.server_state.date()
@@ -262,11 +262,11 @@ class Connection(HttpToolsProtocol):
 
 
 class LocalConnection(Connection):
-    """A connection over the Unix socket: the kernel knows whose it is."""
+    """A connection over the Unix socket, whose client the kernel identifies."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         opened: socket.socket = transport.get_extra_info("socket")
-        # struct ucred, see unix(7): of when the client connected, whatever it became since.
+        # struct ucred, see unix(7): the credentials at the time of the connection.
         packed = opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         _, *self._ids = struct.unpack("iII", packed)
         super().connection_made(transport)

@@ -1,17 +1,17 @@
-"""A transport that sends together what is written together."""
+"""A transport that joins consecutive writes."""
 
 import asyncio
 from typing import Any, Final
 
-#: Bytes beyond which a copy takes longer than a system call.
+#: The number of bytes above which a copy takes longer than a system call.
 _LARGE: Final = 65_536
 
 
 class Joining:
-    """A transport over another one.
+    """A transport over another transport.
 
-    The head of an answer and its body are written one after the other. To send each by itself is one more
-    system call, packet and change of threads for each request.
+    The head of an answer and its body are written one after the other. Sending each separately would take one
+    more system call, packet and change of threads for each request.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

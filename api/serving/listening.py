@@ -1,4 +1,4 @@
-"""The sockets at which podium-api listens: made before the workers are forked, which share them."""
+"""The sockets at which podium-api listens, created before the fork of the workers, which share them."""
 
 import errno
 import os
@@ -11,20 +11,20 @@ from typing import Final
 
 from podium import errors
 
-#: Connections that wait to be accepted.
+#: The most connections that wait to be accepted.
 BACKLOG: Final = 1024
-#: Seconds that another program has to accept a connection to a socket's file.
+#: Seconds for another program to accept a connection to a socket's file.
 _PATIENCE: Final = 2.0
 
 
 class Listeners:
     """Every socket at which one podium-api listens.
 
-    :param host: an address or a name, whose addresses are all listened at
-    :param port: 0 for a free one
+    :param host: an address, or a name of which all addresses are used
+    :param port: 0 for a free port
     :param path: of the Unix socket, if there is to be one
     :param mode: of the Unix socket's file
-    :raises podium.errors.ConfigError: one cannot be listened at
+    :raises podium.errors.ConfigError: a socket cannot be opened
     """
 
     def __init__(self, host: str, port: int, path: Path | None, mode: int) -> None:
@@ -49,7 +49,7 @@ class Listeners:
         return port
 
     def close(self) -> None:
-        """In the master process, give up the sockets; the workers close theirs when they are told to end."""
+        """Close the sockets in the master process; workers close theirs when they are stopped."""
         if self._path is not None and self._file is not None and self._file == _identity(self._path):
             self._path.unlink(missing_ok=True)
         for one in [*self.tcp, *([self.unix] if self.unix else [])]:
@@ -67,7 +67,7 @@ def _addresses(host: str) -> list[tuple[int, str]]:
 
 
 def _listen_tcp(family: int, address: str, port: int) -> socket.socket:
-    # asyncio sends without delay only where the protocol is named: a head and its body are two packets.
+    # asyncio sends without delay only if the protocol is named; a head and its body are two packets.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Names of the users who ask over the Unix socket."""
+"""Names of the users who send requests over the Unix socket."""
 
 import asyncio
 import grp
@@ -19,26 +19,26 @@ from podium.api.serving.connections import CREDENTIALS
 
 LOG = log.getLogger(__name__)
 
-#: A user's name, the user's number, and the names of the user's groups.
+#: A user's name and number, and the names of the user's groups.
 Peer: TypeAlias = tuple[str, int, tuple[str, ...]]
 
-#: Where it is in a request's scope.
+#: The key of a request's scope for the peer.
 PEER: Final = "podium.peer"
 
 #: Seconds for which a user's groups are remembered.
 _FRESH: Final = 60.0
-#: Seconds for a question to the host's name service, which may ask other hosts.
+#: Seconds for a query to the host's name service, which may ask other hosts.
 _PATIENCE: Final = 5.0
-#: Users who are remembered, and questions at the same time.
+#: The most users who are remembered, and the most concurrent queries.
 _MOST_KNOWN, _MOST_ASKED = 1000, 8
 
 
 def look_up(uid: int, gid: int) -> Peer:
-    """Return the user of these numbers, as the host's name service knows them; it may take long."""
+    """Look up the user with these ids in the host's name service; this may take long."""
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
-        return f"uid:{uid}", uid, ()  # a name that no option takes
+        return f"uid:{uid}", uid, ()  # a name that no option accepts
     groups = []
     for number in os.getgrouplist(name, gid):
         try:
@@ -55,11 +55,11 @@ class _Known:
 
 
 class Peers:
-    """Users of this host, asked of its name service in threads that nobody waits for at the end.
+    """Users of this host, looked up in its name service by threads that are not waited for at the end.
 
     Used in one event loop.
 
-    :param ask: returns the user of a user's and a group's number
+    :param ask: returns the user with a user id and a group id
     """
 
     def __init__(self, ask: Callable[[int, int], Peer] = look_up, patience: float = _PATIENCE) -> None:
@@ -69,7 +69,7 @@ class Peers:
         self._asked: dict[tuple[int, int], asyncio.Future[Peer]] = {}
 
     async def find(self, uid: int, gid: int) -> Peer:
-        """Return the user of these numbers.
+        """Return the user with these ids.
 
         :raises podium.api.faults.Fault: the name service does not answer
         """
@@ -102,7 +102,7 @@ class Peers:
             else:
                 LOG.error("The name of user %d cannot be found out: %s", uid, error)
                 future.set_exception(OSError(str(error)))
-                future.exception()  # nobody may wait for it any more
+                future.exception()  # possibly nobody waits for it any more
 
         def run() -> None:
             peer, error = None, None
@@ -122,7 +122,7 @@ def _unknown(uid: int) -> Fault:
 
 
 def named(app: ASGIApp, peers: Peers) -> ASGIApp:
-    """Return an application whose requests, from the Unix socket, have their users in their scopes."""
+    """Return an application that adds the user to the scope of each request from the Unix socket."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         try:

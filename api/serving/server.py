@@ -1,4 +1,4 @@
-"""What one process serves: its application, at every socket of podium-api."""
+"""The server of one process: its application, at every socket of podium-api."""
 
 import asyncio
 import socket
@@ -15,10 +15,10 @@ from podium.api.serving.peers import Peers, named
 
 LOG = log.getLogger(__name__)
 
-#: Connections over TCP, and over the Unix socket, which strangers on the network leave alone. Streams of
-#: changes, of which there may be 2000, keep theirs; each takes 30 KiB.
+#: The most connections over TCP, and over the Unix socket, which strangers on the network cannot reach.
+#: Streams of changes, at most 2000, keep their connections; each takes 30 KiB.
 _MOST_TCP, _MOST_UNIX = 3000, 200
-#: Seconds for the beginning and for the end of TLS.
+#: Seconds for the handshake and for the shutdown of TLS.
 _HANDSHAKE, _TLS_END = 10.0, 5.0
 
 
@@ -27,8 +27,8 @@ class Server:
 
     uvicorn's own Server has one kind of socket, wakes up ten times a second, and has no limits for TLS.
 
-    :param longest_body: bytes of the largest body that the application takes
-    :param longest_of: of single requests, by method and path
+    :param longest_body: the largest body in bytes that the application accepts
+    :param longest_of: the same for single requests, by method and path
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Server:
         longest_of: Mapping[tuple[str, str], int],
     ) -> None:
         self._app = app
-        # A body may be sent in chunks of one byte, with six around each; none of many is.
+        # A body may be sent in chunks of one byte, with six around each; large bodies are not sent that way.
         self._longest_body = 8 * longest_body
         self._longest_of = {what: 2 * longest for what, longest in longest_of.items()}
         self._servers: list[asyncio.Server] = []
@@ -93,9 +93,9 @@ class Server:
         )
 
     async def stop(self, seconds: float) -> None:
-        """Accept no more, end idle connections at once, and the others with their answers.
+        """Stop accepting, close idle connections at once, and the others after their answers.
 
-        :param seconds: after which those that are left are cut
+        :param seconds: after which the remaining connections are aborted
         """
         for server in self._servers:
             server.close()

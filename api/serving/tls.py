@@ -1,4 +1,4 @@
-"""The certificate of podium-api, which a reload exchanges for connections that begin later."""
+"""The certificate of podium-api; a reload replaces it for new connections."""
 
 import ssl
 from pathlib import Path
@@ -13,7 +13,7 @@ _KEY: Final = b"PRIVATE KEY-----"
 class Certificate:
     """A certificate and its key.
 
-    :param cert_file: with the certificates that lead to its root
+    :param cert_file: with the certificates of its chain
     :raises podium.errors.ConfigError: they cannot be used
     """
 
@@ -22,13 +22,13 @@ class Certificate:
         self._present = self._load()
         #: For servers; every connection gets the newest certificate.
         self.context = self._present
-        # In one context, certificates with keys of two kinds would stand side by side.
+        # A single context would keep two certificates with keys of different kinds side by side.
         self.context.sni_callback = self._use_present
 
     def reload(self) -> None:
         """Read the files again.
 
-        :raises podium.errors.ConfigError: they cannot be used; the former certificate stays
+        :raises podium.errors.ConfigError: they cannot be used; the former certificate stays in use
         """
         self._present = self._load()
 

@@ -1,7 +1,7 @@
 /**
- * Starts the page: makes one of each of what its parts share, and follows the fleet for those who may see it.
+ * Starts the page: creates the objects that its parts share, and follows the fleet for people who may see it.
  *
- * @typedef {object} Page what the parts share, as their property `page`
+ * @typedef {object} Page the shared objects, available to the parts as their property `page`
  * @property {Session} session
  * @property {Address} address
  * @property {Status} status
@@ -27,7 +27,7 @@ const stream = new Stream(status);
 const fleet = new Fleet(stream, status);
 let running = new AbortController();
 session.addEventListener('change', () => {
-  running.abort();  // so that nothing of what was shown stays in the browser
+  running.abort();  // so that nothing that was shown stays in the browser
   running = new AbortController();
   if (session.may('reader')) for (const part of [status, stream, fleet]) void part.run(running.signal);
 });

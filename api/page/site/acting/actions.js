@@ -1,8 +1,8 @@
 /**
- * What people may ask of nodes: the words for it, the request, and the result in words. The labels are as in
- * `podium node power`; @ stands for nodes, `option` can be wanted too, what `stops` ends what runs on nodes,
- * `set` is for maintenance alone, `own` is whose own it is, `bootsBy` what the driver needs for the
- * `fields`, and `more` what goes with it of these.
+ * The actions on nodes: their wording, the request, and the result in words. The labels are those of
+ * `podium node power`; @ stands for nodes, `option` is an extra choice, `stops` means that the action ends
+ * what runs on nodes, `set` is only for maintenance, `own` is the driver of an own action, `bootsBy` the
+ * action that the driver needs for the `fields`, and `more` makes the request's parameters of these.
  *
  * @typedef {import('../core/fleet.js').Node} Node @typedef {import('./podium-question.js').Answer} Answer
  * @typedef {{name: string, label?: string, title: string, meaning?: string, option?: string, stops?: boolean,
@@ -15,7 +15,7 @@ import { folded } from '../core/names.js';
 const AT_ONCE = 'At once, without asking the operating system.';
 const SOFT = { meaning: 'The operating system is asked to shut down.', stops: true,
   option: 'Switch off what is still on after the timeout' };
-/** Names that nobody reads to the end; lines of a result; nodes in one text of a request. */
+/** Names too long to be read; lines of a result; nodes in one text of a request. */
 const TOO_LONG = /^(.{300}).+/s;
 const MOST = 50;
 const TOGETHER = 250;
@@ -26,7 +26,7 @@ const AS_IT_IS = 'as it is';
 const DEVICES = ['pxe', 'disk', 'cdrom', 'bios', 'safe', 'default'];
 const MODE = { name: 'mode', choices: [AS_IT_IS, 'uefi', 'bios'] };
 const modeOf = (/** @type {string} */ mode) => (mode === AS_IT_IS ? null : mode);
-/** What a start may have besides, where the driver has the action `bootsBy`. */
+/** Options of a start, for drivers with the action `bootsBy`. */
 const BOOTS = {
   bootsBy: 'set boot device', fields: [{ name: 'boot_once_from', choices: [AS_IT_IS, ...DEVICES] }, MODE],
   /** @param {Record<string, string>} given */
@@ -63,9 +63,9 @@ export const ACTIONS = [
     meaning: 'Power and health are read again, power is restored again, and faults are cleared.' },
 ];
 
-/** An action of a driver's own. @param {any} declared as the API has it @returns {Action} */
+/** A driver's own action. @param {any} declared as the API has it @returns {Action} */
 export function ownAction({ name, help: meaning, arguments: fields }) {
-  /** @param {Record<string, string>} given what is left empty is as the driver wants it */
+  /** @param {Record<string, string>} given empty values are left to the driver */
   const more = (given) => ({ action: 'driver action',
     own: { name, arguments: Object.fromEntries(Object.entries(given).filter(([, value]) => value)) } });
   return { name, title: `Have @ do ${name}?`, meaning, fields, own: name.split('.')[0], more };
@@ -79,7 +79,7 @@ export function counted(count, what = 'node') {
 /** Names as ranges, shortened. @param {Iterable<string>} names */
 const short = (names) => folded(names).replace(TOO_LONG, '$1…');
 
-/** What a question says of the racks and names of nodes. @param {Node[]} nodes @returns {string[]} */
+/** The lines of a question about the racks and names of nodes. @param {Node[]} nodes @returns {string[]} */
 export function places(nodes) {
   if (!nodes.length) return ['All of them have been deleted.'];
   const racks = new Set(nodes.map(({ rack }) => rack).filter(Boolean));
@@ -89,8 +89,8 @@ export function places(nodes) {
 }
 
 /**
- * What people should know before they agree.
- * @param {Action} action @param {Node[]} nodes @param {(node: Node) => boolean} able so says its driver
+ * The warnings of a question.
+ * @param {Action} action @param {Node[]} nodes @param {(node: Node) => boolean} able according to its driver
  */
 export function warnings({ stops, set }, nodes, able) {
   const count = (/** @type {string} */ text, /** @type {Node[]} */ { length }) =>
@@ -116,19 +116,19 @@ export function requestOf({ name, set, more: its }, nodes, { reason, option, giv
 
 /** Names as ranges, in texts as long as the API takes. @param {Node[]} nodes @returns {string[]} */
 export function named(nodes) {
-  // Signs that others have mean something in ranges.
+  // Other characters have a meaning in ranges.
   const known = nodes.map(({ name, uuid }) => (/^[A-Za-z0-9_.:-]+$/.test(name) ? name : uuid));
   const count = Math.ceil(known.length / TOGETHER);
   return Array.from({ length: count }, (_, at) => folded(known.slice(at * TOGETHER, (at + 1) * TOGETHER)));
 }
 
-/** What says which machines have the names. @param {Node[]} nodes @returns {string} the xor of their UUIDs */
+/** Identifies the machines with the names. @param {Node[]} nodes @returns {string} the xor of their UUIDs */
 export function xored(nodes) {
   const found = nodes.reduce((sum, { uuid }) => sum ^ BigInt(`0x${uuid.replaceAll('-', '')}`), 0n);
   return found.toString(16).padStart(32, '0');
 }
 
-/** What the API answered, in words. @param {Action} action @param {any} found */
+/** The API's answer in words. @param {Action} action @param {any} found */
 export function outcomeOf({ set }, { changed, unchanged, operation = null, ...asked }) {
   const how = `${set ? 'in' : 'out of'} maintenance${unchanged ? `, ${unchanged} already` : ''}`;
   if (set !== undefined) return { text: `${changed} ${how}`, operation, lines: [] };
@@ -138,7 +138,7 @@ export function outcomeOf({ set }, { changed, unchanged, operation = null, ...as
   return { text, operation, lines: lines.length > MOST ? [...lines.slice(0, MOST), 'and more'] : lines };
 }
 
-/** Lines `NAME: TEXT`, with the names that share a text as ranges. @param {string[]} lines */
+/** Lines `NAME: TEXT`, with names that share a text folded into ranges. @param {string[]} lines */
 export function foldedLines(lines) {
   /** @type {Record<string, string[]>} */
   const alike = {};

@@ -9,16 +9,16 @@ import { askPerson } from './podium-question.js';
 const OLD = 'The connection is lost: what is said here of the nodes is old';
 const NOT_IN_FORCE = 'The filter that is typed is not in force, and these nodes were chosen without it';
 
-/** Nodes whose feeds are read before they are switched. */
+/** The most nodes whose feeds are read before they are switched. */
 const MOST_OPINIONS = 10;
-/** What drivers can do; [] while or where nobody knows. @type {Map<string, string[]>} */
+/** The actions of drivers; [] if they are unknown. @type {Map<string, string[]>} */
 const abilities = new Map();
-/** The actions of drivers' own, by their names. @type {Map<string, Action>} */
+/** Drivers' own actions by name. @type {Map<string, Action>} */
 const owned = new Map();
 
 /**
  * @param {Pick<Action, 'name' | 'set' | 'own'>} action
- * @returns {(node: Node) => boolean} whether its driver can do it, or nobody knows
+ * @returns {(node: Node) => boolean} whether its driver can do it, or this is unknown
  */
 const can = ({ name, set, own }) => ({ driver }) => {
   const known = abilities.get(driver);
@@ -26,7 +26,7 @@ const can = ({ name, set, own }) => ({ driver }) => {
 };
 
 /**
- * What the feeds say of a few nodes that cannot be read.
+ * What the feeds report about a few nodes that cannot be read.
  * @param {Node[]} nodes @returns {Promise<string[]>}
  */
 async function opinions(nodes) {
@@ -38,9 +38,9 @@ async function opinions(nodes) {
   }))).flat();
 }
 
-/** What those who may can do with nodes, and what came of it. */
+/** The actions that the user may take on nodes, and their results. */
 class PodiumActions extends Part {
-  /** What it is about; by default those chosen. @type {Node[] | null} */ of = null;
+  /** The nodes to act on; by default those chosen. @type {Node[] | null} */ of = null;
   #count = h('span', { role: 'status' });
   /** @type {Map<Action, HTMLElement>} */
   #buttons = new Map();
@@ -56,7 +56,7 @@ class PodiumActions extends Part {
 
   get #nodes() { return this.of ?? this.page.choice.nodes(); }
 
-  /** How many of the chosen nodes the filter does not show. */
+  /** The number of chosen nodes that the filter hides. */
   get #hidden() {
     const { shown, choice } = this.page;
     const isChosen = (/** @type {Node} */ { uuid }) => choice.has(uuid);
@@ -112,7 +112,7 @@ class PodiumActions extends Part {
     const about = () => {
       const found = nodes.flatMap(({ uuid }) => fleet.nodes.get(uuid) ?? []);
       const isOther = found.length < nodes.length || found.some((node, at) => node !== nodes[at]);
-      // While the fleet is loaded anew it may lack nodes that there are.
+      // While the fleet is reloaded, it may lack existing nodes.
       if (isOther && fleet.phase === 'whole') [nodes, where] = [found, places(found)];
       return {
         title: title.replace('@', () => (nodes.length === 1 ? nodes[0].name : counted(nodes.length))),

@@ -1,10 +1,10 @@
 /**
- * A question before something is done, such as `Switch 40 nodes off?`. `about` says what it is about by now;
- * the action names the button that agrees, with a label of its own or not; what is loud takes something from
- * people; the option can be wanted too; for many the count is to be typed, so that nobody agrees by habit.
- * `work` is for who has the role; it returns what does it, once however often, because the key is the same.
+ * A question before an action, such as `Switch 40 nodes off?`. `about` returns its present subject; `action`
+ * names the button that agrees, unless it has a `label`; `loud` actions take something from people; `option`
+ * is an extra choice; for many nodes the count must be typed, so that nobody agrees by habit. `work` needs
+ * the role; it returns a function that acts once however often it is called, because the key is the same.
  *
- * Fields are what else is to be chosen or typed, as the API declares arguments of actions.
+ * Fields are further inputs, declared like the arguments of actions in the API.
  *
  * @typedef {{name: string, choices?: string[], kind?: string, required?: boolean, default?: any}} Field
  * @typedef {{reason: string | null, option: boolean, given: Record<string, string>, confirmed: boolean,
@@ -19,15 +19,15 @@ import { h, Part, setText } from '../core/elements.js';
 
 const CHANGED = 'This has changed while you were asked. Look at it again, and agree if you still want it.';
 const ONCE = '. It may have been done all the same: agree again, and it is done once';
-/** Statuses of requests of which nobody has seen what they ask for. */
+/** Statuses of requests that were refused before their contents were read. */
 const AT_THE_DOOR = [401, 403, 408, 429];
 
-/** What goes wrong is said in the question, and nothing that was typed is lost. */
+/** Shows errors in the question, and keeps what was typed. */
 class PodiumQuestion extends Part {
   question = /** @type {Question} */ (/** @type {unknown} */ (undefined));
   /** @type {(found: any) => void} */ answered = () => {};
   #dialog = h('dialog', { 'aria-labelledby': 'podium-question' });
-  // An Enter that is held, or pressed twice, was for the button that led here.
+  // Takes the focus, because an Enter that is held or pressed twice was meant for the button that led here.
   #title = h('h2', { id: 'podium-question', tabindex: -1, autofocus: true });
   #told = h('div');
   #fault = h('p', { class: 'fault', role: 'alert' });
@@ -37,9 +37,9 @@ class PodiumQuestion extends Part {
   #typed = h('label');
   /** @type {(HTMLInputElement | HTMLSelectElement)[]} */ #fields = [];
   /** @type {string[]} */ #texts = [];
-  /** Warnings that took longer than the question. @type {string[]} */ #late = [];
-  /** What the person knew, but for how many nodes it is about. @type {Set<string>} */ #seen = new Set();
-  /** Does what may have been done. @type {(() => Promise<any>) | null} */ #sent = null;
+  /** Warnings that arrived after the question was shown. @type {string[]} */ #late = [];
+  /** What the person has seen, except for the number of nodes. @type {Set<string>} */ #seen = new Set();
+  /** Repeats a request that may have been carried out. @type {(() => Promise<any>) | null} */ #sent = null;
 
   show() {
     const { session, session: { name }, fleet, stream } = this.page;
@@ -83,7 +83,7 @@ class PodiumQuestion extends Part {
     if (count !== undefined && (isMany || this.#count.required)) this.#askFor(count);
   }
 
-  /** Whether there was more to know than the person knew, who knows it from now on. */
+  /** Return whether there is something that the person has not seen, and mark it as seen. */
   #isNews() {
     const known = this.#seen;
     this.#seen = new Set(this.#texts.map((text) => text.replace(/: [0-9,]+ nodes?$/, '')));
@@ -126,19 +126,19 @@ class PodiumQuestion extends Part {
   }
 }
 
-/** Return what a value is chosen or typed with. @param {Field} field */
+/** Return the input for a value. @param {Field} field */
 function fieldOf({ name, choices = [], kind, required = true, default: usual = '' }) {
   const all = kind === 'true or false' ? ['true', 'false'] : choices;
   const value = String(usual ?? '');
-  // Without a label of its own its choices would be part of how it is called.
+  // Without a label of its own, its accessible name would include its choices.
   return all.length ? h('select', { name, 'aria-label': name.replaceAll('_', ' ') },
     all.map((one) => h('option', { selected: one === value }, one)))
     : h('input', { name, required, value, autocomplete: 'off' });
 }
 
 /**
- * Ask a question, and do what it is about. @param {import('../main.js').Page} page @param {Question} question
- * @returns {Promise<any>} what its work returned; null where the person thought better of it
+ * Ask a question and carry out its action. @param {import('../main.js').Page} page @param {Question} question
+ * @returns {Promise<any>} what its work returned; null if the person went back
  */
 export function askPerson(page, question) {
   const element = Object.assign(h('podium-question'), { page, question });

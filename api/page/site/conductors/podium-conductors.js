@@ -1,4 +1,4 @@
-/** Conductors: who is there, what each owns, and how they keep up with it. */
+/** Conductors: their states, the nodes that each owns, and how well they keep up. */
 import { counted } from '../acting/actions.js';
 import { link } from '../core/address.js';
 import { ask, wordsOf } from '../core/api.js';
@@ -7,7 +7,7 @@ import { age } from '../core/words.js';
 import { Facts, Table, inUnits, inWords } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 
-/** What people ask of conductors: the words for what came of it, and what it means. */
+/** The actions on conductors: the words for their results, and their meanings. */
 const DUTIES = {
   drain: {
     said: ['drained already', 'drained from now on'],
@@ -24,7 +24,7 @@ const DUTIES = {
 /** @type {Record<string, string>} */
 const SEVERITY = { alive: 'fine', silent: 'critical', yes: 'fine' };
 
-/** All conductors, and the freshness of what they read. */
+/** All conductors, and the freshness of their reads. */
 export class PodiumConductors extends View {
   #total = 0;
   #frozen = new Facts('Enforcement');
@@ -75,7 +75,7 @@ export class PodiumConductors extends View {
   /** @param {any} one */
   #state({ state, since }) { return since ? `${state}, ${this.ago(since)}` : state; }
 
-  /** @param {any} one @returns {'' | 'drain' | 'undrain'} what may be asked of it */
+  /** @param {any} one @returns {'' | 'drain' | 'undrain'} its possible action */
   #duty({ state }) {
     if (!this.page.session.may('admin') || state === 'gone') return '';
     return state.startsWith('drain') ? 'undrain' : 'drain';

@@ -2,10 +2,10 @@
  * The address of the page says what is shown, so that it can be sent to a colleague: `#/fleet?colour=health`.
  *
  * @typedef {{view: string, name: string, query: Record<string, string>}} Place name: of a node, or ''
- * @typedef {Record<string, string | number | null | undefined>} Query null, undefined and '' take a key away
+ * @typedef {Record<string, string | number | null | undefined>} Query null, undefined and '' remove a key
  */
 
-/** More than any view can use; what is as long is too long there. */
+/** Longer than any view accepts, so that a text cut to this length is still refused. */
 const LONGEST = 2001;
 
 /** @param {string} hash an empty one means the fleet @returns {Place} */
@@ -24,13 +24,13 @@ export function link(view, name = '', query = {}) {
   return `#/${path}${search.size ? `?${search}` : ''}`;
 }
 
-/** As it stands where it is not encoded as it should be. @param {string} text */
+/** Decodes a text; parts with a wrong encoding stay as they are. @param {string} text */
 const decode = (text) => text.replace(/(%[0-9a-f]{2})+/gi, (code) => {
   const [[, sign]] = new URLSearchParams(`=${code}`);
   return sign;
 });
 
-/** Where the person is. The event 'change' comes when that changes: by a link, by Back, or by a call here. */
+/** The present place. The event 'change' comes when it changes: by a link, by Back, or by a call here. */
 export class Address extends EventTarget {
   constructor() {
     super();
@@ -39,7 +39,7 @@ export class Address extends EventTarget {
 
   read() { return parse(location.hash); }
 
-  /** Change what this view is asked for, which Back does not take back. @param {Query} changes */
+  /** Change the query of this view; Back does not undo this. @param {Query} changes */
   write(changes) {
     const { view, name, query } = this.read();
     const to = link(view, name, { ...query, ...changes });

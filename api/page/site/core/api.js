@@ -1,27 +1,27 @@
-// Requests to podium-api, which are not waited for without end, and their errors in the API's own words.
+// Requests to podium-api, all with time limits, and their errors in the API's own words.
 
 import { nextTask } from './waiting.js';
 
 /**
- * Of a request: lists in the query repeat; an answer has to begin and go on within some seconds; what has a
- * key is done once however often it is sent. It says what the API warns of.
+ * Options of a request: lists in the query become repeated parameters; an answer must begin and continue
+ * within `seconds`; a request with a key is done once however often it is sent; `warn` gets the warnings.
  * @typedef {{query?: Record<string, unknown>, body?: unknown, signal?: AbortSignal, seconds?: number,
  *   key?: string, accept?: string, warn?: (texts: string[]) => void}} Options
  */
 
-/** Milliseconds of work after which the browser gets room for other things. */
+/** Milliseconds of work after which the browser gets time for other tasks. */
 const ROOM = 12;
-/** What people do with a page that they look at. */
+/** The input events of people at the page. */
 const INPUTS = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'];
-/** By both clocks: that of the day may be set, and the other stands still while the machine sleeps. */
+/** By both clocks: the time of day may be set, and the other clock stops while the machine sleeps. */
 let lastInput = { date: Date.now(), time: performance.now() };
 let lastHeard = -Infinity;
 /** @type {string | null} */
 let caller = null;
-/** The event 'refused' comes when whoever asks may not, or is somebody else. */
+/** The event 'refused' comes when the person lacks the right, or another one has logged in. */
 export const refusals = new EventTarget();
 
-/** A request that failed; the status is that of HTTP, or 0 where no answer came, or none in time. */
+/** A failed request; the status is that of HTTP, or 0 if no answer came in time. */
 export class ApiError extends Error {
   /** @param {string} message @param {number} status @param {number} [nodes] that have to be confirmed */
   constructor(message, status, nodes) {
@@ -31,29 +31,29 @@ export class ApiError extends Error {
   }
 }
 
-/** What went wrong, without what helps at a terminal alone. @param {unknown} error @returns {string} */
+/** The text of an error, without advice for terminals only. @param {unknown} error @returns {string} */
 export const wordsOf = (error) => (error instanceof Error ? error.message : String(error))
   .replace(/[;,] (?:see: podium|or use --).*$/, '');
 
-/** Notice what somebody does, which keeps a session. @param {EventTarget} target */
+/** Watch for input, which keeps a session alive. @param {EventTarget} target */
 export function watchInput(target) {
   const note = () => { lastInput = { date: Date.now(), time: performance.now() }; };
   for (const name of INPUTS) target.addEventListener(name, note, { passive: true, capture: true });
 }
 
-/** Seconds since somebody did something. */
+/** Seconds since the last input. */
 export function idle() {
   return Math.max(0, Date.now() - lastInput.date, performance.now() - lastInput.time) / 1000;
 }
 
-/** Ask as this person; for others, logged in in another window, it is refused. @param {string | null} name */
+/** Send requests as this person; the API refuses them for another user. @param {string | null} name */
 export function askAs(name) { caller = name; }
 
 /** Seconds since anything came from the API. */
 export function silence() { return (performance.now() - lastHeard) / 1000; }
 
 /**
- * Make a request, and return what it answers: JSON, or null where there is nothing. All raise ApiError.
+ * Make a request, and return its answer: JSON, or null if it is empty. All requests raise ApiError.
  * @param {string} method @param {string} path such as podium/v1/status @param {Options} [options]
  * @returns {Promise<any>}
  */
@@ -64,7 +64,7 @@ export async function ask(method, path, options) {
 }
 
 /**
- * Read a list as a whole, in batches as they come.
+ * Read a whole list, in batches as they arrive.
  * @param {string} path @param {Options} [options] @returns {AsyncGenerator<any[], void, void>}
  */
 export async function* lines(path, options = {}) {
@@ -78,7 +78,7 @@ export async function* lines(path, options = {}) {
 }
 
 /**
- * Read an answer while it comes, with room for the browser in between.
+ * Read an answer while it arrives, with time for the browser in between.
  * @param {string} method @param {string} path @param {Options} [options]
  * @returns {AsyncGenerator<string, void, void>}
  */

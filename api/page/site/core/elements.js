@@ -1,12 +1,12 @@
 /**
- * How elements of the page are made, and how what they hold ends with them.
+ * Creates the elements of the page; their listeners and timers end with them.
  *
  * @typedef {string | number | Node | null | undefined | false} Child
  */
 
 /**
- * Make an element. What is given are attributes, listeners (`onclick: f`), properties (objects and `value`).
- * True is an attribute without a value; false, null and undefined are none. Texts are texts, never markup.
+ * Create an element. `given` has attributes, listeners (`onclick: f`) and properties (objects and `value`).
+ * True is an attribute without a value; false, null and undefined are left out. Texts are never markup.
  *
  * @template {string} T
  * @param {T} tag
@@ -46,11 +46,11 @@ export function setText(element, text) {
 }
 
 /**
- * An element of the page. When it is put in, `show()` makes its contents and begins to listen; `refresh()`
- * brings them up to date. What it listens to, and its timers, end when it is taken out.
+ * An element of the page. When it is inserted, `show()` creates its contents and begins to listen;
+ * `refresh()` brings them up to date. Its listeners and timers end when it is removed.
  */
 export class Part extends HTMLElement {
-  /** What all parts share; set before the element is put in. */
+  /** The objects that all parts share; set before the element is inserted. */
   page = /** @type {import('../main.js').Page} */ (/** @type {unknown} */ (undefined));
   ends = new AbortController();
   #frame = 0;
@@ -66,7 +66,7 @@ export class Part extends HTMLElement {
     this.#frame = 0;
   }
 
-  /** Refresh at the next frame, once however often it is asked for. */
+  /** Refresh at the next frame, once however often this is called. */
   soon() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
@@ -84,7 +84,7 @@ export class Part extends HTMLElement {
     for (const [target, type] of events) this.listen(target, type, () => this.soon());
   }
 
-  /** Do something whenever an element gets another size. @param {Element} element @param {() => void} act */
+  /** Call a function whenever an element is resized. @param {Element} element @param {() => void} act */
   measure(element, act) {
     const sizes = new ResizeObserver(act);
     sizes.observe(element);

@@ -1,7 +1,7 @@
-// The nodes of the fleet as they are now: listed once, and kept current by the stream of changes.
+// The present nodes of the fleet: listed once, and kept current by the stream of changes.
 //
-// The stream is open before the list is asked for. A node that the stream reported meanwhile is newer than
-// its row in the list, which is left alone then; so nothing has to wait for the list to end.
+// The stream is opened before the list is requested. A node that the stream reported meanwhile is newer than
+// its row in the list, which is then ignored, so no message has to wait for the end of the list.
 
 import { ask, lines, wordsOf } from './api.js';
 import { BASE, Records, UNSEEN } from './loading.js';
@@ -10,22 +10,22 @@ import { once, pause } from './waiting.js';
 
 /** @typedef {import('./loading.js').Node} Node */
 
-/** Milliseconds from one 'change' to the next, at least; and while the others are still to come. */
+/** The least milliseconds from one 'change' to the next; and the same while further nodes are loaded. */
 const CHANGE_EVERY = 100;
 const MORE_EVERY = 500;
-/** Milliseconds from one look at what has to be read to the next, and after a list that failed. */
+/** Milliseconds between checks for what has to be read, and after a failed list. */
 const LOOK_EVERY = 1000;
 const AGAIN = 2000;
-/** Milliseconds until what the stream does not report is asked for again, such as when nodes were read; and
- * how many times as long as that takes: several people may look. */
+/** Milliseconds until values that the stream does not report, such as the times of reads, are requested
+ * again; and the pause as a multiple of the request's duration, because several people may look. */
 const UNSEEN_EVERY = 4000;
 const RESTS = 30;
-/** Columns that are kept besides the base, at the most: each is one more of every node. */
+/** The most columns that are kept besides the base: each takes memory for every node. */
 const MOST_COLUMNS = 40;
 
 /**
- * Events: 'change' with {nodes: Set<Node>, order: boolean}, gone nodes among them, a few times in a second;
- * 'phase'; and with its messages from the stream 'operations', 'events' and 'conductors'.
+ * Events: 'change' with {nodes: Set<Node>, order: boolean}, including deleted nodes, a few times a second;
+ * 'phase'; and 'operations', 'events' and 'conductors', each with its messages from the stream.
  */
 export class Fleet extends EventTarget {
   /** @type {Map<string, Node>} by UUID */
@@ -33,17 +33,17 @@ export class Fleet extends EventTarget {
   /** @type {Node[]} in natural order; another list after a change of the order */
   ordered = [];
   phase = /** @type {'loading'|'whole'} */ ('loading');
-  /** Why they cannot be listed, in one line. */
+  /** Why the nodes cannot be listed, in one line. */
   failure = '';
   #records = new Records();
-  /** @type {{nodes: Set<Node>, order: boolean}|null} what 'change' has not told yet */
+  /** @type {{nodes: Set<Node>, order: boolean}|null} not yet reported by 'change' */
   #untold = null;
   /** @type {Set<string>|null} the UUIDs that the stream reported while a list is read */
   #reported = null;
-  /** How often all nodes had to be read, and for which of these they have been. */
+  /** The number of full reads that were wanted, and the number of the last one that was done. */
   #wanted = 0;
   #read = 0;
-  /** When to ask for what the stream does not report. */
+  /** When to request what the stream does not report. */
   #due = 0;
   #stream;
   #status;
@@ -59,7 +59,7 @@ export class Fleet extends EventTarget {
     });
   }
 
-  /** How many nodes are expected. */
+  /** The expected number of nodes. */
   get total() {
     const { total = 0, enroll = 0 } = this.#status.last?.nodes ?? {};
     return total + enroll;
@@ -68,7 +68,7 @@ export class Fleet extends EventTarget {
   /** The server's time, in milliseconds. */
   now() { return this.#status.now(); }
 
-  /** Read what has to be read, one list after another, until the signal. @param {AbortSignal} signal */
+  /** Read all necessary lists, one after another, until the signal. @param {AbortSignal} signal */
   async run(signal) {
     signal.addEventListener('abort', () => this.#clear());
     while (!signal.aborted) {
@@ -87,9 +87,9 @@ export class Fleet extends EventTarget {
   }
 
   /**
-   * Know more columns of every node, such as extra.zone, from now on; where they become many, these alone.
+   * Load more columns of every node, such as extra.zone, from now on; if there are too many, only these.
    * @param {readonly string[]} columns
-   * @returns {Promise<void>} when all nodes have them; ApiError where there is none
+   * @returns {Promise<void>} when all nodes have them; ApiError if a column does not exist
    */
   async need(columns) {
     const more = columns.filter((column) => !this.#records.fields.includes(column));
@@ -104,7 +104,7 @@ export class Fleet extends EventTarget {
     while (this.#read < this.#wanted) await once(this, 'phase');
   }
 
-  /** Whether some of these columns are not there yet. @param {readonly string[]} columns */
+  /** Whether some of these columns are not loaded yet. @param {readonly string[]} columns */
   lacks(columns) {
     const { fields } = this.#records;
     const more = columns.filter((column) => !BASE.includes(column));
@@ -130,7 +130,7 @@ export class Fleet extends EventTarget {
   }
 
   /**
-   * Read a list of nodes, and take its rows but of those that the stream reports meanwhile.
+   * Read a list of nodes, and take its rows, except for nodes that the stream reports meanwhile.
    * @param {string[]} fields @param {AbortSignal} signal @returns {Promise<Set<string>>} the UUIDs of all
    */
   async #list(fields, signal) {
@@ -183,7 +183,7 @@ export class Fleet extends EventTarget {
     this.#note(node, true);
   }
 
-  /** Forget everything, as when somebody logs out. */
+  /** Forget everything, for example after a logout. */
   #clear() {
     for (const node of this.nodes.values()) this.#remove(node);
     this.#read = this.#wanted;
@@ -191,7 +191,7 @@ export class Fleet extends EventTarget {
     this.#tell('phase');
   }
 
-  /** Tell soon that a node has changed. @param {Node} node @param {boolean} order */
+  /** Report soon that a node has changed. @param {Node} node @param {boolean} order */
   #note(node, order) {
     if (!this.#untold) {
       this.#untold = { nodes: new Set(), order: false };
@@ -205,7 +205,7 @@ export class Fleet extends EventTarget {
   #flush() {
     const detail = this.#untold;
     this.#untold = null;
-    // They are in order but for a few, which makes this fast.
+    // Nearly all are in order already, which makes this fast.
     if (detail?.order) this.ordered = [...this.nodes.values()].sort(byKey);
     this.#tell('change', detail);
   }

@@ -1,4 +1,4 @@
-// Rows of nodes as the API lists them, made into the records of the fleet.
+// Converts rows of nodes from the API into the records of the fleet.
 
 import { natural, rackOf } from './names.js';
 
@@ -7,7 +7,7 @@ import { natural, rackOf } from './names.js';
 const text = /** @type {string|null} */ (null);
 const time = /** @type {number|null} */ (null);
 const health = /** @type {{status: string, reasons: string[]}|null} */ (null);
-/** What the API is asked for of every node; times are milliseconds of the server's clock. */
+/** The fields that are requested of every node; times are milliseconds of the server's clock. */
 const ASKED = {
   uuid: '', name: '', 'extra.rack': text, power_state: text, target_power_state: text,
   wanted_power_state: text, power_checked_at: time, power_failures: 0, health, health_checked_at: time,
@@ -15,33 +15,33 @@ const ASKED = {
   provision_state: '', owner: text, power_requested_by: text,
 };
 export const BASE = Object.keys(ASKED);
-/** With all its fields from the beginning a node takes a third of the memory. Its key is of natural order. */
+/** A node with all its fields from the beginning takes a third of the memory. Its key gives natural order. */
 const BLANK = { ...ASKED, key: '', rack: '' };
-/** Of these, what changes without being news. */
+/** The columns whose changes are not reported. */
 export const UNSEEN = [
   'uuid', 'power_checked_at', 'power_failures', 'health', 'health_checked_at', 'conductor',
 ];
-/** Texts that hardly two nodes have in common. */
+/** Columns whose texts nodes rarely share. */
 const OWN = new Set(['uuid', 'name']);
-/** Texts that are kept once, at the most; errors may differ for every node. */
+/** The most texts that are kept for sharing; errors may differ for every node. */
 const MOST_TEXTS = 20_000;
 
-/** Makes records of rows; what is alike is kept once. */
+/** Makes records of rows; equal values are kept once. */
 export class Records {
-  /** The columns of every node, and where rows have them: an entry such as extra.rack in a mapping. */
+  /** The columns of every node, and their places in rows: extra.rack is an entry of a mapping. */
   #columns = BASE.map(placeOf);
   /** @type {Map<string, any>} texts by themselves, and objects by their JSON */
   #kept = new Map();
 
   get fields() { return this.#columns.map(({ column }) => column); }
 
-  /** Of these, what is asked for to know those that were added: a mapping comes with all its entries. */
+  /** The fields to request for added columns: a mapping comes with all its entries. */
   get added() { return ['uuid', 'extra.rack', ...this.fields.slice(BASE.length)]; }
 
-  /** Know these columns from now on, and the base. @param {readonly string[]} columns */
+  /** Use these columns and the base from now on. @param {readonly string[]} columns */
   know(columns) { this.#columns = [...new Set([...BASE, ...columns])].map(placeOf); }
 
-  /** @param {Record<string, any>} row @returns {Node} what a row says */
+  /** @param {Record<string, any>} row @returns {Node} the record of a row */
   made(row) {
     const node = { ...BLANK, key: natural(row.name) };
     this.put(node, row);
@@ -49,7 +49,7 @@ export class Records {
   }
 
   /**
-   * Put what a row says into a node; a mapping in it has all entries that are known.
+   * Put the values of a row into a node; a mapping in it has all known entries.
    * @param {Record<string, any>} node @param {Record<string, any>} row
    * @returns {boolean} whether anything is different
    */

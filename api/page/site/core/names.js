@@ -1,5 +1,5 @@
-// Names of nodes: their natural order, n2 before n10, the racks that they say, and many written as ranges, as
-// podium.node_ranges.natural and fold have them.
+// Names of nodes: natural order (n2 before n10), racks, and ranges, like natural and fold of
+// podium.node_ranges.
 
 /** @param {string} text @returns {string} its key for sorting: each number with its length before it */
 export function natural(text) {
@@ -14,8 +14,8 @@ export function natural(text) {
 export function byKey(one, other) { return one.key < other.key ? -1 : one.key > other.key ? 1 : 0; }
 
 /**
- * What extra.rack of a node says, else its name up to the last number and the word before that, r1 of r1n01;
- * '' where it has no number.
+ * The extra.rack of a node, else its name up to the last number and the word before that: r1 for r1n01; ''
+ * for a name without a number.
  * @param {{name: string, 'extra.rack'?: unknown}} node
  */
 export function rackOf(node) {
@@ -28,9 +28,9 @@ export function rackOf(node) {
 /** @param {Iterable<string>} names @returns {string} as ranges: r1n[01-40],r2n07 */
 export function folded(names) {
   const all = [...new Set(names)];
-  // Other signs mean something in ranges, and longer numbers would not be exact.
+  // Other characters have a meaning in ranges, and longer numbers would not be exact.
   const isOdd = (/** @type {string} */ name) => /[^A-Za-z0-9_.:-]|[0-9]{16}/.test(name);
-  /** Texts and numbers in turns. */
+  /** Texts and numbers alternately. */
   let rows = all.filter((name) => !isOdd(name)).map((name) => name.split(/([0-9]+)/));
   const longest = rows.reduce((most, { length }) => Math.max(most, length), 0);
   for (let place = longest - 2; place > 0; place -= 2) rows = foldedAt(rows, place);
@@ -38,7 +38,7 @@ export function folded(names) {
   return [...found.sort(byKey).map(({ text }) => text), ...all.filter(isOdd)].join(',');
 }
 
-/** @param {string[][]} rows @param {number} place @returns those as one that differ in this place alone */
+/** @param {string[][]} rows @param {number} place @returns rows that differ only in this place, joined */
 function foldedAt(rows, place) {
   /** @type {Map<string, {row: string[], numbers: string[]}>} */
   const alike = new Map();

@@ -1,8 +1,8 @@
 import { ask, askAs, idle, refusals } from './api.js';
 
 /**
- * `login`: whether one can log in and out here; `idle_timeout`: a session is over after this many seconds
- * without input; `confirm_above`: more nodes than this are asked about
+ * `login`: whether people can log in and out here; `idle_timeout`: seconds without input after which a
+ * session is over; `confirm_above`: actions on more nodes than this need a confirmation
  *
  * @typedef {'reader' | 'operator' | 'admin'} Role
  * @typedef {{name: string | null, role: Role | null, login: boolean, idle_timeout: number,
@@ -11,21 +11,21 @@ import { ask, askAs, idle, refusals } from './api.js';
 
 const PATH = 'podium/v1/session';
 const RANKS = ['reader', 'operator', 'admin'];
-/** Milliseconds between two looks at whether the person is idle, and seconds that an answer may take then. */
+/** Milliseconds between checks whether the person is idle, and seconds that their answers may take. */
 const EVERY = 5000;
 const PATIENCE = 5;
 
-/** Who the person is for Podium, and what they may do. The event 'change' comes when that changes. */
+/** The person's name and role. The event 'change' comes when they change. */
 export class Session extends EventTarget {
   /** @type {Answer} */
   #answer = { name: null, role: null, login: false, idle_timeout: Infinity, confirm_above: 0 };
-  /** 'ended': the person was somebody, until they were idle for too long or lost the right to be here.
+  /** 'ended': the person was logged in, until they were idle for too long or lost their rights.
    * @type {'unknown' | 'nobody' | 'somebody' | 'ended'} */
   state = 'unknown';
-  /** How often was asked, and which answer is the newest: they may come in another order. */
+  /** The number of requests, and the number of the newest answer: answers may come in another order. */
   #asked = 0;
   #newest = 0;
-  /** The other windows of the browser, which have the same cookie. */
+  /** The browser's other windows, which share the cookie. */
   #others = new BroadcastChannel('podium session');
 
   constructor() {
@@ -43,17 +43,17 @@ export class Session extends EventTarget {
   get confirm_above() { return this.#answer.confirm_above; }
   get #isIdle() { return this.state === 'somebody' && this.login && idle() > this.#answer.idle_timeout; }
 
-  /** Whether the person may do what takes this role. @param {Role} role */
+  /** Whether the person has this role or a higher one. @param {Role} role */
   may(role) {
     return this.state === 'somebody' && this.role !== null && RANKS.indexOf(this.role) >= RANKS.indexOf(role);
   }
 
-  /** Ask who the person is, or log in. @param {Record<string, string>} [secret] name, password; or token */
+  /** Load the session, or log in. @param {Record<string, string>} [secret] name, password; or token */
   async load(secret) {
     const asked = ++this.#asked;
     const options = secret ? { body: secret } : { seconds: PATIENCE };
     const answer = await ask(secret ? 'POST' : 'GET', PATH, options);
-    // What was asked before a login was answered says nothing of the new session.
+    // Answers to requests from before the login do not describe the new session.
     this.#take(answer, secret ? ++this.#asked : asked);
     if (secret) this.#others.postMessage('login');
   }
@@ -65,7 +65,7 @@ export class Session extends EventTarget {
     this.#others.postMessage('logout');
   }
 
-  /** Find out who the person is by now; whoever is idle for too long is nobody, also without an answer. */
+  /** Load the session again; it ends for a person who is idle for too long, even without an answer. */
   async #look() {
     await this.load().catch(() => {
       if (this.#isIdle) this.#take({ ...this.#answer, name: null }, ++this.#asked);
@@ -76,7 +76,7 @@ export class Session extends EventTarget {
   #take(answer, asked) {
     if (asked < this.#newest) return;
     this.#newest = asked;
-    // Whoever comes instead of somebody finds nothing of what that one saw and began.
+    // Another person must not see what the previous one saw and began.
     if (this.state === 'somebody' && answer.name !== this.name) {
       this.#become('ended', { ...answer, name: null, role: null });
     }

@@ -1,24 +1,24 @@
-// The status of the whole fleet, asked for every two seconds; samples for the plot; the server's time.
+// The status of the whole fleet, requested every two seconds; samples for the plots; the server's time.
 
 import { ApiError, ask, silence, wordsOf } from './api.js';
 import { pause } from './waiting.js';
 
 /**
- * What the page looks at of the answer that client/calls/status.py has.
+ * The parts of the answer in client/calls/status.py that the page uses.
  * @typedef {{kind: string, severity: 'critical'|'warning', text: string, since: string|null,
  *            nodes: number|null, names: string|null, where: string|null, command: string}} Finding
  * @typedef {{at: string, attention: Finding[], nodes: Record<string, number>, [part: string]: any}} Answer
  * @typedef {{at: number, counts: Record<string, number>}} Sample
  */
 
-/** Milliseconds from one answer to the next question, and seconds that an answer may take. */
+/** Milliseconds from one answer to the next request, and seconds that an answer may take. */
 const EVERY = 2000;
 const PATIENCE = 5;
-/** Milliseconds from one sample to the next, and how many there are at most: two hours. */
+/** Milliseconds from one sample to the next, and the most samples: two hours. */
 const SAMPLE_EVERY = 10_000;
 const MOST_SAMPLES = 720;
 
-/** The event 'change' comes with every answer, and where there is none. */
+/** The event 'change' comes with every answer, and when a request fails. */
 export class Status extends EventTarget {
   /** @type {Answer|null} */
   last = null;
@@ -32,7 +32,7 @@ export class Status extends EventTarget {
   /** The server's time in milliseconds. */
   now() { return Date.now() + this.#ahead; }
 
-  /** Ask until the signal, while somebody looks; then forget it all. @param {AbortSignal} signal */
+  /** Poll until the signal, while the page is visible; then forget everything. @param {AbortSignal} signal */
   async run(signal) {
     signal.addEventListener('abort', () => Object.assign(this, { last: null, failure: '', history: [] }));
     for (; !signal.aborted; await pause(EVERY, signal)) {
@@ -42,7 +42,7 @@ export class Status extends EventTarget {
         this.failure = '';
       } catch (error) {
         if (signal.aborted) return;
-        // Busy with lists, and there.
+        // The server is busy with lists, but alive.
         if (error instanceof ApiError && !error.status && silence() < PATIENCE) continue;
         this.failure = wordsOf(error);
       }

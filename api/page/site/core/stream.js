@@ -1,6 +1,6 @@
-// The stream of changes: resumes behind its last message, and says whether what is shown is live.
+// The stream of changes: it resumes after its last message, and reports whether what is shown is live.
 //
-// It is read with fetch. An EventSource hides why it was refused, and the server's signs of life.
+// It is read with fetch: an EventSource hides the reason of a refusal, and the server's keep-alive comments.
 
 import { ApiError, texts } from './api.js';
 import { amongFew, once, pause } from './waiting.js';
@@ -8,22 +8,22 @@ import { amongFew, once, pause } from './waiting.js';
 /** @typedef {{kind: string, cursor: string, [rest: string]: any}} Message see client/calls/changes.py */
 /** @typedef {'live'|'connecting'|'waiting'|'lost'} State */
 
-/** Seconds of silence after which the connection is lost; the server breaks it every 15 s. */
+/** Seconds of silence after which the connection counts as lost; the server sends something every 15 s. */
 const SILENCE = 25;
-/** Milliseconds from one connection to the next, about: not all windows come at once. */
+/** The mean milliseconds between connections; they vary, so that windows do not connect all at once. */
 const GAP = 1000;
-/** Milliseconds after which a tab that nobody looks at gives up its connection. */
+/** Milliseconds after which a hidden tab gives up its connection. */
 const HIDDEN = 30_000;
-/** Windows of one browser that are live at a time: over HTTP/1.1 it has six connections to a host. */
+/** The most live windows of one browser: over HTTP/1.1 it has six connections to a host. */
 export const MOST_LIVE = 4;
 
-/** Events: 'state'; 'messages' with some of them as detail, in order. */
+/** Events: 'state'; 'messages' with some messages as detail, in order. */
 export class Stream extends EventTarget {
-  /** Lost, too, where there is no status, which is the second proof of life. @type {State} */
+  /** Also 'lost' without a status, which is the second proof of life. @type {State} */
   state = 'connecting';
   /** Since when, by the browser's clock in milliseconds. */
   since = Date.now();
-  /** Of the connection alone. @type {State} */
+  /** The state of the connection alone. @type {State} */
   #own = 'connecting';
   #cursor = '';
   #fields = '';
@@ -37,13 +37,13 @@ export class Stream extends EventTarget {
     status.addEventListener('change', () => this.#become(this.#own));
   }
 
-  /** Have nodes come with these fields, from the same place on. @param {string[]} fields */
+  /** Receive nodes with these fields, from the same place on. @param {string[]} fields */
   follow(fields) {
     this.#fields = fields.join(',');
     this.#connection.abort();
   }
 
-  /** Follow until the signal, then forget where it was. @param {AbortSignal} signal */
+  /** Follow the stream until the signal, then forget the place. @param {AbortSignal} signal */
   async run(signal) {
     signal.addEventListener('abort', () => {
       this.#connection.abort();
@@ -59,7 +59,7 @@ export class Stream extends EventTarget {
     }
   }
 
-  /** Read one connection, and give the server some time after it. @param {AbortSignal} signal */
+  /** Read one connection, then pause. @param {AbortSignal} signal */
   async #connect(signal) {
     const { signal: ending } = this.#connection = new AbortController();
     const state = await this.#read(ending);
@@ -69,8 +69,8 @@ export class Stream extends EventTarget {
   }
 
   /**
-   * Read one connection until it ends, by which nothing is lost if the server ends it.
-   * @param {AbortSignal} signal @returns {Promise<State>} what comes of it
+   * Read one connection until it ends; nothing is lost if the server ends it.
+   * @param {AbortSignal} signal @returns {Promise<State>} the state after it
    */
   async #read(signal) {
     const query = { fields: this.#fields || null, after: this.#cursor || null };

@@ -1,8 +1,8 @@
-// Waiting for something, but not without end.
+// Waiting with a time limit.
 
 /**
  * Wait for an event. @param {EventTarget} target @param {string} name
- * @param {AbortSignal} [signal] ends the waiting, too @param {number} [most] milliseconds to wait
+ * @param {AbortSignal} [signal] also ends the wait @param {number} [most] milliseconds to wait
  */
 export function once(target, name, signal, most) {
   return new Promise((resolve) => {
@@ -18,11 +18,11 @@ export function once(target, name, signal, most) {
   });
 }
 
-/** @param {number} milliseconds @param {AbortSignal} signal ends the waiting, too */
+/** @param {number} milliseconds @param {AbortSignal} signal also ends the wait */
 export const pause = (milliseconds, signal) => once(signal, 'abort', signal, milliseconds);
 
 /**
- * Do something while fewer than so many windows of the browser do it; over plain HTTP they cannot be counted.
+ * Call `work` while fewer than `most` windows of the browser do so; over plain HTTP they cannot be counted.
  * @param {number} most @param {() => Promise<void>} work @returns {Promise<boolean>} whether it was done
  */
 export async function amongFew(most, work) {
@@ -38,7 +38,7 @@ export async function amongFew(most, work) {
   return false;
 }
 
-/** Wait until the browser has done what else it has to do. */
+/** Wait until the browser has done its other tasks. */
 export function nextTask() {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

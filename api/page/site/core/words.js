@@ -1,11 +1,11 @@
-// The words for what is known of nodes, as the command line has them, and the shades of the heat map.
+// The words for the states of nodes, as on the command line, and the shades of the heat map.
 
 /** @typedef {import('./fleet.js').Node} Node */
 /** @typedef {'power'|'health'|'age'|'under way'} Colouring */
 /** @typedef {{key: string, label: string}} Shade */
 
 const MINUTE = 60_000;
-/** Up to which age, in seconds, a unit is used, and the seconds in it. */
+/** The age in seconds up to which a unit is used, and the seconds in the unit. */
 const UNITS = /** @type {const} */ ([
   [120, 's', 1], [7200, 'min', 60], [172_800, 'h', 3600], [Infinity, 'd', 86_400],
 ]);
@@ -25,11 +25,11 @@ export const SHADES = {
     other: 'another change',
   }),
 };
-/** @type {Record<string, string>} the keys for what a node has */
+/** @type {Record<string, string>} the keys of states */
 const KEYS = {
   'power on': 'on', 'power off': 'off', error: 'error', OK: 'ok', Warning: 'warning', Critical: 'critical',
 };
-/** @type {Record<string, string>} and for what it is to have */
+/** @type {Record<string, string>} the keys of target states */
 const TARGETS = {
   'power on': 'to-on', 'power off': 'to-off', 'soft power off': 'to-off',
   rebooting: 'reboot', 'soft rebooting': 'reboot', 'power cycle': 'reboot',
@@ -46,7 +46,7 @@ export function stateOf({ power_state: state }) {
 }
 
 /**
- * How the heat map shows a node: the key of its shade.
+ * The key of a node's shade in the heat map.
  * @param {Node} node @param {Colouring} colouring @param {number} now the server's time in milliseconds
  */
 export function shadeOf(node, colouring, now) {
@@ -59,7 +59,7 @@ export function shadeOf(node, colouring, now) {
   return now - read <= 10 * MINUTE ? 'minutes' : now - read <= 60 * MINUTE ? 'hour' : 'old';
 }
 
-/** @param {number} passed milliseconds, negative for what is to come @returns {string} such as 12 s ago */
+/** @param {number} passed milliseconds, negative for the future @returns {string} such as 12 s ago */
 export function age(passed) {
   const distance = Math.floor(Math.abs(passed) / 1000);
   const [, unit, size] = UNITS.find(([most]) => distance < most) ?? UNITS[3];

@@ -1,10 +1,10 @@
 /**
- * What cells look like: a colour, and where there is room a mark, so that nothing hangs on colour alone.
+ * The look of cells: a colour and, where there is room, a mark, so that nothing depends on colour alone.
  * @typedef {{fill: string, ink: string, mark: string}} Look ink: of the mark
  * @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context
  */
 
-/** From which size, in CSS pixels, a cell has room for a mark. */
+/** The smallest size, in CSS pixels, of a cell with a mark. */
 const MARKED = 6;
 /** @type {Record<string, string>} by the key of a shade */
 const MARKS = {
@@ -31,7 +31,7 @@ export function lookOf(swatch, text, ground) {
 /**
  * Paint a cell at the origin.
  * @param {Context} context @param {Look} look @param {number} side @param {number} unit pixels of a CSS pixel
- * @param {string} ground what is behind the cells @param {string} [ring] around a cell that is chosen
+ * @param {string} ground what is behind the cells @param {string} [ring] around a chosen cell
  */
 export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring) {
   const isMarked = side >= MARKED * unit;
@@ -62,7 +62,7 @@ export function paintCell(context, { fill, ink, mark }, side, unit, ground, ring
 }
 
 /**
- * The pixels of each look, not chosen and chosen: those of look i are at 2 * i and 2 * i + 1.
+ * The pixels of each look, unchosen and chosen: those of look i are at 2 * i and 2 * i + 1.
  * @param {Look[]} looks @param {number} side @param {number} unit @param {string} ground @param {string} ring
  */
 function spritesOf(looks, side, unit, ground, ring) {
@@ -76,7 +76,7 @@ function spritesOf(looks, side, unit, ground, ring) {
 
 /** @typedef {{text: string, quiet: string, ground: string, font: string}} Style */
 
-/** The picture of cells, as far as they are in view. Their pixels are put together before it is drawn. */
+/** The picture of the cells in view. Their pixels are combined before it is drawn. */
 export class Picture {
   #top = 0;
 
@@ -108,7 +108,7 @@ export class Picture {
     for (const { text, x, y, width } of labels) context.fillText(text, x, y + 10 * unit - top, width);
   }
 
-  /** @param {number[]} places of nodes whose sprites are others now @param {Uint8Array} codes */
+  /** @param {number[]} places of nodes whose sprites have changed @param {Uint8Array} codes */
   drawSome(places, codes) {
     for (const place of places) {
       const [x, y] = [this.layout.x[place], this.layout.y[place] - this.#top];

@@ -2,16 +2,16 @@
 
 /**
  * The nodes that a person has chosen to act on, by UUID: they stay chosen when they change, are renamed or
- * are no longer shown, until they are deleted. The event "change" comes when others are chosen.
+ * are no longer shown, until they are deleted. The event "change" comes when the choice changes.
  */
 export class Choice extends EventTarget {
-  /** Where a range begins: what was last chosen alone, or toggled. @type {string | undefined} */
+  /** The beginning of a range: the node last chosen alone, or toggled. @type {string | undefined} */
   anchor;
   #fleet;
   #may;
   #uuids = new Set();
 
-  /** @param {Fleet} fleet @param {() => boolean} [may] whether one who looks may act, and so choose */
+  /** @param {Fleet} fleet @param {() => boolean} [may] whether the person may act, and so choose */
   constructor(fleet, may = () => true) {
     super();
     this.#may = may;
@@ -25,7 +25,7 @@ export class Choice extends EventTarget {
   /** @param {string} uuid */
   has(uuid) { return this.#uuids.has(uuid); }
 
-  /** Those chosen, in natural order of their names. @returns {Node[]} */
+  /** The chosen nodes, in natural order of their names. @returns {Node[]} */
   nodes() { return this.size ? this.#fleet.ordered.filter(({ uuid }) => this.has(uuid)) : []; }
 
   /** Choose these, and no others. @param {string[]} uuids */
@@ -41,8 +41,8 @@ export class Choice extends EventTarget {
   }
 
   /**
-   * Choose what stands between two nodes of a list; the second alone where the first is not in it.
-   * @param {string} from @param {string} to @param {Node[]} list @param {boolean} [keep] the others too
+   * Choose the nodes between two nodes of a list; only the second if the first is not in it.
+   * @param {string} from @param {string} to @param {Node[]} list @param {boolean} [keep] the others chosen
    */
   range(from, to, list, keep = false) {
     const [start, end] = [from, to].map((uuid) => list.findIndex((node) => node.uuid === uuid));
@@ -52,7 +52,7 @@ export class Choice extends EventTarget {
   }
 
   /**
-   * Choose as a click on a node of a list means it.
+   * Choose according to a click on a node of a list.
    * @param {MouseEvent} event @param {string} uuid @param {Node[]} list
    */
   click({ shiftKey, ctrlKey, metaKey }, uuid, list) {
@@ -61,7 +61,7 @@ export class Choice extends EventTarget {
     else this.set([uuid]);
   }
 
-  /** Choose all of a list, beside what is chosen. @param {Node[]} list */
+  /** Add all nodes of a list to the choice. @param {Node[]} list */
   all(list) { this.#become([...this.#uuids, ...list.map(({ uuid }) => uuid)]); }
 
   /** @param {string[]} uuids */

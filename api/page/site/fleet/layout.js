@@ -1,10 +1,10 @@
-/** Where the cell of each node goes: racks side by side on shelves, as large as the room allows. */
+/** The places of the nodes' cells: racks side by side on shelves, as large as the room allows. */
 
 /** @typedef {{name: string, count: number}} Rack */
 
 const [MOST_ROWS, LONGEST_LABEL, LETTER, LINE, ENOUGH, APART] = [20, 12, 6.4, 14, 12, 2];
 
-/** Cells of racks: those of a rack go down its columns; the columns go along shelves of equal height. */
+/** The cells of racks: a rack fills its columns downwards; the columns stand on shelves of equal height. */
 export class Layout {
   /** @type {{text: string, x: number, y: number, width: number}[]} */ labels = [];
 
@@ -18,18 +18,18 @@ export class Layout {
     const letters = racks.reduce((most, { name }) => Math.max(most, Math.min(LONGEST_LABEL, name.length)), 0);
     const columns = racks.reduce((sum, { count }) => sum + Math.ceil(count / rows), 0);
     const room = Math.ceil(letters * LETTER * unit);
-    // Names go above the racks where they fit, else that of the first rack of a shelf goes beside it.
+    // Names go above the racks if they fit; otherwise the name of a shelf's first rack goes beside it.
     const isAbove = columns * size >= room * racks.length;
     const head = isAbove ? Math.round(LINE * unit) : 0;
     const between = Math.round(Math.min(10 * unit, Math.max(APART * unit, size * (isAbove ? 0.6 : 0.4))));
     const shelf = head + rows * size + between;
     this.margin = isAbove ? 0 : Math.floor(Math.min(room + 4 * unit, width / 4));
     this.count = racks.reduce((sum, { count }) => sum + count, 0);
-    /** Where the cells begin. */
+    /** The positions of the cells. */
     this.x = new Int32Array(this.count);
     this.y = new Int32Array(this.count);
     let [x, y, place, free] = [this.margin, 0, 0, 0];
-    const make = (/** @type {number} */ length) => { // room for so much, on a new shelf if need be
+    const make = (/** @type {number} */ length) => { // room of this length, on a new shelf if necessary
       if (x > this.margin && x + length > width) [x, y] = [this.margin, y + shelf];
     };
     for (const { name, count } of racks) {
@@ -64,11 +64,11 @@ export class Layout {
  * @param {Rack[]} racks
  * @param {{[key in 'width' | 'height' | 'unit' | 'smallest' | 'largest']: number}} area
  *   in device pixels; unit: how many make a CSS pixel
- * @returns the layout with the largest cells that fit; where none fits, the smallest, higher than the area
+ * @returns the layout with the largest cells that fit; if none fit, the smallest, higher than the area
  */
 export function layOut(racks, { width, height, unit, smallest, largest }) {
   const usual = racks.map(({ count }) => count).sort((a, b) => a - b)[racks.length >> 1] ?? 1;
-  // A rack is a bit wider than high: its name fits above it. It is not broken in two for larger cells.
+  // A rack is a bit wider than high, so that its name fits above it. It is not split for larger cells.
   const rows = Math.min(MOST_ROWS, Math.max(1, Math.round(Math.sqrt(usual / 1.6))));
   const unbroken = Math.floor(width / Math.ceil(usual / rows));
   const most = unbroken < ENOUGH * unit ? largest : Math.min(largest, unbroken);

@@ -2,7 +2,7 @@ import { link } from '../core/address.js';
 import { h, Part, setText, svg } from '../core/elements.js';
 
 /**
- * What is counted: the status's name for it, its words, the condition of these nodes, and how bad it is.
+ * The counts: the name in the status, the label, the condition of the nodes, and the severity.
  * @type {[name: string, label: string, where: string, severity?: string][]}
  */
 const COUNTS = [
@@ -18,12 +18,12 @@ const COUNTS = [
   ['unserved', 'unserved', 'unserved', 'critical'],
   ['in_maintenance', 'maintenance', 'maintenance'],
 ];
-/** Of these there is always a count; of the others while there are such nodes. */
+/** The first counts are always shown; the others while there are such nodes. */
 const ALWAYS = 3;
-/** Of a plot. */
+/** The size of a plot. */
 const [WIDTH, HEIGHT] = [72, 18];
 
-/** The counts of the whole fleet, how they went, and what needs attention. */
+/** The counts of the whole fleet, their history, and what needs attention. */
 class PodiumCounts extends Part {
   #tiles = COUNTS.map(([, label, , severity]) => {
     const [count, plot] = [h('b', { 'data-severity': severity }), h('span')];
@@ -75,21 +75,21 @@ class PodiumCounts extends Part {
       where && h('a', { href: this.#addressOf(where) }, 'Show these'))));
   }
 
-  /** @param {string} where @returns the address of the nodes that meet this condition */
+  /** @param {string} where @returns the address that shows the nodes that meet this condition */
   #addressOf(where) {
     return link('fleet', '', { ...this.page.address.read().query, where });
   }
 }
 
 /**
- * Return how a count went, as a small line from its least to its most.
+ * Return the history of a count as a small line, scaled from its least to its greatest value.
  * @param {string} label @param {{at: number, count: number}[]} samples the oldest first, at least two
  */
 function plotOf(label, samples) {
   const counts = samples.map(({ count }) => count);
   const [least, most, now] = [Math.min(...counts), Math.max(...counts), counts[counts.length - 1]];
   const [from, to] = [samples[0].at, samples[samples.length - 1].at];
-  // A count stays as it was until it is read again.
+  // A count stays the same until it is read again.
   const d = samples.map(({ at, count }) => {
     const up = least === most ? 0.5 : (count - least) / (most - least);
     const [x, y] = [(WIDTH * (at - from)) / (to - from || 1), HEIGHT - 2 - (HEIGHT - 4) * up];

@@ -5,7 +5,7 @@ import './podium-heatmap.js';
 import './podium-table.js';
 import '../selection/podium-filter.js';
 
-/** The view of all nodes: counts, the filter, the heat map with the table beside it, and what can be done. */
+/** The view of all nodes: counts, filter, heat map with the table beside it, and actions. */
 class PodiumFleet extends Part {
   #count = h('p', { class: 'quiet', role: 'status' });
 
@@ -30,7 +30,7 @@ class PodiumFleet extends Part {
     const [some, all, total] = sizes.map((count) => count.toLocaleString('en'));
     const text = fleet.phase === 'loading' ? `${all} of ${total} loaded`
       : some === all ? `${all} nodes` : `${some} of ${all} nodes`;
-    // After a fault what was shown before stays, which nobody may take for what was meant.
+    // After a fault the former nodes stay; they must not be taken for the result of the new filter.
     setText(this.#count, shown.isInForce ? text : `${text}: this filter is not in force`);
   }
 }

@@ -7,29 +7,29 @@ import { layOut } from './layout.js';
 
 /** @typedef {import('../core/fleet.js').Node} Node */
 
-/** Sizes of cells in CSS pixels; fingers need larger ones than the pointer of a mouse. */
+/** Sizes of cells in CSS pixels; fingers need larger cells than a mouse pointer. */
 const [LARGEST, SMALLEST, SMALLEST_TOUCHED, SWATCH] = [46, 2, 7, 14];
-/** More cells than these are drawn with all others. */
+/** If more cells than these have changed, all are drawn. */
 const FEW = 300;
-/** Of the legend too: what the power was is shown, but is no longer sure. */
+/** Also in the legend: the last known power is shown, but is no longer certain. */
 const FAILING = { key: 'failing', label: 'failing' };
-/** What has to be done anew: cells that look different now, all cells, where they are. */
+/** What has to be redone: changed cells, all cells, or their places. */
 const [SOME, ALL, PLACES] = [0, 1, 2];
 
-/** A cell for each shown node, by rack, coloured as the address asks. The table has the same in words. */
+/** A cell for each shown node, by rack, coloured as the address says. The table has the same in words. */
 class PodiumHeatmap extends Part {
   /** @type {Node[]} in the order of their cells */ nodes = [];
   /** @type {Picture | null} */ picture = null;
-  /** Of each node four times its shade; more are 2 if it fails, and 1 if it is chosen. */
+  /** For each node: four times its shade, plus 2 if it fails, plus 1 if it is chosen. */
   #codes = new Uint8Array();
   /** @type {import('../core/words.js').Colouring} */ #colouring = 'power';
   /** @type {readonly import('../core/words.js').Shade[]} */ #shades = [];
   #stale = PLACES;
   #canvas = h('canvas', { role: 'img' });
   #spacer = h('div');
-  /** What is said of the node under the pointer. */
+  /** The text about the node under the pointer. */
   #tip = h('p', { class: 'tip', hidden: true });
-  /** Keys scroll what has the focus. */
+  /** Has the focus, so that keys scroll it. */
   scroller = h('div', { class: 'scroller', role: 'group', 'aria-label': 'Heat map', tabindex: 0 },
     this.#canvas, this.#spacer);
   #buttons = COLOURINGS.map((colour) =>
@@ -69,7 +69,7 @@ class PodiumHeatmap extends Part {
   #recolour() {
     const asked = this.page.address.read().query.colour;
     const colouring = COLOURINGS.find((one) => one === asked) ?? COLOURINGS[0];
-    if (colouring === this.#colouring && this.#legend.firstChild) return;  // the filter is another one
+    if (colouring === this.#colouring && this.#legend.firstChild) return;  // only the filter has changed
     this.#colouring = colouring;
     COLOURINGS.forEach((one, at) => { this.#buttons[at].ariaPressed = String(one === this.#colouring); });
     this.#shades = [...SHADES[this.#colouring], ...(this.#colouring === 'power' ? [FAILING] : [])];
@@ -98,7 +98,7 @@ class PodiumHeatmap extends Part {
     return this.nodes[this.picture?.layout.at(x * unit, y * unit) ?? -1];
   }
 
-  /** Say which node is under the pointer. @param {Node} [node] */
+  /** Show which node is under the pointer. @param {Node} [node] */
   #point(node) {
     this.#tip.hidden = !node;
     if (!node) return;
@@ -108,7 +108,7 @@ class PodiumHeatmap extends Part {
     setText(this.#tip, words.filter(Boolean).join(' · '));
   }
 
-  /** Find the racks and the place of each cell, and give the canvas the size of what is in view. */
+  /** Find the racks and the place of each cell, and give the canvas the size of the view. */
   #arrange() {
     const groups = Map.groupBy(this.page.shown.nodes, (/** @type {Node} */ { rack }) => rack);
     const racks = [...groups].map(([name, nodes]) =>
@@ -128,7 +128,7 @@ class PodiumHeatmap extends Part {
     return layout;
   }
 
-  /** Take colours as they are now.  @param {import('./layout.js').Layout} layout */
+  /** Read the present colours.  @param {import('./layout.js').Layout} layout */
   #dressed(layout) {
     const [unit, style] = [devicePixelRatio, getComputedStyle(this)];
     const { color: text, backgroundColor: ground, fontFamily: font } = style;
@@ -144,7 +144,7 @@ class PodiumHeatmap extends Part {
     return new Picture(this.#canvas, layout, unit, all, colours);
   }
 
-  /** Find out how each node looks now, and say it. @returns {number[]} the places of others than before */
+  /** Compute the present look of each node, and describe it. @returns {number[]} the places that changed */
   #recode() {
     const { choice, fleet } = this.page;
     const [colouring, now, others] = [this.#colouring, fleet.now(), /** @type {number[]} */ ([])];

@@ -9,7 +9,7 @@ const SPARE = 6;
 const KEYS = `Arrow keys, Page Up, Page Down, Home and End move. Enter opens the node. Where one may, Space
   chooses a node, Shift with a key that moves a range, Control A all that are shown, Escape none.`;
 
-/** What the columns say. @type {Record<string, (node: Node, now: number) => string>} */
+/** The texts of the columns. @type {Record<string, (node: Node, now: number) => string>} */
 const COLUMNS = {
   'choose': () => '',
   'name': ({ name }) => name,
@@ -24,7 +24,7 @@ const COLUMNS = {
 };
 const NAMES = Object.keys(COLUMNS);
 
-/** A row of the table, which shows one node after the other while people scroll. */
+/** A row of the table; it shows different nodes while people scroll. */
 class NodeRow {
   #link = h('a', { tabindex: -1 });
   #cells = NAMES.map((name, place) => h('div', { 'role': name === 'name' ? 'rowheader' : 'gridcell',
@@ -48,22 +48,22 @@ class NodeRow {
 
   /** @param {number} place from 0 @param {number} top @param {boolean} isChosen @param {boolean} isActive */
   put(place, top, isChosen, isActive) {
-    const tabIndex = isActive ? 0 : -1; // Tab leads to one row alone; the head is the first of all
+    const tabIndex = isActive ? 0 : -1; // Tab leads to only one row; the head is the first row
     Object.assign(this.element, { tabIndex, ariaRowIndex: place + 2, ariaSelected: isChosen });
     this.element.style.top = `${top}px`;
   }
 }
 
 /**
- * The shown nodes as a table. Only the rows in view, and that with the focus, are elements.
+ * The shown nodes as a table. Only the rows in view, and the row with the focus, are elements.
  *
- * The body is as high as all rows together, 2.8 million pixels at 100,000 nodes; browsers take 17 million,
+ * The body is as high as all rows together, 2.8 million pixels at 100,000 nodes; browsers allow 17 million,
  * which leaves room for a zoom of 500 %.
  */
 class PodiumTable extends Part {
   /** @type {Node[]} */ #list = [];
   /** By the UUIDs of their nodes. @type {Map<string, NodeRow>} */ #rows = new Map();
-  /** Of the row that Tab leads to: its node, and the place in the list. */
+  /** The row that Tab leads to: its node, and its place in the list. */
   #active = '';
   #place = 0;
   #height = 28;
@@ -84,7 +84,7 @@ class PodiumTable extends Part {
     this.listen(choice, 'change', () => this.#follow());
     this.soonAfter([fleet, 'change'], [fleet, 'phase'], [session, 'change'], [stream, 'state']);
     this.soonAfter([this.#view, 'scroll']);
-    // Shift is for ranges of nodes: without it, text can be selected.
+    // Shift selects ranges of nodes; without it, text can be selected.
     this.listen(this.#body, 'mousedown', (event) => event.shiftKey && event.preventDefault());
     this.listen(this.#body, 'click', (event) => this.#click(event));
     this.listen(this.#body, 'dblclick', ({ target }) => target.matches('.choose') || this.#open(target));
@@ -104,7 +104,7 @@ class PodiumTable extends Part {
     if (hadFocus && place < 0) this.#goTo(this.#place);
   }
 
-  /** Go to a node that was chosen elsewhere. */
+  /** Scroll to a node that was chosen elsewhere. */
   #follow() {
     const { anchor, size } = this.page.choice;
     const place = size === 1 ? this.#list.findIndex(({ uuid }) => uuid === anchor) : -1;
@@ -129,7 +129,7 @@ class PodiumTable extends Part {
     this.#all.indeterminate = chosen > 0 && chosen < count;
   }
 
-  /** Have the rows in view as elements, in their order. */
+  /** Create the elements of the rows in view, in order. */
   #draw() {
     const { fleet, choice } = this.page;
     const places = this.#placesInView();
@@ -168,7 +168,7 @@ class PodiumTable extends Part {
     this.soon();
   }
 
-  /** Bring a row into view, with the focus or without. @param {number} place @param {boolean} [hasFocus] */
+  /** Bring a row into view, with or without the focus. @param {number} place @param {boolean} [hasFocus] */
   #goTo(place, hasFocus = true) {
     this.#activate(Math.min(place, this.#list.length - 1));
     const top = this.#place * this.#height;
@@ -191,7 +191,7 @@ class PodiumTable extends Part {
     else choice.click(event, uuid, this.#list);
   }
 
-  /** Do what a key is for. @param {KeyboardEvent} event @returns {boolean} whether it is one of those */
+  /** Handle a key. @param {KeyboardEvent} event @returns {boolean} whether the key has a function */
   #key(event) {
     const { choice, shown } = this.page;
     const { key, shiftKey, ctrlKey, metaKey, altKey } = event;
@@ -212,7 +212,7 @@ class PodiumTable extends Part {
   }
 }
 
-/** @param {Event} event @returns {number} the place of the row that it is of; negative without one */
+/** @param {Event} event @returns {number} the place of its row; negative without a row */
 function placeOf({ target }) {
   return Number(/** @type {Element} */ (target).closest('[data-node]')?.ariaRowIndex ?? 0) - 2;
 }

@@ -1,4 +1,4 @@
-/** What the hardware of a node says when somebody asks: its sensors, what it boots from, and its log. */
+/** What the hardware of a node reports on request: its sensors, its boot device, and its log. */
 import { named } from '../acting/actions.js';
 import { ApiError, ask } from '../core/api.js';
 import { h, setText } from '../core/elements.js';
@@ -7,9 +7,9 @@ import { marked } from '../showing/view.js';
 
 /** @typedef {import('../showing/view.js').View & {absent: string, node: any}} NodeView */
 
-/** Entries of a log that are shown at a time. */
+/** Log entries that are shown at a time. */
 const PAGE = 100;
-/** What lies beyond thresholds, in the words of a status where there is one. */
+/** The names of exceeded thresholds, in the words of a status if there is one. */
 const BEYOND = { caution: 'Warning', critical: 'Critical', fatal: 'Fatal' };
 const KEPT_BACK = 'It does not give its older entries, so that no copy would be whole';
 const ASKING = 'Its conductor asks the hardware, which may take half a minute…';
@@ -17,12 +17,12 @@ const ASKING = 'Its conductor asks the hardware, which may take half a minute…
 /** @param {string} status */
 export const health = (status) => marked('health', status);
 
-/** Buttons, and what they have found. */
+/** Buttons that read hardware, and their results. */
 export class Hardware {
   #view;
   #sensors = new Table('Sensors', [
     'name', ['value', (one) => (one.value === null ? 'no reading' : `${one.value} ${one.unit}`)],
-    // Without a reading nothing is known to be well, whatever the thresholds say.
+    // A sensor without a reading is not known to be OK, whatever the thresholds say.
     ['status', ({ value, status }) => (value ?? status) !== 'OK' && status, (one) => health(one.status)],
     ['thresholds', ({ thresholds }) => thresholds && limits(thresholds)],
   ], (one) => one.name);
@@ -34,11 +34,11 @@ export class Hardware {
       ({ raw }) => h('details', {}, h('summary', {}, 'show'), h('code', {}, raw))],
   ], (one) => one.id, 'The log of the hardware is empty.');
 
-  /** The newest first. @type {any[]} */
+  /** Log entries, the newest first. @type {any[]} */
   #entries = [];
   #older;
   #clear;
-  /** What was read by which conductor, and when. */
+  /** What was read, by which conductor, and when. */
   #source = h('p', { role: 'status' });
 
   /** @param {NodeView} view */
@@ -47,7 +47,7 @@ export class Hardware {
     const about = `of ${view.name}`;
     const reading = (/** @type {string} */ label, /** @type {() => Promise<string>} */ work) => {
       const button = view.button(label, about, work);
-      delete button.dataset['action']; // readers may, too: nothing changes
+      delete button.dataset['action']; // readers may do this, too: nothing changes
       return button;
     };
     this.#older = reading('older entries', () => this.#readLog(this.#entries.at(-1)?.id));
@@ -94,7 +94,7 @@ export class Hardware {
     return this.#tell(`Boot device: ${words}; it could be ${supported.join(', ')}`, found);
   }
 
-  /** @param {string | null} before the entry whose elders are to be shown, too */
+  /** @param {string | null} before the entry whose older entries are also to be shown */
   async #readLog(before) {
     const found = await this.#ask('log', { before, limit: PAGE });
     const { entries, more, clock_offset: offset } = found;
@@ -107,7 +107,7 @@ export class Hardware {
     return this.#tell(`${this.#entries.length} entries; ${clock}`, found);
   }
 
-  /** Save the whole log in a file, and return what has it cleared. @param {string | null} reason */
+  /** Save the whole log in a file, and return the body for clearing it. @param {string | null} reason */
   async #copied(reason) {
     /** @type {any[]} */
     let all = [];

@@ -1,4 +1,4 @@
-/** One node: what is known of it, what can be asked of it, and what happened to it. */
+/** One node: its properties, its actions, and its history. */
 import '../acting/podium-actions.js';
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
@@ -8,14 +8,14 @@ import { Facts, Table, off } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 import { Hardware, health } from './hardware.js';
 
-/** How many events are shown. */
+/** The number of events that are shown. */
 const NEWEST = 200;
-/** Seconds by which a clock may be off before it is worth a line. */
+/** Seconds by which a clock may be off before this is shown. */
 const MINUTE = 60;
-/** Fields whose entries people and drivers chose. */
+/** Fields whose entries are chosen by people and drivers. */
 const MAPPINGS = ['properties', 'extra', 'driver_info', 'record'];
 
-/** What somebody should know of, and what somebody has to look at. @type {Record<string, string>} */
+/** The severities of events. @type {Record<string, string>} */
 const SEVERITY = { 'out-of-band': 'warning', 'failed request': 'critical', fault: 'critical' };
 
 /** The node `name`. */
@@ -33,9 +33,9 @@ export class PodiumNode extends View {
     ['operation', ({ operation_id: id }) => id, operation],
   ], ({ id }) => id);
 
-  /** Its conductor, and the state of that, if it cannot do anything. */
+  /** The node's conductor and its state, if the conductor cannot act. */
   absent = '';
-  /** As it was loaded last. @type {any} */
+  /** The node as last loaded. @type {any} */
   node = null;
 
   show() {

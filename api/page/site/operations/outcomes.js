@@ -1,24 +1,24 @@
-/** The results of many nodes in few lines, in the words of `podium operation show`. */
+/** Summarises the results of many nodes in few lines, in the words of `podium operation show`. */
 import { folded } from '../core/names.js';
 import { nextTask } from '../core/waiting.js';
 
-/** @typedef {{state: string, names: string[], nodes: string, outcome: string}} Result of like nodes, whose
- *   names as ranges end with … where they are too many */
+/** @typedef {{state: string, names: string[], nodes: string, outcome: string}} Result of nodes with the
+ *   same outcome; their names as ranges end with … if there are too many */
 
-/** States in the order in which results are shown; and words that say all. @type {Record<string, string>} */
+/** States in the order of results, and words that suffice by themselves. @type {Record<string, string>} */
 const STATES = {
   failed: '', begun: 'under way', waiting: 'not begun yet', held: 'waits for canaries', cancelled: '',
   replaced: 'replaced by a newer request', done: '',
 };
 const ORDER = Object.keys(STATES);
-/** Nodes that are named of a result, and characters of their names, at the most. */
+/** The most nodes that are named in a result, and the most characters of their names. */
 const MOST = 20_000;
 const LONGEST = 2000;
 const ADDRESS = String.raw`(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?`;
-/** What only names a BMC in a driver's message. */
+/** The parts of a driver's message that only name a BMC. */
 const WHOSE = new RegExp(String.raw`(?:BMC )?${ADDRESS}|\bBMC \S+:\d+`, 'g');
 
-/** @param {any} request an operation's share in a node @returns {string} its result, or how far it is */
+/** @param {any} request an operation's request for a node @returns {string} its result or its progress */
 export function outcomeOf({ state, action, error, power_state: power, result = null }) {
   if (state !== 'done') return state === 'failed' ? `failed: ${error}` : STATES[state] || error;
   if (action === 'change credentials') return 'credentials changed';
@@ -26,7 +26,7 @@ export function outcomeOf({ state, action, error, power_state: power, result = n
   return result === null ? power : `${power}, ${result}`;
 }
 
-/** Gathers requests as pages of them come; outcomes that differ only in an address become one. */
+/** Collects requests page by page; outcomes that differ only in an address become one. */
 export class Outcomes {
   /** @type {Map<string, Omit<Result, 'nodes'>>} */
   #alike = new Map();
@@ -46,7 +46,7 @@ export class Outcomes {
 
   get size() { return this.#alike.size; }
 
-  /** @param {number} most @returns {Promise<Result[]>} so many, with room for the browser in between */
+  /** @param {number} most @returns {Promise<Result[]>} at most so many, with pauses for the browser */
   async results(most = this.size) {
     const found = [...this.#alike.values()].sort((one, other) =>
       ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || other.names.length - one.names.length);

@@ -1,4 +1,4 @@
-/** One operation: who asked for what, how far it is, and its results. */
+/** One operation: who requested what, its progress, and its results. */
 import { link } from '../core/address.js';
 import { ask, lines } from '../core/api.js';
 import { h, setText } from '../core/elements.js';
@@ -7,14 +7,14 @@ import { View, marked } from '../showing/view.js';
 import { Outcomes } from './outcomes.js';
 import { actionOf, bar, cancelling, progressOf } from './podium-operations.js';
 
-/** Lines of results that are not too many. */
+/** The most lines of results. */
 const MOST = 200;
-/** What nodes wait for. */
+/** What waiting nodes wait for. */
 const TURN = 'their conductor, or their turn: a stagger, power_on_limits, or earlier changes';
 /** @type {Record<string, string>} */
 const SEVERITY = { failed: 'critical', cancelled: 'warning', replaced: 'warning', done: 'fine' };
 
-/** The operation whose number is the name. */
+/** The operation with the number `name`. */
 export class PodiumOperation extends View {
   #facts = new Facts('What was asked for');
   #results = new Table('Results', [
@@ -22,7 +22,7 @@ export class PodiumOperation extends View {
     ['result', (one) => one.outcome, (one) => marked('severity', SEVERITY[one.state], one.outcome)],
   ], ({ outcome }) => outcome);
   #rest = h('p');
-  /** How far it was when its results were read, and when the newest of these came. */
+  /** The progress at the time when the results were read, and the time of the newest result. */
   #seen = '';
   #ended = '';
 

@@ -1,4 +1,4 @@
-/** The newest operations, and how far they are. */
+/** The newest operations and their progress. */
 import { counted } from '../acting/actions.js';
 import { link } from '../core/address.js';
 import { ask } from '../core/api.js';
@@ -6,20 +6,20 @@ import { h } from '../core/elements.js';
 import { Table, inWords } from '../showing/table.js';
 import { View } from '../showing/view.js';
 
-/** How many are shown. */
+/** The number of operations that are shown. */
 const NEWEST = 100;
 const WORDS = {
   held: 'waiting for canaries', waiting: 'not begun yet', begun: 'under way', failed: 'failed',
   cancelled: 'cancelled', replaced: 'replaced',
 };
 
-/** @param {any} one an operation @returns {string} how far it is, in words */
+/** @param {any} one an operation @returns {string} its progress in words */
 export function progressOf(one) {
   const rest = Object.entries(WORDS).map(([state, words]) => one[state] && `, ${one[state]} ${words}`);
   return `${one.done} of ${one.nodes} done${rest.filter(Boolean).join('')}`;
 }
 
-/** Return what shows how far an operation is. @param {any} one */
+/** Return a progress bar for an operation. @param {any} one */
 export function bar(one) {
   const value = one.nodes - one.held - one.waiting - one.begun;
   const severity = one.failed ? 'critical' : one.cancelled + one.replaced ? 'warning' : 'fine';
@@ -28,11 +28,11 @@ export function bar(one) {
   return h('span', {}, shown, ` ${progressOf(one)}`);
 }
 
-/** @param {any} one @returns {string} what was asked for, as people ask for it */
+/** @param {any} one @returns {string} the requested action, as people call it */
 export const actionOf = ({ action, what }) =>
   inWords([action.replace('rebooting', 'reboot'), ...(what ? [what] : [])]);
 
-/** What cancels what has not begun.
+/** The column of buttons that cancel what has not begun.
  * @param {View} view @returns {[string, (one: any) => boolean, (one: any) => Node]} */
 export const cancelling = (view) => [
   'actions', ({ held, waiting }) => view.page.session.may('operator') && held + waiting > 0,

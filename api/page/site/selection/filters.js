@@ -1,20 +1,20 @@
-// What the text of the filter means: conditions as `--where` has them, or names, ranges and patterns as
-// commands take them, in which a plain word is a part of a name. The server reads all but words and patterns.
+// The meaning of the filter's text: conditions as in `--where`, or names, ranges and patterns as in commands,
+// where a plain word is a part of a name. The server parses everything but words and patterns.
 
 import { ask } from '../core/api.js';
 import { pause } from '../core/waiting.js';
 import { fitting, met } from './matching.js';
 
 /**
- * What a filter means; one that changes means something else after a while.
+ * A parsed filter; if it `changes`, its result depends on the time.
  * @typedef {{text: string, fits: import('./matching.js').Test, columns: readonly string[], changes: boolean,
  *   isOfNames: boolean}} Filter
  */
 
-/** Characters of the longest text that the server reads, and words of it that are tried on every name. */
+/** The most characters that the server parses, and the most words that are tried on every name. */
 const LONGEST = 2000;
 const MOST_WORDS = 128;
-/** Milliseconds for which nobody has typed, before it is said what is wrong. */
+/** Milliseconds without typing after which a fault is shown. */
 const QUIET = 200;
 const TRUTHS = 'not|failing|unhealthy|unserved|would_enforce|maintenance|retired';
 const CONDITIONS = new RegExp(`[=<>~!()"']|^\\s*(${TRUTHS})(?!\\S)|\\s(and|or)\\s`, 'i');
@@ -24,10 +24,10 @@ const WORDS = /(?:\[[^[\]]*\]|\s*,\s*|\S)+/gu;
 /** @param {object} body @param {AbortSignal} [signal] @returns {Promise<any>} as client/calls/selection.py */
 const question = (body, signal) => ask('POST', 'podium/v1/selection/query', { body, signal });
 
-/** The fields that conditions are about, in lines for people. */
+/** The fields for conditions, in lines for people. */
 export async function fields() { return wordsOf(await question({ where: 'help' })); }
 
-/** Whether nobody has to be asked what a text means. @param {string} text */
+/** Whether a text can be parsed without the server. @param {string} text */
 export const isPlain = (text) => text.length > LONGEST || !(CONDITIONS.test(text) || RANGE.test(text));
 
 /** @param {string} text words and patterns @param {string[]} [names] @returns {Filter | null} null for all */
@@ -48,7 +48,7 @@ export function plain(text, names = []) {
 }
 
 /**
- * Have the server read a text. A fault is known a little later, as people may go on typing.
+ * Let the server parse a text. A fault is reported a little later, because people may go on typing.
  * @param {string} text @param {AbortSignal} signal @returns {Promise<Filter | null>}
  */
 export async function read(text, signal) {

@@ -1,12 +1,12 @@
-// Which nodes meet conditions that the server has read. The logic has two values: a condition about a missing
-// value is false, and what is not chosen is chosen by `none`.
+// Finds the nodes that meet conditions that the server has parsed. The logic has two values: a condition
+// about a missing value is false, and `none` chooses everything that its parts do not choose.
 
 /** @typedef {Readonly<Record<string, any>>} Node */
 /** @typedef {(node: Node, now: number) => boolean} Test now: the server's time in milliseconds */
 /** @typedef {(value: any) => boolean} Compares */
 /** @typedef {string | number | boolean} Value */
 /**
- * As client/calls/selection.py has them.
+ * As in client/calls/selection.py.
  *
  * @typedef {{is: 'comparison', column: string, reading: string, operator: string, values: (Value | null)[]}}
  *   Comparison
@@ -16,7 +16,7 @@
 
 /** Milliseconds by which a time may lie ahead of the server's without being wrong. */
 const AHEAD = 5000;
-/** What is compared, where that is no column as it is.
+/** The compared values that are not plain columns.
  * @type {Record<string, (node: Node, now: number) => any>} */
 const READINGS = {
   age: ({ power_checked_at: at = null }, now) =>
@@ -25,19 +25,19 @@ const READINGS = {
   host: ({ conductor }) => conductor?.replace(/\/[^/]*$/, '') ?? null,
 };
 
-/** Return a pattern with `*` and `?` as a regular expression, which takes no longer for many `*`.
+/** Return a pattern with `*` and `?` as a regular expression that stays fast with many `*`.
  * @param {string} pattern @param {string} [flags] */
 export function fitting(pattern, flags = 'su') {
   const [first = '', ...parts] = pattern.split('*').map((part) =>
     part.replace(/[\\^$.+()[\]{}|/]/g, '\\$&').replaceAll('?', '.'));
   const last = parts.pop();
   if (last === undefined) return new RegExp(`^${first}$`, flags);
-  // A group in a look-ahead is not tried again: the first place where a part fits is the best one.
+  // A group in a look-ahead is not tried again: the first match of a part is the best one.
   const between = parts.map((part, place) => `(?=(.*?${part}))\\${place + 1}`);
   return new RegExp(`^${first}${between.join('')}.*${last}$`, flags);
 }
 
-/** Return what says whether a node meets conditions. @param {Conditions} conditions @returns {Test} */
+/** Return a function that checks nodes for conditions. @param {Conditions} conditions @returns {Test} */
 export function met(conditions) {
   if (conditions.is === 'comparison') return one(conditions);
   const parts = conditions.parts.map(met);
@@ -74,7 +74,7 @@ function compared(operator, wanted) {
   return (value) => pattern.test(value);
 }
 
-/** The number that a text is, if all databases read the same one. @param {Value} text */
+/** The number in a text, if all databases read the same number. @param {Value} text */
 const number = (text) => (/^-?\d{1,15}(\.\d{1,15})?$/.test(String(text)) ? Number(text) : undefined);
 
 /** @param {string} operator @param {Value[]} wanted @returns {Compares} */

@@ -10,7 +10,7 @@ const EXAMPLES = [
   ['age>5m and health in (warning, none)', '90s, 5m, 2h, 90d; none is what is missing'],
 ];
 
-/** The filter of the nodes that are shown: understood as one types, and part of the page's address. */
+/** The filter of the shown nodes: applied while one types, and part of the page's address. */
 class PodiumFilter extends Part {
   #fields = h('p');
   #reason = h('p', { id: 'podium-filter-fault', role: 'status' });

@@ -1,4 +1,4 @@
-// Which nodes are shown: those of the filter, as the fleet is now.
+// The shown nodes: those of the present fleet that the filter chooses.
 
 import { ApiError } from '../core/api.js';
 import { pause } from '../core/waiting.js';
@@ -8,33 +8,33 @@ import { isPlain, plain, read } from './filters.js';
 /** @typedef {import('../core/fleet.js').Node} Node */
 /** @typedef {import('./filters.js').Filter} Filter */
 
-/** Commas part the fields that the server is asked for. */
+/** The fields in a request are separated by commas. */
 const WITH_COMMA = 'Here no key of an entry may have a comma; on the command line it may';
-/** Milliseconds for which nobody has typed, before the server is asked for columns of all nodes. */
+/** Milliseconds without typing after which columns of all nodes are requested. */
 const QUIET = 200;
-/** Milliseconds after which what time alone changes is looked at again. */
+/** Milliseconds after which filters that depend on the time are applied again. */
 const AGAIN = 3000;
 const EXAMPLE = '; conditions look like extra.rack=r1';
 
 /**
- * The event 'change' comes with {order}: whether the list of nodes is another one, or only what is said of
- * the filter. While a filter is wrong, is read, or waits for columns, those of the last one stay.
+ * The event 'change' comes with {order}: whether the list of nodes has changed, or only the state of the
+ * filter. While a filter is wrong, is being parsed, or waits for columns, the nodes of the last filter stay.
  */
 export class Shown extends EventTarget {
   /** @type {Node[]} in natural order */
   nodes = [];
-  /** What is wrong with the filter. @type {string | null} */
+  /** The fault of the filter. @type {string | null} */
   fault = null;
-  /** What is waited for, '' while the server reads the filter. @type {string | null} */
+  /** What the filter waits for, '' while the server parses it. @type {string | null} */
   waiting = null;
   #text = '';
-  /** The one in force. @type {Filter | null} */
+  /** The filter in force. @type {Filter | null} */
   #filter = null;
-  /** One of names that no node has. @type {Filter | null} */
+  /** A filter of names that no node has. @type {Filter | null} */
   #absent = null;
-  /** Whether the server did not answer, or nobody was logged in: nothing is wrong with the text. */
+  /** Whether the server did not answer, or nobody was logged in: the text is not at fault. */
   #isLost = false;
-  /** @type {Set<Node>} those that the filter chooses, where there is one */
+  /** @type {Set<Node>} the nodes that the filter chooses, if there is a filter */
   #chosen = new Set();
   #typing = new AbortController();
   #timer = 0;
@@ -56,7 +56,7 @@ export class Shown extends EventTarget {
     });
   }
 
-  /** Whether the nodes are those of the filter. */
+  /** Whether the shown nodes are those of the filter. */
   get isInForce() { return this.fault === null && this.waiting === null; }
 
   get filter() { return this.#text; }
@@ -66,7 +66,7 @@ export class Shown extends EventTarget {
     void this.#take();
   }
 
-  /** Apply the text, at once if nothing has to be asked for. */
+  /** Apply the text, at once if nothing has to be requested. */
   async #take() {
     this.#typing.abort();
     const { signal } = this.#typing = new AbortController();
@@ -82,7 +82,7 @@ export class Shown extends EventTarget {
     }
   }
 
-  /** Have the server read the text, and have what it looks at. @param {AbortSignal} signal */
+  /** Let the server parse the text, and load the columns that it needs. @param {AbortSignal} signal */
   async #read(signal) {
     this.waiting = '';
     this.#tell(false);
@@ -124,13 +124,13 @@ export class Shown extends EventTarget {
 
   /** @param {Filter} filter that time changes */
   async #look(filter) {
-    if (document.hidden || !this.#fleet.nodes.size) return;  // as when somebody has logged out
+    if (document.hidden || !this.#fleet.nodes.size) return;  // as after a logout
     const { signal } = this.#typing;
     if (filter.changes) Object.assign(filter, await read(filter.text, signal).catch(() => undefined));
     if (this.#filter === filter) this.#follow(this.#fleet.ordered, false);
   }
 
-  /** Choose again among nodes that may differ. @param {Iterable<Node>} changed @param {boolean} order */
+  /** Filter nodes that may have changed again. @param {Iterable<Node>} changed @param {boolean} order */
   #follow(changed, order) {
     const [filter, chosen, { nodes }] = [this.#filter, this.#chosen, this.#fleet];
     let isOther = order;

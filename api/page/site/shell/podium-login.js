@@ -1,7 +1,7 @@
 import { wordsOf } from '../core/api.js';
 import { h, Part } from '../core/elements.js';
 
-/** Asks for a name and a password, or a token, which become a cookie that no script can read. */
+/** Asks for a name and a password, or a token, and exchanges them for a cookie that scripts cannot read. */
 class PodiumLogin extends Part {
   #name = input({ name: 'name', type: 'text', autocomplete: 'username' });
   #secret = input({ name: 'password', type: 'password', autocomplete: 'current-password', required: true });

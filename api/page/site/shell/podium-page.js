@@ -12,8 +12,8 @@ import '../operations/podium-operations.js';
 import '../tasks/podium-tasks.js';
 
 /**
- * The element and the title of each view, by how addresses begin: those that end with / name one thing, which
- * the element has as its property `name`. Headings in it begin with h2: the h1 is here.
+ * The element and the title of each view, by the beginning of addresses: those that end with / precede a
+ * name, which the element gets as its property `name`. Headings in views begin with h2: the h1 is here.
  * @type {Record<string, [element: string, title: string]>}
  */
 const VIEWS = {
@@ -30,17 +30,17 @@ const TABS = Object.entries(VIEWS).filter(([view]) => !view.endsWith('/'));
 const SEVERITIES = { live: 'fine', connecting: 'warning', waiting: 'warning', lost: 'critical' };
 const WAITS = `This window waits: ${MOST_LIVE} others of this browser are live. Close or hide one of them.`;
 
-/** The frame around all views: navigation, connection, who one is, and the view that the address asks for. */
+/** The frame around all views: navigation, connection, user, and the view that the address names. */
 class PodiumPage extends Part {
-  /** The view in place and what it shows; undefined before the first. @type {string | undefined} */
+  /** The present view and what it shows; undefined before the first. @type {string | undefined} */
   #shownAt;
   #heading = h('h1', { class: 'hidden', tabindex: -1 });
   #main = h('main', { tabindex: -1 });
-  /** Where one was in the fleet, with the filter. */
+  /** The last address in the fleet view, with the filter. */
   #fleet = link('fleet');
   #tabs = TABS.map(([view, [, title]]) => h('a', { href: link(view) }, title));
   #who = h('div', { class: 'row who' });
-  /** Whether what is shown is live: a word beside the navigation, and above everything when it is not. */
+  /** Whether what is shown is live: a word beside the navigation, or above everything if it is not. */
   #live = h('span', { class: 'live mark', role: 'status' });
   #notice = failed('');
 
@@ -69,7 +69,7 @@ class PodiumPage extends Part {
       : failure && `The nodes cannot be listed: ${failure}. Trying again.`);
   }
 
-  /** Find out who asks; without an answer, again and again. */
+  /** Load the session; retry until there is an answer. */
   async #ask() {
     const { session } = this.page;
     while (session.state === 'unknown' && !this.ends.signal.aborted) {
@@ -93,7 +93,7 @@ class PodiumPage extends Part {
   async #logOut() {
     const fault = await this.page.session.logOut().then(() => '', wordsOf);
     if (fault) this.#put('Not logged out', failed(`Not logged out: ${fault}`));
-    else location.reload();  // so that nothing of what was shown stays in the browser
+    else location.reload();  // so that nothing that was shown stays in the browser
   }
 
   #showView() {
@@ -115,7 +115,7 @@ class PodiumPage extends Part {
     for (const one of this.#tabs) one.ariaCurrent = one.hash.split('?')[0] === tab ? 'page' : null;
     this.#tabs[0].href = view === 'fleet' ? link(view) : this.#fleet;
     const [element, title] = new Map(Object.entries(VIEWS)).get(name ? `${view}/` : view) ?? [];
-    // Browsers take dots for steps within a path, even where they are encoded.
+    // Browsers take dots for steps within a path, even if they are encoded.
     const isOne = view === 'operations' ? /^\d{0,18}$/ : /^(?!\.{1,2}$)/;
     if (!element || !isOne.test(name)) this.#put('Not found', notFound());
     else this.#put(title + name, Object.assign(h(element, { page: this.page, class: 'view' }), { name }));

@@ -1,15 +1,15 @@
 /**
- * Tables that change while people read them. Rows are records as the API has them.
+ * Tables that change while people read them. Rows are records of the API.
  *
  * @typedef {string | [string, (row: any) => unknown, ((row: any) => Node)?]} Column the name of a field; or a
- *   head, what a cell says, and what is shown instead: a cell changes only when it says something else
- * @typedef {string | [string, unknown, (() => Node)?]} Fact the name of a field; or a name, a value, and what
- *   is shown instead
+ *   head, the text of a cell, and the element shown instead: a cell changes only when its text does
+ * @typedef {string | [string, unknown, (() => Node)?]} Fact the name of a field; or a name, a value, and the
+ *   element shown instead
  */
 import { h, setText } from '../core/elements.js';
 import { age } from '../core/words.js';
 
-/** A table whose rows stay the same elements while their keys do. */
+/** A table in which a row stays the same element as long as its key stays. */
 export class Table {
   #body = h('tbody');
   #title = h('h2', { tabindex: -1 });
@@ -18,7 +18,7 @@ export class Table {
 
   /**
    * @param {string} title @param {Column[]} columns @param {(row: any) => unknown} key
-   * @param {string} [none] what stands for the title where there are no rows; else nothing is shown then
+   * @param {string} [none] replaces the title if there are no rows; without it, nothing is shown then
    */
   constructor(title, columns, key, none = '') {
     this.titleOf = (/** @type {any[]} */ rows) => (rows.length ? title : none);
@@ -29,7 +29,7 @@ export class Table {
     this.element = h('table', { hidden: true }, h('caption', {}, this.#title), head, this.#body);
   }
 
-  /** @param {any[]} given in the order in which they are shown; rows stay where a button may be aimed at */
+  /** @param {any[]} given in the order of display; rows stay in place while somebody may aim at a button */
   show(given) {
     const before = this.#rows;
     const hadFocus = this.element.contains(document.activeElement);
@@ -55,7 +55,7 @@ export class Table {
   }
 }
 
-/** What is known of one thing; what is empty, or 0, is left out. */
+/** The properties of one thing; values that are empty or 0 are left out. */
 export class Facts {
   #table;
 
@@ -89,7 +89,7 @@ function put(cell, words, make) {
   if (next) /** @type {HTMLElement} */ (next).focus();
 }
 
-/** @param {any} value of JSON @returns {string} as people read it; of what has parts, those that are not 0 */
+/** @param {any} value of JSON @returns {string} for people; of a compound value, the parts that are not 0 */
 export function inWords(value) {
   if (value === null || value === undefined || value === false) return '';
   if (Array.isArray(value)) return value.map(inWords).join(', ');

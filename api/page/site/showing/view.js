@@ -1,24 +1,24 @@
-/** What views have in common: they load what they show again and again, and say what went wrong. */
+/** The base of views: they load their contents periodically, and show errors. */
 import { askPerson } from '../acting/podium-question.js';
 import { ask, wordsOf } from '../core/api.js';
 import { Part, h, setText } from '../core/elements.js';
 import { once, pause } from '../core/waiting.js';
 import { age } from '../core/words.js';
 
-/** Milliseconds from one request to the next, however much happens. */
+/** The least milliseconds from one request to the next, however much happens. */
 const LEAST = 500;
 
-/** A part of the page that keeps itself current: one request at a time, and none while nobody looks. */
+/** A part of the page that keeps itself current: one request at a time, and none while the page is hidden. */
 export class View extends Part {
-  /** Of what is shown, where it is one of many. */
+  /** The name of what is shown, if it is one of many. */
   name = '';
   #fault = h('p', { role: 'alert', class: 'fault' });
   #said = h('p', { role: 'status' });
   #isWanted = false;
 
   /**
-   * Show what is loaded, again and again.
-   * @param {number} seconds from one request to the next; more where answers take long
+   * Load and show the contents periodically.
+   * @param {number} seconds from one request to the next; more if answers take long
    * @param {(signal: AbortSignal) => Promise<void>} load
    * @param {...Node} children
    */
@@ -46,7 +46,7 @@ export class View extends Part {
   }
 
   /**
-   * Return a button that does something, once at a time, and says what came of it; `about` is only heard.
+   * Return a button that runs `work`, once at a time, and shows the result; screen readers also say `about`.
    * @param {string} action @param {string} about @param {() => Promise<string>} work
    */
   button(action, about, work) {
@@ -65,14 +65,14 @@ export class View extends Part {
   }
 
   /**
-   * Return a button that asks the person, then the API, and says what that answers.
+   * Return a button that asks the person, sends a request, and shows the answer.
    * @param {object} what
    * @param {string} what.action
    * @param {string} what.about
    * @param {import('../core/session.js').Role} what.role
    * @param {string[]} [what.lines] of the question
    * @param {string} [what.option] of the question
-   * @param {boolean} [what.reason] whether it asks for one
+   * @param {boolean} [what.reason] whether it asks for a reason
    * @param {string} what.path
    * @param {(answer: import('../acting/podium-question.js').Answer) => object} [what.body]
    *   or a promise of it
@@ -89,7 +89,7 @@ export class View extends Part {
         loud: !['enable', 'undrain'].includes(action),
         work: (answer) => {
           /** @type {object[]} */
-          const made = [];  // of one key one body: a log is not read anew for a second attempt
+          const made = [];  // one body for each key: a log is not read again for a second attempt
           return async () => {
             if (!made.length) made.push(await body(answer));
             return ask('POST', `podium/v1/${path}`, { key: answer.key, body: made[0], warn });
@@ -100,7 +100,7 @@ export class View extends Part {
     });
   }
 
-  /** Say what came of what somebody did. @param {string} text @param {string} kind */
+  /** Show the result of a person's action. @param {string} text @param {string} kind */
   #say(text, kind = '') {
     const onclick = () => this.#say('');
     const dismiss = h('button', { class: 'plain', 'data-action': 'dismiss', onclick }, 'Dismiss');

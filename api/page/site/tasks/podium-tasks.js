@@ -1,10 +1,10 @@
-/** Periodic tasks: how they fare, and what can be asked of them. */
+/** Periodic tasks: their states and actions. */
 import { ask } from '../core/api.js';
 import { h } from '../core/elements.js';
 import { Table, inUnits } from '../showing/table.js';
 import { View, marked } from '../showing/view.js';
 
-/** The places of states in the list, and how bad they are. @type {Record<string, [number, string]>} */
+/** The places of states in the list, and their severities. @type {Record<string, [number, string]>} */
 const STATES = {
   failing: [0, 'critical'], late: [1, 'warning'], slowed: [2, 'warning'], disabled: [4, ''], offline: [5, ''],
 };
@@ -28,7 +28,7 @@ export class PodiumTasks extends View {
     }, table.element);
   }
 
-  /** @param {any} one a task @returns {string[]} what may be asked of it */
+  /** @param {any} one a task @returns {string[]} its possible actions */
   #actions({ state }) {
     const { session } = this.page;
     if (state === 'offline' || !session.may('operator')) return [];
