@@ -1,3 +1,3 @@
-"""What runs, when, and what is written down."""
+"""The conductor: runs tasks, sweeps and power changes, and records their results."""
 
-import podium.workers  # noqa: F401  # it chooses the backend of oslo.service, before anything here uses that
+import podium.workers  # noqa: F401  # chooses the backend of oslo.service before anything here uses it

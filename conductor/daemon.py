@@ -1,4 +1,4 @@
-"""One worker of the conductor: opens its parts in order, runs endless tasks, and closes all in reverse."""
+"""One worker of the conductor: opens its parts, runs endless tasks, and closes the parts in reverse order."""
 
 import asyncio
 import contextlib
@@ -36,22 +36,22 @@ from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks for what people enrolled, changed, deleted or asked for.
+#: Seconds between two checks for what people enrolled, changed, deleted or requested.
 _FOLLOW_INTERVAL: Final = 0.2
-#: Seconds between two looks for what is due without a change, while no power change is under way.
+#: Seconds between two checks for what is due without a change, while no power change is under way.
 _IDLE_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
 
 
 class Conductor:
-    """Made and run in one event loop, the conductor's, which never runs a driver's code.
+    """Created and run in one event loop, the conductor's, which never runs a driver's code.
 
     :param drivers: the loaded drivers by name
-    :param process: the name of the daemon's process, which its workers share; by default this process's
-    :param index: which of the daemon's workers this is, counted from 0
-    :param away: which of them cannot use the database, see podium.conductor.rooms.reach
+    :param process: the name of the daemon's process, which its workers share; by default that of this process
+    :param index: the number of this worker of the daemon, counted from 0
+    :param away: which workers cannot use the database, see podium.conductor.rooms.reach
     :param leases: where the master process sees the leases of its workers
-    :param pause: seconds before it enters
+    :param pause: seconds to wait before it enters
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class Conductor:
         self._keys: SecretKeys | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Conduct until :meth:`stop`.
+        """Run until :meth:`stop`.
 
-        :param ready: called once, when requests are carried out and tasks run
+        :param ready: called once, when the conductor carries out requests and runs tasks
         :raises podium.errors.PodiumError: when the conductor cannot start, or must not continue
         """
         async with contextlib.AsyncExitStack() as stack:
@@ -120,8 +120,8 @@ class Conductor:
             await parts.shares.start()
             await parts.enforcement.resume()
             await parts.actions.poll()
-            self._reach.log_from_now()  # until here an outage ends the start
-            # Whoever waits for readiness finds the tasks listed. In an outage they are written later.
+            self._reach.log_from_now()  # until here, an outage makes the start fail
+            # Written before readiness is reported, so that the tasks are listed by then; in an outage, later.
             manager.record_tasks()
             await parts.recorder.flush()
             if self._settings.metrics is not None:
@@ -140,15 +140,15 @@ class Conductor:
         self._set(self._stop)
 
     def reload(self) -> None:
-        """Ask the conductor to apply what the config file says now; from any thread."""
+        """Ask the conductor to apply the current config file; from any thread."""
         self._set(self._reloaded)
 
     def _set(self, event: asyncio.Event) -> None:
-        with contextlib.suppress(RuntimeError):  # it has ended already
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(event.set)
 
     async def _conduct(self, manager: ConductorManager, ready: Callable[[], None]) -> None:
-        """Run the endless tasks until :meth:`stop`; when one of them fails, all end with its error."""
+        """Run the endless tasks until :meth:`stop`; if one of them fails, all end with its error."""
         endless = {
             "timer": self._tick(manager),
             "fleet": self._follow(manager),
@@ -193,7 +193,7 @@ class Conductor:
         manager.record_tasks()
 
     async def _give_up(self) -> None:
-        """Give up what is another member's, for ever; without that, this member must end."""
+        """Give up nodes that other members get, forever; if one cannot be given up, this member must end."""
         try:
             await self._parts.shares.run()
         except errors.MemberEnded as error:
@@ -201,7 +201,7 @@ class Conductor:
             raise
 
     async def _tick(self, manager: ConductorManager) -> None:
-        """Start periodic tasks when they are due, and apply the config file after a reload."""
+        """Start periodic tasks that are due, and apply the config file after a reload."""
         request = contexts.new()
         while True:
             idle = manager.run_periodic_tasks(request)
@@ -219,7 +219,7 @@ class Conductor:
                     self._keys.reload()
 
     async def _follow(self, manager: ConductorManager) -> None:
-        """Follow what people do: read new nodes, and begin power changes and commands to tasks."""
+        """Act on what people do: read new nodes, and begin power changes and commands to tasks."""
         parts, look, changed = self._parts, True, False
         new: list[Entry] = []
         while True:
@@ -242,7 +242,7 @@ class Conductor:
                 if changed or parts.actions.unfinished:
                     await parts.actions.poll()
                 await parts.enforcement.poll()
-                changed = False  # only now: an outage in between loses nothing
+                changed = False  # reset only now, so that an outage in between loses nothing
             with contextlib.suppress(errors.DatabaseUnavailable):
                 if borrowed := await parts.checks.poll():
                     parts.sync.read_now(borrowed, contexts.new())
@@ -270,7 +270,7 @@ class Conductor:
         manager.resume(*await self._sql.write(statement))
 
     async def _release(self) -> None:
-        """Write what was learned last, and give up what is held; nothing of both once others have it."""
+        """Write the last results and free the nodes that are held; do neither once this member has ended."""
         with contextlib.suppress(errors.DatabaseUnavailable, errors.MemberEnded):
             await self._parts.recorder.flush()
             while await self._sql.write(lambda connection: leftovers.hand_back(connection, self._worker)):

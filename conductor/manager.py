@@ -1,4 +1,4 @@
-"""ConductorManager: the registry of periodic tasks, and what drivers may ask of the conductor."""
+"""ConductorManager: the registry of periodic tasks, and the conductor's services for drivers."""
 
 import asyncio
 import concurrent.futures
@@ -31,10 +31,10 @@ LOG = log.getLogger(__name__)
 
 
 class ConductorManager(DriverServices, OwnTasks):
-    """The periodic tasks of the conductor and its drivers; for these it is a podium.drivers.base.Manager.
+    """The periodic tasks of the conductor and its drivers; drivers see it as a podium.drivers.base.Manager.
 
-    It is a PeriodicTasks of oslo.service, whose ``run_periodic_tasks`` calls the tasks that are due with the
-    manager and a context. Each PeriodicJob only starts its run.
+    It is a PeriodicTasks of oslo.service, whose ``run_periodic_tasks`` calls due tasks with the manager and a
+    context. Each PeriodicJob only starts its run.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class ConductorManager(DriverServices, OwnTasks):
         fleet.tell({name: room.following.note for name, room in rooms.items() if room.following.is_wanted})
 
     def given_to(self, room: DriverRoom) -> "ConductorManager":
-        """The manager as the driver of a room receives it: this one, and it knows whose it is."""
+        """The manager that the driver of a room receives: this manager, bound to the room."""
         name, secret = room.driver.name, room.secret
         room.secrets.scrubbed = lambda text: self._fleet.scrubbed(text, name, secret)
         return _GivenManager(self, room)
 
     def add_driver_tasks(self, rooms: Mapping[str, DriverRoom]) -> None:
-        """Register the tasks of drivers, once these have started."""
+        """Register the tasks of drivers that have started."""
         for room in rooms.values():
             manager = self.given_to(room)
             for task, method in base.periodic_tasks(room.driver):
@@ -85,7 +85,7 @@ class ConductorManager(DriverServices, OwnTasks):
     def add_periodic_task(self, task: PeriodicJob) -> None:
         """Register a task of this instance.
 
-        :raises podium.errors.DuplicateTask: when there is a task of that name
+        :raises podium.errors.DuplicateTask: there is already a task with that name
         """
         if task.name in self._jobs:
             raise errors.DuplicateTask(f"there are two periodic tasks {task.name}; give one another name")
@@ -95,7 +95,7 @@ class ConductorManager(DriverServices, OwnTasks):
         self.add_periodic_task(PeriodicJob(kind, self._timers, now=self._now, manager=manager))
 
     def apply(self, schedule: Schedule) -> None:
-        """Put the values of the config file into force at once: PeriodicTasks looks them up at every tick."""
+        """Apply the values of the config file at once: PeriodicTasks looks them up at every tick."""
         self._schedule = schedule
         unknown = schedule.names - self._jobs.keys()
         for name in sorted(unknown - self._unknown) if self._worker.index == 0 else ():
@@ -116,15 +116,14 @@ class ConductorManager(DriverServices, OwnTasks):
         self.obey(switched_off)
 
     def obey(self, switched_off: Collection[str]) -> None:
-        """Run all tasks but those that people have disabled."""
+        """Run all tasks except those that people have disabled."""
         self._switched_off = set(switched_off)
         self.apply(self._schedule)
 
     def switch(self, name: str, enabled: bool) -> None:
         """Enable or disable a task that the config file leaves enabled.
 
-        :raises podium.errors.PodiumError: when there is no such task, or the config file or its author
-            disabled it
+        :raises podium.errors.PodiumError: there is no such task, or the config file or its author disabled it
         """
         job = self._job(name)
         if enabled and name in self._schedule.disabled:
@@ -140,14 +139,14 @@ class ConductorManager(DriverServices, OwnTasks):
         """Run a task at once, enabled or not.
 
         :param node: the UUID of the only node to run for, if the task runs for each node
-        :param done: called at the run's end with its error, or None, and the seconds that it took
-        :raises podium.errors.PodiumError: when there is no such task, it does not run for this node, or it is
-            running already
+        :param done: called when the run ends, with its error or None, and with the seconds that it took
+        :raises podium.errors.PodiumError: there is no such task, it does not run for this node, or it is
+            already running
         """
         self._job(name).run_now(self, done, node)
 
     def note_new(self, entries: Iterable[Entry]) -> None:
-        """Have tasks that run immediately called for nodes that this conductor has got."""
+        """Call tasks that run immediately for nodes that this conductor has gained."""
         by_driver: dict[str, list[Entry]] = defaultdict(list)
         for entry in entries:
             by_driver[entry.node.driver].append(entry)
@@ -161,29 +160,29 @@ class ConductorManager(DriverServices, OwnTasks):
         return self._jobs[name]
 
     def record_tasks(self) -> None:
-        """Have the reports written that have changed."""
+        """Pass the reports that have changed to the recorder."""
         for job in self._jobs.values():
             if (report := job.take_change()) is not None:
                 self._recorder.add_task(report)
 
     def reports(self) -> list[TaskReport]:
-        """State and counts of every task."""
+        """The state and counts of every task."""
         return [job.report() for job in self._jobs.values()]
 
     @property
     def task_names(self) -> list[str]:
-        """The names of all tasks, disabled ones too."""
+        """The names of all tasks, including disabled ones."""
         return list(self._jobs)
 
     async def cancel_runs(self, seconds: float) -> None:
-        """Ask every run under way to end, and wait for them for some seconds."""
+        """Ask every run under way to end, and wait up to this many seconds for them."""
         ends = [future for job in self._jobs.values() for future in job.cancel()]
         if ends:
             await asyncio.to_thread(concurrent.futures.wait, ends, seconds)
 
 
 class _GivenManager(ConductorManager):
-    """A driver's own view of the manager. Their state is one and the same."""
+    """A driver's view of the manager. All views share its state."""
 
     __slots__ = ("_room",)
 

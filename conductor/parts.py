@@ -1,4 +1,4 @@
-"""What one worker of the conductor is made of, once it is known which member it is."""
+"""The parts of one worker of the conductor, created once it is a member."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,16 +30,16 @@ from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.statistics import Statistics
 from podium.drivers import class_options
 
-#: Seconds for which the loops of all drivers may stand still, at least, and
+#: The least seconds after which a worker whose drivers' loops are all stalled counts as not working.
 _STALLED: Final = 10.0
-#: seconds for which a worker may write nothing, at least, before it counts as one that does not work.
+#: The least seconds after which a worker that writes nothing counts as not working.
 _WRITING: Final = 60.0
 
 
 class Parts:
-    """Made in the conductor's loop, each with those before it; nothing runs yet.
+    """Created in the conductor's loop, each part from those before it; nothing runs yet.
 
-    :param lease: of the member that they are parts of
+    :param lease: the lease of the member
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Parts:
         )
 
     def signs(self) -> tuple[Sign, Sign]:
-        """By which the member learns that it does not work, see podium.conductor.fleet.vigil."""
+        """The signs by which the member notices that it does not work, see podium.conductor.fleet.vigil."""
         patience = self._settings.lease
         return (
             Sign(
@@ -114,7 +114,7 @@ class Parts:
         )
 
     def metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
-        """The server of this worker's metrics, which is not open yet."""
+        """The server of this worker's metrics, not yet open."""
         collector = ConductorCollector(
             loop=asyncio.get_running_loop(),
             reports=manager.reports,
@@ -128,6 +128,6 @@ class Parts:
 
 
 def _intervals(rooms: Mapping[str, DriverRoom]) -> dict[str, float]:
-    """The intervals of drivers that have one of their own."""
+    """The intervals of the drivers that have their own."""
     found = {name: class_options.value(room.driver, "interval") for name, room in rooms.items()}
     return {name: interval for name, interval in found.items() if interval is not None}

@@ -1,4 +1,4 @@
-"""Finds out, before the workers are forked, what would keep the conductor from starting."""
+"""Checks, before the workers are forked, for faults that would keep the conductor from starting."""
 
 import itertools
 import time
@@ -21,14 +21,14 @@ def load_drivers(conf: configuration.Config, *, log_faults: bool = True) -> Mapp
     """The enabled drivers by name.
 
     :param log_faults: whether the error of a driver that is skipped is logged
-    :raises podium.errors.DriverLoadError: when one of them does not load and must not be skipped
+    :raises podium.errors.DriverLoadError: a driver does not load and must not be skipped
     """
     skip = conf.driver_startup_errors == "skip"
     return registry.load(conf.enabled_drivers, conf, skip_faulty=skip, log_faults=log_faults)
 
 
 def make_database(conf: configuration.Config) -> Database:
-    """The database of the config file, without a connection.
+    """The database that the config file names, without a connection.
 
     :raises podium.errors.ConfigError: its URL or its key file cannot be used
     """
@@ -38,8 +38,8 @@ def make_database(conf: configuration.Config) -> Database:
 def check(conf: configuration.Config, sleep: Callable[[float], object] = time.sleep) -> None:
     """Load the drivers, evaluate their options, and prepare the schema of the database.
 
-    :raises podium.errors.PodiumError: for the first fault; when the database does not answer, after the
-        retries of ``[database] max_retries``
+    :raises podium.errors.PodiumError: the first fault found; if the database does not answer, after
+        ``[database] max_retries`` retries
     """
     load_drivers(conf)
     conf.check()
@@ -75,7 +75,7 @@ def _prepare_schema(conf: configuration.Config, sleep: Callable[[float], object]
 
 
 def _warn_of_others(database: Database, host: str) -> None:
-    """Say what SQLite is not made for, if conductors of other host names use the same file."""
+    """Warn if conductors with other host names use the same SQLite file."""
     with database.read() as connection:
         others = [one for one in at_work.hosts(connection) if one != host]
     if others:

@@ -1,4 +1,4 @@
-"""What the conductor's processes share: the leases of its workers, which the master process looks at."""
+"""The state that the conductor's processes share: the workers' leases, which the master process checks."""
 
 import multiprocessing
 import os
@@ -18,20 +18,21 @@ from podium.workers import Workers, leave_signals
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks at the leases: while one may be over, and else at most.
+#: The fewest and the most seconds between two checks of the leases.
 _LOOK, _LONGEST = 0.5, 2.0
-#: Seconds in which a worker that was ended has closed what it has open.
+#: Seconds that a worker gets, after other members have ended it, to close what it has open.
 _LATEST: Final = 60.0
-#: Seconds that a worker waits before it enters again, by how often in a row it was ended soon.
+#: Seconds that a worker waits before it enters again, by how often in a row it ended soon.
 _PAUSES: Final = Gaps(0.5, 30.0)
 #: Seconds after which an end is no longer soon.
 _SOON: Final = 300.0
 
 
 class Processes(Workers):
-    """Made in the master process before the first fork; its methods are for the workers.
+    """Created in the master process before the first fork. Workers call its methods, unless a docstring says
+    otherwise.
 
-    :param workers: how many there are
+    :param workers: the number of workers
     """
 
     def __init__(self, workers: int) -> None:
@@ -39,27 +40,27 @@ class Processes(Workers):
         shared = multiprocessing.get_context("fork")
         #: Which workers cannot use the database, see podium.conductor.rooms.reach.
         self.away = shared.Array("b", workers)
-        #: Until when each worker may switch nodes, and whether it does.
+        #: Until when each worker may switch nodes, and whether it is switching any.
         self.leases = SharedLeases(workers)
-        #: How often in a row each worker was ended soon after its start.
+        #: How often in a row each worker ended soon after its start.
         self._ends = shared.Array("i", workers, lock=False)
-        #: The daemon's identity, by which its workers know each other.
+        #: The daemon's identity, by which its workers recognize each other.
         self.process = process_name()
 
     def note_end(self, index: int, lived: float) -> None:
-        """Note that a worker ends because it was ended by others.
+        """Note that a worker ends and is to be started again.
 
-        :param lived: seconds since it was started
+        :param lived: seconds since its start
         """
         self._ends[index] = 1 if lived >= _SOON else self._ends[index] + 1
 
     def pause(self, index: int) -> float:
-        """Seconds that a worker waits before it enters: one that was ended again and again waits longer."""
+        """Seconds that a worker waits before it enters; longer if it has repeatedly ended soon."""
         ends = self._ends[index]
         return _PAUSES[ends - 1] if ends else 0.0
 
     def watch(self) -> None:
-        """In the master process, kill workers that outlast their leases, from a thread of its own."""
+        """In the master process, kill workers that outlast their leases, in a separate thread."""
         threading.Thread(target=self._watch, name="leases", daemon=True).start()
 
     def _watch(self) -> None:
@@ -69,12 +70,12 @@ class Processes(Workers):
             self.kill_overdue(boottime())
 
     def look_in(self, now: float) -> float:
-        """Seconds until a lease may be over: no worker is killed before."""
+        """Seconds until the next check, which depend on the first lease that may end."""
         soonest = min(self.leases.until, default=now)
         return min(max(soonest - now, _LOOK), _LONGEST)
 
     def kill_overdue(self, now: float) -> None:
-        """Kill the workers that nothing else can stop: those that switch a node, or were ended long ago."""
+        """Kill workers that nothing else can stop: switching a node after their lease, or ended long ago."""
         leases = self.leases
         for index, pid in enumerate(leases.pids):
             if leases.calls[index] > 0 and leases.until[index] <= now:
@@ -90,7 +91,7 @@ class Processes(Workers):
 
 
 def _is_child(pid: int) -> bool:
-    """Whether this is one of our processes still; see proc(5), /proc/pid/stat, field 4."""
+    """Whether this process is still a child of ours; see proc(5), /proc/pid/stat, field 4."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

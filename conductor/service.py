@@ -1,7 +1,8 @@
 """The daemon ``podium-conductor``: its workers, start, reload and end.
 
-oslo.service's launcher forks. The master process only looks after the workers, which conduct. A fault that is
-found before the fork ends the program with one line. SIGTERM and Ctrl-C end it in order, SIGHUP reloads.
+oslo.service's launcher forks the workers, which run conductors; the master process only supervises them. A
+fault found before the fork ends the program with one line. SIGTERM and Ctrl-C end it in good order, SIGHUP
+reloads.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from podium.workers import Worker, block_interrupts, ignore_reloads, interrupt_a
 
 LOG = log.getLogger(__name__)
 
-#: Exit status of a worker that the master process is to start again.
+#: Exit status of a worker that the master process should restart.
 _AGAIN: Final = 3
 
 #: When garbage is collected, see gc.set_threshold. The usual 700 cost a quarter of the CPU of a first sweep.
@@ -36,9 +37,9 @@ _COLLECT: Final = (50_000, 20, 20)
 
 
 class ConductorService(Worker):
-    """A worker.
+    """A worker process, which runs a conductor.
 
-    :param processes: what is shared with the master process and the other workers
+    :param processes: the state shared with the master process and the other workers
     """
 
     def __init__(self, conf: configuration.Config, processes: Processes) -> None:
@@ -50,9 +51,9 @@ class ConductorService(Worker):
         self._end: concurrent.futures.Future[int] = concurrent.futures.Future()
 
     def start(self) -> None:
-        """Begin to conduct in a thread of its own."""
+        """Run the conductor in a separate thread."""
         block_interrupts()
-        # Reads make thousands of short-lived objects a second, beside a million that stay.
+        # Reads create thousands of short-lived objects per second, next to a million long-lived ones.
         gc.set_threshold(*_COLLECT)
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
         self._thread.start()
@@ -60,13 +61,13 @@ class ConductorService(Worker):
     def wait(self) -> None:
         """Wait until the conductor has ended.
 
-        :raises SystemExit: when the master process is to start this worker again
+        :raises SystemExit: the master process should restart this worker
         """
         if status := self._end.result():
             raise SystemExit(status)
 
     def stop(self, graceful: bool = True) -> None:
-        """End in order. oslo.service's launcher kills the process when that takes too long."""
+        """End in good order. oslo.service's launcher kills the process if that takes too long."""
         self._stopping = True
         if self._processes.is_orphan:
             LOG.warning("The master process of the worker %d is gone, so the worker ends", self.index)
@@ -75,7 +76,7 @@ class ConductorService(Worker):
         concurrent.futures.wait([self._end])
 
     def reset(self) -> None:
-        """Reload the options that need no restart from the config files."""
+        """Reload from the config files the options that need no restart."""
         self._conf.mutate_config_files()
         self._reloaded = True
         if self._conductor is not None:
@@ -84,7 +85,7 @@ class ConductorService(Worker):
     def _run(self) -> None:
         started, status = boottime(), 0
         try:
-            drivers = preflight.load_drivers(self._conf, log_faults=False)  # the master process has
+            drivers = preflight.load_drivers(self._conf, log_faults=False)  # already logged
             asyncio.run(self._conduct(preflight.make_database(self._conf), drivers))
         except errors.PodiumError as error:
             if self._comes_back(error):
@@ -102,8 +103,8 @@ class ConductorService(Worker):
             self._end.set_result(status)
 
     def _comes_back(self, error: errors.PodiumError) -> bool:
-        """Whether a new start of this worker may do better than this one."""
-        if isinstance(error, errors.DatabaseUnavailable):  # in the start: one of the first is told at once
+        """Whether a restart of this worker may succeed."""
+        if isinstance(error, errors.DatabaseUnavailable):  # at the start; final if it is the daemon's
             return self._processes.was_ready(self.index)
         return isinstance(error, errors.MemberEnded)
 
@@ -120,7 +121,7 @@ class ConductorService(Worker):
             leases=processes.leases,
             pause=processes.pause(self.index),
         )
-        if self._reloaded:  # while it was made, perhaps of options that changed
+        if self._reloaded:  # while the conductor was created, perhaps with old options
             self._conductor.reload()
         if self._stopping:
             self._conductor.stop()
@@ -130,7 +131,7 @@ class ConductorService(Worker):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon until a signal ends it.
 
-    :returns: the exit status: 1 when the daemon could not start, or had to give up
+    :returns: the exit status; 1 if the daemon could not start, or had to give up
     """
     ignore_reloads()
     try:

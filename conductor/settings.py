@@ -15,19 +15,19 @@ from podium.db.members import Service
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options that are in force from the start to the end; times in seconds.
+    """The options that a reload does not change; times in seconds.
 
-    :param groups: the conductor groups that are served, the conductor's own first
-    :param fallback_groups: those that are served while nobody else does
-    :param fingerprint: stands for the options that conductors should have in common
-    :param lease: for which a heartbeat promises that a worker lives
-    :param shutdown_timeout: the longest that an orderly end may take
-    :param metrics: host and port at which metrics are served, if any
+    :param groups: the conductor groups that it serves, its own first
+    :param fallback_groups: the groups that it serves while no other conductor does
+    :param fingerprint: identifies the options that conductors should have in common
+    :param lease: seconds for which a heartbeat promises that a worker lives
+    :param shutdown_timeout: the longest time that an orderly shutdown may take
+    :param metrics: the host and port at which metrics are served, if any
     :param skip_faulty: start without drivers that cannot be started
     :param max_age: the age that readings should not exceed
     :param in_flight: concurrent reads, by driver
     :param rate: reads per second, by driver
-    :param power_on_limits: by domain, how many nodes may be switched on within how many seconds
+    :param power_on_limits: by domain, the most nodes that may be switched on, and in how many seconds
     :param notifications: where power events are reported
     """
 

@@ -1,7 +1,7 @@
-"""What the feeds of a machine say about its power: the second opinion where its hardware does not answer.
+"""What the feeds of a machine show about its power: a second opinion if its hardware does not answer.
 
-A node names its feeds, the outlets that it is plugged into, as ``power_feeds`` in its ``extra``. They are
-nodes of their own, of a driver for PDUs.
+A node lists its feeds, the outlets that it is plugged into, as ``power_feeds`` in its ``extra``. Feeds are
+nodes themselves, of a driver for PDUs.
 """
 
 import json
@@ -12,15 +12,15 @@ from typing import Any, Final
 from podium import states
 from podium.wording import shortened
 
-#: The entry of ``extra`` that names a node's feeds.
+#: The entry of ``extra`` that lists a node's feeds.
 KEY: Final = "power_feeds"
-#: Feeds that one node may have.
+#: The most feeds of one node.
 _MOST: Final = 16
-#: Characters of the name of a feed.
+#: The most characters of a feed's name.
 _LONGEST: Final = 64
-#: Watts from which on a machine is on: fewer may be its controller alone.
+#: A machine that draws at least this many watts is on; less may be its controller alone.
 _ON: Final = 30.0
-#: Seconds for which the state of a feed that was read counts.
+#: Seconds for which a state read from a feed counts.
 _RECENT: Final = 600.0
 
 
@@ -28,11 +28,11 @@ _RECENT: Final = 600.0
 class Feed:
     """One feed of a node.
 
-    :param name: as the node names it
-    :param uuid: of the feed; None where it is no node
-    :param power_state: that was read last, ``age`` seconds ago; None if it never was
-    :param watts: that it delivers now; None if that is not known
-    :param error: why it is not
+    :param name: the name that the node lists
+    :param uuid: the feed's UUID; None if the feed is no node
+    :param power_state: the state that was last read, ``age`` seconds ago; None if none was read
+    :param watts: the watts that it delivers now; None if unknown
+    :param error: why the watts are unknown
     :param others: the names of other nodes with this feed
     :param is_itself: whether the feed is the node itself
     """
@@ -48,7 +48,7 @@ class Feed:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing follows from this feed for its node, in words; None if something does."""
+        """Why this feed shows nothing about its node's power, in words; None if it shows something."""
         if self.is_itself:
             return f"its feed {self.name} is the node itself"
         if self.uuid is None:
@@ -57,15 +57,14 @@ class Feed:
 
     @property
     def is_off(self) -> bool:
-        """Whether it was off a short while ago."""
+        """Whether it was off recently."""
         return self.power_state == states.POWER_OFF and self.age is not None and self.age <= _RECENT
 
 
 def named(extra: Mapping[str, Any]) -> list[str]:
-    """Return the names of the feeds that a node has by its ``extra``.
+    """Return the names of the feeds that a node lists in its ``extra``.
 
-    What is no name becomes one that no node has. A text is taken for one name, or for several with commas
-    between.
+    An invalid name becomes a name that no node has. A text is one name, or several names separated by commas.
     """
     found = extra.get(KEY)
     if found is None:
@@ -85,13 +84,13 @@ def _name(found: Any) -> str:
 
 
 def total(feeds: Sequence[Feed]) -> float | None:
-    """Return the watts that feeds deliver together; None if none of them says."""
+    """Return the watts that feeds deliver together; None if all are unknown."""
     known = [feed.watts for feed in feeds if feed.watts is not None]
     return sum(known) if known else None
 
 
 def in_words(feeds: Sequence[Feed]) -> str | None:
-    """Return what the feeds of a node say about its power; None for a node without feeds."""
+    """Return in words what the feeds of a node show about its power; None for a node without feeds."""
     if not feeds:
         return None
     if problems := [problem for feed in feeds if (problem := feed.problem)]:

@@ -1,8 +1,8 @@
-"""What people ask conductors to read from the hardware of a node, as functions of an open connection.
+"""Reads from the hardware of a node that people request of conductors, as functions of an open connection.
 
-Such a read changes nothing and is nobody's operation: its answer is kept for whoever waits for it, for some
-minutes if others are asked for, or else for an hour or two. A read that is asked for while the same is under
-way, with the same arguments, has that answer.
+Such a read changes nothing and belongs to no operation. Its answer is kept for those who wait for it: for a
+few minutes if other reads are requested, otherwise for an hour or two. A read that is requested while the
+same read with the same arguments is under way shares its answer.
 """
 
 import json
@@ -23,23 +23,23 @@ from podium.db.provision_states import ENROLL, NOT_CONDUCTED
 from podium.db.slots import owner_of
 from podium.db.worker import Worker
 
-#: Bytes of an answer as JSON.
+#: The most bytes of an answer as JSON.
 MOST_BYTES: Final = 262_144
-#: Reads that one worker may owe, and those of one kind and node. They take turns with their node.
+#: The most unanswered reads of one worker, and of one kind and node. Reads of a node run one at a time.
 _MOST_UNANSWERED: Final = 1000
 _MOST_OF_NODE: Final = 4
-#: Seconds after which nobody waits for an answer any more, and how many of these go with each new read.
+#: Seconds after which nobody waits for an answer anymore; how many such answers each new read deletes.
 _WAITED_FOR: Final = 120.0
 _FORGOTTEN_AT_ONCE: Final = 20
-#: Characters of arguments.
+#: The most characters of arguments.
 _LONGEST: Final = 1024
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class HardwareRead(NamedTuple):
-    """What one worker is asked to read, see :data:`podium.db.models.hardware_reads`.
+    """A read that one worker is asked for, see :data:`podium.db.models.hardware_reads`.
 
-    :param arguments: an object of JSON; None for none
+    :param arguments: a JSON object as text; None for none
     """
 
     id: int
@@ -61,17 +61,17 @@ _FINISHED: Final = hardware_reads.c.finished_at
 def ask(
     connection: sa.Connection, node: str, kind: str, who: str, arguments: Mapping[str, Any] = _NOTHING
 ) -> int:
-    """Ask the member that owns a node to read something of it, unless it owes that to somebody already.
+    """Ask the member that owns a node for a read, unless the same read is already under way.
 
     Called first in a transaction.
 
-    :param node: its name or UUID
-    :param arguments: of JSON, and short
+    :param node: the node's name or UUID
+    :param arguments: JSON values, short in total
     :returns: the number of the read
     :raises podium.errors.NodeNotFound: there is no such node
-    :raises podium.errors.NodeConflict: nobody owns the node, or who does has too much to read
+    :raises podium.errors.NodeConflict: nobody owns the node, or its owner has too many reads to answer
     """
-    # First: it lets a member end, and have its reads answered, only before or after all of this.
+    # First: a member can then end, which answers its reads, only before or after this transaction.
     announce_read(connection)
     (found,) = find_keys(connection, [node])
     return _ask(connection, found, kind, who, arguments)
@@ -80,10 +80,10 @@ def ask(
 def ask_many(
     connection: sa.Connection, wanted: Sequence[str], kind: str, who: str, most: int
 ) -> list[tuple[NodeKey, int | errors.NodeConflict]]:
-    """As :func:`ask`, for several nodes; for each there is the number, or why it was not asked for.
+    """Like :func:`ask`, for several nodes; return each with the number, or with why it was not asked for.
 
-    :param most: how many nodes there may be
-    :raises podium.errors.NodeNotFound: for nodes that there are not; then nothing was asked
+    :param most: the most nodes
+    :raises podium.errors.NodeNotFound: some nodes do not exist; then nothing was asked
     :raises podium.errors.BadRequest: there are more nodes
     """
     announce_read(connection)
@@ -115,7 +115,7 @@ def _ask(
     wanted = json.dumps(arguments, ensure_ascii=False, sort_keys=True) if arguments else None
     if wanted is not None and len(wanted) > _LONGEST:
         raise errors.BadRequest(f"what is asked of {found.name} has more than {_LONGEST} characters")
-    # Compared here: not every database tells upper case from lower case.
+    # Compared here: not every database distinguishes upper and lower case.
     asked = sa.select(hardware_reads.c.id, hardware_reads.c.arguments).where(*same, _left_to(reader))
     unanswered = connection.execute(asked).all()
     for number, its in unanswered:
@@ -137,7 +137,7 @@ def _ask(
 
 
 def unanswered(connection: sa.Connection, reader: Worker) -> list[HardwareRead]:
-    """The reads that a member owes, the oldest first."""
+    """The reads that a member has yet to answer, the oldest first."""
     return list(map(HardwareRead._make, connection.execute(_READS.where(_left_to(reader)))))
 
 
@@ -146,12 +146,12 @@ def _left_to(reader: Worker) -> sa.ColumnElement[bool]:
 
 
 def answer(connection: sa.Connection, number: int, found: dict[str, Any]) -> None:
-    """Record what was read, which is at most :data:`MOST_BYTES` as JSON."""
+    """Record the answer, which has at most :data:`MOST_BYTES` as JSON."""
     _finish(connection, hardware_reads.c.id == number, answer=found)
 
 
 def fail(connection: sa.Connection, number: int, kind: str, error: str) -> None:
-    """Record why nothing was read.
+    """Record why the read failed.
 
     :param kind: the name of a class in podium.errors
     """
@@ -159,13 +159,13 @@ def fail(connection: sa.Connection, number: int, kind: str, error: str) -> None:
 
 
 def leave_unanswered(connection: sa.Connection, reader: Worker) -> None:
-    """Answer the reads that a member owes which has ended."""
+    """Answer, with an error, the reads that a member left unanswered when it ended."""
     error = f"the conductor {reader.host} ended before it answered; ask again"
     _finish(connection, _left_to(reader), error_kind=errors.NodeConflict.__name__, error=error)
 
 
 def _finish(connection: sa.Connection, which: sa.ColumnElement[bool], **values: Any) -> None:
-    # Not one that has an answer already, which somebody may have seen.
+    # Skips reads that already have an answer, which somebody may have seen.
     finished = sa.update(hardware_reads).where(which, _FINISHED.is_(None))
     connection.execute(finished.values(**values, finished_at=clock.now(connection)))
 
@@ -183,13 +183,13 @@ def find_many(connection: sa.Connection, numbers: Collection[int]) -> dict[int, 
 
 
 def prune(connection: sa.Connection, before: datetime) -> None:
-    """Delete reads that were asked for before a moment."""
+    """Delete reads that were requested before a moment."""
     columns = hardware_reads.c
     _delete(connection, retention.is_old(connection, columns.id, columns.requested_at, before))
 
 
 def _delete(connection: sa.Connection, *which: sa.ColumnElement[bool], limit: int | None = None) -> None:
-    # By their numbers: MariaDB would lock the gaps of an index that others insert into.
+    # By number: otherwise MariaDB would lock the gaps of an index into which others insert.
     numbers = connection.scalars(sa.select(hardware_reads.c.id).where(*which).limit(limit)).all()
     for chunk in chunks(numbers):
         connection.execute(sa.delete(hardware_reads).where(hardware_reads.c.id.in_(chunk)))

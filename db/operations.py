@@ -21,35 +21,35 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 REPLACED: Final = "replaced"
 STATES: Final = (HELD, WAITING, BEGUN, DONE, FAILED, CANCELLED, REPLACED)
-#: Of requests that have not ended.
+#: The states of requests that have not ended.
 UNFINISHED: Final = (HELD, WAITING, BEGUN)
 
-#: How the words for an operation begin that switches machines at their feeds.
+#: The beginning of ``what`` for operations that switch machines at their feeds.
 AT_FEED: Final = "at feed"
 
 
 def is_at_feed(arguments: Mapping[str, Any] | None) -> bool:
-    """Whether an operation is one of the feeds of machines, which are switched together."""
+    """Whether an operation switches the feeds of machines together."""
     return arguments is not None and arguments.get("at") == "feed"
 
 
-#: What a node's row says while nothing is asked of it.
+#: The columns of a node's row while there is no request for it.
 NOTHING_ASKED: Final[Mapping[str, Any]] = {
     "target_power_state": None,
     "power_request_id": None,
     "power_requested_by": None,
     "power_requested_at": None,
 }
-#: And while nobody has reserved it.
+#: The columns of a node's row while nobody has reserved it.
 FREE: Final[Mapping[str, Any]] = {"reservation": None, "reserved_for": None, "reserved_at": None}
-#: The node for which a request waits, or is under way.
+#: Joins a request that waits or is under way with its node.
 ITS_NODE: Final = sa.and_(nodes.c.id == requests.c.node_id, nodes.c.power_request_id == requests.c.id)
 
 
 class Operation(NamedTuple):
-    """An operation, see :data:`podium.db.models.operations`, and how far it is.
+    """An operation, see :data:`podium.db.models.operations`, and its progress.
 
-    :param counts: how many of its requests are in each state; states with none are left out
+    :param counts: the number of its requests in each state; states without requests are left out
     :param undone_by: the newest operation that undoes it
     """
 
@@ -72,7 +72,7 @@ class Operation(NamedTuple):
 
     @property
     def unfinished(self) -> int:
-        """How many requests wait, for whatever it is, or are under way."""
+        """The number of requests that wait, for whatever reason, or are under way."""
         return sum(self.counts.get(state, 0) for state in UNFINISHED)
 
 
@@ -82,22 +82,22 @@ _OPERATIONS: Final = sa.select(*columns(operations, Operation._fields[:-2]))
 def list_operations(
     connection: sa.Connection, limit: int | None, before: int | None = None
 ) -> list[Operation]:
-    """The newest operations, the newest of them first.
+    """The newest operations, the newest first.
 
-    :param limit: how many at the most
-    :param before: the number of the operation that they follow in this order
+    :param limit: the most operations to return
+    :param before: return only operations older than the operation with this number
     """
     query = _OPERATIONS.order_by(operations.c.id.desc()).limit(limit)
     return _with_counts(connection, query if before is None else query.where(operations.c.id < before))
 
 
 def operation(connection: sa.Connection, operation_id: int) -> Operation | None:
-    """The operation of that number, None when it does not exist."""
+    """The operation with this number; None if it does not exist."""
     return next(iter(_with_counts(connection, _OPERATIONS.where(operations.c.id == operation_id))), None)
 
 
 def operations_of(connection: sa.Connection, numbers: Sequence[int]) -> list[Operation]:
-    """The operations of these numbers."""
+    """The operations with these numbers."""
     return [
         one
         for chunk in chunks(numbers)
@@ -121,7 +121,7 @@ def _with_counts(connection: sa.Connection, query: sa.Select[Any]) -> list[Opera
 
 
 class PowerRequest(NamedTuple):
-    """An operation's share in one node, see :data:`podium.db.models.power_requests`."""
+    """The part of an operation for one node, see :data:`podium.db.models.power_requests`."""
 
     id: int
     operation_id: int
@@ -153,11 +153,11 @@ def requests_of(
     limit: int | None = None,
     after: int | None = None,
 ) -> list[PowerRequest]:
-    """The requests of an operation, one for each node, in the order in which they are begun.
+    """The requests of an operation, one for each node, in the order in which they begin.
 
-    :param states: only requests in one of these; in all where it is empty
-    :param limit: how many at the most
-    :param after: the number of the request that they follow
+    :param states: return only requests in one of these states; empty for all states
+    :param limit: the most requests to return
+    :param after: return only requests after the request with this number
     """
     mine = sa.select(*columns(requests, PowerRequest._fields)).where(requests.c.operation_id == operation_id)
     if states:
@@ -168,20 +168,20 @@ def requests_of(
 
 
 def stagger_of(connection: sa.Connection, operation_id: int) -> float:
-    """The seconds from the request for an operation until its last node may begin."""
+    """The seconds from the time an operation was requested until its last node may begin."""
     times = sa.select(requests.c.requested_at, sa.func.max(requests.c.not_before))
     times = times.where(requests.c.operation_id == operation_id).group_by(requests.c.requested_at)
-    # Both times are of one clock, which may be another than this program's.
+    # Both times are from the same clock, which may not be this program's.
     return max(
         ((last - first).total_seconds() for first, last in connection.execute(times).all()), default=0.0
     )
 
 
 class Needed(NamedTuple):
-    """Who must live for some requests to end.
+    """A conductor that must be alive for some requests to end.
 
-    :param host: of who has begun, if anybody has
-    :param avoiding: the hosts that must not have the nodes
+    :param host: the host of the conductor that has begun the requests, if any has
+    :param avoiding: the hosts that must not own the nodes
     """
 
     driver: str
@@ -191,7 +191,7 @@ class Needed(NamedTuple):
 
 
 def unfinished_owners(connection: sa.Connection, operation_id: int) -> list[Needed]:
-    """Who must live for an operation to end."""
+    """The conductors that must be alive for an operation to end."""
     avoided = sa.case((nodes.c.slot >= SLOTS, nodes.c.slot)).label("slot")
     query = sa.select(nodes.c.driver, nodes.c.conductor_group, requests.c.holder, avoided).join_from(
         requests, nodes, ITS_NODE
@@ -212,13 +212,13 @@ def unfinished_owners(connection: sa.Connection, operation_id: int) -> list[Need
 
 
 def note_progress(connection: sa.Connection, operation_ids: Iterable[int], change: int) -> None:
-    """Write down that requests of operations have other states since a change."""
+    """Record the change in which requests of these operations changed their states."""
     for chunk in chunks(sorted(set(operation_ids))):
         connection.execute(sa.update(operations).where(operations.c.id.in_(chunk)).values(change=change))
 
 
 def note_progress_of(connection: sa.Connection, request_ids: Sequence[int], change: int) -> None:
-    """As :func:`note_progress`, of the operations that have these requests."""
+    """Like :func:`note_progress`, for the operations that have these requests."""
     note_progress(connection, operations_of_requests(connection, request_ids), change)
 
 
@@ -232,11 +232,11 @@ def operations_of_requests(connection: sa.Connection, request_ids: Sequence[int]
 
 
 def prune_operations(connection: sa.Connection, before: datetime) -> int:
-    """Delete operations that were asked for before a moment and have ended; how many there were."""
+    """Delete operations that were requested before a moment and have ended; return how many."""
     unfinished = sa.exists().where(
         requests.c.operation_id == operations.c.id, requests.c.state.in_(UNFINISHED)
     )
-    # As long as its passwords may be needed.
+    # An operation is kept as long as its passwords may be needed.
     needed = sa.exists().where(credential_changes.c.operation_id == operations.c.id)
     old = retention.is_old(connection, operations.c.id, operations.c.requested_at, before)
     numbers = connection.scalars(sa.select(operations.c.id).where(old, ~unfinished, ~needed)).all()

@@ -1,4 +1,4 @@
-"""How power requests ended, written down for many nodes at once."""
+"""Records how power requests ended, for many nodes at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from podium.db.models import power_requests as requests
 from podium.db.operations import AT_FEED, BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED, note_progress
 from podium.db.worker import Worker
 
-#: Who asks for what enforcement restores, and the beginning of its reason.
+#: The user that requests what enforcement restores, and the beginning of the reason.
 ENFORCER: Final = "podium"
 ENFORCED: Final = "enforced"
-#: The cause of an event that leaves the power as it is.
+#: The cause of an event that changes credentials and not the power.
 CREDENTIALS: Final = "credentials"
-#: Seconds of offset between two clocks that are the same.
+#: Offsets of a clock that differ by less than this many seconds count as the same.
 _SAME_CLOCK: Final = 2.0
-#: Characters of an error or a result, whatever made it: not every database has room for more.
+#: The most characters of an error or a result from any source: not every database has room for more.
 _LONGEST: Final = 2000
 
 
 class SetClock(NamedTuple):
-    """A clock of hardware that was set.
+    """A hardware clock that was set.
 
-    :param offset: seconds that it is ahead
-    :param before: seconds that it was ahead; None if that was not read
+    :param offset: seconds by which it is ahead
+    :param before: seconds by which it was ahead until then; None if that was not read
     """
 
     offset: float
@@ -42,7 +42,7 @@ class SetClock(NamedTuple):
 
     @property
     def is_other(self) -> bool:
-        """Whether it shows another time than before; clocks of whole seconds are never quite right."""
+        """Whether it shows another time than before; clocks with whole seconds are never exact."""
         return self.before is None or abs(self.before - self.offset) >= _SAME_CLOCK
 
 
@@ -51,13 +51,13 @@ class Outcome:
     """How a request ended.
 
     :param request_id: the request's number
-    :param holder: who has begun it
-    :param state: the last state that was read, None when there was none
-    :param error: why it failed, in one line; None when it is done
-    :param log_request_id: the request id of the log lines
-    :param credentials: what became of the credentials that it changes, see podium.db.credential_changes
-    :param result: what else the hardware said, in words
-    :param clock: how its clock became right
+    :param holder: the worker that has begun it
+    :param state: the last state that was read; None if none was read
+    :param error: why it failed, in one line; None if it is done
+    :param log_request_id: the request id in the log lines
+    :param credentials: the state of the credentials that it changes, see podium.db.credential_changes
+    :param result: what else the hardware reported, in words
+    :param clock: how the node's clock was set
     """
 
     node_id: int
@@ -73,7 +73,7 @@ class Outcome:
 
 
 class _End(NamedTuple):
-    """What requests have in common that share a statement at their end."""
+    """What requests have in common whose ends are written by one statement."""
 
     done: bool
     action: str
@@ -87,7 +87,7 @@ _UNDER_WAY: Final[sa.Select[Any]] = (
         *(nodes.c[name] for name in ("id", "uuid", "name", "power_state", "reservation", "clock_offset")),
         requests.c.id.label("request_id"),
         *(requests.c[name] for name in ("operation_id", "action", "requested_by", "reason")),
-        # A subquery, so that the operation is not locked.
+        # A subquery, because a join would lock the operation.
         sa.select(operations.c.what)
         .where(operations.c.id == requests.c.operation_id)
         .scalar_subquery()
@@ -98,7 +98,7 @@ _UNDER_WAY: Final[sa.Select[Any]] = (
     .order_by(nodes.c.id)
     .with_for_update()
 )
-#: Actions that switch a machine off on the way to on.
+#: Actions that switch a machine off before they switch it on.
 _BY_WAY_OF_OFF: Final = (states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE)
 _NODE_ERRORS: Final = Texts(nodes.c.last_error)
 _REQUEST_ERRORS: Final = Texts(requests.c.error)
@@ -106,7 +106,7 @@ _RESULTS: Final = Texts(requests.c.result)
 
 
 def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
-    """Write down how requests ended and free their nodes; those that another holder has are left alone."""
+    """Record how requests ended and free their nodes, except nodes that another holder has reserved."""
     by_request = {outcome.request_id: outcome for outcome in outcomes}
     for chunk in chunks(sorted(by_request), AT_ONCE):
         version = next_change(connection)
@@ -149,7 +149,7 @@ def _settle(
     ended: Iterable[Sequence[tuple[sa.Row[Any], Outcome]]],
     version: int,
 ) -> list[dict[str, Any]]:
-    """Write what became of credentials; return the events of those that nodes have now."""
+    """Record the states of credentials; return the events for credentials that are now in force."""
     found = credential_changes.settle(connection, settled, version, clock.now(connection))
     return [
         event(
@@ -177,10 +177,10 @@ def _where(on_bmc: bool) -> str:
 def _end(
     connection: sa.Connection, end: _End, members: Sequence[tuple[sa.Row[Any], Outcome]], version: int
 ) -> None:
-    # The oldest of their times, so that no age is shown too small.
+    # The oldest of their times, so that no displayed age is too small.
     at = min(outcome.at for _, outcome in members)
     values: dict[str, Any] = {**NOTHING_ASKED, **FREE, "version": version}
-    # That an LED cannot be lit is no fault of the node, and that it can mends none.
+    # Lighting an LED, for example, neither sets nor clears a node's error, whether it succeeds or fails.
     is_beside = end.action in states.BESIDE_POWER
     if not is_beside:
         values["last_error"] = None
@@ -190,7 +190,7 @@ def _end(
         values["power_changed_at"] = at
     is_left_alone = end.done and end.action == states.POWER_CYCLE and end.state == states.POWER_OFF
     if end.action in states.REACHED and not (end.by_enforcer and not end.done) and not is_left_alone:
-        # What a person asked for in vain may come true late, and is not to be undone then.
+        # A person's failed request may still take effect later; enforcement must not undo that.
         values["wanted_power_state"] = states.REACHED[end.action] if end.done else None
     freed = sa.update(nodes).where(AMONG).values(values)
     connection.execute(freed, {"numbers": [row.id for row, _ in members]})
@@ -213,7 +213,7 @@ def _end(
 
 
 def _set_clock(connection: sa.Connection, row: sa.Row[Any], clock: SetClock, at: datetime) -> None:
-    """Write down that the clock of a node is right, and what the entries of its log are corrected by."""
+    """Record that a node's clock is right, and the offset by which entries of its log are corrected."""
     values: dict[str, Any] = {"clock_offset": clock.offset, "clock_checked_at": at}
     known = clock if clock.before is not None else clock._replace(before=row.clock_offset)
     if known.is_other:
@@ -230,7 +230,7 @@ def cause_of(requested_by: str, reason: str | None) -> str:
 def _event(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
     state = outcome.state or row.power_state
     if outcome.error is not None and not _could_bring(row.action, state):
-        # The request only came upon it.
+        # The request found this state but did not cause it.
         found = "first reading" if row.power_state is None else "out-of-band"
         return event(
             row,
@@ -269,11 +269,11 @@ def _failure(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
         operation_id=row.operation_id,
         request_id=outcome.log_request_id,
     )
-    return failed | {"from_state": state}  # that it became so is another event
+    return failed | {"from_state": state}  # the change to this state is a separate event
 
 
 def _what(row: sa.Row[Any], result: str) -> str | None:
-    """What was asked for beside the power, and what came of it, in words."""
+    """What was requested besides the power, and the result, in words."""
     if row.action == states.DRIVER_ACTION:
         return ": ".join(filter(None, (row.what, result)))
     if row.action in states.BESIDE_POWER:

@@ -1,7 +1,7 @@
-"""The parts of the contract about what a driver can do beside the power.
+"""Checks of the contract for what a driver supports besides switching power.
 
-Each check takes a driver that was started, runs in its event loop, and raises AssertionError with the fault.
-``patience`` is the time in seconds that the hardware may take for one answer.
+Each check takes a started driver, runs in the driver's event loop, and raises AssertionError for a fault.
+``patience`` is the number of seconds that the hardware may take for one answer.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from podium.wording import safe_repr
 
 #: An id that no entry of a log has.
 _NO_ENTRY: Final = "no such entry"
-_WHOLE: Final = 1000  # entries of a log
+_WHOLE: Final = 1000  # the limit for a read of the whole log
 _PAGE: Final = 2
-#: Seconds by which a clock that was set may be wrong.
+#: Seconds by which a clock may be wrong after it was set.
 _CLOCK_ERROR: Final = 5.0
-#: What methods are given beside the node, so that they change little.
+#: Arguments of the methods, besides the node. The calls change as little as possible.
 _GIVEN: Final[Mapping[str, tuple[Any, ...]]] = {
     "get_sensors": (),
     "get_boot_device": (),
@@ -37,16 +37,16 @@ _GIVEN: Final[Mapping[str, tuple[Any, ...]]] = {
     "set_clock": (),
 }
 
-#: What actions are given, by their names.
+#: Arguments of actions, by the action's name.
 Arguments = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A call of a method that is not about the power.
+    """A call of a method that does not concern power.
 
-    :param method: bound to its driver
-    :param given: beside the node
+    :param method: a bound method of the driver
+    :param given: its arguments, besides the node
     """
 
     name: str
@@ -55,7 +55,7 @@ class Asking:
 
 
 def askings(driver: base.Driver, arguments: Arguments) -> Iterator[Asking]:
-    """A call of each method that a driver has for its abilities, and of each action of its own."""
+    """A call of each method of the driver's abilities, and of each own action whose arguments are known."""
     able = {name for word, needed in base.ABILITIES.items() if base.can(driver, word) for name in needed}
     for name, given in _GIVEN.items():
         if name in able:
@@ -66,7 +66,7 @@ def askings(driver: base.Driver, arguments: Arguments) -> Iterator[Asking]:
 
 
 def _chosen(action: base.DriverAction, arguments: Arguments) -> dict[str, Any] | None:
-    """What an action is given: what its author says, or else the first choice; None if nobody says it."""
+    """Arguments of an action: its author's, or the first choices; None if a required argument has neither."""
     chosen = {one.name: one.choices[0] for one in action.arguments if one.required and one.choices}
     chosen |= arguments.get(action.name, {})
     return chosen if all(one.name in chosen for one in action.arguments if one.required) else None
@@ -80,23 +80,23 @@ async def fails_with(
     expected: type[errors.DriverError],
     why: str,
 ) -> None:
-    """Whatever cannot succeed ends by itself, with the right kind of error, which shows no secret."""
+    """Calls that cannot succeed end by themselves, with the right kind of error, which shows no secret."""
     for one in askings(driver, arguments):
         error = await raised_by(one.method, node, *one.given, patience=patience)
         if one.name == "clear_log" and isinstance(error, errors.LogChanged):
-            continue  # it knew without asking that this is no entry of its own
+            continue  # the driver may know without asking the hardware that it has no such entry
         fails_as(driver, node, one.name, error, expected, why)
 
 
 async def hear_cancellation(driver: base.Driver, node: base.Node, arguments: Arguments) -> None:
-    """Whatever is cancelled ends soon, as cancelled."""
+    """Cancelled calls end soon, as cancelled."""
     for one in askings(driver, arguments):
         if inspect.iscoroutinefunction(one.method):
             await hears_cancellation(one.method, node, *one.given)
 
 
 async def boot_device_is_set(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """Each device that is supported can be set, twice too, and is read afterwards; all others are refused."""
+    """Each supported device can be set, also twice, and reads show it; all other devices are refused."""
     before = await _boot(driver, node, patience)
     try:
         taken = [
@@ -137,7 +137,7 @@ async def _boot(driver: base.Driver, node: base.Node, patience: float) -> base.B
 
 
 async def _boot_device_is_taken(driver: base.Driver, node: base.Node, device: str, patience: float) -> bool:
-    """Whether a device can be set, for one boot or for all."""
+    """Whether a device can be set, for one boot or for every boot."""
     taken = [
         await _boots_from(driver, node, base.BootDevice(device, persistent), patience)
         for persistent in (False, True)
@@ -146,7 +146,7 @@ async def _boot_device_is_taken(driver: base.Driver, node: base.Node, device: st
 
 
 async def _boots_from(driver: base.Driver, node: base.Node, boot: base.BootDevice, patience: float) -> bool:
-    """Whether something can be set; that is read then."""
+    """Set a boot device twice, and check that reads show it. False if the setting is not supported."""
     for _ in range(2):
         error = await raised_by(driver.set_boot_device, node, boot, patience=patience)
         if isinstance(error, errors.Unsupported):
@@ -166,13 +166,13 @@ async def _boots_from(driver: base.Driver, node: base.Node, boot: base.BootDevic
 def _is(found: base.BootDevice, wanted: base.BootDevice) -> bool:
     if found.device != wanted.device:
         return False
-    if wanted.mode is not None and found.mode not in (None, wanted.mode):  # it may know one mode alone
+    if wanted.mode is not None and found.mode not in (None, wanted.mode):  # some hardware has only one mode
         return False
     return found.persistent == wanted.persistent or wanted.device == "default"
 
 
 async def identifies(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """The LED can be switched on, for a second or until it is ended, and off."""
+    """The LED can be switched on, for a second or without an end, and off."""
     for seconds in (1.0, None, 0):
         error = await raised_by(driver.identify, node, seconds, patience=patience)
         if error is not None and not (seconds != 0 and isinstance(error, errors.Unsupported)):
@@ -180,7 +180,7 @@ async def identifies(driver: base.Driver, node: base.Node, patience: float) -> N
 
 
 async def log_is_read(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """A log is read as a whole and in pages, oldest first, and an entry that is not there spoils nothing."""
+    """A log is read whole and in pages, oldest first; an id that is not in the log does no harm."""
     whole = await _log(driver, node, patience)
     ids = [one.id for one in whole.entries]
     if len(ids) <= _PAGE:
@@ -215,7 +215,7 @@ async def _has(
     given: tuple[str | None, str | None, int],
     wanted: list[str],
 ) -> None:
-    """A part of the log has these of the entries that were there before."""
+    """Of the entries that were in the log before, a part of the log has exactly the wanted ones."""
     found = [one.id for one in (await _log(driver, node, patience, *given)).entries]
     if [one for one in found if one in ids] != wanted and set(found) <= set(ids):
         before, after, limit = given
@@ -252,7 +252,7 @@ async def _log(
 
 
 async def log_is_cleared(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """A log is cleared by who has seen its newest entry, and by nobody else."""
+    """A log is cleared only if the caller names its newest entry."""
     before = (await _log(driver, node, patience)).entries
     if not before:
         raise unittest.SkipTest("the log is empty; fill_log makes entries")
@@ -281,7 +281,7 @@ async def clock_is_read(driver: base.Driver, node: base.Node, patience: float) -
 
 
 async def clock_is_set(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """A clock that was set has the time of this host."""
+    """After a clock was set, it shows the time of this host."""
     await within(patience, driver.set_clock, node)
     error = datetime.timedelta(seconds=_CLOCK_ERROR)
     earliest = _now() - error
@@ -298,7 +298,7 @@ def _now() -> datetime.datetime:
 async def actions_are_carried_out(
     driver: base.Driver, node: base.Node, arguments: Arguments, patience: float
 ) -> None:
-    """Each action does what it does, and returns nothing or one line."""
+    """Each action can be carried out, and returns nothing or one line."""
     untold = []
     for action in base.driver_actions(driver).values():
         if (chosen := _chosen(action, arguments)) is None:

@@ -1,7 +1,7 @@
-"""The parts of the contract that a driver keeps with hardware that answers.
+"""Checks of the contract that need hardware, or a simulator.
 
-Each check takes a driver that was started, runs in its event loop, and raises AssertionError with the fault.
-``patience`` is the time in seconds that the hardware may take for one answer.
+Each check takes a started driver, runs in the driver's event loop, and raises AssertionError for a fault.
+``patience`` is the number of seconds that the hardware may take for one answer.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from podium.testing.making import call
 from podium.testing.manager import FakeManager
 from podium.wording import safe_repr, safe_str
 
-#: Seconds within which a cancelled read must be gone.
+#: Seconds within which a cancelled read must end.
 _CANCEL_GRACE: Final = 2.0
 
 
@@ -64,9 +64,10 @@ def by_endpoint(driver: base.Driver, nodes: Sequence[base.Node]) -> list[list[ba
 
 
 async def read_together(driver: base.Driver, nodes: Sequence[base.Node], patience: float) -> dict[str, Any]:
-    """Read power states with one call for each endpoint; by UUID, states and exceptions.
+    """Read power states with one call for each endpoint.
 
-    :raises AssertionError: when an answer is no mapping, or lacks a node
+    :returns: states and exceptions, by the node's UUID
+    :raises AssertionError: when an answer is not a mapping, or lacks a node
     """
     found: dict[str, Any] = {}
     for those in by_endpoint(driver, nodes):
@@ -86,7 +87,7 @@ async def read_together(driver: base.Driver, nodes: Sequence[base.Node], patienc
 
 
 async def agrees_with_single_reads(driver: base.Driver, nodes: Sequence[base.Node], patience: float) -> None:
-    """Reads of many nodes in one call return what reads of each do."""
+    """Reads of many nodes in one call return the same states as single reads."""
     together = await read_together(driver, nodes, patience)
     for node in nodes:
         state = await read(driver, node, patience)
@@ -97,7 +98,7 @@ async def agrees_with_single_reads(driver: base.Driver, nodes: Sequence[base.Nod
 
 
 async def set_agrees_with_get(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """After every supported change, reads return the state that it ends in."""
+    """After every supported change, reads return the resulting state."""
     supported = states.TARGETS.intersection(driver.supported_power_states)
     for target in sorted(supported):
         before = states.POWER_OFF if target == states.POWER_ON else states.POWER_ON
@@ -155,7 +156,7 @@ def fails_as(
 ) -> None:
     """An error is of the right kind, and shows no secret.
 
-    :param method: that raised it
+    :param method: the method that raised it
     :param why: the fault of the node
     """
     if not isinstance(error, expected):
@@ -171,7 +172,7 @@ def secret_names(driver: base.Driver) -> frozenset[str]:
 
 
 async def raised_by(method: Callable[..., Any], *args: Any, patience: float) -> Exception | None:
-    """What a call raises; None if it returns.
+    """Call a method, and return the exception that it raises; None if it returns.
 
     :raises AssertionError: when it takes longer than ``patience`` seconds
     """
@@ -185,7 +186,7 @@ async def raised_by(method: Callable[..., Any], *args: Any, patience: float) -> 
 
 
 async def _raised_of_one(driver: base.Driver, node: base.Node, patience: float) -> Exception | None:
-    """What ``get_power_states`` raises for a node, or returns for it in place of a state."""
+    """The exception that ``get_power_states`` raises or returns for a node; None if it returns a state."""
     try:
         answer = (await within(patience, driver.get_power_states, [node])).get(node.uuid)
     except AssertionError:
@@ -203,8 +204,8 @@ def outcome_of(raised: Exception | None) -> str:
 async def hears_cancellation(method: Callable[..., Any], *args: Any) -> None:
     """A cancelled call ends soon, as cancelled.
 
-    :param method: of the driver
-    :param args: a node or nodes, and the rest
+    :param method: a method of the driver
+    :param args: its arguments: a node or nodes, and any others
     """
     running = asyncio.ensure_future(call(method, *args))
     for _ in range(3):
@@ -231,7 +232,7 @@ async def answers_for_many(driver: base.Driver, nodes: Sequence[base.Node], pati
 
 
 async def sensors_are_read(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """A read of the sensors returns a list of them, each with a name of its own among those of its kind."""
+    """A read of the sensors returns a list, in which no two sensors of one kind have the same name."""
     found = await within(patience, driver.get_sensors, node)
     if not isinstance(found, list | tuple):
         raise AssertionError(f"get_sensors returns a {type(found).__name__}, not a list")
@@ -246,7 +247,7 @@ async def sensors_are_read(driver: base.Driver, node: base.Node, patience: float
 
 
 async def login_is_checked(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """A login with the node's own driver_info works, reads the power, and changes nothing."""
+    """A login with the node's own driver_info works, returns the power state, and changes nothing."""
     before = await read(driver, node, patience)
     report = await within(patience, driver.check_login, node)
     if not isinstance(report, base.LoginReport):
@@ -280,7 +281,7 @@ async def wrong_login_is_refused(
 async def check_fails(
     driver: base.Driver, node: base.Node, patience: float, expected: type[errors.DriverError], why: str
 ) -> None:
-    """As :func:`fails_with`, for a login that is tried."""
+    """As :func:`fails_with`, for ``check_login``."""
     raised = await raised_by(driver.check_login, node, patience=patience)
     fails_as(driver, node, "check_login", raised, expected, why)
 
@@ -297,7 +298,10 @@ async def tasks_run(driver: base.Driver, node: base.Node, patience: float) -> No
 
 
 async def follows_nodes(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """A driver that was not started hears of a node that comes, changes and goes, and raises nothing."""
+    """The driver is notified of a node that is added, changed and removed, and raises nothing.
+
+    :param driver: a driver that was not started
+    """
     manager = FakeManager([node])
     await within(patience, manager.start, driver)
     try:

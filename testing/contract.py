@@ -19,14 +19,14 @@ _Part = Callable[[base.Driver], Awaitable[None]]
 
 
 class DriverContract:
-    """Tests of one driver. Call a subclass ``Test...``, and give it ``driver_class`` and ``driver_info``.
+    """Tests of one driver. Name a subclass ``Test...``, and set its ``driver_class`` and ``driver_info``.
 
-    :cvar driver_class: the driver
-    :cvar driver_name: the entry point's name
-    :cvar driver_info: of a valid node, whose hardware answers if ``reads_hardware``
-    :cvar driver_options: options with other values than their defaults
-    :cvar action_arguments: what the driver's own actions are given, by their names; by default the first
-        choice of each argument that is required
+    :cvar driver_class: the driver's class
+    :cvar driver_name: the name of the driver's entry point
+    :cvar driver_info: of a valid node, whose hardware answers if ``reads_hardware`` is True
+    :cvar driver_options: values of options that differ from their defaults
+    :cvar action_arguments: the arguments of the driver's own actions, by the action's name; by default the
+        first choice of each argument that is required
     :cvar reads_hardware: False skips the tests that need hardware, or a simulator, that answers
     :cvar patience: seconds that the hardware may take for one answer
     """
@@ -40,27 +40,27 @@ class DriverContract:
     patience: ClassVar[float] = 10.0
 
     def make_driver(self) -> base.Driver:
-        """A driver that was not started; override it for a driver that is made in another way."""
+        """Make a driver, without starting it. Override it if the class and its options are not enough."""
         return making.make_driver(self.driver_class, self.driver_name, **self.driver_options)
 
     def make_node(self, name: str = "node1") -> base.Node:
-        """A node that answers; override it where each node has hardware of its own."""
+        """Make a node that answers. Override it if each node has hardware of its own."""
         return making.make_node(self.driver_name, self.driver_info, name=name)
 
     def make_silent_node(self) -> base.Node | None:
-        """A node whose hardware never answers; None skips what needs one."""
+        """Make a node whose hardware never answers. None skips the tests that need one."""
         return None
 
     def make_refusing_node(self) -> base.Node | None:
-        """A node whose hardware refuses the login; None skips what needs one."""
+        """Make a node whose hardware refuses the login. None skips the tests that need one."""
         return None
 
     def make_wrong_login(self, node: base.Node) -> base.Node | None:
-        """A node with a password that its hardware refuses; None skips what needs one.
+        """Make a node with a password that its hardware refuses. None skips the tests that need one.
 
-        By default the property that ``login`` names has another password.
+        By default the password is changed in the property that ``login`` names.
 
-        :param node: that works
+        :param node: a node that works
         """
         login = base.login_of(self.driver_class)
         if login is None:
@@ -68,11 +68,11 @@ class DriverContract:
         return replace(node, driver_info={**node.driver_info, login.password: "wrong-password"})
 
     async def fill_log(self, driver: base.Driver, node: base.Node) -> None:
-        """Have a node's hardware log three events or more; by default its log is as it is."""
+        """Make a node's hardware log at least three events. By default the log is left as it is."""
 
     @contextlib.asynccontextmanager
     async def hardware(self) -> AsyncIterator[None]:
-        """The hardware of the nodes, such as a simulator, in the driver's event loop."""
+        """Provide the nodes' hardware, such as a simulator, in the driver's event loop."""
         yield
 
     def test_it_is_described(self) -> None:
@@ -293,7 +293,7 @@ class DriverContract:
         structure.enforce(f"left after close(): {what}" for what in left)
 
     def _run(self, part: _Part) -> None:
-        """Run a part of the contract with a driver that was started, and its hardware."""
+        """Run a part of the contract with a started driver and its hardware."""
         if not self.reads_hardware:
             raise unittest.SkipTest("reads_hardware is False: there is no hardware that answers")
 

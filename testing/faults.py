@@ -1,4 +1,4 @@
-"""Hardware that misbehaves: wraps a driver, for tests of what uses drivers."""
+"""Wraps a driver so that its hardware misbehaves, for tests of code that uses drivers."""
 
 import asyncio
 import functools
@@ -10,7 +10,7 @@ from podium.drivers import base, push
 from podium.testing.making import call
 from podium.testing.manager import FakeManager
 
-#: What is read from a node with the fault ``garbage``.
+#: The power state that is read from a node with the fault ``garbage``.
 GARBAGE: Final = "\x00 not a power state"
 
 _OPPOSITE: Final = {states.POWER_ON: states.POWER_OFF, states.POWER_OFF: states.POWER_ON}
@@ -20,17 +20,18 @@ _Faults = TypeVar("_Faults", bound="Faults")
 
 
 class Faults(base.Driver):
-    """A driver whose methods fail for some nodes. It can do what the driver inside can, actions included.
+    """A driver whose methods fail for some nodes. It supports what the wrapped driver does, and its actions.
 
-    Each fault is an attribute of the same name, a set of node names (``slow``: a dict), which a test may
-    change at any time. Periodic tasks are not wrapped: they are marked methods of the driver's own class.
+    Each fault is an attribute of the same name: a set of node names (``slow``: a dict of seconds by node
+    name), which a test may change at any time. Periodic tasks are not wrapped: they are marked methods of
+    the driver's own class.
 
     :param hang: reads and changes never end, until they are cancelled
-    :param slow: reads and changes are late by so many seconds
+    :param slow: reads and changes are delayed by that many seconds
     :param refused: reads and changes raise :class:`podium.errors.AuthenticationRefused`
-    :param wrong_state: reads of the power return on for off and off for on
-    :param garbage: reads return something that is no answer
-    :param lie: changes are accepted, and nothing is changed
+    :param wrong_state: reads of the power state return on for off, and off for on
+    :param garbage: reads return something that is not a valid answer
+    :param lie: changes are accepted, but change nothing
     """
 
     def __new__(cls, driver: base.Driver, **_: Any) -> Self:
@@ -90,7 +91,7 @@ class Faults(base.Driver):
 
 
 def _able(kind: type[_Faults], inside: type[base.Driver]) -> type[_Faults]:
-    """A subclass that declares what a driver does, and has its methods beside those of the power."""
+    """Make a subclass with a driver's declarations, and with its methods that do not concern power."""
     body: dict[str, Any] = {
         name: getattr(inside, name) for name in ("properties", "needs_api", "login", "supported_power_states")
     }

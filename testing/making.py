@@ -17,9 +17,9 @@ _Driver = TypeVar("_Driver", bound=base.Driver)
 def make_node(
     driver: str | base.Driver, driver_info: Mapping[str, Any] | None = None, **fields: Any
 ) -> base.Node:
-    """A node of a driver, called ``node1`` unless ``name`` is a field; its uuid follows from the name.
+    """Make a node of a driver. Its name is ``node1`` by default; its uuid is derived from the name.
 
-    :param driver: the driver, or its name. A node of another name is none of the driver's nodes.
+    :param driver: the driver, or its name. A driver gets only nodes that have its name here.
     :param driver_info: by default empty
     :param fields: the other fields of :class:`podium.drivers.base.Node`
     """
@@ -30,14 +30,14 @@ def make_node(
 
 
 def make_driver(driver_class: type[_Driver], name: str = "acme", **options: Any) -> _Driver:
-    """A driver that was not started, made as the conductor makes it.
+    """Make a driver as the conductor does, without starting it.
 
     :param options: values of the driver's options, instead of their defaults
-    :raises podium.errors.DriverLoadError: when it cannot be made
+    :raises podium.errors.DriverLoadError: when the driver cannot be made
     """
     conf = cfg.ConfigOpts()
     conf([], project="podium", default_config_files=[], default_config_dirs=[])
-    if options:  # before the driver is made, which may read them
+    if options:  # before the driver is made, because it may read them then
         conf.register_opts(registry.options(name, driver_class), group=name)
     for option, value in options.items():
         conf.set_override(option, value, group=name)
@@ -45,7 +45,7 @@ def make_driver(driver_class: type[_Driver], name: str = "acme", **options: Any)
 
 
 async def call(method: Callable[..., Any], *args: Any) -> Any:
-    """Call a driver's method as the conductor does: async here, plain in a thread."""
+    """Call a driver's method as the conductor does: an async method here, a plain one in a thread."""
     if inspect.iscoroutinefunction(method):
         return await method(*args)
     within = contextvars.copy_context()

@@ -25,18 +25,18 @@ _running: ContextVar[RunContext | None] = ContextVar("running", default=None)
 
 
 class FakeManager(NodeManager):
-    """What ``start`` and periodic tasks receive as ``manager``; its attributes hold what drivers reported.
+    """The ``manager`` that ``start`` and periodic tasks receive. Its attributes record the drivers' reports.
 
-    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health, until it is
-    outdated}, ``sensors`` {node name: the sensors reported last}, ``clocks`` {node name: what its clock
-    showed when it was reported last}, ``properties`` and ``driver_internal_info`` {node name: what was
-    saved}, ``maintenance`` {node name: reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv]
-    with ``command_inputs`` beside it, and ``failures``, and ``called`` {task: names of the nodes that its
-    last run was for}. What the conductor would ignore is not in there. The nodes that :meth:`nodes` returns
-    show what was reported before.
+    ``power_states`` {node name: every reported state}, ``healths`` {node name: the last reported health,
+    until it is outdated}, ``sensors`` {node name: the last reported sensors}, ``clocks`` {node name: the last
+    reported time of its clock}, ``properties`` and ``driver_internal_info`` {node name: the saved values},
+    ``maintenance`` {node name: reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv] and
+    ``command_inputs`` [input] of the same programs, ``failures`` [:class:`TaskFailure`], and ``called``
+    {task: names of the nodes of its last run}. Reports that the conductor would ignore are not recorded. The
+    nodes that :meth:`nodes` returns show earlier reports.
 
-    :param nodes: the nodes that it owns
-    :param now: seconds of its clock, which only :meth:`advance` moves
+    :param nodes: the nodes that the manager owns
+    :param now: the start of its clock in seconds; only :meth:`advance` moves the clock
     """
 
     def __init__(self, nodes: Iterable[base.Node] = (), now: float = 0.0) -> None:
@@ -50,11 +50,11 @@ class FakeManager(NodeManager):
         self.maintenance: dict[str, str] = {}
         self.reservations: list[tuple[str, str]] = []
         self.called: dict[str, list[str]] = {}
-        self._healths: dict[str, tuple[base.Health, float]] = {}  # and until when it is true
+        self._healths: dict[str, tuple[base.Health, float]] = {}  # and when it becomes outdated
         self._lifetimes = Lifetimes()
         self._switched: dict[str, float] = {}
-        self._reported: dict[str, float] = {}  # when the power state was observed that was reported last
-        self._since: dict[str, float] = {}  # when a node got another driver_info
+        self._reported: dict[str, float] = {}  # when the last reported power state was observed
+        self._since: dict[str, float] = {}  # when a node's driver_info was changed
         self._started = now
         self._last_run: dict[str, float] = {}
         self._reserved: set[str] = set()
@@ -76,7 +76,7 @@ class FakeManager(NodeManager):
 
     @property
     def healths(self) -> dict[str, base.Health]:
-        """The health that was reported last, by the node's name, as long as it is not outdated."""
+        """The last reported health, by the node's name, as long as it is not outdated."""
         return {name: health for name, (health, until) in self._healths.items() if self.now <= until}
 
     def report_health(self, node: base.Node, health: base.Health | None) -> None:
@@ -140,22 +140,22 @@ class FakeManager(NodeManager):
         return self._programs.run(argv, timeout=timeout, input=input, env=env, max_output=max_output)
 
     def commands_answer(self, answers: Mapping[tuple[str, ...], Answer]) -> None:
-        """Give prepared answers instead of running programs.
+        """Return prepared answers instead of running programs.
 
-        :param answers: a result, an error to raise, or a function of argv and input that makes the result, by
-            the first words of argv; the longest match counts
+        :param answers: by the first words of argv, a result, an error to raise, or a function of argv and
+            input that makes the result; the longest match counts
         """
         self._programs.answer(answers)
 
     def change_power(self, node: base.Node, state: str) -> None:
-        """Have a node switched as a person's request does it: what was observed before no longer counts."""
+        """Switch a node as a person's request does: states that were observed before are then ignored."""
         self._switched[node.uuid] = now = time.monotonic()
         self._update(node, power_state=state, as_of=now)
 
     def change_driver_info(self, node: base.Node, driver_info: Mapping[str, Any]) -> None:
-        """Have a person give a node another ``driver_info``: older snapshots are of other hardware.
+        """Change a node's ``driver_info`` as a person does: reports for older snapshots are then ignored.
 
-        :meth:`tell_driver` tells the driver.
+        :meth:`tell_driver` notifies the driver.
         """
         self._since[node.uuid] = now = time.monotonic()
         self._update(node, driver_info=dict(driver_info), as_of=now)
@@ -167,12 +167,12 @@ class FakeManager(NodeManager):
     async def run_task(self, driver: base.Driver, name: str, *, on_demand: bool = False) -> list[str]:
         """Run one periodic task now, whether or not it is due or enabled.
 
-        What a node's run raises is in ``failures`` and in the log, and does not affect other nodes.
+        An error of a node's run is added to ``failures`` and logged, and does not affect other nodes.
 
-        :param on_demand: whether the run's context says that a person requested it
-        :returns: the names of the nodes that it ran for; for a task of the whole driver, of all its nodes
-        :raises LookupError: when the driver has no task of that name, or all nodes are another driver's
-        :raises Exception: whatever a task for the whole driver raises
+        :param on_demand: ``on_demand`` of the run's context: whether a person requested the run
+        :returns: the names of the nodes that the task ran for; all nodes for a task of the whole driver
+        :raises LookupError: when the driver has no task of that name, or all nodes have other drivers
+        :raises Exception: whatever a task of the whole driver raises
         """
         self._check_nodes(driver)
         tasks = {task.name: (task, method) for task, method in base.periodic_tasks(driver)}
@@ -190,12 +190,12 @@ class FakeManager(NodeManager):
         return called
 
     async def run_tasks_due(self, driver: base.Driver) -> list[str]:
-        """Run each enabled task of the driver that is due by the clock, once, and return their names.
+        """Run each enabled task of the driver that is due by the clock, once, and return the tasks' names.
 
-        What a task raises is in ``failures`` and in the log, and does not affect other tasks. ``called`` has
-        the nodes of each.
+        An error of a task is added to ``failures`` and logged, and does not affect other tasks. ``called``
+        has the names of each task's nodes.
 
-        :raises LookupError: when all nodes are another driver's
+        :raises LookupError: when all nodes have other drivers
         """
         self._check_nodes(driver)
         due = [task.name for task, _ in base.periodic_tasks(driver) if self._is_due(driver, task)]
@@ -213,7 +213,7 @@ class FakeManager(NodeManager):
         return task.enabled and self.now >= (self._started if last is None else last) + task.spacing
 
     def _check_nodes(self, driver: base.Driver) -> None:
-        """Refuse to run tasks for no node, where a test surely means some: it would pass whatever they do."""
+        """Raise if all nodes have other drivers: the tasks would run for no node, and the test would pass."""
         if self._nodes and not self.nodes(driver):
             others = ", ".join(sorted({node.driver for node in self._nodes.values()}))
             raise LookupError(
@@ -222,7 +222,7 @@ class FakeManager(NodeManager):
             )
 
     def _chosen(self, driver: base.Driver, task: base.PeriodicTask) -> list[base.Node]:
-        """The nodes that a run of a task is for."""
+        """The nodes that a task would run for now."""
         nodes = self.nodes(driver)
         if not task.per_node:
             return list(nodes)
@@ -246,11 +246,11 @@ class FakeManager(NodeManager):
                 runs.create_task(run_for(node))
 
     def _current(self, node: base.Node) -> base.Node | None:
-        """As :meth:`_own`; None, too, for a snapshot that shows another driver_info than the node has now."""
+        """As :meth:`_own`; None also for a snapshot from before the last change of the node's driver_info."""
         return self._own(node) if node.as_of >= self._since.get(node.uuid, -math.inf) else None
 
     def _own(self, node: base.Node) -> base.Node | None:
-        """The present state of a node; None when it is not this conductor's or has another driver now."""
+        """The present state of a node; None if this manager does not own it or its driver has changed."""
         known = self._nodes.get(node.uuid)
         return known if known is not None and known.driver == node.driver else None
 
@@ -276,7 +276,7 @@ class FakeManager(NodeManager):
 
 
 class _Reservation:
-    """A reservation that takes no time. It still refuses the ``with`` that would block an event loop."""
+    """A reservation without a wait. Like the real one, it refuses a ``with`` that blocks an event loop."""
 
     def __init__(self, reserve: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
         self._reserve = reserve

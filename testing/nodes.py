@@ -1,4 +1,4 @@
-"""The part of the fake manager that has nodes, tells drivers of them, and runs what drivers spawn."""
+"""The part of the fake manager that has nodes, notifies drivers of them, and runs spawned tasks."""
 
 import asyncio
 import contextlib
@@ -17,10 +17,10 @@ LOG = log.getLogger(__name__)
 
 
 class TaskFailure(NamedTuple):
-    """What raised: a run of a task, a call of ``node_added`` or the like, or a coroutine that was spawned.
+    """A run of a task, a call of ``node_added`` or the like, or a spawned coroutine that raised an error.
 
     :param task: the name of the task, the method or the coroutine
-    :param node: for which it ran; None for the whole driver
+    :param node: the name of the node for which it ran; None for the whole driver
     """
 
     task: str
@@ -29,9 +29,9 @@ class TaskFailure(NamedTuple):
 
 
 class NodeManager(base.Manager):
-    """Has nodes, and drivers that were started with it.
+    """Has nodes, and the drivers that were started with it.
 
-    :param nodes: the nodes that it owns
+    :param nodes: the nodes that the manager owns
     """
 
     def __init__(self, nodes: Iterable[base.Node] = ()) -> None:
@@ -39,12 +39,12 @@ class NodeManager(base.Manager):
         self._nodes = {node.uuid: replace(node, as_of=time.monotonic()) for node in nodes}
         self._news: dict[str, push.News] = {}  # by the name of a driver that was started
         self._starting: set[str] = set()
-        self._gone: list[base.Node] = []  # those that are to be released
+        self._gone: list[base.Node] = []  # nodes that have not been released yet
         self._spawned: set[_Spawned] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self, driver: base.Driver) -> None:
-        """Start a driver as the conductor does, and then tell it of its nodes.
+        """Start a driver as the conductor does, and then notify it of its nodes.
 
         :raises Exception: whatever ``start`` raises
         """
@@ -58,7 +58,7 @@ class NodeManager(base.Manager):
 
     @contextlib.contextmanager
     def starting(self, driver: base.Driver) -> Iterator[None]:
-        """Show the driver none of its nodes, inside of the ``with``."""
+        """Hide the driver's nodes from it inside the ``with``."""
         self._starting.add(driver.name)
         try:
             yield
@@ -66,7 +66,7 @@ class NodeManager(base.Manager):
             self._starting.discard(driver.name)
 
     async def close(self, driver: base.Driver) -> None:
-        """End the tasks that were spawned, and close the driver, as the conductor does."""
+        """Cancel the spawned tasks and close the driver, as the conductor does."""
         tasks = [one.task for one in self._spawned if one.task is not None]
         for task in tasks:
             task.cancel()
@@ -77,7 +77,7 @@ class NodeManager(base.Manager):
     async def tell_driver(self, driver: base.Driver) -> None:
         """Make the calls of ``node_added``, ``node_changed``, ``node_removed`` and ``release`` that are due.
 
-        What they raise is in ``failures`` and in the log.
+        Their errors are added to ``failures`` and logged.
 
         :raises LookupError: when the driver was not started with :meth:`start`
         """
@@ -98,12 +98,12 @@ class NodeManager(base.Manager):
                 news.note_released(node.uuid)
 
     def add_node(self, node: base.Node) -> None:
-        """Have a node enrolled, or come from another conductor; :meth:`tell_driver` tells the driver."""
+        """Enrol a node, or take it over from another conductor; :meth:`tell_driver` notifies the driver."""
         self._nodes[node.uuid] = known = replace(node, as_of=time.monotonic())
         self._tell(known, is_here=True)
 
     def remove_node(self, node: base.Node) -> None:
-        """Have a node deleted, or go to another conductor; :meth:`tell_driver` tells the driver."""
+        """Delete a node, or leave it to another conductor; :meth:`tell_driver` notifies the driver."""
         gone = self._nodes.pop(node.uuid)
         self._tell(gone, is_here=False)
         if gone.driver in self._news:
@@ -163,7 +163,7 @@ class NodeManager(base.Manager):
 
 
 class _Spawned:
-    """A task that a driver has spawned, in the loop that the driver runs in."""
+    """A task that a driver spawned, in the driver's event loop."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class _Spawned:
         self.task.add_done_callback(self._end)
 
     def cancel(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the task has ended
             self._loop.call_soon_threadsafe(lambda: self.task is not None and self.task.cancel())
 
     def _end(self, task: "asyncio.Task[Any]") -> None:

@@ -1,4 +1,4 @@
-"""Programs that a driver runs in a test: with answers that the test prepared, or for real."""
+"""Runs a driver's programs in a test, or returns the answers that the test prepared."""
 
 import concurrent.futures
 from collections.abc import Callable, Mapping, Sequence
@@ -7,12 +7,12 @@ from functools import partial
 from podium.drivers import command
 from podium.drivers.command import CommandResult, Pending
 
-#: What a program does in a test: a result, an error, or a function of argv and input that makes the result.
+#: A prepared answer: a result, an error to raise, or a function of argv and input that makes the result.
 Answer = CommandResult | Exception | Callable[[Sequence[str], str], CommandResult]
 
 
 class Programs:
-    """Runs programs, and records argv and input of each."""
+    """Runs programs, and records the argv and the input of each."""
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
@@ -32,7 +32,7 @@ class Programs:
         env: Mapping[str, str] | None,
         max_output: int,
     ) -> Pending[CommandResult]:
-        """Give the prepared answer or run the program, as :meth:`podium.drivers.base.Manager.run_command`."""
+        """As :meth:`podium.drivers.base.Manager.run_command`, but a prepared answer replaces the program."""
         self.commands.append(list(argv))
         self.inputs.append(input)
         matching = [words for words in self._answers if tuple(argv[: len(words)]) == words]

@@ -30,12 +30,12 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "endpoint": ("node",),
     "close": (),
 }
-#: How an identity begins, as ``acme:``.
+#: How an identity begins, such as ``acme:``.
 _OWN_WORD: Final = re.compile(r"[a-z][a-z0-9_.+-]*:")
-#: Names of properties that hold a host's name or address, and one host in two forms.
+#: Names of properties that hold a host's name or address, and two spellings of one host name.
 _PLACE: Final = re.compile(r"(?:^|_)(?:address|host|hostname)$")
 _HOST_NAMES: Final = ("podium.example", "PODIUM.example")
-_SECRET: Final = "Xyzzy-Plugh-40"  # a word that nobody uses, to be found in errors and log lines
+_SECRET: Final = "Xyzzy-Plugh-40"  # a word that nothing else contains, to search errors and log lines for
 
 
 def enforce(findings: Iterator[str]) -> None:
@@ -46,18 +46,18 @@ def enforce(findings: Iterator[str]) -> None:
 
 
 def described(driver: base.Driver) -> Iterator[str]:
-    """The docstring's first line is what ``podium driver list`` shows."""
+    """The class has a docstring, whose first line ``podium driver list`` shows."""
     if not (type(driver).__doc__ or "").strip().partition("\n")[0].strip():
         yield f"class {type(driver).__qualname__} has no docstring, whose first line is its description"
 
 
 def declarations_usable(driver: base.Driver) -> Iterator[str]:
-    """What it declares can be used; otherwise the conductor would not load it."""
+    """The driver's declarations can be used; otherwise the conductor would not load the driver."""
     yield from declarations.faults(driver)
 
 
 def properties_documented(driver: base.Driver) -> Iterator[str]:
-    """Every property can be typed, is explained in a line, and has a default that its own type takes."""
+    """Every property has a lowercase identifier as its name, one line of help, and no invalid default."""
     for key, declared in driver.properties.items():
         if not isinstance(declared, base.Property):
             continue  # reported by declarations_usable
@@ -85,14 +85,14 @@ def secrets_marked(driver: base.Driver) -> Iterator[str]:
 
 
 def options_documented(driver: base.Driver) -> Iterator[str]:
-    """Every option is explained in the sample of the config file."""
+    """Every option has a help text, for the sample config file."""
     for option in _options(driver):
         if not (option.help or "").strip():
             yield f"option {option.name} has no help"
 
 
 def power_states_known(driver: base.Driver) -> Iterator[str]:
-    """``supported_power_states`` has targets of ``set_power_state``."""
+    """``supported_power_states`` has only targets of ``set_power_state``, and at least one."""
     supported = driver.supported_power_states
     if not supported:
         yield f"supported_power_states is {supported!r}, not a tuple of words from podium.states"
@@ -105,19 +105,19 @@ def signatures_fit(driver: base.Driver) -> Iterator[str]:
     """Every method can be called as the conductor calls it."""
     for name, arguments in _ARGUMENTS.items():
         yield from _misfits(getattr(driver, name), name, arguments)
-    for name in additions.METHODS:  # with which arguments they can be called, declarations_usable says
+    for name in additions.METHODS:  # declarations_usable checks their arguments
         if additions.uses(type(driver), name):
             yield from _yields(getattr(driver, name), name)
 
 
 def tasks_fit(driver: base.Driver) -> Iterator[str]:
-    """Every periodic task does something; with which arguments it can be called, declarations_usable says."""
+    """No periodic task is a generator; :func:`declarations_usable` checks their arguments."""
     for task, method in base.periodic_tasks(driver):
         yield from _yields(method, f"periodic task {task.name}")
 
 
 def abilities_whole(driver: base.Driver) -> Iterator[str]:
-    """Where an ability takes several methods, the driver has all of them."""
+    """If an ability needs several methods, the driver has all of them."""
     own = type(driver)
     methods = dict.fromkeys(name for needed in base.ABILITIES.values() for name in needed)
     has = {name for name in methods if getattr(own, name) is not getattr(base.Driver, name)}
@@ -133,7 +133,7 @@ def abilities_whole(driver: base.Driver) -> Iterator[str]:
 
 
 def actions_fit(driver: base.Driver) -> Iterator[str]:
-    """Every action does something, and none is given a secret; all else is said by declarations_usable."""
+    """No action is a generator or takes a secret; :func:`declarations_usable` checks everything else."""
     for action in base.driver_actions(driver).values():
         yield from _yields(getattr(driver, action.method), f"action {action.name}")
         for argument in action.arguments:
@@ -145,7 +145,7 @@ def actions_fit(driver: base.Driver) -> Iterator[str]:
 
 
 def empty_driver_info_refused(driver: base.Driver) -> Iterator[str]:
-    """Where a property is required, a node without it is refused with InvalidDriverInfo."""
+    """If a property is required, a node without it is refused with InvalidDriverInfo."""
     error, tried = _validate(driver, make_node(driver.name))
     if tried:
         return  # reported by validate_does_no_input_output
@@ -157,7 +157,7 @@ def empty_driver_info_refused(driver: base.Driver) -> Iterator[str]:
 
 
 def validate_does_no_input_output(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
-    """``validate`` needs no hardware: ``podium node create`` calls it anywhere.
+    """``validate`` does no input or output: ``podium node create`` calls it without access to hardware.
 
     :param node: a valid node; by default a node with some text in each required property
     """
@@ -169,7 +169,7 @@ def validate_does_no_input_output(driver: base.Driver, node: base.Node | None = 
 
 
 def secrets_kept(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
-    """No error and no log line of ``validate`` shows the value of a secret property.
+    """No error or log line of ``validate`` shows the value of a secret property.
 
     :param node: as for :func:`validate_does_no_input_output`
     """
@@ -189,7 +189,7 @@ def secrets_kept(driver: base.Driver, node: base.Node | None = None) -> Iterator
 
 
 def identity_names_the_machine(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
-    """``identity`` follows from ``driver_info`` alone, without input or output, and from no secret in it.
+    """``identity`` depends on ``driver_info`` alone, but not on its secrets, and does no input or output.
 
     :param node: as for :func:`validate_does_no_input_output`
     """
@@ -203,7 +203,7 @@ def identity_names_the_machine(driver: base.Driver, node: base.Node | None = Non
 
 
 def endpoint_names_what_is_spoken_to(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
-    """``endpoint`` returns a text without input or output, the same one for the same ``driver_info``.
+    """``endpoint`` returns a text, depends on ``driver_info`` alone, and does no input or output.
 
     :param node: as for :func:`validate_does_no_input_output`
     """
@@ -220,9 +220,10 @@ def endpoint_names_what_is_spoken_to(driver: base.Driver, node: base.Node | None
 
 
 def _named_alone(driver: base.Driver, method: str, one: base.Node) -> tuple[list[str], list[Any]]:
-    """Ask a method that names something without input or output: its faults, or its only answer."""
+    """Call a method that must do no input or output. Return its faults and, without faults, its answer."""
     ask = getattr(driver, method)
-    # Reported by declarations_usable or signatures_fit, or not a node for which it would be called.
+    # Other checks report a method that cannot be called: declarations_usable, signatures_fit. The method is
+    # not called for an invalid node.
     if inspect.iscoroutinefunction(ask) or any(_misfits(ask, method, ("node",))) or _validate(driver, one)[0]:
         return [], []
     with watch.no_input_output() as tried:
@@ -240,7 +241,7 @@ def _named_alone(driver: base.Driver, method: str, one: base.Node) -> tuple[list
 
 
 def _elsewhere(driver: base.Driver, one: base.Node) -> base.Node:
-    """The same node, with the same driver_info, that has changed in all else."""
+    """The same node, with the same uuid and driver_info, but other values in other fields."""
     fields = {"power_state": states.POWER_ON, "properties": {"model": "A-17"}, "extra": {"a": "b"}}
     return make_node(driver.name, one.driver_info, uuid=one.uuid, name=f"{one.name}-2", **fields)
 
@@ -260,7 +261,7 @@ def _misnamed(driver: base.Driver, named: Any) -> Iterator[str]:
 
 
 def _dependent(driver: base.Driver, one: base.Node, named: str | None) -> Iterator[str]:
-    """What ``identity`` follows from and should not."""
+    """Yield a finding for each thing that ``identity`` must not depend on, but does."""
     other_machine = replace(_elsewhere(driver, one), uuid=make_node(driver, name="node2").uuid)
     for other in (one, other_machine):
         if driver.identity(other) != named:
@@ -306,7 +307,7 @@ STATIC: Final[Mapping[str, Check]] = {
 
 
 def findings(driver: base.Driver) -> Iterator[str]:
-    """One line for each fault that is found without the driver's hardware."""
+    """Yield one line for each fault that is found without the driver's hardware."""
     for name, check in STATIC.items():
         try:
             yield from check(driver)
@@ -357,7 +358,7 @@ class _Lines(logging.Handler):
 
 @contextlib.contextmanager
 def _logged() -> Iterator[list[str]]:
-    """The lines that any logger writes inside of ``with``."""
+    """Collect the lines that any logger writes inside the ``with``."""
     handler = _Lines()
     root = logging.getLogger()
     level = root.level

@@ -1,7 +1,7 @@
-"""Detects what the tests of a driver would not see: input and output, blocked event loops, leaks.
+"""Detects faults that tests of a driver would not notice: input and output, blocked event loops, leaks.
 
-Audit events (PEP 578) or a profiler show calls that block, however short they are. A thread beside the event
-loop notices when the loop stands still for any other reason.
+Audit events (PEP 578) or a profiler show calls that block, however short they are. A second thread notices
+when the event loop stands still for any other reason.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ _RECEIVING: Final = frozenset(
     {"accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "_accept"}
 )
 
-#: Seconds between two looks at a loop, and the number of looks without an answer after which it stands still.
-#: Looks are counted rather than time, so that a machine short of processors delays both sides.
+#: Seconds between two looks at a loop, and the number of looks without an answer that show a standstill.
+#: Looks are counted instead of seconds, because a busy machine delays both threads.
 _LOOK: Final = 0.1
 _LOOKS: Final = 10
 
-#: Seconds after closing, within which everything must be gone.
+#: Seconds after closing within which everything must have been released.
 _GRACE: Final = 2.0
 
 _guards: dict[int, _Guard] = {}
@@ -59,13 +59,13 @@ def _install() -> None:
 
 @contextlib.contextmanager
 def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool], *, refuse: bool) -> Iterator[list[str]]:
-    """Record some events of this thread, refused ones too, whatever handles the exception."""
+    """Record wrong events of this thread, also a refused one whose exception the caller handles."""
     found: list[str] = []
 
     def guard(event: str, args: tuple[Any, ...]) -> None:
         if event in _INPUT_OUTPUT and is_wrong(event, args):
             found.append(f"{event} {_place(sys._getframe(2))}")
-            if refuse:  # with an error that libraries expect of the system
+            if refuse:  # with an error that libraries expect from the system
                 raise PermissionError(f"{event} is not allowed here")
 
     _install()
@@ -83,13 +83,13 @@ def looks_up(tried: str) -> bool:
 
 
 def no_input_output() -> contextlib.AbstractContextManager[list[str]]:
-    """Refuse input and output of this thread inside of ``with``; yields what was tried, and where."""
+    """Refuse this thread's input and output inside the ``with``. Yields what was tried, and where."""
     return _guarded(lambda event, _: event != "open" or not _within("<frozen importlib"), refuse=True)
 
 
 @contextlib.contextmanager
 def no_blocking() -> Iterator[list[str]]:
-    """Record calls that block this thread inside of ``with``; yields what was called, and where."""
+    """Record calls that block this thread inside the ``with``. Yields what was called, and where."""
     with _guarded(_blocks, refuse=False) as found:
         # Neither a sleep (before Python 3.13) nor a read from a socket is an audit event.
         def profile(frame: FrameType, event: str, called: Any) -> None:
@@ -149,11 +149,11 @@ def _top_package(frame: FrameType) -> str:
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]], *, patience: float, stalls: bool = False) -> None:
-    """Run a coroutine in an event loop and a thread of its own, so that the test itself cannot hang.
+    """Run a coroutine in an event loop in its own thread, so that the test itself cannot hang.
 
     :param patience: seconds after which the test gives up
     :param stalls: whether a loop that stands still fails the test
-    :raises AssertionError: for either, with the name of the function
+    :raises AssertionError: in either case, with the name of the function that was running
     """
     loop = _Loop(main)
     silent = 0
@@ -167,9 +167,9 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *, patience: float, stall
 
 
 class _Loop:
-    """An event loop in a thread of its own, which runs one coroutine and can be asked for a sign of life.
+    """An event loop in its own thread, which runs one coroutine and can be checked for a standstill.
 
-    :ivar ended: the end of the coroutine
+    :ivar ended: a future with the outcome of the coroutine
     """
 
     def __init__(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -182,14 +182,14 @@ class _Loop:
         self.thread.start()
 
     def has_ended(self, seconds: float) -> bool:
-        """Wait for the coroutine's end."""
+        """Wait at most ``seconds`` for the coroutine; return whether it has ended."""
         if not concurrent.futures.wait([self.ended], seconds).done:
             return False
-        self.thread.join(_GRACE)  # it may take longer, when tasks that are left ignore their cancellation
+        self.thread.join(_GRACE)  # with a limit: tasks that are left may ignore their cancellation
         return True
 
     def answers(self) -> bool:
-        """Whether the loop has answered since the last call; ask it again."""
+        """Return whether the loop has answered since the last call, and ask it again."""
         if not self._answered.is_set():
             return False
         if self._loop is not None:
@@ -202,7 +202,7 @@ class _Loop:
         try:
             asyncio.run(self._announced())
         except BaseException as error:
-            # It stopped the loop, and must not stop the test run as well.
+            # The exception stopped the loop, and must not stop the test run as well.
             self.ended.set_exception(AssertionError(f"{type(error).__name__} was raised: {safe_str(error)}"))
 
     async def _announced(self) -> None:
@@ -220,13 +220,13 @@ def _place_of(thread: threading.Thread) -> str:
 
 
 class Leaks:
-    """What a driver holds in the running event loop that it did not hold when this object was made."""
+    """Finds tasks, threads, sockets and pipes that did not exist when this object was made."""
 
     def __init__(self) -> None:
         self._before = self._held()
 
     async def left(self) -> list[str]:
-        """Tasks, threads, sockets and pipes that are left after :data:`_GRACE` seconds at the most."""
+        """Return tasks, threads, sockets and pipes that are left after at most :data:`_GRACE` seconds."""
         loop = asyncio.get_running_loop()
         end = loop.time() + _GRACE
         # The end of a thread or a descriptor cannot be awaited.
@@ -245,7 +245,7 @@ class Leaks:
             if not thread.name.startswith("asyncio_"):
                 held[thread] = f"thread {thread.name}"
         for descriptor in Path("/proc/self/fd").iterdir():
-            with contextlib.suppress(OSError):  # that of the folder itself, for one
+            with contextlib.suppress(OSError):  # such as the descriptor of the folder itself
                 file = str(descriptor.readlink())
                 if file.startswith(("socket:", "pipe:")):
                     held[file] = f"{file.partition(':')[0]} (file descriptor {descriptor.name})"

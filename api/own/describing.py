@@ -10,9 +10,9 @@ from podium.client.calls import wire
 from podium.client.calls.call import Call, Page, answer_of
 
 _REFERENCE: Final = "#/components/schemas/{name}"
-#: The answer to requests that cannot be carried out.
-#: Requests that cannot be handled at all, such as one with too large a head, are answered in plain text.
+#: The plain-text answer to requests that cannot be handled at all, such as one with too large a head.
 PLAIN_REFUSAL: Final = {"text/plain": {"schema": {"type": "string"}}}
+#: The answer to requests that cannot be carried out.
 REFUSAL: Final = {
     "description": "What is wrong",
     "content": {

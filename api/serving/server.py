@@ -38,7 +38,7 @@ class Server:
         longest_of: Mapping[tuple[str, str], int],
     ) -> None:
         self._app = app
-        # A body may be sent in chunks of one byte, with six around each; large bodies are not sent that way.
+        # A body may be sent in chunks of one byte, with five bytes around each; large bodies are not.
         self._longest_body = 8 * longest_body
         self._longest_of = {what: 2 * longest for what, longest in longest_of.items()}
         self._servers: list[asyncio.Server] = []

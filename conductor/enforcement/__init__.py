@@ -1,1 +1,1 @@
-"""When the conductor itself may switch a node."""
+"""Restores the wanted power state of nodes, and decides when this is safe."""

@@ -10,14 +10,14 @@ _APART: Final = 5.0
 
 @dataclass(slots=True)
 class Difference:
-    """A node that differs.
+    """A node whose power state is not the wanted one.
 
     :param state: the state that was read
-    :param first: when the state was first read; None when that read no longer counts
-    :param second: when a second read confirmed it; None when there was none yet
-    :param asked_again: when a second read was last asked for
+    :param first: when the state was first read; None if that read no longer counts
+    :param second: when a second read confirmed it; None if none has yet
+    :param asked_again: when a second read was last requested
     :param tries: how often the node was switched back in vain
-    :param not_before: when it may be tried again
+    :param not_before: the earliest time of the next attempt
     """
 
     state: str
@@ -28,12 +28,12 @@ class Difference:
     not_before: float = 0.0
 
     def doubt(self) -> None:
-        """Let earlier reads count no more."""
+        """Discard the earlier reads."""
         self.first = self.second = None
 
 
 class Differences:
-    """The nodes that differ, by number. A part of the gate, which guards it with its lock.
+    """The nodes that differ, by number. Part of the gate, whose lock protects it.
 
     Every ``now`` is in seconds of one monotonic clock.
     """
@@ -45,7 +45,7 @@ class Differences:
         return number in self._found
 
     def get(self, number: int) -> Difference | None:
-        """What is known of a node that differs; None for one that does not."""
+        """What is known of a node that differs; None if the node does not differ."""
         return self._found.get(number)
 
     def states(self) -> Sequence[tuple[int, str]]:
@@ -53,7 +53,7 @@ class Differences:
         return [(number, one.state) for number, one in self._found.items()]
 
     def note(self, number: int, state: str, now: float) -> None:
-        """Take in a read that found a node in a state that is not the wanted one."""
+        """Process a read that found a node in a state that is not the wanted one."""
         one = self._found.setdefault(number, Difference(state))
         if one.first is None or one.state != state:
             one.state, one.first, one.second = state, now, None
@@ -61,16 +61,16 @@ class Differences:
             one.second = now
 
     def doubt(self, number: int) -> None:
-        """Let the reads of a node count no more, since the newest one failed or found an error."""
+        """Discard the reads of a node, because the newest read failed or found an error."""
         if (one := self._found.get(number)) is not None:
             one.doubt()
 
     def drop(self, number: int) -> None:
-        """Forget a node that differs no more."""
+        """Forget a node that no longer differs."""
         self._found.pop(number, None)
 
     def unconfirmed(self, now: float) -> list[int]:
-        """The nodes that are to be read a second time now; each is named once in a while."""
+        """The nodes that are due for a second read; repeated calls within five seconds omit them."""
         due = [
             number
             for number, one in self._found.items()
@@ -83,7 +83,7 @@ class Differences:
         return due
 
     def tried(self, number: int, now: float, first_pause: float, longest_pause: float) -> None:
-        """Note that a node was switched back. If it still differs, it is tried again at growing pauses."""
+        """Note that a node was switched back. If it still differs, it is retried at growing intervals."""
         if (one := self._found.get(number)) is not None:
             one.not_before = now + min(first_pause * 2 ** min(one.tries, 16), longest_pause)
             one.tries += 1

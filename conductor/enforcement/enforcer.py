@@ -1,8 +1,8 @@
-"""Restores the wanted power state of nodes that somebody else switched, where that is the operator's policy.
+"""Restores the wanted power state of nodes that somebody else switched, if that is the operator's policy.
 
-The gate decides which nodes may be switched back. Switching one back is an ordinary request in the ledger,
-made in the conductor's name. The gate's verdicts are written to the rows of the nodes and to the log. All
-members share a freeze.
+The gate decides which nodes may be switched back. Each such switch is an ordinary request in the ledger, in
+the conductor's name. The gate's verdicts are written to the rows of the nodes and to the log. A freeze
+applies to all members.
 """
 
 import asyncio
@@ -35,23 +35,23 @@ from podium.node_ranges import fold_for_log
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks at the nodes that differ; longer when there are very many of them.
+#: Seconds between two checks of the nodes that differ; longer if there are very many of them.
 _PAUSE: Final = 1.0
 _LOOKS: Final = 10_000  # nodes a second
-#: Seconds between two counts of the groups' nodes, while nodes are enrolled and changed.
+#: Seconds between two counts of the nodes in each group, while nodes are enrolled and changed.
 _COUNT_PAUSE: Final = 30.0
-#: Nodes that are requested in one transaction.
+#: The most nodes for which one transaction makes requests.
 _MOST_AT_ONCE: Final = 1000
-#: Operations that are cancelled when a freeze begins; older ones have begun by then.
+#: The most operations that are cancelled when a freeze begins; older operations have begun by then.
 _MOST_OPERATIONS: Final = 100
 
 
 class Sweeps(Protocol):
-    """What enforcement needs of the sweeps, which stand above it: they report to its gate."""
+    """What enforcement uses of the sweeps, which report to its gate. A higher layer implements it."""
 
     @property
     def gate(self) -> Gate:
-        """What the reads are reported to."""
+        """The gate to which the reads are reported."""
 
     @property
     def round(self) -> float:
@@ -59,17 +59,17 @@ class Sweeps(Protocol):
 
     @property
     def oldest_read(self) -> float:
-        """When the oldest read under way began, on the monotonic clock; infinity when there is none."""
+        """When the oldest read under way began, by the monotonic clock; infinity if there is none."""
 
     def read_now(self, entries: Iterable[Entry], request: RequestContext) -> None:
         """Read some nodes at once."""
 
 
 class Enforcement:
-    """Switches nodes back, as far as the gate allows. For the conductor's loop, except for ``figures``.
+    """Switches nodes back if the gate allows it. For the conductor's loop, except for ``figures``.
 
-    :param member: this one
-    :param clock: seconds, the monotonic clock of the rooms' loops
+    :param member: this member
+    :param clock: the monotonic clock of the rooms' loops, in seconds
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Enforcement:
 
     @property
     def figures(self) -> EnforcementFigures:
-        """How many nodes were switched back, how many were not and why, and whether enforcement is frozen."""
+        """The numbers of nodes that were switched back and, by reason, were not; whether it is frozen."""
         return EnforcementFigures(
             is_frozen=self._gate.frozen is not None,
             enforced=self._enforced,
@@ -111,25 +111,25 @@ class Enforcement:
         )
 
     def apply(self, rules: Rules) -> None:
-        """Put what the config file says into force."""
+        """Apply the rules of the config file."""
         self._gate.rules = rules
 
     async def resume(self) -> None:
-        """Continue where an earlier run stopped: with its freeze, and with the texts of the nodes' rows.
+        """Continue from an earlier run, with its freeze and the texts in the nodes' rows.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
+        :raises podium.errors.DatabaseUnavailable: the database cannot be read
         """
         await self._freeze.resume(self._clock())
         self.note(self._fleet.entries())
 
     def note(self, gained: Iterable[Entry]) -> None:
-        """Note the texts of the rows of nodes that are this conductor's from now on."""
+        """Note the texts in the rows of nodes that this conductor has gained."""
         self._texts |= {one.number: one.enforcement for one in gained if one.enforcement}
 
     async def poll(self) -> None:
-        """Request what is to be restored; to be called about once a second or more often.
+        """Request that nodes be switched back; to be called at least about once a second.
 
-        :raises podium.errors.DatabaseUnavailable: when nothing can be written; the next call tries again
+        :raises podium.errors.DatabaseUnavailable: nothing can be written; the next call tries again
         """
         now = self._clock()
         pause = max(_PAUSE, len(self._gate.cases()) / _LOOKS)
@@ -149,7 +149,7 @@ class Enforcement:
             await self._take_back()
 
     async def _restore_all(self, go: Mapping[tuple[str, str], Sequence[Entry]]) -> None:
-        """Switch nodes back, by their state and the wanted one, once all other members agree."""
+        """Switch nodes back, grouped by their state and the wanted state, once all other members agree."""
         numbers = [entry.number for entries in go.values() for entry in entries]
         agreed = await self._freeze.answered(numbers) if numbers else ()
         for (state, wanted), entries in go.items():
@@ -157,7 +157,7 @@ class Enforcement:
                 await self._restore(state, wanted, chunk)
 
     async def _count(self, now: float) -> None:
-        """Count the nodes of each group if that may have changed."""
+        """Count the nodes of each group if the numbers may have changed."""
         of = self._fleet.seen, len(self._fleet), self._gate.rules
         if of != self._counted_of and now - self._counted >= _COUNT_PAUSE:
             entries, self._counted_of, self._counted = self._fleet.entries(), of, now
@@ -168,11 +168,11 @@ class Enforcement:
         self._sync.read_now(entries, contexts.new())
 
     def _look(self, now: float) -> dict[tuple[str, str], list[Entry]]:
-        """Judge every node that differs, and write down why it is left alone.
+        """Judge every node that differs, and record why it is left alone.
 
-        :returns: the nodes to switch back, by their state and the wanted one
+        :returns: the nodes to switch back, by their state and the wanted state
         """
-        # In one step: whatever was reported by now is counted before any node is switched.
+        # First, so that everything reported so far is counted before any node is switched.
         self._gate.judge(now)
         oldest = self._sync.oldest_read
         kinds: Counter[str] = Counter()
@@ -197,7 +197,7 @@ class Enforcement:
         return go
 
     def _differs(self, entry: Entry, state: str) -> bool:
-        """Whether a node that was found in a state should still be in another one."""
+        """Whether a node that was found in this state should still be in another."""
         return (
             self._gate.rules.enforce(entry)
             and not entry.node.maintenance
@@ -209,7 +209,7 @@ class Enforcement:
         versions = {entry.number: entry.version for entry in entries}
 
         def ask(connection: sa.Connection) -> power.Asked | None:
-            # First: from here on nobody else can freeze, or make a request that this one would replace.
+            # First: from here on nobody else can freeze, or make a request that this request would replace.
             changes.next_change(connection)
             if not self._freeze.permits(connection, self._clock()):
                 return None

@@ -1,4 +1,4 @@
-"""Recognizes nodes whose power changes again and again: switching them back would only add to it."""
+"""Recognizes nodes whose power changes repeatedly. Switching them back would only add changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from podium.conductor.enforcement.rules import Rules
 
 @dataclass(slots=True)
 class _History:
-    """The unasked changes of one node.
+    """The changes of one node that nobody requested.
 
     :param last: the version and the state of the newest change
-    :param times: when the newest changes happened, the oldest first
-    :param flaps: whether there were ever too many of them within the window
+    :param times: the times of the newest changes, the oldest first
+    :param flaps: whether there were ever too many changes within the window
     """
 
     last: tuple[int, str] | None = None
@@ -21,19 +21,19 @@ class _History:
 
 
 class Flapping:
-    """Counts the changes of each node within the window. A part of the gate, which guards it with its lock.
+    """Counts the changes of each node within the window. Part of the gate, whose lock protects it.
 
     Every ``now`` is in seconds of one monotonic clock.
     """
 
     def __init__(self) -> None:
-        self._changes: dict[int, _History] = {}  # by node; the one that changed last is at the end
+        self._changes: dict[int, _History] = {}  # by node; the node that changed last is at the end
 
     def note(self, number: int, version: int, state: str, now: float, rules: Rules) -> None:
-        """Count a change of a node that nobody asked for.
+        """Count a change of a node that nobody requested.
 
-        :param version: of the node before the change: a change that is reported again, because it is not yet
-            written to the database, counts once
+        :param version: the node's version before the change; a change that is reported again, because it is
+            not yet written to the database, counts once
         """
         self._forget_quiet(now, rules)
         changes = self._changes.pop(number, None) or _History()
@@ -45,7 +45,7 @@ class Flapping:
             changes.flaps = changes.flaps or len(recent) > rules.flap_changes
 
     def flaps(self, number: int, now: float, rules: Rules) -> bool:
-        """Whether a node changed too often, and was not quiet for a whole window since."""
+        """Whether a node changed too often and has not been quiet for a whole window since."""
         changes = self._changes.get(number)
         return changes is not None and changes.flaps and now - changes.times[-1] <= rules.flap_window
 

@@ -1,8 +1,8 @@
-"""The freeze that all members share, and what the others count.
+"""The freeze that all members share, and the counts of the other members.
 
-Who sees too many nodes disturbed freezes enforcement for the whole fleet, in the database, and in the log. It
-ends when a member sees few, or when a person asks for it. Before a member switches nodes back, it asks all
-others what they count, and waits until those that have not ended have answered.
+A member that counts too many disturbed nodes freezes enforcement for the whole fleet in the database and logs
+this. The freeze ends when a member counts few, or when a person requests it. Before a member switches
+nodes back, it asks all others for their counts, and waits until each that has not ended has answered.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,11 +22,11 @@ LOG = log.getLogger(__name__)
 
 
 class Freeze:
-    """What the gate of this member has to know of the others, and they of it.
+    """Exchanges freezes and counts between this member's gate and the other members.
 
-    Every ``now`` is in seconds, of the gate's clock.
+    Every ``now`` is in seconds of the gate's clock.
 
-    :param member: this one
+    :param member: this member
     """
 
     def __init__(self, sql: Sql, gate: Gate, member: Worker) -> None:
@@ -34,20 +34,20 @@ class Freeze:
         self._gate = gate
         self._member = member
         self._standing = Standing()
-        self._pulse: int | None = None  # that of the last look
+        self._pulse: int | None = None  # at the last look
         self._since: datetime | None = None  # when the freeze that operators see began
         self._others: Sequence[Counted] = ()
         self._ended: dict[int, float] = {}  # by member, when it was first seen to have ended
-        self._asked_at = 0.0  # when the newest question of anybody was seen
+        self._asked_at = 0.0  # when the newest question of any member was seen
         self._answered = 0
         self._saved: tuple[Mapping[str, Group], float, Standing] | None = None
-        self._sizes = gate.sizes  # that were written
-        self._question: int | None = None  # that of this member, for these nodes
+        self._sizes = gate.sizes  # the sizes that were last written
+        self._question: int | None = None  # this member's open question, and its nodes
         self._for: frozenset[int] = frozenset()
 
     @property
     def is_asked(self) -> bool:
-        """Whether a member wants to know what this one counts."""
+        """Whether a member has asked for this member's counts and has no answer yet."""
         return self._standing.asked > self._answered
 
     @property
@@ -57,7 +57,7 @@ class Freeze:
 
     @property
     def longest_round(self) -> float:
-        """Seconds in which each of the others reads all its nodes."""
+        """The seconds in which the slowest of the other members reads all its nodes."""
         return max((one.round for one in self._others if not one.has_ended), default=0.0)
 
     @property
@@ -65,9 +65,9 @@ class Freeze:
         return self._gate.disturbed > 0 or bool(self._gate.cases())
 
     async def resume(self, now: float) -> None:
-        """Join the freeze that there is.
+        """Join the freeze, if there is one.
 
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
+        :raises podium.errors.DatabaseUnavailable: the database cannot be read
         """
         found = self._standing = await self._sql.read(enforcement.standing)
         self._asked_at = now
@@ -77,10 +77,10 @@ class Freeze:
             LOG.error("Enforcement is frozen as it was before the start: %s", found.frozen_reason)
 
     async def look(self, now: float, pulse: int) -> None:
-        """Learn what others have frozen, thawed, asked and counted.
+        """Read the freezes, thaws, questions and counts of other members.
 
         :param pulse: the number of the newest change
-        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
+        :raises podium.errors.DatabaseUnavailable: the database cannot be read
         """
         concerned = self._gate.frozen is not None or self._is_concerned
         if pulse == self._pulse and not concerned:
@@ -109,11 +109,11 @@ class Freeze:
         self._gate.add_others(self._total(self._others, now) if concerned else {})
 
     async def follow(self, now: float, seconds: float, oldest_read: float) -> None:
-        """Write down what the gate of this member has decided, and what it counts.
+        """Write what this member's gate has decided, and its counts.
 
-        :param seconds: in which it reads every node
+        :param seconds: the seconds in which this member reads every node
         :param oldest_read: when the oldest read under way began
-        :raises podium.errors.DatabaseUnavailable: when nothing can be written; the next call tries again
+        :raises podium.errors.DatabaseUnavailable: nothing can be written; the next call tries again
         """
         frozen = self._gate.frozen
         if frozen is not None and self._since is None:
@@ -126,7 +126,7 @@ class Freeze:
         told = self._saved is not None and any(group.disturbed for group in self._saved[0].values())
         sizes = self._gate.sizes
         if self._is_concerned or self.is_asked or told or sizes is not self._sizes:
-            # What was read when the question came is in the counts once all those reads have ended.
+            # The counts answer a question once all reads that were under way when it came have ended.
             answered = self._standing.asked if oldest_read >= self._asked_at else self._answered
             saved = self._gate.counts(now), seconds, self._standing._replace(asked=answered)
             if saved != self._saved:
@@ -135,9 +135,9 @@ class Freeze:
             self._sizes = sizes
 
     async def answered(self, numbers: Collection[int]) -> frozenset[int]:
-        """Of nodes that are to be switched back those about which all others were asked and have answered.
+        """Those of the nodes to switch back for which all other members were asked and have answered.
 
-        :raises podium.errors.DatabaseUnavailable: when nobody can be asked
+        :raises podium.errors.DatabaseUnavailable: the question cannot be written
         """
         if all(one.has_ended for one in self._others):
             self._question = None
@@ -152,10 +152,10 @@ class Freeze:
         return self._for.intersection(numbers)
 
     def permits(self, connection: sa.Connection, now: float) -> bool:
-        """Whether nodes may be switched back in this transaction, by what all members have counted."""
+        """Whether nodes may be switched back in this transaction, by the counts of all members."""
         found = enforcement.standing(connection)
         others = enforcement.others(connection, self._member, found.thaws)
-        # A member that has entered since has not counted yet.
+        # A member that has entered since the question has not counted yet.
         if found.frozen_at is not None or not _have_answered(others, 0):
             return False
         self._gate.add_others(self._total(others, now))
@@ -163,14 +163,14 @@ class Freeze:
         return self._gate.frozen is None
 
     def _total(self, others: Sequence[Counted], now: float) -> dict[str, Group]:
-        """What all other members count; of those that ended what they last counted, for one window."""
+        """The sum of all other members' counts; for members that ended, their last counts, for one window."""
         total = added(*(one.groups or {} for one in others if not one.has_ended))
         mine = self._gate.sizes
         for one in others:
             if one.has_ended:
                 since = self._ended.setdefault(one.member, now)
                 if one.groups is not None and now - since <= self._gate.rules.correlated_window:
-                    # Others read its nodes by now, or will soon, and count them there.
+                    # Others read its nodes by now, or will soon, and include them in their sizes.
                     total = added(
                         {
                             name: group._replace(size=0) if name in total or name in mine else group

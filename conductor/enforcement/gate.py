@@ -1,8 +1,8 @@
 """Decides when enforcement may switch a node back. Guards against making an outage worse.
 
-The gate performs no I/O: it takes in what reads found and what the time is, and returns verdicts. There are
-four reasons to wait: the node does not answer, its state was not confirmed by a second read, it flaps, or
-many nodes change or vanish together, which is an outage and nobody's wish.
+The gate performs no I/O: it takes the results of reads and the time, and returns verdicts. There are four
+reasons to wait: the node does not answer, its state was not confirmed by a second read, it flaps, or many
+nodes change or vanish together, which means an outage that nobody intended.
 """
 
 import threading
@@ -17,15 +17,15 @@ from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.entry import Entry
 from podium.db.enforcement import Group
 
-#: Seconds after the confirming read during which other nodes may turn out to have changed too, at least.
+#: The fewest seconds to wait after the confirming read, in case other nodes have changed too.
 _SHORTEST_SETTLING: Final = 10.0
 
 
 class Verdict(NamedTuple):
-    """What is to be done about a node that differs.
+    """What to do about a node that differs.
 
-    :param kind: ``go`` when it may be switched back; else unreachable, frozen, flapping, waiting or dry run
-    :param text: why it is not, in a few words that stay the same while the reason does
+    :param kind: ``go`` if it may be switched back; else unreachable, frozen, flapping, waiting or dry run
+    :param text: why it is not switched back, in a few words that do not change while the reason stays
     """
 
     kind: str
@@ -35,15 +35,15 @@ class Verdict(NamedTuple):
 class Gate:
     """What is known of nodes that differ, flap or vanish.
 
-    One lock guards all of it. The loops of the rooms report reads (:meth:`concerns`, :meth:`changed`,
-    :meth:`failed`, :meth:`answered`), and so does any thread of a driver that reports a power state. The
-    conductor's loop alone judges and asks for verdicts; it also replaces ``rules`` and ``sizes`` as a whole,
-    which others read. Every ``now`` is in seconds of one monotonic clock.
+    One lock protects its state. The loops of the rooms report reads (:meth:`concerns`, :meth:`changed`,
+    :meth:`failed`, :meth:`answered`), as does any thread of a driver that reports a power state. Only the
+    conductor's loop judges and asks for verdicts. It also replaces ``rules`` and ``sizes`` as a whole; others
+    read them. Every ``now`` is in seconds of one monotonic clock.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.rules = rules or Rules()
-        #: By driver, the seconds in which its nodes are read, where that is longer than for all others.
+        #: By driver, the seconds in which its nodes are read, if that is longer than for the other drivers.
         self.intervals: Mapping[str, float] = {}
         self._settling = _SHORTEST_SETTLING
         self._lock = threading.Lock()
@@ -62,18 +62,18 @@ class Gate:
             self._outage.sizes = sizes
 
     def counts(self, now: float) -> dict[str, Group]:
-        """What this member counts, by group."""
+        """This member's counts, by group."""
         with self._lock:
             return self._outage.counts(now, self._settling, self.rules)
 
     def add_others(self, others: Mapping[str, Group]) -> None:
-        """Put what all other members count in the place of what was known of them."""
+        """Replace the counts of all other members."""
         with self._lock:
             self._outage.others = others
 
     @property
     def frozen(self) -> tuple[str, float] | None:
-        """Why nothing is enforced, and since when; None while nodes are enforced."""
+        """Why enforcement is frozen, and since when; None if it is not."""
         return self._outage.frozen
 
     @property
@@ -90,33 +90,33 @@ class Gate:
         return entry.wanted is not None and (state != entry.wanted or entry.number in self._differences)
 
     def changed(self, entry: Entry, state: str, now: float) -> None:
-        """Take in that a node was found in another state than before, which nobody asked for."""
+        """Note that a node was found in another state than before, although nobody requested the change."""
         with self._lock:
             self._outage.note(entry, now, vanished=False)
             self._flapping.note(entry.number, entry.version, state, now, self.rules)
 
     def failed(self, entry: Entry, now: float) -> None:
-        """Take in that a read of a node failed; one that has never answered does not vanish."""
+        """Note that a read of a node failed. A node that has never answered does not count as vanished."""
         with self._lock:
             if entry.reads.failures == 1 and entry.node.power_state is not None:
                 self._outage.note(entry, now, vanished=True)
             self._differences.doubt(entry.number)
 
     def answered(self, entry: Entry, state: str, now: float) -> None:
-        """Take in the state of a node that :meth:`concerns` the gate."""
+        """Note the state of a node that :meth:`concerns` the gate."""
         with self._lock:
             if state == entry.wanted or not self.rules.enforce(entry):
                 self._differences.drop(entry.number)
-            elif state == states.ERROR:  # says as little about the power as silence does
+            elif state == states.ERROR:  # tells no more about the power than a failed read
                 self._differences.doubt(entry.number)
             else:
                 if entry.number not in self._differences:
-                    # It may have changed while nobody looked, as well as all others.
+                    # It may have changed while it was not read, and so may all others.
                     self._outage.note(entry, now, vanished=False)
                 self._differences.note(entry.number, state, now)
 
     def judge(self, now: float) -> None:
-        """Freeze enforcement when too many nodes were disturbed within the window, thaw it when few are."""
+        """Freeze enforcement if too many nodes were disturbed within the window; thaw it if few were."""
         with self._lock:
             self._outage.judge(now, self._settling, self.rules)
 
@@ -131,12 +131,12 @@ class Gate:
             self._outage.frozen = None
 
     def forgive(self) -> None:
-        """Enforce again, whatever happened before: a person has looked at it."""
+        """End the freeze and forget all disturbances: a person has checked."""
         with self._lock:
             self._outage.end()
 
     def again(self, now: float) -> list[int]:
-        """The nodes that are to be read a second time now."""
+        """The nodes that are due for a second read."""
         with self._lock:
             return self._differences.unconfirmed(now)
 
@@ -151,15 +151,15 @@ class Gate:
             self._differences.drop(number)
 
     def tried(self, number: int, now: float) -> None:
-        """Note that a node was switched back. If it still differs, it is tried again at growing pauses."""
+        """Note that a node was switched back. If it still differs, it is retried at growing intervals."""
         with self._lock:
             self._differences.tried(number, now, self._settling, self.rules.flap_window)
 
     def verdict(self, entry: Entry, now: float, oldest_read: float) -> Verdict:
-        """What is to be done about a node that differs.
+        """What to do about a node that differs.
 
-        :param oldest_read: when the oldest read under way began, of a node that has answered so far: the
-            results of all earlier reads are known
+        :param oldest_read: when the oldest read under way of an answering node began; the results of all
+            earlier reads are known
         """
         with self._lock:
             case = self._differences.get(entry.number)

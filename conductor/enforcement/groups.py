@@ -13,7 +13,7 @@ from podium.drivers.base import Node
 
 
 def groups_of(node: Node) -> tuple[str, ...]:
-    """The groups that a node belongs to, in words that follow "nodes"."""
+    """The groups that a node belongs to, in words to put after "nodes"."""
     info = node.driver_info
     subnets = (
         subnet
@@ -24,7 +24,7 @@ def groups_of(node: Node) -> tuple[str, ...]:
 
 
 def sizes_of(entries: Iterable[Entry], rules: Rules) -> Mapping[str, int]:
-    """The number of nodes in each group that are read, and neither in maintenance nor being verified."""
+    """The number of nodes in each group that are read and are neither in maintenance nor being verified."""
     sizes: dict[str, int] = defaultdict(int)
     for entry in entries:
         if rules.reads(entry) and not entry.node.maintenance and not entry.is_verifying:
@@ -34,9 +34,9 @@ def sizes_of(entries: Iterable[Entry], rules: Rules) -> Mapping[str, int]:
 
 
 def _subnet(address: str) -> str | None:
-    """The subnet of a literal address, None for a name. Not by ipaddress: 100,000 take it seconds."""
+    """The subnet of a literal address; None for a name. ipaddress takes seconds for 100,000 addresses."""
     if "://" in address:
-        with contextlib.suppress(ValueError):  # a port or an address that is none
+        with contextlib.suppress(ValueError):  # an invalid port or address
             address = urlsplit(address).hostname or ""
     try:
         first, second, third, _ = socket.inet_pton(socket.AF_INET, address)

@@ -1,7 +1,7 @@
-"""Recognizes outages: many nodes of one group that change or vanish together, which nobody wished for.
+"""Recognizes outages, in which many nodes of one group change or vanish together.
 
-Enforcement is frozen meanwhile. Each node counts once within the window, however often it changes. What other
-members count is added to what this one counts.
+Enforcement is frozen during an outage. Each node counts once within the window, however often it changes. The
+counts of other members are added to those of this member.
 """
 
 import math
@@ -15,10 +15,10 @@ from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.entry import Entry
 from podium.db.enforcement import Group
 
-#: A group of fewer nodes than this needs at least three disturbed nodes to freeze enforcement.
+#: A group with fewer nodes than this needs at least three disturbed nodes to freeze enforcement.
 _SMALL: Final = 10
 _FEWEST: Final = 2
-#: The share of the limit up to which nodes may still vanish while enforcement thaws.
+#: Enforcement thaws only if the number of vanishing nodes is at most this share of the limit.
 _FEW: Final = 0.1
 _NOBODY: Final = Group(0, 0, 0)
 
@@ -33,7 +33,7 @@ class _Disturbance:
 
 
 class Outage:
-    """Counts disturbed nodes by group. A part of the gate, which guards it with its lock.
+    """Counts disturbed nodes by group. Part of the gate, whose lock protects it.
 
     Every ``now`` is in seconds of one monotonic clock.
     """
@@ -41,7 +41,7 @@ class Outage:
     def __init__(self) -> None:
         #: The number of this member's nodes in each group. A group without nodes never freezes enforcement.
         self.sizes: Mapping[str, int] = {}
-        #: What all other members count.
+        #: The counts of all other members.
         self.others: Mapping[str, Group] = {}
         #: Why enforcement is frozen, and since when.
         self.frozen: tuple[str, float] | None = None
@@ -62,7 +62,7 @@ class Outage:
         self._disturbed[entry.number] = disturbance  # at the end, as the newest
 
     def counts(self, now: float, settling: float, rules: Rules) -> dict[str, Group]:
-        """What this member counts.
+        """This member's counts.
 
         :param settling: seconds within which a node that vanished counts as vanishing
         """
@@ -79,7 +79,7 @@ class Outage:
         }
 
     def judge(self, now: float, settling: float, rules: Rules) -> None:
-        """Freeze when too many nodes of a group were disturbed within the window; thaw when few are.
+        """Freeze if too many nodes of a group were disturbed within the window; thaw if few were.
 
         :param settling: seconds without vanishing nodes before a thaw
         """
@@ -112,7 +112,7 @@ class Outage:
 
 
 def added(*counts: Mapping[str, Group]) -> dict[str, Group]:
-    """The counts of several members as one."""
+    """The sum of the counts of several members."""
     total: dict[str, Group] = {}
     for one in counts:
         for name, group in one.items():
@@ -129,7 +129,7 @@ def _limit(group: Group, rules: Rules) -> float:
 
 
 def _is_calm(groups: Iterable[Group], rules: Rules) -> bool:
-    """Whether less than half of what freezes is left, and hardly any node still vanishes."""
+    """Whether disturbances are down to half the limit and hardly any node still vanishes."""
     return all(
         one.disturbed <= _limit(one, rules) / 2 and one.vanishing <= _limit(one, rules) * _FEW
         for one in groups

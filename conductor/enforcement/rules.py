@@ -1,4 +1,4 @@
-"""The operator's rules for nodes that cannot be read, or whose power somebody else changes."""
+"""The operator's rules for nodes that cannot be read or whose power somebody else changes."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from podium.conductor.fleet.entry import ENFORCE, IGNORE, Entry
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The options about differences and faults; times in seconds.
+    """The options for differences and faults; times in seconds.
 
-    :param force: whether nodes without a policy of their own are enforced
-    :param max_retries: failed reads in a row that make a fault; 0 for never
+    :param force: whether enforcement applies to nodes without their own policy
+    :param max_retries: the number of failed reads in a row that makes a fault; 0 for never
     :param in_maintenance: whether nodes in maintenance are read
     :param dry_run: whether enforcement only reports what it would do
-    :param flap_changes: changes of a node within ``flap_window`` that make it flap when there are more
+    :param flap_changes: a node with more changes than this within ``flap_window`` flaps
     :param correlated_share: the share of a group that may change or vanish within ``correlated_window``
     """
 

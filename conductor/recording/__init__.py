@@ -1,1 +1,1 @@
-"""Writing down what was learned: gathered in piles, and written in few transactions."""
+"""Records results: gathers them in piles and writes them in few transactions."""

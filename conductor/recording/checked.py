@@ -1,4 +1,4 @@
-"""Nodes whose power state did not change, in as few records as say it."""
+"""Records of nodes whose power state did not change, joined into as few records as possible."""
 
 import threading
 from collections import deque
@@ -12,14 +12,14 @@ from podium.db.readings import Checked, record_checked
 
 #: Records that differ in time by less than this share the time of the first.
 _ALIKE: Final = timedelta(seconds=1)
-#: Numbers that may wait for each node of the fleet before all but the newest are dropped.
+#: Entries that may wait per node of the fleet; beyond that, only the newest entry of each node is kept.
 _MOST_EACH: Final = 3
 
 
 class CheckedPile:
-    """The checks that wait to be written. Added from any thread, and written in the conductor's loop.
+    """The checks that wait to be written. Any thread adds them; the conductor's loop writes them.
 
-    :param fleet_size: how many nodes there are
+    :param fleet_size: returns the number of nodes
     """
 
     def __init__(self, fleet_size: Callable[[], int]) -> None:
@@ -28,18 +28,18 @@ class CheckedPile:
         self._checks: list[Checked] = []
 
     def __len__(self) -> int:
-        """How many nodes, counted as often as they were read."""
+        """The number of nodes, each counted as often as it was read."""
         return sum(len(one.numbers) for one in list(self._checks))
 
     def add(self, checked: Checked) -> None:
-        """Have it written that nodes were read and had not changed."""
+        """Add nodes that were read and had not changed."""
         with self._lock:
             self._checks.append(checked)
 
     async def write(self, sql: Sql) -> None:
-        """Write what waits now, a transaction for each record.
+        """Write the waiting records, each in its own transaction.
 
-        :raises podium.errors.DatabaseUnavailable: what is not written waits on, unless it is outdated
+        :raises podium.errors.DatabaseUnavailable: unwritten records wait on, unless they are outdated
         """
         with self._lock:
             waiting, self._checks = deque(joined(self._checks, MOST_AT_ONCE)), []
@@ -54,9 +54,9 @@ class CheckedPile:
 
 
 def joined(checks: Sequence[Checked], most: int) -> list[Checked]:
-    """Join records that share what the fleet had seen and, all but, their time.
+    """Join consecutive records with the same ``seen`` and nearly the same time.
 
-    :param most: nodes that a record has before it is joined with no other
+    :param most: a record with this many nodes is not extended further
     """
     fewer: list[Checked] = []
     for one in checks:
@@ -74,7 +74,7 @@ def joined(checks: Sequence[Checked], most: int) -> list[Checked]:
 
 
 def newest(checks: Sequence[Checked], most: int) -> list[Checked]:
-    """Drop what is outdated, where there are more than so many numbers."""
+    """Drop outdated entries if there are more than ``most``."""
     if sum(len(one.numbers) for one in checks) <= most:
         return list(checks)
     known: set[int] = set()

@@ -1,4 +1,4 @@
-"""Values that drivers save in JSON columns of nodes, beside those that are there."""
+"""Values that drivers save in JSON columns of nodes, in addition to existing values."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,10 +14,10 @@ Values = Mapping[tuple[int, str, str], Any]
 
 
 class Patched(NamedTuple):
-    """What came of values that were to be written.
+    """The result of writing values.
 
-    :param columns: what the columns hold now, by node and name
-    :param refused: why values are dropped for which there is no room, by node
+    :param columns: the present content of the columns, by node and name
+    :param refused: why values were dropped, by node, if there was no room for them
     """
 
     columns: Mapping[int, Mapping[str, Mapping[str, Any]]]
@@ -25,9 +25,9 @@ class Patched(NamedTuple):
 
 
 class Unsaved:
-    """What drivers saved for themselves and the database does not have yet: the limit counts that, too.
+    """Values that drivers saved for themselves and that are not yet in the database; the limit includes them.
 
-    For any thread. Of two that save for one node at the same moment, one may not be counted.
+    For any thread. If two threads save values for one node at the same moment, one may not be counted.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Unsaved:
     def add(self, entry: Entry, values: Mapping[str, Any]) -> None:
         """Count values of a node's ``driver_internal_info``.
 
-        :raises ValueError: when there is no room for them
+        :raises ValueError: there is no room for them
         """
         waiting = self._values.get(entry.number, {})
         refusal = internal_info.refusal({**entry.node.driver_internal_info, **waiting}, values)
@@ -45,12 +45,12 @@ class Unsaved:
         self._values[entry.number] = {**waiting, **values}
 
     def clear(self) -> None:
-        """Forget all, once nothing waits."""
+        """Forget all values, once none waits to be written."""
         self._values = {}
 
 
 def write(connection: sa.Connection, values: Values) -> Patched:
-    """Write values, but not those of nodes that have no room for them."""
+    """Write values, except those of nodes that have no room for them."""
     patches: dict[int, dict[str, dict[str, Any]]] = {}
     for (number, column, key), value in values.items():
         patches.setdefault(number, {}).setdefault(column, {})[key] = value

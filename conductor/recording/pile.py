@@ -14,9 +14,9 @@ from podium.conductor.rooms.sql import Sql
 
 LOG = log.getLogger(__name__)
 
-#: Records that are written in one transaction, so that nobody else waits long for their nodes.
+#: The most records of one transaction, so that nobody else waits long for their nodes.
 MOST_AT_ONCE: Final = 20_000
-#: Where the transaction may take the number of a change, for which everybody waits who changes any node.
+#: The same if the transaction may take the number of a change, which blocks all other changes of nodes.
 MOST_CHANGES: Final = 1000
 
 _K = TypeVar("_K")
@@ -26,13 +26,13 @@ _Batch = TypeVar("_Batch", bound=Sized)
 
 
 class Pile(Generic[_K, _V, _R]):
-    """The records of one kind: the newest for each key, the key that waits longest first.
+    """The records of one kind: the newest for each key, in the order in which the keys began to wait.
 
-    Records are added from any thread, and written in the conductor's loop.
+    Any thread adds records; the conductor's loop writes them.
 
-    :param statements: write a batch in an open transaction
-    :param then: is called with each batch that was written and what the statements returned
-    :param most: records of one transaction
+    :param statements: writes a batch in an open transaction
+    :param then: called with each batch that was written and with the result of ``statements``
+    :param most: the most records of one transaction
     """
 
     def __init__(
@@ -52,35 +52,35 @@ class Pile(Generic[_K, _V, _R]):
         return len(self._records)
 
     def add(self, key: _K, record: _V) -> None:
-        """Have a record written, instead of an older one with its key."""
+        """Add a record, replacing an older record with the same key."""
         with self._lock:
             self._records[key] = record
 
     def add_all(self, records: Mapping[_K, _V]) -> None:
-        """Have several records written, in one transaction where there is room."""
+        """Add several records, which are written in one transaction if there is room."""
         with self._lock:
             self._records.update(records)
 
     def values(self) -> list[_V]:
-        """The records that wait."""
+        """The waiting records."""
         with self._lock:
             return list(self._records.values())
 
     def keys(self) -> list[_K]:
-        """The keys of the records that wait."""
+        """The keys of the waiting records."""
         with self._lock:
             return list(self._records)
 
     def discard(self, key: _K) -> None:
-        """Have a record not written after all."""
+        """Remove a record that waits to be written."""
         with self._lock:
             self._records.pop(key, None)
 
     async def write(self, sql: Sql, only: Sequence[_K] | None = None) -> None:
-        """Write what waits now. What comes meanwhile waits for the next call.
+        """Write the waiting records. Records added meanwhile wait for the next call.
 
         :param only: the keys of the records to write, if not all
-        :raises podium.errors.DatabaseUnavailable: what is not written waits on, unless newer records came
+        :raises podium.errors.DatabaseUnavailable: unwritten records continue to wait, unless newer ones came
         """
         for at in range(0, len(self._records) if only is None else len(only), self._most):
             with self._lock:
@@ -104,10 +104,10 @@ async def write_batch(
     statements: Callable[[sa.Connection, _Batch], _R],
     then: Callable[[_Batch, _R], object] | None = None,
 ) -> None:
-    """Write records in one transaction, or log that the database does not accept them, and drop them.
+    """Write records in one transaction. If the database rejects them, log that and drop them.
 
     :raises podium.errors.DatabaseUnavailable: nothing is written
-    :raises podium.errors.MemberEnded: nothing will be
+    :raises podium.errors.MemberEnded: nothing will be written
     """
     if not batch:
         return

@@ -1,10 +1,10 @@
-"""Writes what rooms, tasks and power changes learned: gathered, and in few statements.
+"""Gathers the results of rooms, tasks and power changes, and writes them in few statements.
 
-Anyone may hand something over, from any thread, at any time; it is kept in memory until the database has
-taken it. Only the newest of each kind is kept for a node, so that a long outage costs no more than the fleet.
+Any thread may add a record at any time; it is kept in memory until the database has accepted it. For each
+node, only the newest record of each kind is kept, so that memory is bounded by the fleet in a long outage.
 
-Others write too, each for itself: what must be in the database before something is done (requests that begin
-or are about to be sent, reservations, requests of enforcement and its freeze), and what is no record of nodes
+Other modules write directly what must be in the database before something is done (requests that begin or are
+about to be sent, reservations, requests of enforcement and its freeze), and what is no record of nodes
 (heartbeats, figures, commands to tasks, cursors of notifications).
 """
 
@@ -40,22 +40,22 @@ from podium.node_ranges import by_reason, fold_for_log
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two writes; what is learned is at most this much older in the database.
+#: Seconds between two writes; the database lags behind by at most this much.
 FLUSH_INTERVAL: Final = 1.0
 
-#: Reasons for maintenance that get a line of their own in the log.
+#: The most reasons for maintenance that get their own line in the log.
 _MOST_REASONS: Final = 5
 
 _Numbers = set[int]
-#: How often and since when a node could not be read, why the last read failed, and what others say.
+#: How often and since when a node could not be read, why the last read failed, and what its feeds show.
 _Fault = tuple[str, str, str | None]
 
 
 class Recorder:
     """Gathers records from any thread, and writes them in the conductor's loop.
 
-    :param worker: whose tasks and reservations these are, and who records events
-    :param lease: seconds for which outcomes that were written are kept, see podium.conductor.power.promotion
+    :param worker: the worker that has the tasks and reservations and records the events
+    :param lease: seconds for which written outcomes are kept, see podium.conductor.power.promotion
     """
 
     def __init__(self, sql: Sql, owned: Fleet, worker: Worker, lease: float = 0.0) -> None:
@@ -64,7 +64,7 @@ class Recorder:
         self._sql = sql
         self._fleet = owned
         self._worker = worker
-        self._oldest: float | None = None  # since when a reading waits to be written
+        self._oldest: float | None = None  # since when a reading has been waiting to be written
         self._writing_outcomes = asyncio.Lock()
         self._outcomes: Pile[int, Outcome, int] = Pile(
             _finish,
@@ -114,7 +114,7 @@ class Recorder:
         self._tasks: Pile[str, TaskReport, None] = Pile(
             lambda sql, reports: conductors.save_tasks(sql, self._worker, list(reports.values()))
         )
-        #: All but the outcomes and the reads of changes, in the order in which they are written.
+        #: All piles except the outcomes and the reads of changes, in the order in which they are written.
         self._piles: Sequence[Pile[Any, Any, Any] | CheckedPile] = (
             self._readings,
             self._verified,
@@ -132,36 +132,36 @@ class Recorder:
         )
 
     def add_reading(self, reading: Reading) -> None:
-        """Have a reading written, unless its node changes before that."""
+        """Add a reading, which is dropped if its node changes before it is written."""
         self._readings.add(reading.node_id, reading)
         self._note_time()
 
     def add_verified(self, reading: Reading) -> None:
-        """Have the reading of a node in ``verifying`` written, which ends that state."""
+        """Add the reading of a node in ``verifying``; writing it ends that state."""
         self._verified.add(reading.node_id, reading)
         self._note_time()
 
     def add_read_of_change(self, read: ReadOfChange) -> None:
-        """Have it written that a node does not answer its power change, or answers it again."""
+        """Add the news that a node does not answer its power change, or answers it again."""
         self._reads_of_changes.add(read.node_id, read)
 
     def add_checked(self, checked: Checked) -> None:
-        """Have it written that nodes were read and had not changed."""
+        """Add nodes that were read and had not changed."""
         self._checked.add(checked)
         self._note_time()
 
     def add_outcomes(self, outcomes: Iterable[Outcome]) -> None:
-        """Have the ends of power changes written, or of one that changes the credentials of several nodes."""
+        """Add the outcomes of power changes, or of a change of the credentials of several nodes."""
         self._outcomes.add_all({outcome.node_id: outcome for outcome in outcomes})
 
     def add_health(self, uuid: str, health: Health | None, lasts: float) -> None:
-        """Have a node's health written if it changed, and that it was reported.
+        """Add a node's health if it changed, and the time of the report.
 
-        :param health: None where it is unknown
-        :param lasts: seconds for which the report is true
+        :param health: None if it is unknown
+        :param lasts: seconds for which the report is valid
         """
         document = None if health is None else {"status": health.status, "reasons": list(health.reasons)}
-        with self._health_order:  # so that what the fleet shows last is written last
+        with self._health_order:  # so that the health that the fleet shows last is written last
             entry = self._fleet.find(uuid)
             if entry is None:
                 return
@@ -170,15 +170,15 @@ class Recorder:
             self._health_times.add(entry.number, (self._sql.now(), lasts))
 
     def add_clock(self, uuid: str, offset: float) -> None:
-        """Have it written how many seconds the clock of a node's controller is ahead."""
+        """Add by how many seconds the clock of a node's controller is ahead."""
         entry = self._fleet.find(uuid)
         if entry is not None:
             self._clocks.add(entry.number, (offset, self._sql.now()))
 
     def add_values(self, uuid: str, column: str, values: Mapping[str, Any]) -> None:
-        """Have values put into a JSON column of a node.
+        """Add values for a JSON column of a node.
 
-        :raises ValueError: when its ``driver_internal_info`` has no room for them
+        :raises ValueError: its ``driver_internal_info`` has no room for them
         """
         entry = self._fleet.find(uuid)
         if entry is not None:
@@ -187,35 +187,35 @@ class Recorder:
             self._values.add_all({(entry.number, column, key): value for key, value in values.items()})
 
     def add_maintenance(self, uuid: str, who: str, reason: str | None) -> None:
-        """Have a node put into maintenance, or, without a reason, taken out."""
+        """Put a node into maintenance, or without a reason take it out."""
         entry = self._fleet.find(uuid)
         if entry is not None:
             self._maintenance.add(entry.number, (who, reason))
 
     def add_fault(self, number: int, what: str, failure: str, opinion: str | None = None) -> None:
-        """Have a node put into maintenance because its power cannot be read.
+        """Put a node into maintenance because its power cannot be read.
 
         :param what: how often and since when it could not be read
         :param failure: why the last read failed
-        :param opinion: what its feeds say about its power
+        :param opinion: what its feeds show about its power
         """
         self._faults.add(number, (what, failure, opinion))
 
     def add_recovery(self, number: int) -> None:
-        """Have a node taken out of the maintenance that :meth:`add_fault` put it into."""
+        """Take a node out of the maintenance into which :meth:`add_fault` put it."""
         self._faults.discard(number)
         self._recoveries.add(number, None)
 
     def add_enforcement(self, number: int, text: str | None) -> None:
-        """Have it written why enforcement waits with a node; None when it no longer does."""
+        """Add why enforcement does not switch a node back; None if there is no longer a reason."""
         self._enforcement.add(number, text)
 
     def add_release(self, number: int) -> None:
-        """Have a reservation given up that was made without a power change."""
+        """Release a reservation that was made without a power change."""
         self._releases.add(number, None)
 
     def add_task(self, report: TaskReport) -> None:
-        """Have a periodic task's report written."""
+        """Add a periodic task's report."""
         self._tasks.add(report.task, report)
 
     def _note_time(self) -> None:
@@ -224,18 +224,18 @@ class Recorder:
 
     @property
     def now(self) -> DatabaseClock:
-        """The clock of the database that this writes to."""
+        """The clock of the database to which the recorder writes."""
         return self._sql.now
 
     @property
     def lag(self) -> float:
-        """For how many seconds the oldest reading has been waiting to be written."""
+        """The seconds for which the oldest reading has been waiting to be written."""
         oldest = self._oldest
         return 0.0 if oldest is None else time.monotonic() - oldest
 
     @property
     def waiting(self) -> dict[str, int]:
-        """How many records of each kind are still to be written."""
+        """The number of records of each kind that wait to be written."""
         return {
             "outcomes": len(self._outcomes),
             "readings": len(self._readings) + len(self._verified) + len(self._reads_of_changes),
@@ -251,13 +251,13 @@ class Recorder:
         }
 
     async def run(self) -> None:
-        """Write every now and then, for ever."""
+        """Write at regular intervals, forever."""
         while True:
             await asyncio.sleep(FLUSH_INTERVAL)
             await self.flush()
 
     async def flush(self) -> bool:
-        """Write what was handed over; False when the database did not take all of it."""
+        """Write the waiting records; return False if the database did not accept all of them."""
         oldest, self._oldest = self._oldest, None
         try:
             await self.write_outcomes()
@@ -271,20 +271,20 @@ class Recorder:
         return True
 
     async def write_outcomes(self) -> None:
-        """Write how power changes ended; those that end during one transaction share the next.
+        """Write how power changes ended; outcomes added during one transaction share the next.
 
-        :raises podium.errors.DatabaseUnavailable: when it does not take them; they are kept
+        :raises podium.errors.DatabaseUnavailable: the database does not accept them; they are kept
         """
         async with self._writing_outcomes:
-            # Reads first, because only a change that is under way has reads; and then no change that ended
-            # meanwhile, whose last reads are not among them.
+            # Reads first: they are accepted only while their change is under way. Outcomes added meanwhile
+            # wait, because the last reads of their changes may not be written yet.
             ended = self._outcomes.keys()
             await self._reads_of_changes.write(self._sql)
             await self._outcomes.write(self._sql, ended)
 
     @contextlib.asynccontextmanager
     async def known_outcomes(self) -> AsyncIterator[list[Outcome]]:
-        """Outcomes that wait, or were written within a lease; nothing is written of them meanwhile."""
+        """Outcomes that wait or were written within the last lease; no outcome is written meanwhile."""
         async with self._writing_outcomes:
             yield [*self._written.latest(self._lease), *self._outcomes.values()]
 
@@ -334,7 +334,7 @@ class Recorder:
 
 
 def _finish(connection: sa.Connection, outcomes: Mapping[int, Outcome]) -> int:
-    """Write the ends of power changes; the number of the change that this is."""
+    """Write how power changes ended; return the number of this change."""
     finish(connection, outcomes.values())
     return next_change(connection)
 

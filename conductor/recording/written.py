@@ -1,4 +1,4 @@
-"""Outcomes that were written a short time ago, in case that the database loses them again."""
+"""Recently written outcomes, in case the database loses them again."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import Final
 from podium.clocks import boottime
 from podium.db.outcomes import Outcome
 
-#: How many are kept at most.
+#: The most outcomes that are kept.
 _MOST: Final = 50_000
 
 
@@ -22,13 +22,13 @@ class Written:
         self._outcomes: deque[tuple[float, Outcome]] = deque(maxlen=_MOST)
 
     def add(self, outcomes: Iterable[Outcome], keep: float) -> None:
-        """Note outcomes that were written now, and forget what is older than ``keep`` seconds."""
+        """Note outcomes that have now been written, and forget those older than ``keep`` seconds."""
         now = self._clock()
         self._forget(now - keep)
         self._outcomes.extend((now, outcome) for outcome in outcomes)
 
     def latest(self, seconds: float) -> list[Outcome]:
-        """The outcomes that were written within so many seconds, the newest last."""
+        """The outcomes that were written within the last ``seconds``, the newest last."""
         self._forget(self._clock() - seconds)
         return [outcome for _, outcome in self._outcomes]
 
