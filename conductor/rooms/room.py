@@ -61,6 +61,7 @@ class DriverRoom:
         self._mailbox: Mailbox | None = None
         self._stop: asyncio.Event | None = None
         self._life: asyncio.Task[None] | None = None
+        self._is_closing = False
 
     def open(self, timeout: float, manager: base.Manager | None = None) -> None:
         """Start the room and the driver in it.
@@ -89,6 +90,7 @@ class DriverRoom:
 
     def close(self, timeout: float) -> bool:
         """Close the driver and end the room; return False if it did not end within ``timeout`` seconds."""
+        self._is_closing = True
         if self._loop is not None and self._stop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has already ended
                 self._loop.call_soon_threadsafe(self._end)
@@ -313,6 +315,8 @@ class DriverRoom:
         self._mailbox = Mailbox(self._loop)
         self._stop = asyncio.Event()
         self._life = asyncio.current_task()
+        if self._is_closing:  # since before there was a loop to end
+            raise asyncio.CancelledError
         self.spawned.open()
         await self._calls.made(self.driver.start, *self._start_arguments)
         self._opened.set_result(None)

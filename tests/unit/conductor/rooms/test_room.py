@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
@@ -92,14 +93,24 @@ def test_a_driver_whose_start_fails_is_named_with_the_cause() -> None:
         room.open(PATIENCE)
 
 
-def test_a_driver_whose_start_never_ends_is_named_with_the_place_where_it_hangs() -> None:
-    let_go = threading.Event()
+def test_a_driver_whose_start_never_ends_is_named_with_the_place_where_it_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began, let_go = threading.Event(), threading.Event()
 
     class Slow(StillDriver):
         async def start(self) -> None:
+            began.set()
             let_go.wait()
 
     room = DriverRoom(Slow("slow"))
+    result = room._opened.result
+
+    def result_of_what_began(timeout: float | None = None) -> None:
+        assert began.wait(PATIENCE)
+        result(timeout)
+
+    monkeypatch.setattr(room._opened, "result", result_of_what_began)
     with pytest.raises(
         errors.DriverLoadError, match=r"slow: start\(\) did not end within 0 s in .*Slow.start"
     ):
@@ -156,9 +167,10 @@ def test_a_node_whose_last_call_never_returned_is_not_called_again_until_it_has(
         return room.start(lambda: room.command(seconds, node, hang), contexts.new()).future
 
     with opened(driver) as room:
-        while not calls:  # a call that no thread has begun yet is not made
+        while not room.lost:  # a call that no thread has begun yet is not made
             with pytest.raises(TimeoutError, match="no answer within"):
                 command(0.01).result(PATIENCE)
+            assert result(room, driver.where_async)  # by now it is over, if it was not made
         with pytest.raises(TimeoutError, match="the last call for it has not returned"):
             command(0.01).result(PATIENCE)
         let_go.set()
@@ -222,6 +234,26 @@ def test_a_room_that_does_not_close_in_time_says_so() -> None:
     assert not room.close(0.05)
     let_go.set()
     assert room.close(PATIENCE)
+
+
+def test_a_room_that_is_closed_before_its_thread_begins_ends_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin, run = threading.Event(), asyncio.run
+
+    def late(main: Any) -> None:
+        begin.wait(PATIENCE)
+        run(main)
+
+    monkeypatch.setattr(asyncio, "run", late)
+    room = DriverRoom(StillDriver("late"), size=2)
+    with pytest.raises(errors.DriverLoadError, match="did not end"):
+        room.open(0)
+    assert not room.close(0)
+    (thread,) = (one for one in threading.enumerate() if one.name == "late-loop")
+    begin.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def test_tasks_left_in_a_room_are_cancelled_when_it_closes() -> None:
@@ -306,10 +338,12 @@ def asking(room: DriverRoom, node: base.Node, seconds: float = PATIENCE, **how: 
 
 
 def lose(room: DriverRoom, driver: Hypervisors, node: base.Node) -> None:
-    """Give up a call that hangs; one that no thread has begun yet is not made, and is no loss."""
-    while node.name not in driver.called:
-        with pytest.raises(TimeoutError, match="^no answer within 0.05 s$"):
-            asking(room, node, 0.05).result(PATIENCE)
+    """Give up a call that hangs, once a thread has begun it: before that it would be no loss."""
+    run = room.start(lambda: room.command(PATIENCE, node, driver.ask), contexts.new())
+    assert driver.began.acquire(timeout=PATIENCE)
+    run.cancel()
+    with pytest.raises(CancelledError):
+        run.future.result(PATIENCE)
 
 
 @contextmanager
@@ -387,7 +421,10 @@ def test_what_hangs_fills_its_own_share_of_the_threads_and_nothing_else() -> Non
         assert hung.result(PATIENCE) == "answer"
 
 
-def test_nodes_of_what_does_not_return_are_refused_at_once_until_it_does() -> None:
+def test_nodes_of_what_does_not_return_are_refused_at_once_until_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("podium.conductor.rooms.places._TRIES", [3600.0])
     with hanging() as (room, driver, _):
         lose(room, driver, machine("hung1", "hv2"))
         with pytest.raises(NotAsked, match="not asked: hv2 has 1 call that does not return"):
