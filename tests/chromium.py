@@ -22,8 +22,17 @@ AXE: Final = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.m
 
 #: The browser's own log message when a server does not answer. Tests that stop a server must expect it.
 UNREACHABLE: Final = (
-    r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+    r"net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE"
+    r"|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH)"
 )
+
+#: Has the page wait for answers twelve times as long (core/api.js), because a server on a busy machine is not
+#: lost. All other timers stay as they are.
+_PATIENT: Final = """{
+    const later = globalThis.setTimeout;
+    globalThis.setTimeout = (work, wait, ...values) =>
+        later(work, /silent.abort/.test(work) ? 12 * wait : wait, ...values);
+}"""
 
 
 @contextmanager
@@ -33,7 +42,7 @@ def launched() -> Iterator[Browser]:
     # The sandbox is not available to root in containers.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = playwright.chromium.launch(executable_path=program, args=arguments, timeout=PATIENCE * 1000)
         try:
             yield browser
         finally:
@@ -77,6 +86,7 @@ class Windows:
         )
         self._contexts.append(context)
         context.set_default_timeout(PATIENCE * 1000)
+        context.add_init_script(_PATIENT)
         page = context.new_page()
         self._watch(page, url)
         if user is not None:

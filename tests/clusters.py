@@ -22,13 +22,13 @@ from proxies import Proxy
 from servers import Server
 
 #: Seconds for which the conductors' leases are valid. Long enough for a busy machine.
-TIMEOUT: Final = 5
+TIMEOUT: Final = 10
 CONFIG: Final = f"""
 [conductor]
 heartbeat_interval = 1
 heartbeat_timeout = {TIMEOUT}
 sync_power_state_interval = 5
-power_state_change_timeout = 10
+power_state_change_timeout = 30
 """
 
 

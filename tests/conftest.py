@@ -14,20 +14,21 @@ import pytest
 
 import peers
 import templates
-from rounds import ONLY_LONG, ROUNDS
+from rounds import MANY, ONLY_LONG, ROUNDS
 from servers import MariaDB, PostgreSQL, RestartablePostgreSQL, Server, scratch
 
 #: Packages with their own tests and environments.
 collect_ignore = ["first_edition"]
 
 #: Seconds after which a test is aborted. A hanging test must fail, and let the others run.
-LONGEST: Final = 150
+LONGEST: Final = 500
 
-# By default, examples do not depend on chance, and they have no deadline that a busy machine could miss.
+# By default, examples do not depend on chance, and they have no deadline that a busy machine could miss. The
+# examples of many rounds are new each time.
 hypothesis.settings.register_profile(
     "podium",
     max_examples=100 * ROUNDS,
-    derandomize=ROUNDS == 1,
+    derandomize=ROUNDS < MANY,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )

@@ -81,7 +81,8 @@ class Daemon:
 
     def write(self, text: str) -> None:
         head = f"[DEFAULT]\nhost = {self.host}\nstate_path = {self.folder}\n{self.default}\n"
-        alive = "[conductor]\nheartbeat_interval = 0.3\nheartbeat_timeout = 2\n"
+        # Whoever waits for it gives up after that time without a sign of life, and another worker ends it.
+        alive = "[conductor]\nheartbeat_interval = 0.3\nheartbeat_timeout = 60\n"
         self.config.write_text(f"{head}[database]\nconnection = {self.url}\n{alive}{text}")
 
     def launch(self, **environment: str) -> "subprocess.Popen[bytes]":

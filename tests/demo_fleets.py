@@ -1,6 +1,7 @@
 """Fleets in the state after some months of work, and a conductor that carries out requests."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from podium.db.models import utcnow
 from podium.db.worker import Worker
 from readers import BOOT, LOGIN
 
+#: Seconds between two signs of life of the conductors.
+_PULSE: Final = 1.0
 DRIVERS: Final = ("ipmi", "redfish", "fake")
 #: Texts by a BMC, and by users who do not write ASCII: wide, combining, right to left, terminal controls.
 ERROR: Final = (
@@ -245,7 +248,11 @@ def at_work(database: Database, head: Head) -> Iterator[None]:
     end = threading.Event()
 
     def serve() -> None:
+        alive_until = 0.0
         while not end.wait(0.02):
+            if time.monotonic() > alive_until:  # a busy machine may take longer than leases are good for
+                renew(database)
+                alive_until = time.monotonic() + _PULSE
             head.carry_out({"r1n03": ERROR.format(address="10.0.1.3"), "r1n05": REASON})
             with database.write() as connection:
                 answer(connection, head.worker)

@@ -44,7 +44,7 @@ class Environment:
             pip = [sys.executable, "-m", "pip", "--python", self.bin / "python", "--quiet"]
             self._run(*pip, "install", "--no-index", "--no-deps", "--no-build-isolation", copy, cwd=copy)
 
-    def python(self, *arguments: str | Path, cwd: Path, timeout: float = PATIENCE) -> None:
+    def python(self, *arguments: str | Path, cwd: Path, timeout: float = 4 * PATIENCE) -> None:
         """Run this environment's Python, which must succeed."""
         self._run(self.bin / "python", *arguments, cwd=cwd, timeout=timeout)
 
@@ -52,7 +52,7 @@ class Environment:
         """Run this environment's ``podium``, which must succeed."""
         self._run(self.bin / "podium", *arguments, cwd=cwd)
 
-    def _run(self, *command: str | Path, cwd: Path, timeout: float = PATIENCE) -> None:
+    def _run(self, *command: str | Path, cwd: Path, timeout: float = 2 * PATIENCE) -> None:
         # Options of the outer pytest do not apply to the pytest runs that it starts.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         done = subprocess.run(

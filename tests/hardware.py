@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from peers import PATIENCE
 from podium.simulator.bmc import Settings
 from podium.simulator.nodes import address_range
 from podium.simulator.rack import Rack
@@ -18,8 +19,9 @@ class Hardware(ABC):
     """One machine, switched off at first, and its BMC.
 
     :param folder: for its files
+    :ivar patience: seconds until it counts as silent
     :cvar protocol: the name of the driver
-    :cvar options: its section of the config file
+    :cvar options: its section of the config file, with a place for the patience
     :cvar cannot: what this hardware cannot or need not support, and why
     """
 
@@ -29,6 +31,12 @@ class Hardware(ABC):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.patience = PATIENCE
+
+    @property
+    def section(self) -> str:
+        """Its section of the config file."""
+        return self.options.format(patience=self.patience)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -88,7 +96,7 @@ class Simulated(Hardware):
 
 class IPMI(Simulated):
     protocol = "ipmi"
-    options = "[ipmi]\ncommand_retry_timeout = 1\nretransmit_interval = 0.2\n"
+    options = "[ipmi]\ncommand_retry_timeout = {patience:g}\nretransmit_interval = 0.2\n"
     rack: Simulator
 
     @asynccontextmanager
@@ -109,7 +117,8 @@ class IPMI(Simulated):
 class Redfish(Simulated):
     protocol = "redfish"
     options = (
-        "[redfish]\nconnect_timeout = 1\nread_timeout = 1\ncommand_timeout = 2\nevents_confirm_interval = 5\n"
+        "[redfish]\nconnect_timeout = {patience:g}\nread_timeout = {patience:g}\n"
+        "command_timeout = {patience:g}\nevents_confirm_interval = 5\n"
     )
     cannot = {"nmi off": "a Redfish service may interrupt a machine that is off"}
 

@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 import pytest
 
 #: Seconds until a test gives up waiting for something that should happen soon. Allows for a busy machine.
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 
 _ROOT: Final = Path(__file__).parent.parent
 _PACKAGES: Final = {

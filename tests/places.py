@@ -18,7 +18,7 @@ from servers import MariaDB, PostgreSQL, Server
 
 #: Seconds within which a BMC must show its password. Some take longer.
 TIMEOUT: Final = 20
-LEASE: Final = 4
+LEASE: Final = 10
 CONFIG: Final = f"""
 [conductor]
 heartbeat_interval = 1
@@ -26,7 +26,7 @@ heartbeat_timeout = {LEASE}
 sync_power_state_interval = 4
 credentials_change_timeout = {TIMEOUT}
 [ipmi]
-command_retry_timeout = 3
+command_retry_timeout = 5
 [redfish]
 events_confirm_interval = 4
 """

@@ -150,3 +150,9 @@ def broken_promises(driver: type[base.Driver]) -> dict[str, str]:
             except Exception as error:
                 failed[name] = str(error)
     return failed
+
+
+def meets_silence(name: str) -> bool:
+    """Whether a test of the contract has a driver ask hardware that does not answer."""
+    words = "silent", "not_answer", "nothing_is_left", "no_async_method_blocks", "cancelled"
+    return any(word in name for word in words)

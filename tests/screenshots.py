@@ -34,11 +34,6 @@ def _rows(page: Page, _: Site) -> None:
     expect(page.locator("podium-counts")).to_contain_text("power on")
 
 
-def _node(page: Page, site: Site) -> None:
-    _settled(page, site)
-    expect(page.locator("[data-action='power on']:visible").first).to_be_enabled()
-
-
 def _settled(page: Page, _: Site) -> None:
     expect(page.locator("main h2:visible").first).to_be_visible()
     expect(page.locator("podium-page")).to_have_attribute("data-connection", "live")
@@ -130,7 +125,7 @@ def pictures(words: Sequence[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def tell(site: Site) -> None:
     """Make some events for the pictures."""
     site.ask("power off", "r1n[02-03]", "the new boards come")
-    site.conductor.failures = {"r2n02": "BMC says: power supply 2 has failed"}
+    site.conductor.failures["r2n02"] = "BMC says: power supply 2 has failed"
     site.ask("power on", "r2n[01-04]", "back after the move")
     site.ask("rebooting", "r1n09", "its fan was changed")
     site.wait_for_operations()

@@ -249,7 +249,8 @@ class PostgreSQL(Server):
         return signal.SIGINT  # breaks connections at once, but keeps committed data
 
     def connect(self) -> Any:
-        where = f"host={self.host} port={self.port} user=postgres dbname=postgres connect_timeout=5"
+        patience = f"connect_timeout={PATIENCE:.0f}"
+        where = f"{patience} host={self.host} port={self.port} user=postgres dbname=postgres"
         return psycopg.connect(where, autocommit=True)
 
     def copy_statements(self, source: str, target: str) -> list[str]:
@@ -295,7 +296,12 @@ class MariaDB(Server):
 
     def connect(self) -> Any:
         return pymysql.connect(
-            host=self.host, port=self.port, user="root", connect_timeout=5, autocommit=True, ssl_disabled=True
+            host=self.host,
+            port=self.port,
+            user="root",
+            connect_timeout=PATIENCE,
+            autocommit=True,
+            ssl_disabled=True,
         )
 
     def note_template(self, name: str) -> None:

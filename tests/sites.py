@@ -22,7 +22,6 @@ from templates import prepared
 
 NODE: Final = "r1n01"
 
-#: The times are short, so that silence is detected soon.
 CONFIG: Final = """\
 enabled_drivers = {protocol}
 [conductor]
@@ -99,7 +98,7 @@ class Site:
         await _comes(lambda: self.node().power_failures > 0)
         return str(self.node().last_error)
 
-    async def power(self, action: str, *, timeout: float = 10.0, then_off: bool = False) -> str | None:
+    async def power(self, action: str, *, timeout: float = PATIENCE, then_off: bool = False) -> str | None:
         """Switch the machine like ``podium node power``. Returns the error, or None."""
         with self._database.write() as connection:
             asked = power.ask(connection, [self.node()], action, who="me", timeout=timeout, then_off=then_off)
@@ -172,10 +171,15 @@ class Site:
         told = [one for one in await self.metrics() if one.name == name and one.labels["kind"] == kind]
         return float(sum(sample.value for sample in told))
 
-    async def healths(self) -> dict[str, float]:
-        """Return the number of nodes by health, according to the metrics for Prometheus."""
-        told = [sample for sample in await self.metrics() if sample.name == "podium_node_health"]
-        return {sample.labels["status"]: sample.value for sample in told}
+    async def healths(self, **expected: float) -> None:
+        """Wait until the metrics for Prometheus, which another thread serves, count these nodes by health."""
+        async with asyncio.timeout(PATIENCE):
+            while expected != {
+                sample.labels["status"]: sample.value
+                for sample in await self.metrics()
+                if sample.name == "podium_node_health"
+            }:
+                await asyncio.sleep(0.05)
 
     async def sensors(self) -> list[tuple[str, str | None, float]]:
         """Return name, kind and value of the node's sensors in the metrics for Prometheus."""
@@ -188,7 +192,7 @@ class Site:
         """Return every sample for Prometheus."""
 
         def get() -> str:
-            with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=PATIENCE) as answer:
                 return str(answer.read().decode())
 
         families = parser.text_string_to_metric_families(await asyncio.to_thread(get))
@@ -199,7 +203,7 @@ class Site:
 async def site(hardware: Hardware) -> AsyncIterator[Site]:
     """Run a conductor of a machine that is switched off, with its files in the same folder."""
     metrics = f"{own_address()}:{free_port()}"
-    text = CONFIG.format(protocol=hardware.protocol, metrics=metrics, options=hardware.options)
+    text = CONFIG.format(protocol=hardware.protocol, metrics=metrics, options=hardware.section)
     folder = hardware.folder
     config = make_conf(folder, text)
     database = prepared(f"sqlite:///{folder}/podium.sqlite")

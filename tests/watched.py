@@ -180,16 +180,21 @@ class Conductor:
     """Carries out requests and gives signs of life, in a thread, until it is killed.
 
     :ivar failures: the errors of future requests, by node name
-    :ivar is_slow: whether it begins requests without ending them
     """
 
     def __init__(self, database: Database, head: Head) -> None:
         self.head = head
         self.failures: dict[str, str] = {}
-        self.is_slow = False
+        self._is_slow = False
+        self._turn = threading.Lock()
         self._database = database
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def become_slow(self) -> None:
+        """Begin what is asked from now on, and do not end it."""
+        with self._turn:  # what is under way is done as before
+            self._is_slow = True
 
     def start(self) -> None:
         """Start, also after a kill."""
@@ -209,9 +214,13 @@ class Conductor:
             if time.monotonic() > alive_until:
                 demo_fleets.renew(self._database)
                 alive_until = time.monotonic() + _PULSE
-            if self.is_slow:
-                self.head.begin(9999)
-            else:
-                self.head.carry_out(self.failures)
-                with self._database.write() as connection:
-                    demo_fleets.answer(connection, self.head.worker)
+            with self._turn:
+                self._take_turn()
+
+    def _take_turn(self) -> None:
+        if self._is_slow:
+            self.head.begin(9999)
+            return
+        self.head.carry_out(self.failures)
+        with self._database.write() as connection:
+            demo_fleets.answer(connection, self.head.worker)

@@ -25,7 +25,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        quick = "[ipmi]\ncommand_retry_timeout = 3\n[redfish]\nread_timeout = 3\n"
+        quick = "[ipmi]\ncommand_retry_timeout = 8\n[redfish]\nread_timeout = 8\n"
         self.daemon = Daemon(folder, quick)
         self.api = Api(folder, url=self.daemon.url)
         self.file = folder / "password"
@@ -121,7 +121,7 @@ def test_made_up_passwords_work_and_are_not_shown(place: Place) -> None:
 @only_long
 def test_an_answer_that_is_lost_is_settled(place: Place) -> None:
     place.enrol("n1", fake_account_fault="reboot", fake_reboot_logins="1000000")
-    done = place.set(place.there, "n1", "--on-bmc", "--timeout", "3")
+    done = place.set(place.there, "n1", "--on-bmc", "--timeout", "8")
     assert done.returncode == 1
     listed = json.loads(place.there("credential", "list", "--unknown", "-f", "json").stdout)
     assert [(one["node"], one["state"]) for one in listed] == [("n1", "unknown")]

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from peers import PATIENCE
 from rounds import only_long
 
 #: Each line that ends in ``# wrong`` is a mistake, and no other.
@@ -92,7 +93,7 @@ def test_a_type_checker_finds_mistakes_and_nothing_else(tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed (make lint does)")
     (tmp_path / "acme.py").write_text(DRIVER)
     argv = (sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", "acme.py")
-    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=4 * PATIENCE)
     wrong = {number for number, line in enumerate(DRIVER.split("\n"), 1) if line.endswith("# wrong")}
     found = {int(number) for number in re.findall(r"^acme\.py:(\d+): error:", done.stdout, re.M)}
     assert found == wrong, done.stdout + done.stderr

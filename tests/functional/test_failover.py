@@ -20,7 +20,7 @@ from servers import MariaDB, PostgreSQL, Server
 from standbys import Replicated, Standby
 
 BMCS: Final = 30
-LEASE: Final = 10
+LEASE: Final = 30
 TIMES: Final = min(ROUNDS, 3)
 CONFIG: Final = f"""
 [conductor]

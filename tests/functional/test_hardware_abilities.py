@@ -89,7 +89,7 @@ def test_a_machine_that_refuses_to_restart_boots_from_what_it_did_before(machine
     said = f"{machine.node}: power on, boot device pxe, once (was disk, persistent, uefi)"
     assert said in machine.podium(*pxe)
     machine.podium(*disk)
-    done = machine.daemon.podium(*pxe, "--timeout", "2", expect=1)
+    done = machine.daemon.podium(*pxe, "--timeout", "6", expect=1)
     assert "; its boot device is disk, persistent, uefi again" in done.stdout
     assert f"boot {machine.words['lasting']}, booted {machine.words['once']}, boots 2" in machine.state()
 
@@ -103,9 +103,9 @@ def test_a_boot_device_stays_and_is_shown(machine: Machine) -> None:
 
 def test_a_boot_device_that_the_bmc_does_not_keep_is_an_error(machine: Machine) -> None:
     machine.rack.ctl("fault", "boot-lies", machine.number)
-    words = ("node", "boot", "set", machine.node, "pxe", "--timeout", "2", "--wait", "--yes")
+    words = ("node", "boot", "set", machine.node, "pxe", "--timeout", "6", "--wait", "--yes")
     done = machine.daemon.podium(*words, expect=1)
-    assert f"{machine.node}: failed: set boot device was accepted, but 2 s later it is default" in done.stdout
+    assert f"{machine.node}: failed: set boot device was accepted, but 6 s later it is default" in done.stdout
 
 
 def test_the_light_is_switched(machine: Machine) -> None:

@@ -55,7 +55,10 @@ def test_users_tokens_and_people_on_the_host_get_in_and_out(tmp_path: Path) -> N
             secret = podium("token", "create", "--name", "ci", "--role", "admin", "--expires", "1d")
             bearer = {"Authorization": f"Bearer {secret}"}
             assert status("DELETE", "/v1/nodes/n1", headers=bearer) == 404
-            assert '"last_used_at": null' not in podium("token", "list", "-f", "json")
+            eventually(
+                lambda: '"last_used_at": null' not in podium("token", "list", "-f", "json"),
+                "its use is noted",
+            )
             podium("token", "revoke", "ci")
             eventually(lambda: status(headers=bearer) == 401, "the token is refused")
         with httpx.Client(base_url="http://podium", transport=local, timeout=PATIENCE) as http:

@@ -166,7 +166,7 @@ class Site:
             input=input,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,
             cwd=self.folder / "cores",
             env=os.environ | self.environment | ({} if plugins else {"PYTHONPATH": ""}),
         )

@@ -86,6 +86,7 @@ def test_another_conductor_goes_on_where_a_killed_one_was(tmp_path: Path, postgr
         second.podium("node", "power", "on", "n[1-4]", "--wait")
         eventually(lambda: "Notifications to exec " in first.text(), "the log tells of the failure")
         first.kill()
+        second.podium("conductor", "forget", first.host, "--yes")  # rather than wait for the end of its lease
         (tmp_path / "down").unlink()
         eventually(lambda: set(ledger(second)) <= {*identities(tmp_path)}, "nothing was lost")
         assert "This conductor notifies" in second.text()

@@ -12,11 +12,11 @@ from typing import Final
 
 import peers
 from doors import Door
-from rounds import only_long
+from rounds import ROUNDS, only_long
 
 SUITE: Final = Path(__file__).parents[1] / "openstack_suite.py"
 #: Seconds for all of them.
-PATIENCE: Final = 140
+PATIENCE: Final = 140 * ROUNDS
 CLOUDS: Final = """\
 clouds:
   podium:
@@ -83,7 +83,7 @@ def run_suite(folder: Path, door: Door) -> dict[str, tuple[str, str]]:
     environment = {
         "OS_CLIENT_CONFIG_FILE": str(clouds),
         "OS_CLOUD": "podium",
-        "OS_TEST_TIMEOUT": "30",
+        "OS_TEST_TIMEOUT": "120",
         **{f"OPENSTACKSDK_{user}": "podium" for user in USERS},
     }
     with (folder / "suite.log").open("wb") as log:

@@ -22,7 +22,8 @@ NAME: Final = "podium.example.org"
 #: Whence the client asks.
 CLIENT: Final = "127.1.2.3"
 ALONE: Final = {
-    "haproxy": "global\n    maxconn 100\n%s",
+    # On a busy machine, podium-api may take longer to answer a check than the usual two seconds.
+    "haproxy": "global\n    maxconn 100\ndefaults\n    timeout check 60s\n%s",
     "nginx": "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
     "client_body_temp_path body;\nproxy_temp_path proxy;\n%s}\n",
 }

@@ -27,13 +27,13 @@ _EACH: Final = 2  # BMCs with each quirk
 _CONF: Final = """
 [conductor]
 sync_power_state_interval = 2
-power_state_change_timeout = 30
+power_state_change_timeout = 60
 [periodic_tasks]
 spacing = redfish.follow_events:2
 [ipmi]
-command_retry_timeout = 8
+command_retry_timeout = 15
 [redfish]
-command_timeout = 10
+command_timeout = 20
 """
 
 

@@ -76,10 +76,14 @@ def test_a_network_that_one_conductor_cannot_reach_is_told_and_taken_from_it_and
         told = "10.9.1.0/24: no node there answers this conductor, while c2 has read n"
         eventually(lambda: told in c1.text(), "it is told")
         assert "podium conductor avoid c1 10.9.1.0/24" in c1.text()
-        warned = c1.podium("conductor", "list").stderr
-        assert "warning: c1 cannot reach 10.9.1.0/24, while c2 has read n" in warned
-        shown = json.loads(c1.podium("conductor", "show", "c1", "-f", "json").stdout)["out_of_reach"]
-        assert [one.partition(", while")[0] for one in shown] == ["c1 cannot reach 10.9.1.0/24"]
+        warning = "warning: c1 cannot reach 10.9.1.0/24, while c2 has read n"
+        eventually(lambda: warning in c1.podium("conductor", "list").stderr, "it is warned of")
+
+        def shown() -> list[str]:
+            found = json.loads(c1.podium("conductor", "show", "c1", "-f", "json").stdout)["out_of_reach"]
+            return [one.partition(", while")[0] for one in found]
+
+        eventually(lambda: shown() == ["c1 cannot reach 10.9.1.0/24"], "it is shown")
         eventually(cluster.is_at_rest, "no node is reserved any more")
         assert not any(node.maintenance for node in cluster.nodes())
 

@@ -114,7 +114,7 @@ def run(command: Sequence[str | Path], folder: Path, certificate: Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=2 * PATIENCE,
     )
     return done.stdout
 

@@ -57,7 +57,7 @@ def test_three_daemons_share_bmcs_when_one_is_killed_one_joins_and_one_stops(
         cluster.podium("node", "import", str(rack.nodes))
         cluster.start()
         all_read_since(cluster)
-        assert sessions(rack) == BMCS
+        eventually(lambda: sessions(rack) == BMCS, "each BMC has one session")
         assert {one["most_sessions"] for one in rack.log("100%").values()} == {1}
         owners = cluster.owners()
         assert sum(owners.values()) == BMCS
@@ -80,6 +80,6 @@ def test_three_daemons_share_bmcs_when_one_is_killed_one_joins_and_one_stops(
         ask(cluster, states.POWER_OFF)
         eventually(lambda: sent(cluster) > BMCS + BMCS / 4, "commands are being sent")
         assert stopped.daemon.stop() == 0
-        assert cluster.is_settled(alive)
+        eventually(lambda: cluster.is_settled(alive), "the others have acknowledged it")
         carried_out(cluster, states.POWER_OFF)
         all_read_since(cluster)

@@ -171,7 +171,7 @@ def contoso(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def with_driver(use: Callable[[RedfishDriver], Awaitable[Any]]) -> Any:
     async def main() -> Any:
-        driver = make_driver(RedfishDriver, "redfish", connect_timeout=2, read_timeout=5)
+        driver = make_driver(RedfishDriver, "redfish", connect_timeout=PATIENCE, read_timeout=PATIENCE)
         assert isinstance(driver, RedfishDriver)
         await driver.start()
         try:

@@ -1,5 +1,6 @@
 """What people do to the tasks of a running daemon, and what Prometheus reads of it."""
 
+import re
 import socket
 import urllib.request
 from pathlib import Path
@@ -16,13 +17,18 @@ from servers import Server
 TASK = "fake.check_status"
 
 
+def daily(task: str) -> str:
+    """The configuration of a task that does not run by itself a second time in a test."""
+    return f"[periodic_tasks]\nspacing = {task}:86400\n"
+
+
 def state(daemon: Daemon, task: str) -> str:
     return str(daemon.podium("task", "show", task, "-f", "value", "-c", "state").stdout.strip())
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Daemon:
-    return Daemon(tmp_path, default="enabled_drivers = fake")
+    return Daemon(tmp_path, daily(TASK), default="enabled_drivers = fake")
 
 
 def known(daemon: Daemon) -> None:
@@ -33,8 +39,9 @@ def known(daemon: Daemon) -> None:
 def test_a_task_that_is_run_by_hand_prints_how_it_ended(daemon: Daemon) -> None:
     with daemon:
         known(daemon)
+        assert daemon.rows("task", "list")[TASK]["runs"] == 0
         done = daemon.podium("task", "run", TASK)
-        assert done.stdout.startswith(f"{TASK}: done in 0.")
+        assert re.fullmatch(rf"{TASK}: done in \d+\.\d+ s\n", done.stdout)
         eventually(lambda: daemon.rows("task", "list")[TASK]["runs"] == 1, "the run is counted")
         assert daemon.stop() == 0
 
@@ -62,8 +69,11 @@ def test_a_task_that_is_disabled_stays_so_over_a_restart_until_it_is_enabled(dae
 
 
 def test_the_health_of_nodes_that_are_enrolled_does_not_wait_for_the_next_run(tmp_path: Path) -> None:
-    with Rack(tmp_path, 3) as rack, Daemon(tmp_path, default="enabled_drivers = ipmi") as daemon:
-        check = "ipmi.check_status"
+    check = "ipmi.check_status"
+    with (
+        Rack(tmp_path, 3) as rack,
+        Daemon(tmp_path, daily(check), default="enabled_drivers = ipmi") as daemon,
+    ):
         eventually(lambda: daemon.rows("task", "list").get(check, {}).get("runs") == 1, "the first run ended")
         daemon.podium("node", "import", str(rack.nodes))
         eventually(lambda: all(row["health"] for row in daemon.nodes().values()), "each has a health")
@@ -76,8 +86,8 @@ def test_the_health_of_nodes_that_are_enrolled_does_not_wait_for_the_next_run(tm
 def test_the_health_of_nodes_that_come_from_another_conductor_is_checked_soon(
     tmp_path: Path, postgresql_server: Server
 ) -> None:
-    daily = "[periodic_tasks]\nspacing = ipmi.check_status:86400\n"
-    with Rack(tmp_path, 12) as rack, Cluster(tmp_path, postgresql_server, 2, daily) as cluster:
+    text = daily("ipmi.check_status")
+    with Rack(tmp_path, 12) as rack, Cluster(tmp_path, postgresql_server, 2, text) as cluster:
         cluster.start().podium("node", "import", str(rack.nodes))
         eventually(lambda: all(node.health for node in cluster.nodes()), "each has a health")
         shares, before = cluster.owners(), cluster.now()

@@ -14,7 +14,7 @@ NAMES = [f"n{number:02}" for number in range(1, 41)]
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    text = "[conductor]\nworkers = 2\nsync_power_state_interval = 1\n"
+    text = "workers = 2\nsync_power_state_interval = 1\n[periodic_tasks]\nspacing = fake.check_status:86400\n"
     with Daemon(tmp_path, text) as running:
         eventually(lambda: running.text().count(" owns ") == 2, "both workers are ready")
         lines = "".join(f'{{"name": "{name}", "driver": "fake"}},' for name in NAMES)

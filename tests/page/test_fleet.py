@@ -69,7 +69,15 @@ def chosen(page: Page) -> Locator:
 def page(site: Site, look: Windows) -> Page:
     page = look(site.url)
     expect(heat_map(page, "^48 nodes")).to_be_visible()
+    is_settled(page)
     return page
+
+
+def is_settled(page: Page) -> None:
+    """Wait for the counts and for what needs attention, which take room from the heat map."""
+    expect(page.get_by_role("list", name="The whole fleet").get_by_role("img").first).to_be_visible()
+    findings = page.get_by_role("list", name="What needs attention").get_by_role("listitem")
+    expect(findings.first).to_be_visible()
 
 
 def test_the_counts_are_there_as_text(page: Page) -> None:
@@ -120,7 +128,7 @@ def test_the_address_says_what_the_colours_mean(page: Page, site: Site, look: Wi
 
 def test_what_is_under_way_is_seen(site: Site, page: Page) -> None:
     page.get_by_role("button", name="under way").click()
-    site.conductor.is_slow = True
+    site.conductor.become_slow()
     site.ask("rebooting", "r2n[01-03]")
     expect(heat_map(page, "45 nothing under way, .* 3 rebooting")).to_be_visible()
 
@@ -196,6 +204,7 @@ def test_a_narrow_screen_is_not_left_to_the_side(site: Site, look: Windows) -> N
 def test_five_thousand_nodes_are_on_one_screen(serve: Callable[..., Site], look: Windows) -> None:
     page = look(serve(racks=125, each=40).url)
     expect(heat_map(page, "^5,000 nodes")).to_be_visible()
+    is_settled(page)
     last_x, last_y = cell(page, "r125n40")
     assert last_x < 1280
     assert last_y < 800

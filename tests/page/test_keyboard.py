@@ -50,6 +50,7 @@ def test_machines_are_found_chosen_and_switched_by_keyboard_alone(
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Shift+ArrowDown")
     expect(page.locator("[data-node][aria-selected=true]")).to_have_count(3)
+    expect(page.locator("[data-action='power off']").first).to_be_visible()
     tab_to(page, page.locator("[data-action='power off']"))
     page.keyboard.press("Enter")
     question = page.locator("dialog[open]")
@@ -67,6 +68,7 @@ def test_a_question_is_closed_by_escape_and_the_focus_is_where_it_was(site: Site
     page = look(site.url)
     row(page, "r1n01").click()
     action = page.locator("[data-action='power off']").first
+    expect(action).to_be_visible()
     action.focus()
     page.keyboard.press("Enter")
     expect(page.locator("dialog[open]")).to_be_visible()

@@ -81,6 +81,7 @@ def test_a_session_that_is_over_asks_for_a_login_and_goes_on(guarded: Site, look
 
 
 def test_a_tab_that_is_looked_at_again_knows_who_logged_in_meanwhile(guarded: Site, look: Windows) -> None:
+    look.expect("status of 409")  # of what the page asks for by itself meanwhile
     page = look(guarded.url, user="operator", password=PASSWORD)
     expect(page.get_by_role("banner")).to_contain_text("operator")
     other = {"name": "reader", "password": PASSWORD}

@@ -55,6 +55,7 @@ def test_a_fleet_that_is_watched_is_drawn_anew_in_place(
     enrolled = ["more"]
     monkeypatch.setattr(Watch, "lines", draw)
     monkeypatch.setattr(Show, "sleep", staticmethod(sleep))
+    monkeypatch.setattr(Show, "clock", staticmethod(lambda: 0.0))  # what is shown is never old
     terminal = Terminal(podium_here)
     written = terminal.raw("status", "--watch", "2", columns=80, lines=24)
     assert (terminal.status, terminal.stderr) == (0, "")

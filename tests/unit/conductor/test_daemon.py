@@ -64,7 +64,7 @@ def test_an_outage_between_hearing_of_a_request_and_beginning_it_does_not_lose_i
         ready = asyncio.Event()
         conductor = Conductor(conf, database, {"still": driver})
         running = asyncio.create_task(conductor.run(ready.set))
-        await asyncio.wait_for(ready.wait(), 10)
+        await asyncio.wait_for(ready.wait(), PATIENCE)
         real, outages = conductor._commands.poll, []
 
         async def away_once() -> None:
@@ -79,7 +79,7 @@ def test_an_outage_between_hearing_of_a_request_and_beginning_it_does_not_lose_i
         await until(lambda: driver.states == {"a": "power on"})
         assert outages
         conductor.stop()
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, PATIENCE)
 
     asyncio.run(main())
 
@@ -351,7 +351,8 @@ def test_a_node_that_changes_hands_is_removed_and_released_before_it_is_added_el
         return {name for kind, name in told if kind == what}
 
     async def main() -> None:
-        conf = make_conf(tmp_path)
+        # Of an end it has a few seconds for what others are to have, a part of this.
+        conf = make_conf(tmp_path, "graceful_shutdown_timeout = 600\n")
         away = multiprocessing.Array("b", 2)
         first = Conductor(conf, database, {"still": Telling("A")}, away=away)
         second = Conductor(conf, database, {"still": Telling("B")}, index=1, away=away)

@@ -2,17 +2,18 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakes import Clock, StillDriver, happened, make_conf, until
+from fakes import PATIENCE, Clock, StillDriver, happened, make_conf, until
 from podium import errors
 from podium.conductor.manager import ConductorManager
 from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
-from stage import conducted
+from stage import Conducted, conducted
 
 
 class Checked(StillDriver):
@@ -75,11 +76,13 @@ class Hanging(StillDriver):
     def __init__(self, name: str = "hanging") -> None:
         super().__init__(name)
         self.began = threading.Semaphore(0)
+        self.hangs = threading.Event()
         self.cancelled = threading.Event()
         self.let_go = threading.Event()
 
     @base.driver_periodic_task(spacing=10, deadline=0.05)
     async def hang(self, manager: base.Manager, context: Any) -> None:
+        self.hangs.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -90,6 +93,24 @@ class Hanging(StillDriver):
     def hang_plain(self, manager: base.Manager, context: Any) -> None:
         self.began.release()
         self.let_go.wait()
+
+
+class Deadlines:
+    """The deadlines of runs, which pass when the test says so: a busy machine may begin a run late."""
+
+    def __init__(self, it: Conducted) -> None:
+        self._planned: list[tuple[float, Callable[[], Any]]] = []
+        it.manager._timers.call_later = self._plan  # type: ignore[assignment]
+
+    def _plan(self, delay: float, callback: Callable[[], Any]) -> asyncio.TimerHandle:
+        self._planned.append((delay, callback))
+        return asyncio.get_running_loop().call_later(86400.0, callback)
+
+    def let_pass(self, seconds: float) -> None:
+        due = [callback for delay, callback in self._planned if delay <= seconds]
+        self._planned.clear()
+        for callback in due:
+            callback()
 
 
 def test_a_task_that_hangs_does_not_delay_another_drivers_task(tmp_path: Path, clock: Clock) -> None:
@@ -113,11 +134,17 @@ def test_an_async_task_that_outlives_its_deadline_is_cancelled_and_runs_again(
 
     async def main() -> None:
         async with conducted(tmp_path, clock, hanging) as it:
+            deadlines = Deadlines(it)
             it.tick(10)
+            await happened(hanging.hangs)
+            deadlines.let_pass(0.05)
             await happened(hanging.cancelled)
             await it.ended("hanging.hang", 1)
             assert it.report("hanging.hang").deadline_misses == 1
+            hanging.hangs.clear()
             it.tick(10)
+            await happened(hanging.hangs)
+            deadlines.let_pass(0.05)
             await it.ended("hanging.hang", 2)
             hanging.let_go.set()
 
@@ -131,15 +158,17 @@ def test_a_plain_task_that_outlives_its_deadline_is_told_and_not_started_twice(
 
     async def main() -> None:
         async with conducted(tmp_path, clock, hanging) as it:
+            deadlines = Deadlines(it)
             it.tick(10)
-            await until(lambda: it.report("hanging.hang_plain").state == "late")
+            assert await asyncio.to_thread(hanging.began.acquire, timeout=PATIENCE)
+            deadlines.let_pass(0.05)
+            assert it.report("hanging.hang_plain").state == "late"
             it.tick(10)
             report = it.report("hanging.hang_plain")
             assert (report.skipped, report.deadline_misses) == (1, 1)
             assert "left alone in its thread" in report.last_error
             hanging.let_go.set()
             await it.ended("hanging.hang_plain", 1)
-            assert hanging.began.acquire(blocking=False)
             assert not hanging.began.acquire(blocking=False)
 
     asyncio.run(main())

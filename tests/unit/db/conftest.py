@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from fakes import joined
+from peers import PATIENCE
 from podium.db import api, models
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
@@ -109,7 +110,7 @@ def _waiting(database: Database) -> int:
 
 def _until_waiting(database: Database, before: int | None, rivals: Sequence["Future[None]"]) -> None:
     """Wait until so many transactions wait for others, more than did before."""
-    patience = time.monotonic() + 30
+    patience = time.monotonic() + PATIENCE
     while before is not None and _waiting(database) - before < len(rivals):
         assert time.monotonic() < patience
         assert not wait(rivals, timeout=0.01, return_when=FIRST_COMPLETED).done
@@ -134,7 +135,7 @@ def contend(database: Database) -> Contend:
             rival = thread.submit(_run, database, second)
             _until_waiting(database, before, [rival])
             then(connection)
-        return rival.exception(timeout=30)
+        return rival.exception(timeout=PATIENCE)
 
     return compete
 
@@ -154,6 +155,6 @@ def line_up(database: Database) -> LineUp:
             for other in others:
                 rivals.append(threads.submit(_run, database, other))
                 _until_waiting(database, before, rivals)
-        return [rival.exception(timeout=30) for rival in rivals]
+        return [rival.exception(timeout=PATIENCE) for rival in rivals]
 
     return stand

@@ -1,7 +1,7 @@
 """Who is at work, and what must not be done meanwhile."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -65,7 +65,8 @@ def test_a_conductor_that_was_killed_long_ago_refuses_no_upgrade(old: Database) 
     assert schema.upgrade(old) == schema.head()
 
 
-def test_a_longer_timeout_of_the_fleet_counts(old: Database) -> None:
+def test_a_longer_timeout_of_the_fleet_counts(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda _connection: datetime(2026, 3, 1, 12, tzinfo=UTC))
     heard(old, "c1", 70)
     with pytest.raises(errors.ConductorsAtWork, match=r"c1 of .* was heard of 70 s ago.* for 30 s more"):
         schema.upgrade(old, heartbeat_timeout=100)

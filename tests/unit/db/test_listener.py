@@ -83,7 +83,7 @@ def test_a_wait_ends_at_a_notification_at_an_interrupt_and_with_the_connection(
         assert other is not None
         ended = thread.submit(wait, other)
         postgresql_server.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
         )
         with pytest.raises(errors.DatabaseUnavailable):
             ended.result(LONG)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from commands import Here, There
+from peers import PATIENCE
 from podium.cli.app import COMMANDS, App
 from podium.cli.completion import tree, values
 from podium.cli.completion.answer import Finder
@@ -337,9 +338,18 @@ def test_a_variable_of_completion_that_is_left_over_is_no_question() -> None:
     assert (done.stdout[:13], done.stderr) == ("usage: podium", "")
 
 
+#: A machine that is busy completes nothing in time, and that is not what these tests are about.
+PROGRAM: Final = f"""
+from podium.cli.completion import answer
+from podium.cli.main import main
+answer.PATIENCE = {PATIENCE}
+main()
+"""
+
+
 def asked(text: str) -> "subprocess.CompletedProcess[str]":
     """Have ``podium`` complete a line as bash does; on standard error it says what it imports."""
-    program = [sys.executable, "-X", "importtime", "-c", "from podium.cli.main import main; main()"]
+    program = [sys.executable, "-X", "importtime", "-c", PROGRAM]
     line = {"_ARGCOMPLETE": "1", "COMP_LINE": text, "COMP_POINT": str(len(text))}
     environment = {**os.environ, **line, "_ARGCOMPLETE_SUPPRESS_SPACE": "0"}
     with_channel = ["bash", "-c", 'exec "$@" 8>&1 1>/dev/null', "bash", *program]

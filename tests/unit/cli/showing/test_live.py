@@ -177,7 +177,7 @@ import sys, time
 from podium.cli.showing.live import Live
 try:
     with Live(lambda screen: ["a picture"], keys=sys.stdin):
-        time.sleep(60)
+        time.sleep(600)
 except KeyboardInterrupt:
     pass
 """

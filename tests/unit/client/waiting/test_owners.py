@@ -39,7 +39,10 @@ class Watched:
 
 
 @pytest.fixture
-def local(config: conf.Config, database: Database) -> Iterator[Podium]:
+def local(config: conf.Config, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Podium]:
+    with database.read() as connection:
+        now = clock.now(connection)
+    monkeypatch.setattr(clock, "now", lambda _: now)  # ages grow by what is said, however long a test takes
     config.set_override("heartbeat_timeout", TIMEOUT, group="conductor")
     with Local(config) as found:
         yield found

@@ -14,6 +14,7 @@ from podium import errors, states
 from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.power import carrying
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.power.carrying import Timeouts
 from podium.conductor.recording.recorder import Recorder
@@ -86,14 +87,14 @@ class Asked:
 
     async def done(self) -> None:
         await self.begin()
-        await self.actions.drain(10)
+        await self.actions.drain(PATIENCE)
         assert await self.it.recorder.flush()
         await self.it.fleet.refresh(self.it.sql)
 
 
 @asynccontextmanager
 async def asked(
-    url: str, driver: base.Driver, timeout: float = 5.0, limits: Limits | None = None
+    url: str, driver: base.Driver, timeout: float = PATIENCE, limits: Limits | None = None
 ) -> AsyncIterator[Asked]:
     async with pieces(url, driver) as it:
         it.enrol(
@@ -103,6 +104,27 @@ async def asked(
             )
         )
         yield Asked(it, timeout, limits)
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each change wait in a time of its own, which passes at once, and only while it waits."""
+
+    def timed(kind: Any) -> Any:
+        def make(*args: Any, **more: Any) -> Any:
+            now = 0.0
+
+            async def pause(seconds: float) -> None:
+                nonlocal now
+                now += seconds
+                await asyncio.sleep(0)
+
+            return kind(*args, clock=lambda: now, pause=pause, **more)
+
+        return make
+
+    for name in ("PowerChange", "Sender"):
+        monkeypatch.setattr(carrying, name, timed(getattr(carrying, name)))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +163,7 @@ def test_a_change_that_ended_is_no_difference_to_the_sweep_that_comes_right_afte
             assert await it.it.recorder.flush()
             it.ask("a", "power on")
             await it.begin()
-            await it.actions.drain(10)
+            await it.actions.drain(PATIENCE)
             assert (driver.states, it.it.node("a").power_state) == ({"a": "power on"}, "power on")
             await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
             await it.begin()
@@ -188,7 +210,7 @@ def test_a_bmc_that_dies_during_a_change_shows_while_the_change_is_under_way(
             assert entry is not None
             assert entry.reads.failures >= row.power_failures
             assert sweeper.failures["unreachable"] >= entry.reads.failures
-            assert sweeper.figures.retrying == 1
+            await until(lambda: sweeper.figures.retrying == 1)  # it is none in between, when it is due
             await until(lambda: "a: power cannot be read: no answer" in caplog.text)
             driver.error = None if recovers else errors.AuthenticationRefused("refused")
             await it.actions.drain(60)
@@ -212,6 +234,7 @@ class Late(StillDriver):
         pass
 
 
+@pytest.mark.usefixtures("simulated")
 @pytest.mark.parametrize("late", [True, False])
 def test_a_switch_that_shows_after_its_request_failed_is_that_requests_and_no_disturbance(
     migrated_url: str, caplog: pytest.LogCaptureFixture, late: bool
@@ -245,6 +268,7 @@ def test_a_switch_that_shows_after_its_request_failed_is_that_requests_and_no_di
     assert ("as a request asked that had failed by then" in caplog.text) == late
 
 
+@pytest.mark.usefixtures("simulated")
 def test_a_switch_that_shows_late_freezes_no_enforcement(tmp_path: Path) -> None:
     async def main() -> None:
         async with asked(f"sqlite:///{tmp_path}/p", driver := Late(), timeout=0.01) as it:
@@ -282,6 +306,7 @@ class Cancelling(StillDriver):
         raise asyncio.CancelledError
 
 
+@pytest.mark.usefixtures("simulated")
 @pytest.mark.parametrize(
     ("driver", "target", "words"),
     [
@@ -308,6 +333,7 @@ def test_a_request_that_fails_says_why_and_frees_the_node(
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("simulated")
 def test_a_requests_own_timeout_goes_before_the_configured_one(tmp_path: Path) -> None:
     async def main() -> None:
         async with asked(f"sqlite:///{tmp_path}/p", Liar(), timeout=3600) as it:
@@ -440,9 +466,9 @@ def test_a_change_whose_end_is_not_written_yet_is_not_carried_out_again(tmp_path
 
             it.it.sql.write = away_after_it_was_sent  # type: ignore[method-assign]
             await it.begin()
-            await it.actions.drain(10)
+            await it.actions.drain(PATIENCE)
             await it.begin()
-            await it.actions.drain(10)
+            await it.actions.drain(PATIENCE)
             assert (driver.sets, it.it.node("a").reservation) == (1, HERE)
             it.it.sql.write = real  # type: ignore[method-assign]
             await it.done()
@@ -471,7 +497,7 @@ def test_a_reboot_that_another_conductor_has_taken_over_is_not_sent(tmp_path: Pa
             it.it.sql.write = take_over_after_the_beginning  # type: ignore[method-assign]
             driver.let_go.set()
             await it.begin()
-            await it.actions.drain(10)
+            await it.actions.drain(PATIENCE)
             assert driver.sent == []
             assert (it.it.node("a").reservation, it.request().sent_at) == (THERE, None)
 
@@ -536,8 +562,8 @@ def test_a_node_that_is_lost_is_handed_on_when_the_last_call_of_its_change_has_r
             monkeypatch.setattr(room, "leave", note)
             it.ask("a", states.POWER_ON)
             await it.begin()
-            await happened(driver.called)
             it.it.fleet.lose(all_slots("stuck"))
+            await happened(driver.called)
             await happened(leaving)
             await it.it.recorder.flush()
             assert (it.request().state, driver.left.is_set()) == ("begun", False)
@@ -640,7 +666,7 @@ def test_what_is_overdue_after_a_take_over_keeps_the_pace_that_was_asked_for(
 def test_a_plain_driver_is_given_no_more_changes_than_its_room_has_threads(tmp_path: Path) -> None:
     class Plain(StillDriver):
         def set_power_state(self, node: base.Node, target: str) -> None:  # type: ignore[override]
-            let_go.wait(10)
+            let_go.wait(PATIENCE)
             self.states[node.name] = states.REACHED[target]
 
     let_go = threading.Event()
@@ -850,6 +876,7 @@ def test_what_a_machine_boots_from_is_set_before_it_is_switched(
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("simulated")
 def test_a_machine_that_does_not_take_its_boot_device_is_not_restarted(tmp_path: Path) -> None:
     async def main() -> None:
         async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable(), timeout=0.5) as it:
@@ -864,6 +891,7 @@ def test_a_machine_that_does_not_take_its_boot_device_is_not_restarted(tmp_path:
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("simulated")
 def test_a_machine_that_refuses_to_restart_boots_from_what_it_did_before(tmp_path: Path) -> None:
     async def main() -> None:
         async with asked(f"sqlite:///{tmp_path}/p", driver := Bootable(), timeout=0.5) as it:

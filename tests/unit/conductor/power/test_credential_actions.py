@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import HERE, THERE, Pieces, all_slots, joined, pieces, until
+from fakes import HERE, PATIENCE, THERE, Pieces, all_slots, joined, pieces, until
 from podium import errors, states
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.actions import PowerActions
@@ -105,7 +105,7 @@ class Site:
             self.it.rooms,
             self.it.recorder,
             worker=member,
-            timeouts=Timeouts(5.0, 5.0, 5.0),
+            timeouts=Timeouts(PATIENCE, PATIENCE, PATIENCE),
             note_read=self.it.sync.take_of_change,
         )
 
@@ -133,7 +133,7 @@ class Site:
 
     async def done(self) -> None:
         await self.begin()
-        await self.actions.drain(10)
+        await self.actions.drain(PATIENCE)
         assert await self.it.recorder.flush()
         await self.it.fleet.refresh(self.it.sql)
 
@@ -273,7 +273,7 @@ def test_while_the_database_is_away_the_end_waits_and_nobody_reads_the_node(tmp_
 
             it.driver.set_password = and_then_it_is_away  # type: ignore[method-assign]
             await it.begin()
-            await it.actions.drain(10)
+            await it.actions.drain(PATIENCE)
             assert "a" not in await it.sweep()
             assert it.known("a") == ["old"]
             away = False

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import pytest
 
 from fakes import HERE, PATIENCE, THERE, Pieces, StillDriver, all_slots, joined
 from podium import errors, states
-from podium.conductor.power import barrier, change
+from podium.conductor.power import barrier, carrying, change
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.power.carrying import Timeouts
 from podium.db import api, cancelling, members, operations, power
@@ -24,6 +25,9 @@ from templates import prepared
 
 #: How long the feeds were off is a matter of how busy the machine is.
 OFF_FOR: Final = re.compile(r"off \d+ s, on again")
+
+#: Seconds within which a feed must show its new state.
+TIMEOUT: Final = 60.0
 
 pytestmark = pytest.mark.mariadb_long
 
@@ -76,7 +80,7 @@ class One:
             self.it.rooms,
             self.it.recorder,
             worker=member,
-            timeouts=Timeouts(5.0, 5.0, feeds_off=0.05),
+            timeouts=Timeouts(TIMEOUT, TIMEOUT, feeds_off=0.05),
             note_read=self.it.sync.take_of_change,
         )
 
@@ -137,24 +141,33 @@ class Site:
         with self.database.read() as connection:
             return [one for number in numbers for one in operations.requests_of(connection, number)]
 
+    async def follow_until(self, condition: Callable[[], bool]) -> None:
+        """Let the conductors go on until something is true."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                for one in self.those:
+                    await one.follow()
+                await asyncio.sleep(0.005)
+
     async def until(self, *numbers: int, state: Sequence[str] = ("done", "failed")) -> list[PowerRequest]:
         """Let the conductors go on until the requests of operations are in one of these states."""
         async with asyncio.timeout(PATIENCE):
-            while True:
-                for one in self.those:
-                    await one.follow()
-                found = self.requests(*numbers)
-                if found and all(one.state in state for one in found):
-                    return found
-                await asyncio.sleep(0.005)
+            while not (found := await self.look(*numbers, state=state)):
+                pass
+        return found
+
+    async def look(self, *numbers: int, state: Sequence[str] = ("done", "failed")) -> list[PowerRequest]:
+        """Let the conductors go on a little; the requests of operations if all are in one of these states."""
+        for one in self.those:
+            await one.follow()
+        await asyncio.sleep(0.005)
+        found = self.requests(*numbers)
+        return found if all(one.state in state for one in found) else []
 
     async def until_sent(self, *sent: str) -> None:
         """Let the conductors go on until these feeds are off."""
-        async with asyncio.timeout(PATIENCE):
-            while {name for name, state in self.outlets.states.items() if state == "power off"} != {*sent}:
-                for one in self.those:
-                    await one.follow()
-                await asyncio.sleep(0.005)
+        states = self.outlets.states
+        await self.follow_until(lambda: {one for one in states if states[one] == "power off"} == {*sent})
 
 
 @contextlib.asynccontextmanager
@@ -169,7 +182,31 @@ async def site(url: str, other: str = "pdu") -> AsyncIterator[Site]:
 
 def slow(one: One) -> None:
     """Have a conductor leave feeds off for ever."""
-    one.actions._carrying._timeouts = Timeouts(5.0, 5.0, feeds_off=3600.0)
+    one.actions._carrying._timeouts = Timeouts(TIMEOUT, TIMEOUT, feeds_off=3600.0)
+
+
+class Time:
+    """The time of all changes, which passes for them as long as the test says, and as it does otherwise."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.passed
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Time:
+    found, kind = Time(), carrying.PowerChange
+
+    async def pause(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.01))  # as it does not know how much time will pass
+
+    def make(*args: Any, **more: Any) -> Any:
+        return kind(*args, clock=found, pause=pause, **more)
+
+    monkeypatch.setattr(carrying, "PowerChange", make)
+    return found
 
 
 @pytest.mark.parametrize("count", [1, 2], ids=["one conductor", "two conductors"])
@@ -297,36 +334,43 @@ def test_one_that_is_cancelled_keeps_the_others_on(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_refusals_to_switch_on_are_outlasted(tmp_path: Path) -> None:
+def test_refusals_to_switch_on_are_outlasted(tmp_path: Path, passing: Time) -> None:
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
-            one = await it.enter(HERE, it.outlets)
-            one.actions._carrying._timeouts = Timeouts(0.1, 0.1, feeds_off=0.05)
+            await it.enter(HERE, it.outlets)
             it.outlets.busy = 2
-            found = await it.until(it.ask())
-            assert [one.state for one in found] == ["done", "done"]
+            number = it.ask()
+            await it.follow_until(lambda: it.outlets.busy < 2)
+            passing.passed += 4 * TIMEOUT  # longer than anything else may take
+            found = await it.until(number)
+            assert (it.outlets.busy, [one.state for one in found]) == (0, ["done", "done"])
 
     asyncio.run(main())
 
 
-def test_one_that_goes_off_late_is_told_to_be_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_goes_off_late_is_told_to_be_on(
+    tmp_path: Path, passing: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change, "_WATCH_AT_LEAST", 3600.0)
+    monkeypatch.setattr(change, "_ON_AT_LEAST", 1e9)
+
     async def main() -> None:
         async with site(f"sqlite:///{tmp_path}/p") as it:
-            one = await it.enter(HERE, it.outlets)
-            one.actions._carrying._timeouts = Timeouts(0.1, 0.1, feeds_off=0.05)
+            await it.enter(HERE, it.outlets)
             it.outlets.late = {"f1"}
             number = it.ask()
-            async with asyncio.timeout(PATIENCE):
-                while ("f1", "power on") not in it.outlets.sent:
-                    await one.follow()
+            await it.follow_until(lambda: {("f1", "power off"), ("f2", "power off")} <= {*it.outlets.sent})
+            passing.passed += TIMEOUT
+            await it.follow_until(lambda: ("f1", "power on") in it.outlets.sent)
             it.outlets.sent.clear()
             it.outlets.states["f1"] = "power off"
-            found = await it.until(number)
-            assert found[0].error == "power off was accepted, but 0.1 s later it is power on; it is on again"
+            passing.passed += TIMEOUT
+            await it.follow_until(lambda: ("f1", "power on") in it.outlets.sent)
+            while not (found := await it.look(number)):  # it is watched for an hour from when it is seen on
+                passing.passed += 600.0
+            assert found[0].error == "power off was accepted, but 60 s later it is power on; it is on again"
             assert it.outlets.states == {"f1": "power on", "f2": "power on"}
-            assert ("f1", "power on") in it.outlets.sent
 
-    monkeypatch.setattr(change, "_WATCH_AT_LEAST", 2.0)
     asyncio.run(main())
 
 

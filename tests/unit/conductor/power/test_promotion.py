@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 
 from fakes import HERE, Pieces, StillDriver, pieces, until
-from podium.clocks import boottime
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.power.carrying import Timeouts
@@ -55,7 +54,7 @@ class Standby:
             worker=HERE,
             timeouts=Timeouts(60, 60),
             note_read=it.sync.take_of_change,
-            lease=Lease(HERE, LEASE, boottime()),
+            lease=Lease(HERE, LEASE, 0.0, clock=lambda: 0.0),
             clock=lambda: self.now,
         )
         it.sql.history._clock = lambda: self.now

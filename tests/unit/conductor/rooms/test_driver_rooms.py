@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from fakes import PATIENCE, StillDriver, until
+from fakes import PATIENCE, StillDriver, happened, until
 from podium import errors
+from podium.conductor.rooms import watchdog
 from podium.conductor.rooms.driver_rooms import DriverRooms
 from podium.conductor.rooms.room import DriverRoom
 
@@ -58,8 +59,9 @@ class Broken(StillDriver):
 
 
 def test_a_driver_that_takes_long_to_start_joins_the_others_that_go_on_meanwhile(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(watchdog, "STALLED_AFTER", PATIENCE)  # which would be a third line
     joined: list[list[str]] = []
     is_away = True
 
@@ -135,6 +137,7 @@ def test_many_starts_that_hang_hold_up_nobody() -> None:
         assert await rooms.open(skip_faulty=True)
         assert [*rooms] == ["still"]
         for driver in hanging.values():
+            await happened(driver.began)  # a room whose thread has not begun yet would not hear of its end
             driver.let_go.set()
         await rooms.close(PATIENCE)
 

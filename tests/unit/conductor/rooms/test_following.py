@@ -9,6 +9,7 @@ import pytest
 
 from fakes import PATIENCE, StillDriver, happened, until
 from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.following import Following
 from podium.conductor.rooms.room import DriverRoom
 from podium.drivers import base
 from podium.testing import make_node
@@ -141,6 +142,7 @@ def test_a_call_that_takes_long_does_not_hold_up_others_until_it_is_given_up(
 ) -> None:
     monkeypatch.setattr("podium.conductor.rooms.following._AT_ONCE", 1)
     monkeypatch.setattr("podium.conductor.rooms.following._QUICK", 0.01)
+    monkeypatch.setattr("podium.conductor.rooms.following._PATIENCE", 3600.0)
 
     class Slow(Hearing):
         async def node_added(self, node: base.Node) -> None:
@@ -160,7 +162,15 @@ def test_a_call_that_takes_long_does_not_hold_up_others_until_it_is_given_up(
 
 
 def test_a_plain_call_that_hangs_leaves_the_other_nodes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("podium.conductor.rooms.following._PATIENCE", 1.0)  # a thread must begin within it
+    limit = Following._limit
+
+    def limit_the_first(following: Following, name: str, node: base.Node) -> None:
+        # The threads of the others must begin within it, which may take long on a busy machine.
+        seconds = 0.2 if node is NODES[0] else PATIENCE
+        monkeypatch.setattr("podium.conductor.rooms.following._PATIENCE", seconds)
+        limit(following, name, node)
+
+    monkeypatch.setattr(Following, "_limit", limit_the_first)
     let_go = threading.Event()
 
     class Hanging(HearingPlainly):

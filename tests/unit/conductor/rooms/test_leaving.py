@@ -61,8 +61,9 @@ def left(driver: base.Driver, then: Callable[[DriverRoom], Any] | None = None) -
 
 @pytest.mark.parametrize("driver", [Releasing(), Plain()], ids=["async", "plain"])
 def test_each_node_is_released_though_another_fails(
-    driver: Releasing, caplog: pytest.LogCaptureFixture
+    driver: Releasing, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("podium.conductor.rooms.leaving._RELEASE", PATIENCE)
     driver.failing = {"n0"}
     left(driver)
     assert sorted(driver.released) == ["n1", "n2"]

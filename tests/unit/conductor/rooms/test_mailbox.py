@@ -1,6 +1,7 @@
 import asyncio
 import threading
 
+from peers import PATIENCE
 from podium.conductor.rooms.mailbox import Mailbox
 
 
@@ -22,7 +23,7 @@ def test_letters_of_many_threads_all_arrive_each_threads_in_order() -> None:
         threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
-        await asyncio.wait_for(everything.wait(), 10)
+        await asyncio.wait_for(everything.wait(), PATIENCE)
         for thread in threads:
             thread.join()
 

@@ -102,7 +102,8 @@ class One:
         self.recorder = Recorder(self.sql, self.fleet, self.me)
         rooms = {"still": self.room}
         self.later = 0.0
-        self.checks = CrossChecks(self.sql, self.fleet, self.recorder, rooms, lambda: boottime() + self.later)
+        entered = boottime()  # from then on its time passes only when it is told to
+        self.checks = CrossChecks(self.sql, self.fleet, self.recorder, rooms, lambda: entered + self.later)
         self.sync = PowerSync(self.fleet, rooms, self.recorder, checks=self.checks)
         self.shares = Shares(
             self.sql,
@@ -178,17 +179,23 @@ class Site:
         with self.database.read() as connection:
             return api.find_nodes(connection, [name])[0]
 
-    async def follow(self, *those: One) -> None:
-        """Let members follow once."""
+    async def follow(self, *those: One, step: float = 0.1) -> None:
+        """Let members follow once.
+
+        :param step: seconds that pass meanwhile, rather than to wait for what is done once a second
+        """
         for one in those or self.those:
-            one.later += 0.1  # rather than to wait for what is done once a second
+            one.later += step
             await one.follow()
 
-    async def until(self, condition: Callable[[], bool], *those: One) -> None:
-        """Let members follow until something is true."""
+    async def until(self, condition: Callable[[], bool], *those: One, step: float = 0.1) -> None:
+        """Let members follow until something is true.
+
+        :param step: see :meth:`follow`
+        """
         async with asyncio.timeout(PATIENCE):
             while not condition():
-                await self.follow(*those)
+                await self.follow(*those, step=step)
                 await asyncio.sleep(0.001)
 
     async def until_given_up(self, name: str, one: One, *those: One) -> str:
@@ -478,7 +485,7 @@ def test_why_a_node_is_given_up_says_what_its_feeds_deliver(tmp_path: Path) -> N
             one.driver.lost = {"n1"}
             with answering(it.database, one.me, drawing(156.0)):
                 await give_up(it, one)
-                await it.until(lambda: it.node("n1").maintenance)
+                await it.until(lambda: it.node("n1").maintenance, step=0.0)  # however long the answer takes
             told = "; last: no answer to ******; its feeds draw 312 W: it is on"
             assert (it.node("n1").maintenance_reason or "").endswith(told)
             with it.database.read() as connection:
@@ -517,7 +524,7 @@ def test_what_takes_long_to_ask_of_feeds_holds_up_nothing_else(tmp_path: Path) -
             with it.database.write():  # so that nobody can be asked anything
                 await one.checks.poll()
             with answering(it.database, one.me, drawing(156.0)):
-                await it.until(lambda: it.node("n1").maintenance)
+                await it.until(lambda: it.node("n1").maintenance, step=0.0)  # however long the answer takes
             assert (it.node("n1").maintenance_reason or "").endswith("its feed draws 156 W: it is on")
 
     asyncio.run(main())

@@ -73,7 +73,11 @@ def test_nodes_that_do_not_answer_keep_no_other_from_being_read(tmp_path: Path) 
     asyncio.run(main())
 
 
-def test_no_more_nodes_are_read_at_a_time_than_the_operator_allows(tmp_path: Path) -> None:
+def test_no_more_nodes_are_read_at_a_time_than_the_operator_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_PATIENCE", PATIENCE)  # none is slow, as it may be on a busy machine
+
     async def main() -> None:
         names = [f"live{number}" for number in range(50)]
         async with swept(tmp_path, driver := Silent(), *names, in_flight={"still": 7}) as it:
@@ -129,7 +133,7 @@ def test_a_node_that_failed_is_tried_again_before_the_next_sweep(tmp_path: Path)
             driver.failing = {"a"}
             await sweep(it)
             driver.failing.clear()
-            await until(lambda: driver.order.count("a") == 2)
+            await until(lambda: driver.order.count("a") >= 2)
             await until(lambda: not it.fleet.entries()[0].reads.failures)
             await it.recorder.flush()
             assert it.node("a").power_state == "power off"
@@ -195,10 +199,13 @@ def test_an_outcome_that_cannot_say_what_it_is_counts_as_a_failure_and_the_node_
 ) -> None:
     class Odd(StillDriver):
         reads = 0
+        answers = False
 
         async def get_power_state(self, node: base.Node) -> Any:
             self.reads += 1
             if self.reads > 1:
+                while not self.answers:
+                    await asyncio.sleep(0.001)
                 return states.POWER_ON
             if is_raised:
                 raise outcome
@@ -209,6 +216,7 @@ def test_an_outcome_that_cannot_say_what_it_is_counts_as_a_failure_and_the_node_
             await sweep(it)
             assert f"{type(outcome).__name__} whose " in it.node("n1").last_error
             assert f"{type(outcome).__name__} whose " in caplog.text
+            driver.answers = True
             await until(lambda: driver.reads == 2)
             await until(lambda: not it.fleet.entries()[0].reads.failures)
 
@@ -219,9 +227,9 @@ def test_nodes_that_failed_are_read_after_all_others(tmp_path: Path) -> None:
     async def main() -> None:
         async with swept(tmp_path, driver := Failing(), "a", "b", "c", in_flight={"still": 1}) as it:
             driver.failing = {"a"}
-            await sweep(it)
+            await sweep(it, 3600.0)  # so that it is not tried again in between
             driver.order.clear()
-            await sweep(it)
+            await sweep(it, 3600.0)
             assert driver.order == ["b", "c", "a"]
 
     asyncio.run(main())
@@ -377,6 +385,14 @@ class Hanging(StillDriver):
         return states.POWER_OFF
 
 
+async def until_off(it: Pieces, *names: str) -> None:
+    """Wait until it is written that these are off: a busy machine may read some after the sweep has ended."""
+    async with asyncio.timeout(PATIENCE):
+        while not all(it.node(name).power_state == "power off" for name in names):
+            assert await it.recorder.flush()
+            await asyncio.sleep(0.01)
+
+
 MACHINES = tuple(f"{host}-{number}" for number in range(20) for host in ("hv2", "hv1"))
 
 
@@ -384,38 +400,42 @@ def test_plain_reads_that_hang_keep_no_machine_of_another_hypervisor_from_being_
     async def main() -> None:
         async with swept(tmp_path, driver := Hanging(), *MACHINES) as it:
             await sweep(it)
-            assert all(it.node(name).power_state == "power off" for name in MACHINES if name[:3] == "hv1")
+            await until_off(it, *MACHINES[1::2])
+            await until(lambda: "hv2-0" in driver.called)
             assert [name for name in driver.called if name[:3] == "hv2"] == ["hv2-0"]
             driver.let_go.set()
-            await until(lambda: not it.sync.sweepers["still"].figures.lingering)
-            assert await it.recorder.flush()
-            assert all(it.node(name).power_state == "power off" for name in MACHINES)
+            await until_off(it, *MACHINES)
             assert not it.sync.sweepers["still"].failures
 
     asyncio.run(main())
 
 
 def test_a_read_fails_at_its_deadline_only_if_its_driver_was_called_and_others_are_not_asked_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(sweeping, "READ_DEADLINE", 0.3)
-
     async def main() -> None:
         async with swept(tmp_path, driver := Hanging(), *MACHINES) as it:
-            await sweep(it)
-            await until(lambda: sum(it.sync.sweepers["still"].failures.values()) == 20)
-            assert it.sync.sweepers["still"].failures == {"timeout": 1, "not_asked": 19}
+            await sweep(it, 3600.0)  # so that none is tried again by itself
+            await until_off(it, *MACHINES[1::2])
+            await until(lambda: "hv2-0" in driver.called)
+            room, sweeper = it.rooms["still"], it.sync.sweepers["still"]
+
+            async def at_the_deadline() -> None:
+                sweeper._lose_patience(asyncio.get_running_loop().time() + sweeping.READ_DEADLINE + 1)
+
+            await asyncio.wrap_future(room.start(at_the_deadline, contexts.new()).future)
+            assert sweeper.failures == {"timeout": 1, "not_asked": 19}
             assert await it.recorder.flush()
-            assert it.node("hv2-0").last_error == "no answer within 0.3 s"
+            assert it.node("hv2-0").last_error == "no answer within 60 s"
             behind = {it.node(f"hv2-{number}").last_error for number in range(1, 20)}
             assert behind <= {
                 "not asked: hv2 has 1 call that does not return",
-                "not asked: hv2 had 1 other call under way for 0.3 s",
+                "not asked: hv2 had 1 other call under way for 60 s",
             }
             driver.let_go.set()
-            await until(lambda: not it.rooms["still"].lost)
-            await sweep(it)
-            assert all(it.node(name).power_state == "power off" for name in MACHINES)
+            await until(lambda: not room.lost)
+            await sweep(it, 3600.0)
+            await until_off(it, *MACHINES)
 
     asyncio.run(main())
 
@@ -435,11 +455,14 @@ def test_nodes_that_did_not_answer_before_have_no_more_than_half_of_the_threads(
     async def main() -> None:
         async with swept(tmp_path, driver := Dead(), *MACHINES) as it:
             await sweep(it, 3600.0)
+            await until_off(it, *MACHINES[1::2])
+            await until(lambda: sum(bool(entry.reads.failures) for entry in it.fleet.entries()) == 20)
             driver.is_patient = True
             driver.called.clear()
             await sweep(it, 3600.0)
-            assert {name for name in driver.called if name[:3] == "hv1"} == set(MACHINES[1::2])
+            await until(lambda: {name for name in driver.called if name[:3] == "hv1"} == {*MACHINES[1::2]})
             await until(lambda: it.sync.sweepers["still"].figures.lingering == 20)
+            await until(lambda: len([name for name in driver.called if name[:3] == "hv2"]) >= 2)
             assert len([name for name in driver.called if name[:3] == "hv2"]) == 2
             driver.let_go.set()
 

@@ -19,6 +19,9 @@ from podium.drivers import base
 
 pytestmark = pytest.mark.mariadb_long
 
+#: Long enough that what failed is not tried again by itself.
+INTERVAL = 3600.0
+
 
 class Moody(StillDriver):
     fails: Exception | None = None
@@ -33,7 +36,7 @@ class Moody(StillDriver):
 
 async def sweep(it: Pieces) -> None:
     await it.fleet.refresh(it.sql)
-    await it.sync.sweep(30.0, contexts.new(), at_once=True)
+    await it.sync.sweep(INTERVAL, contexts.new(), at_once=True)
     assert await it.recorder.flush()
     await it.fleet.refresh(it.sql)
 
@@ -117,7 +120,7 @@ def test_what_a_conductor_that_died_had_read_is_read_again_by_the_next_owner(tmp
             it.enrol({"name": "a", "driver": "still", "provision_state": ENROLL})
             verify(it)
             await it.fleet.refresh(it.sql)
-            await it.sync.sweep(30.0, contexts.new(), at_once=True)  # and nothing is written
+            await it.sync.sweep(INTERVAL, contexts.new(), at_once=True)  # and nothing is written
             assert it.node("a").provision_state == VERIFYING
             gained = await Fleet(HERE).begin(it.sql, all_slots("still"))
             assert [(entry.node.name, entry.is_verifying) for entry in gained] == [("a", True)]
@@ -132,7 +135,7 @@ def test_a_node_that_was_changed_while_it_was_read_is_read_again(tmp_path: Path)
             it.enrol({"name": "a", "driver": "still", "provision_state": ENROLL})
             verify(it)
             await it.fleet.refresh(it.sql)
-            await it.sync.sweep(30.0, contexts.new(), at_once=True)
+            await it.sync.sweep(INTERVAL, contexts.new(), at_once=True)
             with it.database.write() as connection:
                 api.update_node(connection, it.node("a").id, {"extra": {"rack": 1}})
             assert await it.recorder.flush()
@@ -156,7 +159,7 @@ def test_a_node_that_is_verified_counts_in_no_outage(tmp_path: Path) -> None:
                 driver.fails = failure
                 verify(it)
                 await it.fleet.refresh(it.sql)
-                await it.sync.sweep(30.0, contexts.new(), at_once=True)
+                await it.sync.sweep(INTERVAL, contexts.new(), at_once=True)
                 assert (gate.disturbed, gate.cases()) == (0, [])
                 assert await it.recorder.flush()
             assert it.node("a").provision_state == MANAGEABLE

@@ -287,7 +287,7 @@ def test_a_call_of_the_spread_run_finds_the_node_failing_that_failed_by_hand_lat
     """The last call of a node counts, whichever run ends last."""
 
     class Twice(Acme):
-        @base.node_periodic_task(spacing=0.1, name="look")
+        @base.node_periodic_task(spacing=0.1, name="look", deadline=PATIENCE)
         async def look_twice(self, node: base.Node, manager: base.Manager, context: Any) -> None:
             self.calls.append(node.name)
             if node.name == "n2":

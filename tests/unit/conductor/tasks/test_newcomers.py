@@ -61,7 +61,7 @@ def test_a_node_is_due_once_its_power_could_not_be_read() -> None:
 
 
 def test_what_others_have_read_before_does_not_count() -> None:
-    one = replace(entry(), since=time.monotonic(), reads=Reads(checked=Clock().now - 5, failures=3))
+    one = replace(entry(), since=time.monotonic(), reads=Reads(checked=Clock().now - 500, failures=3))
     waiting = Waiting(one)
     assert waiting.due() == []
     one.reads.note_failure()

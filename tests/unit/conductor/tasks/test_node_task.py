@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import threading
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,15 @@ class Polling(StillDriver):
         self.seen: list[str] = []
         self.broken: set[str] = set()
 
-    @base.node_periodic_task(spacing=0.1, deadline=5)
+    @base.node_periodic_task(spacing=0.1, deadline=PATIENCE)
     async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         if node.name in self.broken:
             raise errors.BMCUnreachable("no answer")
         self.seen.append(node.name)
 
-    @base.node_periodic_task(spacing=0.1, all_nodes=True, filters={"power_state": states.POWER_ON})
+    @base.node_periodic_task(
+        spacing=0.1, deadline=PATIENCE, all_nodes=True, filters={"power_state": states.POWER_ON}
+    )
     def poll_plain(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         self.seen.append(f"plain {node.name}")
 
@@ -46,12 +50,19 @@ async def ran(it: Conducted, name: str, runs: int) -> Any:
     return it.report(name)
 
 
-async def fails(it: Conducted, name: str, error: str) -> None:
-    """Run a task until it fails with nothing but that: on a busy machine, others may be late once, too."""
+async def fails(
+    it: Conducted, name: str, error: str, before_another: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Run a task until it fails with nothing but that: on a busy machine, others may be late once, too.
+
+    :param before_another: awaited between two runs
+    """
     async with asyncio.timeout(PATIENCE):
         for runs in itertools.count(1):
             if (await ran(it, name, runs)).last_error == error:
                 return
+            if before_another is not None:
+                await before_another()
 
 
 def test_it_runs_for_each_node_of_the_driver_but_those_that_are_to_be_left_alone(
@@ -83,7 +94,7 @@ def test_a_node_that_is_to_be_left_alone_when_its_turn_comes_is_not_called(
     class Slow(StillDriver):
         go = threading.Event()
 
-        @base.node_periodic_task(spacing=0.1, max_in_flight=1)
+        @base.node_periodic_task(spacing=0.1, deadline=PATIENCE, max_in_flight=1)
         async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
             self.ran.append(node.name)
             while not self.go.is_set():
@@ -248,19 +259,28 @@ def test_a_run_that_fails_for_every_node_has_failed(tmp_path: Path, clock: Clock
 def test_a_call_that_hangs_is_given_up_at_its_deadline_and_the_others_go_on(
     tmp_path: Path, clock: Clock
 ) -> None:
-    let_go = threading.Event()
-
     class Hanging(StillDriver):
+        hangs = True
+
         @base.node_periodic_task(spacing=0.1, deadline=0.05)
         def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-            if node.name == "n1":
-                let_go.wait()
+            while node.name == "n1" and self.hangs:
+                time.sleep(0.001)
+
+    driver = Hanging("polling")
 
     async def main() -> None:
-        async with conducted(tmp_path, clock, Hanging("polling")) as it:
+        async with conducted(tmp_path, clock, driver) as it:
+
+            async def returned() -> None:  # until then the node is not called again
+                driver.hangs = False
+                await until(lambda: not it.parts.rooms["polling"].lost)
+                driver.hangs = True
+
             await enrolled(it, "n1", "n2")
-            await fails(it, "polling.poll", "failed for n1: TimeoutError: no answer within 0.05 s")
-            let_go.set()
+            told = "failed for n1: TimeoutError: no answer within 0.05 s"
+            await fails(it, "polling.poll", told, returned)
+            driver.hangs = False
 
     asyncio.run(main())
 
@@ -302,7 +322,7 @@ def test_a_person_can_have_it_run_now_for_one_node(tmp_path: Path, clock: Clock)
                 ended.set()
 
             it.manager.run_now("polling.poll", it.parts.node("n2").uuid, done)
-            await asyncio.wait_for(ended.wait(), 10)
+            await asyncio.wait_for(ended.wait(), PATIENCE)
             with pytest.raises(errors.PodiumError, match="there is no task polling.pol"):
                 it.manager.run_now("polling.pol", None, done)
             with pytest.raises(errors.PodiumError, match="does not run for single nodes"):

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 
-from fakes import HERE, Clock, StillDriver, happened
+from fakes import HERE, PATIENCE, Clock, StillDriver, happened
 from podium import errors, states
 from podium.clocks import boottime
 from podium.conductor.fleet.reads import Failing
@@ -69,7 +69,7 @@ class Served:
         request = urllib.request.Request(f"http://{host}:{self.server.port}/metrics", headers=headers)
 
         def get() -> bytes:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return bytes(answer.read())
 
         return await asyncio.to_thread(get)
@@ -233,7 +233,7 @@ class Lost(StillDriver):
     @base.driver_periodic_task(spacing=10)
     def hangs(self, manager: base.Manager, context: Any) -> None:
         self.began.set()
-        self.let_go.wait(30)
+        self.let_go.wait(PATIENCE)
 
 
 def test_a_plain_call_that_was_given_up_is_a_lost_thread_of_its_driver(tmp_path: Path, clock: Clock) -> None:
@@ -245,7 +245,7 @@ def test_a_plain_call_that_was_given_up_is_a_lost_thread_of_its_driver(tmp_path:
             try:
                 await happened(driver.began)
                 run.cancel()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE):
                     while not room.lost:
                         await asyncio.sleep(0.001)
                 scraped = await conductor.scrape()
@@ -264,7 +264,7 @@ def test_a_driver_whose_loop_does_not_turn_is_shown_as_stalled(tmp_path: Path, c
 
             async def block() -> None:
                 blocked.set()
-                go_on.wait(30)
+                go_on.wait(PATIENCE)
 
             room = conductor.stage.parts.rooms["acme"]
             room.start(block, contexts.new())

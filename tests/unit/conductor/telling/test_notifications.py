@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import THERE, Clock, until
+from fakes import PATIENCE, THERE, Clock, until
 from notified import Pauses, cursors, enter, entered, happen, running
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
@@ -19,7 +19,7 @@ from podium.conductor.telling.notification_metrics import of_notifications
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.refusals import Refusals
 from podium.conductor.telling.sink_settings import NotificationSettings, SinkSettings
-from podium.db import members, notifications
+from podium.db import ledger, members, notifications
 from podium.db.engine import Database
 from podium.db.figures import SinkFigures
 from podium.db.models import power_events
@@ -36,10 +36,22 @@ def database(tmp_path: Path) -> Iterator[Database]:
     made.dispose()
 
 
-def settings(*urls: str, program: str = "", token: str = "", timeout: float = 5.0) -> NotificationSettings:
+def settings(
+    *urls: str, program: str = "", token: str = "", timeout: float = PATIENCE
+) -> NotificationSettings:
     programs = [SinkSettings(program=program, timeout=timeout)] if program else []
     webhooks = [SinkSettings(url=url, token=token, timeout=timeout) for url in urls]
     return NotificationSettings((*programs, *webhooks))
+
+
+async def saved(database: Database, receiver: Receiver, count: int) -> None:
+    """Wait until so many events are taken, and that is written: until then they may be delivered again."""
+
+    def is_saved() -> bool:
+        with database.read() as connection:
+            return cursors(database)[receiver.url()].event_id == ledger.newest_number(connection)
+
+    await until(lambda: len(receiver.taken) >= count and is_saved())
 
 
 def test_an_event_is_a_cloud_event(database: Database, receiver: Receiver) -> None:
@@ -220,7 +232,7 @@ def test_nothing_is_lost_or_repeated_over_a_restart(database: Database, receiver
         happen(database, "before the sink was configured")
         async with running(database, settings(receiver.url())):
             happen(database, first)
-            await until(lambda: len(receiver.taken) == 1)
+            await saved(database, receiver, 1)
         happen(database, offline)
         async with running(database, settings(receiver.url())):
             happen(database, second)
@@ -330,7 +342,7 @@ def test_notifications_go_on_after_an_outage_of_the_database(
     async def scenario() -> None:
         async with running(database, settings(receiver.url())):
             happen(database, "n1")
-            await until(lambda: len(receiver.taken) == 1)
+            await saved(database, receiver, 1)
             await asyncio.to_thread(restartable_postgresql.stop)
             await until(lambda: "The database is out of reach" in caplog.text)
             await asyncio.to_thread(restartable_postgresql.start)

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from notified import happen
+from peers import PATIENCE
 from podium import errors
 from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
 from podium.db.engine import Database
@@ -47,7 +48,7 @@ def test_an_event_has_the_same_id_whichever_member_delivers_it(database: Databas
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     receiver.status = 307
     with pytest.raises(errors.PodiumError, match="^answered 307"):
-        WebhookSink(receiver.url(), "secret", 5).deliver("{}")
+        WebhookSink(receiver.url(), "secret", PATIENCE).deliver("{}")
     assert receiver.paths == ["/hook"]
 
 
@@ -58,7 +59,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 def test_a_webhook_is_given_the_token_or_the_user_of_its_url(
     receiver: Receiver, user: str, token: str, expected: str | None
 ) -> None:
-    sink = WebhookSink(receiver.url("/hook?key=value", user), token, 5)
+    sink = WebhookSink(receiver.url("/hook?key=value", user), token, PATIENCE)
     sink.deliver("{}")
     assert receiver.headers[0].get("Authorization") == expected
     assert receiver.paths == ["/hook?key=value"]
@@ -92,13 +93,13 @@ def test_a_webhook_that_answers_byte_by_byte_is_given_up_in_time() -> None:
 
 def test_a_program_that_fails_is_quoted() -> None:
     with pytest.raises(errors.PodiumError, match="^sh ended with status 3 and said no such queue$"):
-        ProgramSink("/bin/sh -c 'echo no such queue >&2; exit 3'", 5).deliver("{}")
+        ProgramSink("/bin/sh -c 'echo no such queue >&2; exit 3'", PATIENCE).deliver("{}")
 
 
 def test_a_program_is_not_given_options_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OS_DATABASE__CONNECTION", "postgresql://podium:secret@host/podium")
-    ProgramSink(f"/bin/sh -c 'env > {tmp_path}/env'", 5).deliver("{}")
+    ProgramSink(f"/bin/sh -c 'env > {tmp_path}/env'", PATIENCE).deliver("{}")
     assert "PATH=" in (tmp_path / "env").read_text()
     assert "secret" not in (tmp_path / "env").read_text()

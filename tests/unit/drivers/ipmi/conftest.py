@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from peers import PATIENCE
+from podium.drivers.ipmi.driver import IPMIDriver
 from podium.drivers.ipmi.lan import crypto, handshake, packet
 
 
@@ -201,6 +203,12 @@ class FakeBMC(asyncio.DatagramProtocol):
         if command == packet.CLOSE_SESSION:
             del self.sessions[int.from_bytes(data, "little")]
         return b""
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time after which a task lets others use a BMC is real, and a busy machine may take long."""
+    monkeypatch.setattr(IPMIDriver, "inquiry_seconds", PATIENCE)
 
 
 @pytest.fixture

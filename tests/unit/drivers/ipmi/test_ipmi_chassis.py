@@ -1,7 +1,7 @@
 """What a machine boots from, and the LED by which it is found."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors
 from podium.drivers import base
 from podium.drivers.ipmi import boot_options
@@ -71,8 +71,8 @@ async def machine(
             await driver.close()
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 import asyncio
 import datetime
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.bmc import connections
@@ -29,8 +29,8 @@ OPTIONS = SimpleNamespace(
 )
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @asynccontextmanager

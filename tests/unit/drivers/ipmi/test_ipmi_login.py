@@ -1,14 +1,14 @@
 """A login that is tried beside the session that is held: what it says, and that it costs one attempt."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.ipmi.driver import IPMIDriver
@@ -26,8 +26,8 @@ OPTIONS = SimpleNamespace(
 EAGER = {"retransmit_interval": 0.05}
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.ipmi.driver import IPMIDriver
@@ -37,8 +37,8 @@ OPTIONS = SimpleNamespace(
 EAGER = {"retransmit_interval": 0.05}
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @asynccontextmanager

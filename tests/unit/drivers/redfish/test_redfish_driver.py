@@ -152,7 +152,7 @@ async def started(*faults: str, settings: Settings | None = None) -> AsyncIterat
     """A driver that has started, and one simulated BMC with these faults."""
     placed = [f"{fault}:1" for fault in faults]
     async with RedfishSimulator(address_range(BMC, 1), settings=settings, placed=placed) as simulator:
-        driver = make_driver(RedfishDriver, "redfish")
+        driver = make_driver(RedfishDriver, "redfish", connect_timeout=PATIENCE)
         assert isinstance(driver, RedfishDriver)
         await driver.start()
         try:

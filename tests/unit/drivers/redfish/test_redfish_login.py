@@ -1,13 +1,13 @@
 """A login that is tried beside the session that is held: what it says, and that it costs one attempt."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
@@ -21,8 +21,8 @@ SERVICE = "/redfish/v1/AccountService"
 ACCOUNTS = f"{SERVICE}/Accounts"
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.TCP)
 
 
 @asynccontextmanager

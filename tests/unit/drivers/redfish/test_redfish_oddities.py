@@ -43,7 +43,7 @@ async def rack(*faults: str, systems: int = 1, **info: Any) -> AsyncIterator[Rac
     async with RedfishSimulator(
         address_range(BMC, 1), settings=settings, placed=placed, tls=False
     ) as simulator:
-        driver: Any = make_driver(RedfishDriver, "redfish")
+        driver: Any = make_driver(RedfishDriver, "redfish", connect_timeout=PATIENCE)
         await driver.start()
         try:
             node = make_node("redfish", {**INFO, "redfish_address": simulator.url(BMC), **info})

@@ -41,7 +41,7 @@ async def simulated(
         "placed": [f"{fault}:1" for fault in placed],
     }
     async with RedfishSimulator(address_range(BMC, 1), tls=False, **options) as sim:
-        driver: Any = make_driver(RedfishDriver, "redfish")
+        driver: Any = make_driver(RedfishDriver, "redfish", connect_timeout=PATIENCE)
         await driver.start()
 
         def node(password: str = OLD, name: str = "n1", **changes: Any) -> base.Node:

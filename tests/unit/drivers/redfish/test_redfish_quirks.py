@@ -51,7 +51,7 @@ def test_a_bmc_with_a_quirk_is_read_and_switched(fault: str, auth: str) -> None:
         async with RedfishSimulator(
             address_range(BMC, 1), placed=[f"{one}:1" for one in fault.split()]
         ) as simulator:
-            driver: Any = make_driver(RedfishDriver, "redfish")
+            driver: Any = make_driver(RedfishDriver, "redfish", connect_timeout=PATIENCE)
             info = {**INFO, "redfish_address": simulator.url(BMC), "redfish_auth_type": auth}
             node, machine = make_node("redfish", info), simulator.machine(BMC)
             manager = FakeManager([node])

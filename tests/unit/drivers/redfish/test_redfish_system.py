@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peers import PATIENCE
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.http.answers import Refused, Response
@@ -95,7 +96,7 @@ class FakeBMC:
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
 
 
 def node(power_state: str | None = None) -> base.Node:

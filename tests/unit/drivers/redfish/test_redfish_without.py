@@ -1,12 +1,12 @@
 """What a BMC offers and does not do is done without, for a while; what it demands is given."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+import virtual_time
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.http.answers import Refused
@@ -65,7 +65,7 @@ def play(
                 stage.system = System(one, path, 300.0, lambda: stage.now)
                 await scene(stage)
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def odd(status: int, condition: Callable[[Any], bool], body: Any = None) -> Callable[[Any], bytes | None]:

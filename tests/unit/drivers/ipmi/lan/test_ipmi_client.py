@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import virtual_time
 from peers import PATIENCE
 from podium import errors
 from podium.drivers.ipmi.lan import crypto, handshake, packet, transport
@@ -23,8 +24,8 @@ PATIENT = Timing(command=30, retransmit=10)  # nothing is sent twice
 EAGER = Timing(command=30, retransmit=0.02)  # what is lost is sent again at once
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @asynccontextmanager
@@ -779,15 +780,18 @@ async def gaps(seconds: float, transmissions: int) -> list[float]:
     """What is waited after each transmission to a BMC that is silent, each wait being over at once."""
     waited: list[float] = []
     with one_endpoint() as (network, endpoint):
+        loop = network.loop
 
         def give_up(when: float, answer: asyncio.Future[Any]) -> None:
             waited.append(when - network.loop.time())
             answer.set_result(None)
 
         network.deadlines = SimpleNamespace(add=give_up, close=list)  # type: ignore[assignment]
+        network.loop = SimpleNamespace(time=lambda: 1000.0)  # type: ignore[assignment]
         step: Any = SimpleNamespace(encode=lambda: b"", accept=lambda datagram: None)
         with pytest.raises(transport.NoAnswer):
             await endpoint.ask(step, 0.5, network.loop.time() + seconds, transmissions)
+        network.loop = loop  # which the sockets leave
     return waited
 
 

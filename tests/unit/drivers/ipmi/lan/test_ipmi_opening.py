@@ -1,9 +1,8 @@
 """Sessions with BMCs that bend the rules while they open them, and with those who forge such answers."""
 
-import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors
 from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.drivers.ipmi.lan.client import Client, Connection, Timing
@@ -39,8 +38,8 @@ def fake_bmc(fake_bmc: Any) -> Any:
     return make
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @asynccontextmanager

@@ -1,14 +1,14 @@
 """What is said, tried and remembered when a BMC opens no session in the usual manner."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors
 from podium.drivers.ipmi.lan import crypto, packet
 from podium.drivers.ipmi.lan.client import Client, Connection, Timing
@@ -20,8 +20,8 @@ OPEN, RAKP_2, RAKP_4 = packet.OPEN_SESSION_RESPONSE, packet.RAKP_2, packet.RAKP_
 OPERATOR: Final = packet.PRIVILEGE_OPERATOR
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @asynccontextmanager

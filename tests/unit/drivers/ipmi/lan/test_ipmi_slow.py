@@ -1,17 +1,21 @@
 """Sessions with BMCs that take seconds for each answer; time is virtual."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+import virtual_time
 from podium import errors
 from podium.drivers.ipmi.lan import packet
 from podium.drivers.ipmi.lan.client import Client, Connection, Timing
 from podium.drivers.ipmi.lan.session import Target
-from virtual_time import run
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.UDP)
 
 
 @asynccontextmanager

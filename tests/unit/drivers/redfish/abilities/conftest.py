@@ -27,7 +27,7 @@ class Stage:
 
     def __init__(self, bmc: Any, url: str, info: dict[str, Any]) -> None:
         self.bmc = bmc
-        self.driver: Any = make_driver(RedfishDriver, "redfish")
+        self.driver: Any = make_driver(RedfishDriver, "redfish", connect_timeout=PATIENCE)
         self.node: base.Node = make_node("redfish", {**INFO, "redfish_address": url, **info})
 
     @property

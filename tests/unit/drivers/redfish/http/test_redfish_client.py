@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import virtual_time
 from podium import errors
 from podium.drivers.redfish.http.answers import retry_after
 from podium.drivers.redfish.http.client import BMCBusy, Client, Refused, Target, Timing
@@ -23,7 +24,7 @@ BRISK = Timing(read=0.5)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(main())
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def test_a_resource_is_read(fake_bmc: Any) -> None:

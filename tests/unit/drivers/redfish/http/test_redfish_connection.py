@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import virtual_time
 from peers import PATIENCE
 from podium import errors
 from podium.drivers.redfish.http.client import BMCBusy, Client, Refused, Target, Timing
@@ -26,7 +27,7 @@ IMPATIENT = Timing(command=0.5, read=0.5)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(main())
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def head(*lines: str, status: str = "200 OK") -> bytes:
@@ -476,7 +477,7 @@ def test_random_answers_after_a_login_end_in_errors_of_a_driver_and_in_few_reque
     content = bytearray(json.dumps(body).encode())
     content[place % (len(content) + 1) :] = noise + content[place % (len(content) + 1) :]
     answer = head(f"Content-Length: {len(content)}", *headers, status=f"{status} X") + bytes(content)
-    asyncio.run(answered(http_bmc, answer))
+    run(lambda: answered(http_bmc, answer))
 
 
 async def answered(http_bmc: Any, answer: bytes) -> None:

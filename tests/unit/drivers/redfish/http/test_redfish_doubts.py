@@ -1,13 +1,12 @@
 """A session that ended is renewed in whatever form that is said, and no refusal costs a login each time."""
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from peers import PATIENCE
+import virtual_time
 from podium import errors
 from podium.drivers.redfish.http.client import Refused, Timing
 
@@ -19,7 +18,7 @@ PAGE = b"\r\n<!DOCTYPE html><html><body>Log in</body></html>"
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def told(name: str) -> dict[str, Any]:

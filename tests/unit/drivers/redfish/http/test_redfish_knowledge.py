@@ -1,11 +1,11 @@
 """What is remembered of a BMC is asked for again, and what an answer says counts more than its status."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
+import virtual_time
 from podium import errors
 from podium.drivers.redfish.http.answers import Refused
 
@@ -25,8 +25,8 @@ class Now:
         return self.now
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), 10))
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def test_a_root_that_lacks_what_is_needed_is_read_again_over_the_same_connection(http_bmc: Any) -> None:

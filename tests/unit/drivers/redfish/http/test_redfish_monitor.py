@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import virtual_time
 from podium import errors
 from podium.drivers.redfish.http.client import Refused
 
@@ -14,7 +15,7 @@ RESET = "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset"
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(main())
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def task(state: object, *told: str) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import virtual_time
 from fakes import Clock
+from peers import PATIENCE
 from podium import errors
 from podium.drivers.redfish.http.client import BMCBusy, Refused
 from podium.drivers.redfish.http.connection import Answer
@@ -16,10 +18,11 @@ from podium.drivers.redfish.http.wire import Counts, Target, Timing
 ROOT = "/redfish/v1/"
 SESSIONS = "/redfish/v1/SessionService/Sessions"
 SYSTEM = "/redfish/v1/Systems/1"
+LONG = Timing(command=PATIENCE, connect=PATIENCE, read=PATIENCE, close=PATIENCE)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(main())
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def test_a_session_is_opened_used_again_and_closed(http_bmc: Any) -> None:
@@ -359,7 +362,7 @@ def test_hundreds_of_sessions_are_closed_at_once(http_bmc: Any) -> None:
     async def main() -> None:
         async with http_bmc(None) as bmc:
             bmc.most_sessions = 300
-            async with bmc.connected() as (client, _):
+            async with bmc.connected(LONG) as (client, _):
                 # The user name has no say with this BMC's sessions, and makes a target of its own each time.
                 bmc.answer = lambda request: None if request.path != SESSIONS else bmc.usual(dated(request))
                 ones = [client.connect(bmc.target(username=f"user{number}")) for number in range(300)]
@@ -371,7 +374,7 @@ def test_hundreds_of_sessions_are_closed_at_once(http_bmc: Any) -> None:
         request.content = b'{"UserName": "podium", "Password": "secret"}'
         return request
 
-    run(main)
+    asyncio.run(main())  # in real time: connections that find the queue full are tried again by the kernel
 
 
 def test_a_late_answer_does_not_end_the_time_for_which_a_bmc_is_left_alone() -> None:

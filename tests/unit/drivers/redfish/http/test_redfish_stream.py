@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import virtual_time
 from podium import errors
 from podium.drivers.redfish.http.client import BMCBusy, Refused, Timing
 
@@ -17,7 +18,7 @@ UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(main())
+    virtual_time.run(main, virtual_time.TCP)
 
 
 def chunk(data: bytes) -> bytes:
