@@ -196,7 +196,8 @@ def _open_socket(port: int, loopback: bool) -> socket.socket:
 
     :raises podium.errors.ConfigError: if the port cannot be used
     """
-    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With its protocol: asyncio sends small answers at once only from sockets that are known to be TCP.
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     opened.setblocking(False)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     ports.bind(opened, port, loopback=loopback)
