@@ -216,7 +216,8 @@ def enrol(site: Site, given: list[dict[str, Any]]) -> None:
     site.podium("node", "import", site.file("nodes.json", json.dumps({"nodes": given[:4]})))
     for node in given[4:]:
         site.ask("POST", "/v1/nodes", 201, json=node)
-    site.podium("node", "manage", "odd", "foreign")
+    for name in ("odd", "foreign"):
+        eventually(lambda name=name: is_managed(site, name), f"{name} is manageable")  # type: ignore[misc]
     pin = site.secrets.make("a secret that is refused", '{}"\\')
     wrong = {"name": "bad", "driver": "leaky", "driver_info": {"leaky_address": "x", "leaky_pin": pin}}
     for change in (
@@ -242,11 +243,19 @@ def enrol(site: Site, given: list[dict[str, Any]]) -> None:
         site.podium("node", "import", site.file("broken.csv", f"name,driver_info.pin\n{broken}"), status=None)
 
 
+def is_managed(site: Site, name: str) -> bool:
+    """Whether a node is manageable; manage it if its driver has failed the check of that."""
+    node = json.loads(site.podium("node", "show", name, "-f", "json"))
+    if node["provision_state"] == "enroll":
+        site.podium("node", "manage", name)
+    return bool(node["provision_state"] == "manageable")
+
+
 def change(site: Site) -> None:
     """Change nodes, and their secrets."""
     new = site.file("new", site.secrets.make("a new secret", "%{}'\"\\"))
     site.podium("node", "set", "odd", "--driver-info", f"leaky_pin=@{new}", "--extra", f"api_token=@{new}")
-    site.podium("node", "set", "odd", "--driver-info", f"leaky_number=@{new}", status=None)
+    site.podium("node", "set", "odd", "--driver-info", f"leaky_number=@{new}", status=1)
     site.podium("node", "set", "right", "--driver-info", f"ipmi_hex_kg_key=@{new}", status=None)
     site.podium("node", "set", "odd", "--driver-info", "leaky_pin=-", input=new.read_text())
     site.podium("node", "set", "odd", "--driver", "leekie", "--driver-info", f"leaky_pin=@{new}", status=None)
@@ -285,10 +294,9 @@ def ask_more_than_power(site: Site) -> None:
 
 def accepted(site: Site, asked: dict[str, Any]) -> int | None:
     """Ask something of a node that is put back into enroll whenever its driver fails a check."""
+    eventually(lambda: is_managed(site, "odd"), "odd is manageable")
     answer = site.ask("POST", "/podium/v1/operations", None, json={**asked, "nodes": "odd"})
     operation: int | None = answer.json()["operation"]
-    if operation is None:
-        site.podium("node", "manage", "odd", status=None)
     return operation
 
 
